@@ -1,0 +1,86 @@
+# `make run` and `make test` need Python 3.11 or newer with pip and venv, and make; nothing else.
+#   make run     start the app on http://localhost:8501 (PORT=9000 make run: another port)
+#   make test    lint, types, import rules, then all tests
+#   make setup   only prepare .venv with what the app and the command line need
+#   make bench   speed of the engines
+#   make lock    choose new versions for requirements/*.lock from pyproject.toml
+#   make clean   remove .venv and everything generated
+# PYTHON=/path/to/python3.12 chooses the interpreter for a new .venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+PYTEST_ARGS ?=
+CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11 python)
+PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
+
+# A virtual environment holds absolute paths: one that was made elsewhere (a moved or copied folder), or whose Python
+# is gone, is made again.
+ifneq ($(shell test -x $(BIN)/python && cat $(VENV)/made-in 2>/dev/null),$(CURDIR))
+$(VENV)/made-in: moved
+endif
+
+.PHONY: setup setup-test run test lint bench lock clean moved
+.DELETE_ON_ERROR:
+
+setup: $(VENV)/run.stamp
+	@:
+
+setup-test: $(VENV)/dev.stamp
+	@:
+
+moved:
+
+$(VENV)/made-in:
+	@for python in $(CANDIDATES); do \
+		if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "No Python 3.11 or newer with the venv module was found$(if $(PYTHON), as $(PYTHON))." >&2; \
+		echo "Install one (on Debian or Ubuntu: apt install python3 python3-venv), or name it: make setup PYTHON=/path/to/python3.12" >&2; \
+		exit 1; \
+	fi; \
+	echo "Creating $(VENV) with $$("$$found" --version)"; \
+	"$$found" -m venv --clear $(VENV)
+	@printf '%s\n' "$(CURDIR)" > $@
+
+# --no-deps: the lock names everything; --no-build-isolation: the build backend comes from the lock, with its hash, too.
+$(VENV)/run.stamp: $(VENV)/made-in requirements/run.lock pyproject.toml
+	@echo "Installing requirements/run.lock (one to two minutes the first time)"
+	@$(PIP_INSTALL) --require-hashes -r requirements/run.lock
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.lock
+	@echo "Installing requirements/dev.lock"
+	@$(PIP_INSTALL) --require-hashes -r requirements/dev.lock
+	@touch $@
+
+run: setup
+	@echo "Planner: http://localhost:$(PORT) (Ctrl+C stops it)"
+	@exec $(BIN)/python -m streamlit run app/main.py --server.port "$(PORT)" --server.headless true
+
+lint: setup-test
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+# uv only writes the lock; installing needs pip alone. Shared packages get the same version in both files.
+lock: setup
+	$(PIP_INSTALL) uv
+	$(LOCK) --group build -o requirements/run.lock
+	$(LOCK) --group build --group lint --group test -c requirements/run.lock -o requirements/dev.lock
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name '*.egg-info' -maxdepth 1 -exec rm -rf {} +
