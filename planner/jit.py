@@ -1,0 +1,209 @@
+"""The one door to the compiler: `jit` turns a function into machine code and keeps it on disk safely.
+
+Numba's own cache looks only at the file of the function itself, so a kernel keeps running stale code after
+a helper or a constant in another file has changed. Here the cache directory is named by the hash of every
+source that can end up in machine code, of the library versions and of the CPU: whatever changes, a new
+directory is used. Comes in: a function. Goes out: the same function, compiled (or plain, when the
+environment says NUMBA_DISABLE_JIT=1).
+"""
+
+import ast
+import functools
+import hashlib
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+import llvmlite  # type: ignore[import-untyped]
+import llvmlite.binding  # type: ignore[import-untyped]
+import numba
+import numpy as np
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PACKAGE = Path(__file__).resolve().parent
+KEPT_DIRECTORIES = 6  # an edit makes a new directory of a few megabytes; older ones are swept away
+_DECORATING = threading.Lock()
+_NUMBA: Any = numba.config  # its settings are set at run time and unknown to type checkers
+
+
+def jit(
+    signature: Any = None, *, inline: Literal["never", "always"] = "never"
+) -> Callable[[Function], Function]:
+    """Decorator that compiles a function ahead of its first call and caches the machine code.
+
+    Parameters
+    ----------
+    signature : str, numba signature, or list of them; optional
+        For example ``"float64(float64, int64)"``. With it the function is compiled (or loaded from the cache)
+        at once and refuses other types; without it, at the first call of each combination of types.
+    inline : "never" or "always"
+        Numba's inlining into the caller's code; LLVM inlines small functions in any case.
+
+    Returns
+    -------
+    decorator
+        Gives Numba's dispatcher; the plain function itself under NUMBA_DISABLE_JIT=1.
+
+    Arithmetic is strict (no fast-math: the same bits as plain Python), division by zero raises as in Python,
+    and the lock of the interpreter is released, so that a screen stays alive while an engine runs.
+    """
+
+    def decorate(function: Function) -> Function:
+        if _NUMBA.DISABLE_JIT:
+            return function
+        directory = cache_directory()
+        options: dict[str, Any] = {
+            "error_model": "python",
+            "fastmath": False,
+            "nogil": True,
+            "inline": inline,
+        }
+        with _numba_cache_in(directory):
+            compiled: Any = numba.njit(cache=directory is not None, **options)(function)
+        if signature is not None:
+            from numba.core.typeinfer import register_dispatcher
+
+            # What numba.njit(signature) does, outside the guard: the cache's place is already fixed.
+            with register_dispatcher(compiled):
+                for one in signature if isinstance(signature, list) else [signature]:
+                    compiled.compile(one)
+            compiled.disable_compile()
+        return cast(Function, compiled)
+
+    return decorate
+
+
+@functools.cache
+def cache_directory() -> Path | None:
+    """Directory of this package's machine code, created and writable; None when no place can be written.
+
+    Beside the package (``__pycache__/jit-<hash>``), or in the user's cache (``$XDG_CACHE_HOME`` or
+    ``~/.cache``) when the package is installed read-only. None means: compile in memory, in every process.
+    """
+    name = f"jit-{source_hash()}"
+    for parent in (PACKAGE / "__pycache__", user_cache()):
+        directory = parent / name
+        try:
+            is_new = not directory.is_dir()
+            directory.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=directory):
+                pass
+            os.utime(directory)  # marks it as used, for the sweep
+        except OSError:
+            continue
+        if is_new:
+            _sweep(parent)
+        return directory
+    return None
+
+
+def user_cache() -> Path:
+    """The user's cache directory for this product."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG standard says: a relative path is to be ignored.
+    root = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~")) / ".cache"
+    return root / "llm-traffic-planner"
+
+
+@functools.cache
+def source_hash() -> str:
+    """Hash of all that decides the machine code (sources, versions, CPU, settings); 24 hex digits."""
+    digest = hashlib.blake2s(digest_size=12)
+    features = llvmlite.binding.get_host_cpu_features().flatten()
+    versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version, platform.machine())
+    parts = [
+        *versions,
+        llvmlite.binding.get_host_cpu_name(),
+        features,
+        repr(_NUMBA.USING_SVML),
+    ]
+    parts += [f"{name}={value}" for name, value in sorted(os.environ.items()) if _changes_code(name)]
+    for part in parts:
+        digest.update(part.encode() + b"\0")
+    for path in jitted_sources(PACKAGE):
+        digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
+        digest.update(hashlib.blake2s(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def jitted_sources(package: Path) -> list[Path]:
+    """Files of a package that import its `jit`, and the package's files these import in turn; sorted.
+
+    The imported ones count because compiled code takes their constants and functions over by value.
+    """
+    roots = []
+    for path in sorted(package.rglob("*.py")):
+        if b"jit" in path.read_bytes() and package / "jit.py" in _imports(path, package):
+            roots.append(path)
+    found: set[Path] = set()
+    waiting = roots
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting.extend(_imports(path, package))
+    return sorted(found)
+
+
+def _imports(path: Path, package: Path) -> set[Path]:
+    """Files of the package that one of its files imports, wherever in the file the import stands."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):
+        return set()  # cannot be imported, so it cannot be in any machine code either
+    parts = path.relative_to(package).parts
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = [package.name, *parts][: len(parts) + 1 - node.level] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            names.add(base)
+            names.update(f"{base}.{alias.name}" for alias in node.names)
+    candidates = set()
+    for name in names:
+        first, *rest = name.split(".")
+        if first == package.name:
+            candidates |= {package.joinpath(*rest, "__init__.py")}
+            candidates |= {package.joinpath(*rest).with_suffix(".py")} if rest else set()
+    return {candidate for candidate in candidates if candidate.is_file()}
+
+
+def _changes_code(name: str) -> bool:
+    """Whether an environment variable is a Numba setting that may change the machine code."""
+    return name.startswith("NUMBA_") and name not in {
+        "NUMBA_CACHE_DIR",
+        "NUMBA_DISABLE_JIT",
+        "NUMBA_NUM_THREADS",
+    }
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the least recently used cache directories beyond the kept number; a lost one only costs time."""
+    try:
+        directories = sorted(parent.glob("jit-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    except OSError:
+        return  # another process is sweeping
+    for directory in directories[KEPT_DIRECTORIES:]:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def _numba_cache_in(directory: Path | None) -> Iterator[None]:
+    """Point Numba's process-wide cache setting at a directory while one function is registered."""
+    with _DECORATING:
+        before = _NUMBA.CACHE_DIR
+        _NUMBA.CACHE_DIR = str(directory or "")
+        try:
+            yield
+        finally:
+            _NUMBA.CACHE_DIR = before

@@ -1,0 +1,165 @@
+"""Laws of times and sizes, packed into arrays for compiled code.
+
+Comes in: laws as tuples of components (weight, kind, a, b, values). Goes out: `Laws`, a tuple of arrays that
+compiled functions accept, and draws from them. A draw takes both uniforms of its (seed, replication, stream,
+request, attempt): the first gives the value by inversion, the second chooses the component of a mixture, so
+that two strategies with the same law meet the same value.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from planner.chance import exponential_quantile, gamma_variate, lognormal_quantile, uniform_pair
+from planner.jit import jit
+
+FIXED = 0  # a = the value
+EXPONENTIAL = 1  # a = mean
+LOGNORMAL = 2  # a, b = mean and standard deviation of the logarithm
+GAMMA = 3  # a = shape, b = scale
+EMPIRICAL = 4  # values, sorted ascending
+
+# Columns of Laws.rows.
+KIND, CUMULATED_WEIGHT, A, B = 0, 1, 2, 3
+
+Component = tuple[float, int, float, float, Sequence[float]]
+Law = Sequence[Component]
+
+
+class Laws(NamedTuple):
+    """Packed laws; one row per component, in the order of the laws."""
+
+    rows: npt.NDArray[np.float64]  # (components, 4): kind, cumulated weight, a, b
+    starts: npt.NDArray[np.int64]  # (laws + 1,): first row of each law, then the number of rows
+    value_starts: npt.NDArray[np.int64]  # (components, 2): first and one-past-last place in `values`
+    values: npt.NDArray[np.float64]  # all empirical values
+
+
+_FLOATS, _INTEGERS = numba.float64[::1], numba.int64[::1]
+#: Numba's type of `Laws`, for the signatures of functions that take it.
+LAWS_TYPE = numba.types.NamedTuple((numba.float64[:, ::1], _INTEGERS, numba.int64[:, ::1], _FLOATS), Laws)
+
+
+def pack_laws(laws: Sequence[Law]) -> Laws:
+    """Arrays of a list of laws; a law's index is its place in the list.
+
+    Parameters
+    ----------
+    laws : sequence of laws, each a sequence of components (weight, kind, a, b, values)
+        Weights are relative (divided by their sum here). Kinds: 0 fixed at a; 1 exponential with mean a;
+        2 lognormal, a and b mean and standard deviation of the logarithm; 3 gamma with shape a and scale b;
+        4 empirical, `values` sorted ascending.
+
+    Raises
+    ------
+    ValueError
+        A component that is no law, by place, rule and value.
+    """
+    rows: list[tuple[float, float, float, float]] = []
+    starts: list[int] = [0]
+    value_starts: list[tuple[int, int]] = []
+    values: list[float] = []
+    for index, law in enumerate(laws):
+        if not law:
+            raise ValueError(f"laws[{index}] must have at least one component: {law!r}")
+        total = math.fsum(component[0] for component in law)
+        last = max((place for place, component in enumerate(law) if component[0] > 0.0), default=0)
+        cumulated = 0.0
+        for place, component in enumerate(law):
+            _check(f"laws[{index}][{place}]", component)
+            weight, kind, a, b, own = component
+            cumulated += weight
+            # From the last component with a weight on it is exactly 1, so that every uniform finds one.
+            share = cumulated / total if place < last else 1.0
+            rows.append((float(kind), share, float(a), float(b)))
+            value_starts.append((len(values), len(values) + len(own)))
+            values.extend(float(value) for value in own)
+        if not total > 0.0:
+            raise ValueError(f"laws[{index}]: weights must have a sum > 0: {total}")
+        starts.append(len(rows))
+    return Laws(
+        rows=np.array(rows, dtype=np.float64).reshape(-1, 4),
+        starts=np.array(starts, dtype=np.int64),
+        value_starts=np.array(value_starts, dtype=np.int64).reshape(-1, 2),
+        values=np.array(values, dtype=np.float64),
+    )
+
+
+def _check(name: str, component: Component) -> None:
+    """Refuse a component that is no law."""
+    weight, kind, a, b, values = component
+    if not (math.isfinite(weight) and weight >= 0.0):
+        raise ValueError(f"{name}: weight must be a number >= 0: {weight!r}")
+    rules = {
+        FIXED: ("a (the value) must be finite", math.isfinite(a)),
+        EXPONENTIAL: ("a (the mean) must be >= 0 and finite", 0.0 <= a < math.inf),
+        LOGNORMAL: ("a must be finite and b >= 0 and finite", math.isfinite(a) and 0.0 <= b < math.inf),
+        GAMMA: (
+            "a (shape) must be > 0 and b (scale) >= 0, both finite",
+            0.0 < a < math.inf and 0.0 <= b < math.inf,
+        ),
+        EMPIRICAL: (
+            "values must be finite, sorted ascending, at least one",
+            len(values) > 0
+            and all(math.isfinite(value) for value in values)
+            and all(low <= high for low, high in pairwise(values)),
+        ),
+    }
+    if kind not in rules:
+        raise ValueError(f"{name}: kind must be 0, 1, 2, 3 or 4: {kind!r}")
+    if kind != EMPIRICAL and len(values) > 0:
+        raise ValueError(f"{name}: only an empirical law (kind 4) has values: {list(values)!r}")
+    rule, is_kept = rules[kind]
+    if not is_kept:
+        given = list(values) if kind == EMPIRICAL else (a, b)
+        raise ValueError(f"{name}: {rule}: {given!r}")
+
+
+@jit(numba.float64(LAWS_TYPE, numba.int64, numba.int64, numba.int64, numba.int64, numba.int64, numba.int64))
+def draw_law(
+    laws: Laws, law_index: int, seed: int, replication: int, stream: int, request: int, attempt: int
+) -> float:
+    """One draw from a packed law; see `planner.chance` for the ranges of the names of a draw.
+
+    Fixed, exponential, lognormal and empirical values grow with the first uniform u (empirical: the value
+    number floor(u n)); the component of a mixture is the first whose cumulated weight exceeds the second. A
+    gamma value uses further draws of its own (`planner.chance.gamma_variate`).
+    """
+    u, v = uniform_pair(seed, replication, stream, request, attempt)
+    row = laws.starts[law_index]
+    while v >= laws.rows[row, CUMULATED_WEIGHT]:
+        row += 1
+    kind = int(laws.rows[row, KIND])
+    a, b = laws.rows[row, A], laws.rows[row, B]
+    if kind == FIXED:
+        return a
+    if kind == EXPONENTIAL:
+        return exponential_quantile(u, a)
+    if kind == LOGNORMAL:
+        return lognormal_quantile(u, a, b)
+    if kind == GAMMA:
+        return b * gamma_variate(seed, replication, stream, request, attempt, a)
+    first, end = laws.value_starts[row, 0], laws.value_starts[row, 1]
+    return laws.values[first + math.floor(u * (end - first))]
+
+
+@jit(_FLOATS(LAWS_TYPE, numba.int64, numba.int64, numba.int64, numba.int64, _INTEGERS, numba.int64))
+def draw_many(
+    laws: Laws,
+    law_index: int,
+    seed: int,
+    replication: int,
+    stream: int,
+    requests: npt.NDArray[np.int64],
+    attempt: int,
+) -> npt.NDArray[np.float64]:
+    """`draw_law` for many requests; shape (requests,)."""
+    drawn = np.empty(requests.shape[0], dtype=np.float64)
+    for i in range(requests.shape[0]):
+        drawn[i] = draw_law(laws, law_index, seed, replication, stream, requests[i], attempt)
+    return drawn
