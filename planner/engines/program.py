@@ -1,0 +1,330 @@
+"""A strategy compiled for the engines: integers, codes and packed laws, nothing to look up by name.
+
+Comes in: a scenario, one of its strategies, the models in force and the window's outage spells;
+goes out: a `Program`. Both engines run programs, so every default and every override of policy
+(deployment over strategy over scenario) is resolved here, once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from planner import catalogue
+from planner.catalogue import profiles
+from planner.chance import check_streams, stream_id, to_ns
+from planner.engines import rules
+from planner.errors import Problem, ScenarioError
+from planner.sampling import Laws, pack_laws
+from planner.scenario.fields import CascadeRouter, Scenario
+from planner.scenario.laws import Law, parse_law
+from planner.scenario.policy import Policy
+from planner.scenario.supply import Deployment, Errors, Outage, OutageLaw, Streaming, Total
+from planner.workload.outage_lines import line_of, outage_law
+from planner.workload.windows import Window
+
+_LARGEST = 2**62
+_PURPOSES = (
+    "ttft", "speed", "error", "error-latency", "outage-latency", "gateway-latency", "backoff", "queue-timeout",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """A token bucket in integers (see `rules.bucket`)."""
+
+    p: int
+    q: int
+    capacity: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spell:
+    """An outage window [from, to) of a target."""
+
+    from_ns: int
+    to_ns: int
+    mode: int
+    status: int
+    slowdown: float
+    latency_law: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backoff:
+    """Waits before retries."""
+
+    kind: int
+    base_s: float
+    cap_s: float
+    jitter_s: float
+    waits_s: tuple[float, ...]
+    law: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A deployment as an engine sees it."""
+
+    name: str
+    index: int  # in the scenario's order
+    model: str
+    ttft_law: int
+    speed_law: int
+    total_law: int  # one law for the whole call instead of the two above; NO_LAW if not
+    streams_answer: bool  # False: the first token comes with the last
+    gateway_law: int
+    error_rate: float
+    error_status: int
+    error_law: int
+    spells: tuple[Spell, ...]
+    concurrent: int | None
+    requests_bucket: Bucket | None
+    tokens_bucket: Bucket | None
+    charge: int
+    timeout_ns: int | None
+    retries: int
+    backoff: Backoff
+    sleep_after_last: bool
+    retry_after_cap_ns: int
+    breaker_failures: int | None
+    breaker_open_ns: int
+    waits_when_busy: bool
+    when_limited: str
+    queue_limit: int | None
+    queue_timeout_law: int
+    bill_timeouts: int
+    streams: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verifier:
+    """A cascade's judge."""
+
+    latency_law: int
+    true_positive: float
+    false_positive: float
+    accept_score: float | None
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """All that an engine needs to know about a strategy in a window."""
+
+    seed: int
+    replication: int
+    targets: Mapping[str, Target]
+    laws: Laws
+    deadline_ns: int | None
+    router_law: int
+    verifier: Verifier | None
+    length_ns: int
+    max_in_flight: int
+    router_stream: int = stream_id("router-latency")
+    verifier_stream: int = stream_id("verifier-latency")
+    verdict_stream: int = stream_id("verdict")
+
+
+class _LawTable:
+    """Collects laws and gives each its index."""
+
+    def __init__(self) -> None:
+        self.laws: list[Law] = []
+
+    def add(self, law: Law | None) -> int:
+        if law is None:
+            return rules.NO_LAW
+        self.laws.append(law)
+        return len(self.laws) - 1
+
+    def packed(self) -> Laws:
+        laws = self.laws or [Law.fixed(0)]
+        return pack_laws([[(c.weight, int(c.kind), c.a, c.b, c.values) for c in law.components] for law in laws])
+
+
+def compile_program(
+    scenario: Scenario, strategy: str, models_in_force: Mapping[str, str], window: Window
+) -> Program:
+    """The program of a strategy in a window.
+
+    Parameters
+    ----------
+    models_in_force : mapping from deployment to model
+        After the migrations that came before the window.
+
+    Raises
+    ------
+    ScenarioError
+        A rate limit whose exact arithmetic would overflow 64 bits.
+    """
+    table = _LawTable()
+    gateway = scenario.gateway_for(strategy)
+    resolved = scenario.strategy(strategy)
+    policy = scenario.strategy_policy(strategy)
+    targets = {}
+    for name in scenario.deployments_of(strategy):
+        deployment = scenario.deployments[name]
+        own = scenario.policy_for(strategy, name)
+        through = gateway.latency_s if deployment.provider is not None else Law.fixed(0)
+        targets[name] = _target(scenario, name, models_in_force[name], own, through, window, table)
+    check_streams({f"{p}:{n}": target.streams[p] for n, target in targets.items() for p in _PURPOSES})
+    router = resolved.router
+    verifier = None
+    if isinstance(router, CascadeRouter):
+        judge = router.verifier
+        verifier = Verifier(
+            latency_law=table.add(judge.latency_s),
+            true_positive=judge.true_positive,
+            false_positive=judge.false_positive,
+            accept_score=router.accept_score,
+            input_tokens=round(judge.input_tokens),
+            output_tokens=round(judge.output_tokens),
+        )
+    return Program(
+        seed=scenario.run.seed,
+        replication=window.index,
+        targets=targets,
+        router_law=table.add(router.latency_s) if router is not None else rules.NO_LAW,
+        verifier=verifier,
+        laws=table.packed(),
+        deadline_ns=None if policy.deadline_s is None else int(to_ns(policy.deadline_s)),
+        length_ns=int(to_ns(window.length_s)),
+        max_in_flight=scenario.run.max_in_flight,
+    )
+
+
+def _target(
+    scenario: Scenario,
+    name: str,
+    model: str,
+    policy: Policy,
+    gateway_latency: Law,
+    window: Window,
+    table: _LawTable,
+) -> Target:
+    deployment = scenario.deployments[name]
+    ttft, speed, total, streams_answer = latency_laws(deployment, model)
+    errors = errors_of(deployment)
+    requests_per_minute, tokens_per_minute, charge = limits_of(deployment, model)
+    limits = deployment.limits
+    burst_ns = int(to_ns(limits.burst_s)) if limits is not None else 0
+    backoff = policy.backoff
+    breaker = policy.breaker
+    return Target(
+        name=name,
+        index=list(scenario.deployments).index(name),
+        model=model,
+        ttft_law=table.add(ttft),
+        speed_law=table.add(speed),
+        total_law=table.add(total),
+        streams_answer=streams_answer,
+        gateway_law=table.add(gateway_latency),
+        error_rate=errors.rate,
+        error_status=errors.status,
+        error_law=table.add(errors.latency_s),
+        spells=_spells(scenario, name, window, table),
+        concurrent=limits.concurrent if limits is not None else None,
+        requests_bucket=_bucket(name, "requests_per_minute", requests_per_minute, burst_ns),
+        tokens_bucket=_bucket(name, "tokens_per_minute", tokens_per_minute, burst_ns),
+        charge=rules.CHARGES.index(charge),
+        timeout_ns=None if policy.timeout_s is None else int(to_ns(policy.timeout_s)),
+        retries=policy.retries,
+        backoff=Backoff(
+            kind=rules.BACKOFFS.index(backoff.kind),
+            base_s=backoff.base_s,
+            cap_s=backoff.cap_s,
+            jitter_s=backoff.jitter_s,
+            waits_s=backoff.waits_s or (),
+            law=table.add(backoff.wait_s),
+        ),
+        sleep_after_last=policy.sleep_after_last,
+        retry_after_cap_ns=int(to_ns(policy.retry_after_cap_s)),
+        breaker_failures=None if breaker is None else breaker.failures,
+        breaker_open_ns=0 if breaker is None else int(to_ns(breaker.open_s)),
+        waits_when_busy=policy.when_busy == "wait",
+        when_limited=policy.when_limited,
+        queue_limit=policy.queue_limit,
+        queue_timeout_law=table.add(policy.queue_timeout_s),
+        bill_timeouts=rules.BILLS.index(policy.bill_timeouts),
+        streams={purpose: stream_id(purpose, name) for purpose in _PURPOSES},
+    )
+
+
+def latency_laws(deployment: Deployment, model: str) -> tuple[Law | None, Law | None, Law | None, bool]:
+    """(time to first token, speed, total, streams) of a deployment with the model in force."""
+    latency = deployment.latency
+    if isinstance(latency, Total):
+        return None, None, latency.total_s, False
+    if isinstance(latency, Streaming):
+        return latency.ttft_s, latency.tokens_per_s, None, True
+    profile = profiles.latency(model, deployment.provider or catalogue.model(model).home_provider)
+    ttft = parse_law({"p50": profile.ttft_p50_s, "p95": profile.ttft_p95_s})
+    speed = parse_law({"p50": profile.tokens_per_s_p50, "p95": profile.tokens_per_s_p95})
+    return ttft, speed, None, profile.streaming
+
+
+def errors_of(deployment: Deployment) -> Errors:
+    """Random failures of a deployment: given, or the provider's in the catalogue, or none."""
+    if isinstance(deployment.errors, Errors):
+        return deployment.errors
+    if deployment.errors is None or deployment.provider is None:
+        return Errors()
+    found = profiles.errors(deployment.provider)
+    return Errors(rate=found.rate, status=found.status, latency_s=Law.fixed(found.latency_s))
+
+
+def limits_of(deployment: Deployment, model: str) -> tuple[int | None, int | None, str]:
+    """(requests per minute, tokens per minute, charging rule); null switches a limit off."""
+    limits = deployment.limits
+    if limits is None:
+        return None, None, "estimate"
+    rates = [limits.requests_per_minute, limits.tokens_per_minute]
+    charge = limits.charge
+    if deployment.provider is None or deployment.is_own_hardware:
+        given = [None if rate == "catalogue" else rate for rate in rates]
+        return given[0], given[1], "estimate" if charge == "catalogue" else charge
+    published = profiles.default_limits(model, deployment.provider)
+    known = (published.requests_per_minute, published.tokens_per_minute)
+    chosen = [own if given == "catalogue" else given for given, own in zip(rates, known, strict=True)]
+    return chosen[0], chosen[1], published.charge if charge == "catalogue" else charge
+
+
+def _bucket(name: str, field_name: str, limit: int | None, burst_ns: int) -> Bucket | None:
+    if limit is None:
+        return None
+    p, q, capacity = rules.bucket(limit, burst_ns)
+    # A charge of up to ten million tokens is kept in 1/q tokens and must stay exact in 64 bits.
+    if capacity >= _LARGEST or q * 10**7 >= _LARGEST:
+        problem = Problem(
+            field=f"deployments.{name}.limits.{field_name}",
+            given=str(limit),
+            allowed="a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000",
+        )
+        raise ScenarioError([problem])
+    return Bucket(p=p, q=q, capacity=capacity)
+
+
+def _spells(scenario: Scenario, name: str, window: Window, table: _LawTable) -> tuple[Spell, ...]:
+    """Outage windows of a deployment in a window, planted or cut from its provider's line."""
+    outages = scenario.deployments[name].outages
+    found: list[tuple[int, int, Outage | OutageLaw]]
+    if isinstance(outages, tuple):
+        found = [(int(to_ns(one.from_s)), int(to_ns(one.to_s)), one) for one in outages]
+    else:
+        law, line = outage_law(scenario, name), line_of(scenario).get(name)
+        if law is None or line is None:
+            return ()
+        found = [(start, end, law) for key, start, end in window.spells if key == line]
+    ordered = sorted(((start, end, law) for start, end, law in found if end > 0), key=lambda one: one[:2])
+    return tuple(_spell(start, end, law, table) for start, end, law in ordered)
+
+
+def _spell(start: int, end: int, law: Outage | OutageLaw, table: _LawTable) -> Spell:
+    return Spell(
+        from_ns=start,
+        to_ns=end,
+        mode=rules.MODES.index(law.mode),
+        status=law.status,
+        slowdown=law.slowdown,
+        latency_law=table.add(law.error_latency_s),
+    )

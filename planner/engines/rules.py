@@ -1,0 +1,152 @@
+"""The engines' rules in one place: ranks of simultaneous events, and the arithmetic both engines share.
+
+The order at one instant, the meaning of each option and who counts what are written down here and
+nowhere else; an engine adds only control flow. Times are int64 nanoseconds since the window's start.
+"""
+
+from enum import IntEnum
+from fractions import Fraction
+
+from planner.chance import to_ns
+from planner.jit import jit
+
+
+class Round(IntEnum):
+    """Rounds of one instant, in order; inside a round by request name, then attempt.
+
+    What a handler causes at the same instant is a new event of round STARTS, which runs after all
+    pending ENDS and TIMERS of that instant.
+    """
+
+    ENDS = 1  # ends of attempts
+    TIMERS = 2  # outage edges, refill wake-ups
+    STARTS = 3  # queued, backed-off, next target, zero backoff, probe, hand-over of a freed slot
+    EXPIRIES = 4  # queue timeouts and deadlines of waiting requests: a wait exactly as long is served
+    ARRIVALS = 5
+
+
+def rank(round_: int, request: int, attempt: int) -> int:
+    """One integer that orders the events of one instant: round, then request, then attempt."""
+    return ((round_ << 64) + request << 32) + attempt
+
+
+NO_LAW = -1
+
+# Modes of an outage, as the state of a target when an attempt starts.
+UP, ERROR, HANG, DEGRADED = range(4)
+MODES = ("up", "error", "hang", "degraded")
+
+# What a call is charged against tokens-per-minute when it is admitted.
+ESTIMATE, PROMPT_PLUS_MAX_OUTPUT, MAX_OF_MAX_OUTPUT_AND_ESTIMATE, ACTUAL = range(4)
+CHARGES = ("estimate", "prompt-plus-max-output", "max-of-max-output-and-estimate", "actual")
+
+# What a call cut by a timeout costs.
+BILL_NONE, BILL_INPUT, BILL_FULL = range(3)
+BILLS = ("none", "input", "full")
+
+FIXED, LAW, EXPONENTIAL, EQUAL_JITTER, FULL_JITTER, DECORRELATED, OPENAI, LITELLM = range(8)
+BACKOFFS = ("fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm")
+
+BREAKER_COUNTS = {
+    "ok": "resets the count",
+    "error": "counts (5xx and connection errors)",
+    "timeout": "counts, also a cut by the deadline",
+    "limited": "ignored",
+    "cancelled": "ignored",
+    "rejected": "ignored: no call was made",
+}
+BILLED = {
+    "ok": "full",
+    "error": "none",
+    "limited": "none",
+    "timeout": "policy.bill_timeouts",
+    "cancelled": "none",
+    "rejected": "none",
+}
+
+
+@jit("int64(int64, int64, int64, int64)")
+def charge(rule: int, input_tokens: int, output_tokens: int, max_output_tokens: int) -> int:
+    """Tokens a call is charged at admission.
+
+    `input_tokens` are all input meters, `output_tokens` all drawn output (hidden included),
+    `max_output_tokens` the cap that was asked for, the model's own where none was.
+    """
+    if rule == PROMPT_PLUS_MAX_OUTPUT:
+        return input_tokens + max_output_tokens
+    if rule == MAX_OF_MAX_OUTPUT_AND_ESTIMATE:
+        return max(max_output_tokens, input_tokens)
+    if rule == ACTUAL:
+        return input_tokens + output_tokens
+    return input_tokens
+
+
+def bucket(limit_per_minute: int, burst_ns: int) -> tuple[int, int, int]:
+    """A token bucket in integers: (p, q, capacity).
+
+    p/q is the limit per nanosecond, reduced; the level is kept in units of 1/q token, so that p
+    units come back per nanosecond, exactly; capacity = limit x burst in the same units.
+    """
+    rate = Fraction(limit_per_minute, 60 * 10**9)
+    return rate.numerator, rate.denominator, rate.numerator * burst_ns
+
+
+@jit("int64(int64, int64, int64, int64)")
+def refilled(level: int, elapsed_ns: int, p: int, capacity: int) -> int:
+    """Level of a bucket `elapsed_ns` later; time is clamped to time-to-full first, against overflow."""
+    missing = capacity - level
+    if elapsed_ns >= (missing + p - 1) // p:
+        return capacity
+    return level + elapsed_ns * p
+
+
+@jit("int64(int64, int64, int64)")
+def refill_wait(level: int, needed: int, p: int) -> int:
+    """Nanoseconds until `needed` units are there, rounded up; 0 if they are."""
+    if needed <= level:
+        return 0
+    return (needed - level + p - 1) // p
+
+
+@jit("float64(int64, int64, float64, float64, float64, float64, float64, float64)")
+def wait_s(
+    kind: int, k: int, base_s: float, cap_s: float, jitter_s: float, previous_s: float, given_s: float, u: float
+) -> float:
+    """Backoff before retry k (0 for the first), in seconds (facts: routing_semantics §3).
+
+    `previous_s` is the wait before (base_s at first, used by decorrelated only), `given_s` the wait
+    of kinds fixed and law, u the uniform of this retry.
+    """
+    if kind == FIXED or kind == LAW:
+        return given_s
+    if kind == DECORRELATED:
+        return min(cap_s, base_s + u * (3.0 * previous_s - base_s))
+    grown = base_s
+    for _ in range(k):
+        if grown >= cap_s:
+            break
+        grown *= 2.0
+    grown = min(grown, cap_s)
+    if kind == EQUAL_JITTER:
+        return grown / 2.0 + u * (grown / 2.0)
+    if kind == FULL_JITTER:
+        return u * grown
+    if kind == OPENAI:
+        return grown * (1.0 - 0.25 * u)
+    if kind == LITELLM:
+        return grown + jitter_s * u
+    return grown
+
+
+@jit("UniTuple(int64, 2)(float64, float64, int64, int64, float64, float64)")
+def call_times(
+    ttft_s: float, tokens_per_s: float, hidden: int, visible: int, slowdown: float, added_s: float
+) -> tuple[int, int]:
+    """(first visible token, end) of a call in nanoseconds after its start.
+
+    The call takes the gateway's time, the time to the first token, then all tokens at the speed;
+    the first visible token comes after the hidden ones. A degraded provider is slower by a factor.
+    """
+    before = to_ns(added_s) + to_ns(ttft_s * slowdown)
+    first = before + to_ns(hidden / tokens_per_s * slowdown)
+    return first, before + to_ns((hidden + visible) / tokens_per_s * slowdown)

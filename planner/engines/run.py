@@ -1,0 +1,114 @@
+"""One window of one strategy, from scenario to the three tables of a run."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from planner import tables
+from planner.engines.program import Program, compile_program
+from planner.engines.reference import Engine, Report
+from planner.engines.work import Work, prepare
+from planner.errors import PlannerError
+from planner.scenario.fields import Scenario
+from planner.workload.requests import Requests, generate
+from planner.workload.windows import Window, eras
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ENGINES = ("reference",)
+Arrays = dict[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What happened in one window under one strategy.
+
+    `outcomes`, `attempts` and `events` are DataFrames with times in seconds from the window's start
+    (contracts in `planner.tables`); the arrays behind them hold integer nanoseconds and codes.
+    """
+
+    scenario: Scenario
+    strategy: str
+    window: Window
+    work: Work
+    models: Mapping[str, str]  # DEPLOYMENT: model in force
+    outcome_arrays: Arrays
+    attempt_arrays: Arrays
+    event_arrays: Arrays
+
+    @property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        return {"task": tuple(self.scenario.tasks), "deployment": tuple(self.scenario.deployments)}
+
+    @property
+    def outcomes(self) -> "pd.DataFrame":
+        """One row per request."""
+        return tables.frame(tables.OUTCOMES_TABLE, self.outcome_arrays, self.names)
+
+    @property
+    def attempts(self) -> "pd.DataFrame":
+        """One row per upstream call."""
+        return tables.frame(tables.ATTEMPTS, self.attempt_arrays, self.names)
+
+    @property
+    def events(self) -> "pd.DataFrame":
+        """Every edge of a breaker or an outage."""
+        return tables.frame(tables.EVENTS, self.event_arrays, self.names)
+
+
+def run_window(
+    scenario: Scenario,
+    strategy: str,
+    window: Window,
+    *,
+    engine: str = "reference",
+    requests: Requests | None = None,
+    report: Callable[[int, int], None] | None = None,
+) -> Run:
+    """Simulate one window of a strategy.
+
+    Parameters
+    ----------
+    engine : "reference"
+    requests : Requests, optional
+        To be served instead of those that the window generates.
+    report : callable (done, total), optional
+        Called as requests end; what it raises ends the run.
+    """
+    if engine not in ENGINES:
+        raise PlannerError(f"engine: got {engine!r}; allowed: {', '.join(ENGINES)}")
+    if strategy not in scenario.strategies:
+        raise PlannerError(f"strategy: got {strategy!r}; allowed: {', '.join(scenario.strategies)}")
+    if requests is None:
+        requests = generate(scenario, window)
+    era = eras(scenario)[window.era]
+    program = compile_program(scenario, strategy, era.models, window)
+    work = prepare(scenario, strategy, program, requests)
+    return _run(scenario, strategy, window, era.models, program, work, report)
+
+
+def _run(
+    scenario: Scenario,
+    strategy: str,
+    window: Window,
+    models: Mapping[str, str],
+    program: Program,
+    work: Work,
+    report: Report | None,
+) -> Run:
+    reference = Engine(program, work, report)
+    reference.run()
+    return Run(
+        scenario,
+        strategy,
+        window,
+        work,
+        models,
+        tables.columns(tables.OUTCOMES_TABLE, reference.outcomes),
+        tables.columns(tables.ATTEMPTS, reference.attempts),
+        tables.columns(tables.EVENTS, reference.events),
+    )

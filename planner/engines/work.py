@@ -1,0 +1,40 @@
+"""What an engine is given beside the program: the requests, their routes, sizes and right answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from planner.engines.program import Program
+from planner.routing.quality import correctness
+from planner.routing.routers import Routing, decide
+from planner.scenario.fields import Scenario
+from planner.workload.requests import Requests
+from planner.workload.sizes import Sizes, resolve_model, sizes
+
+
+@dataclass(frozen=True)
+class Work:
+    """Requests with everything about them that does not depend on time."""
+
+    requests: Requests
+    routing: Routing
+    sizes: Mapping[str, Sizes]  # by deployment
+    correct: Mapping[str, npt.NDArray[np.int8]]  # by model
+
+
+def prepare(scenario: Scenario, strategy: str, program: Program, requests: Requests) -> Work:
+    """Route, measure and rate the requests of a window for a strategy."""
+    routing = decide(scenario, strategy, requests, program.replication)
+    measured: dict[str, Sizes] = {}
+    same: dict[tuple[str, str | None], Sizes] = {}
+    for name, target in program.targets.items():
+        provider = scenario.deployments[name].provider
+        key = (target.model, provider)
+        if key not in same:
+            same[key] = sizes(scenario, requests, resolve_model(scenario, target.model, provider))
+        measured[name] = same[key]
+    models = dict.fromkeys(target.model for target in program.targets.values())
+    rated = {model: correctness(scenario, requests, program.replication, model) for model in models}
+    return Work(requests, routing, measured, rated)

@@ -1,0 +1,210 @@
+"""What a comparison rests on: every figure that was not simulated, with source, date and confidence.
+
+Comes in: a scenario; goes out: rows for a table. Money's own assumptions come from `finance`; here are
+latency, limits, outages, failures and quality, and what must be said about the run itself.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from planner import catalogue
+from planner.catalogue import profiles
+from planner.finance import Assumption
+from planner.finance import assumptions as money_assumptions
+from planner.finance import not_included as not_in_the_bill
+from planner.routing.quality import rating
+from planner.scenario.fields import CascadeRouter, Scenario
+from planner.scenario.laws import Law
+from planner.scenario.supply import Limits, Streaming, Total
+from planner.workload.outage_lines import outage_law
+from planner.workload.windows import eras, volume_notice
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GIVEN = "scenario"
+
+
+def assumptions(scenario: Scenario) -> "pd.DataFrame":
+    """All assumptions, each once: what, value, unit, source, as_of, confidence."""
+    import pandas as pd
+
+    rows = dict.fromkeys(
+        [
+            *(row for name in scenario.strategies for row in money_assumptions(scenario, name)),
+            *_service(scenario),
+            *_quality(scenario),
+        ]
+    )
+    columns = ["what", "value", "unit", "source", "as_of", "confidence"]
+    return pd.DataFrame([row.to_dict() for row in rows], columns=columns)
+
+
+def _used(scenario: Scenario) -> list[str]:
+    found = {name for strategy in scenario.strategies for name in scenario.deployments_of(strategy)}
+    return [name for name in scenario.deployments if name in found]
+
+
+def _service(scenario: Scenario) -> Iterator[Assumption]:
+    for name in _used(scenario):
+        for era in eras(scenario):
+            yield from _latency(scenario, name, era.models[name])
+            yield from _limits(scenario, name, era.models[name])
+        yield from _failures(scenario, name)
+
+
+def _latency(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
+    deployment = scenario.deployments[name]
+    latency = deployment.latency
+    if isinstance(latency, Total):
+        yield _law(f"time of a call at {name}", latency.total_s, "s")
+    elif isinstance(latency, Streaming):
+        yield _law(f"time to first token at {name}", latency.ttft_s, "s")
+        yield _law(f"output speed at {name}", latency.tokens_per_s, "tokens/s")
+    else:
+        profile = profiles.latency(model, deployment.provider or catalogue.model(model).home_provider)
+        borrowed = f"; borrowed from {profile.borrowed_from}" if profile.borrowed_from else ""
+        for what, p50, p95, unit in (
+            ("time to first token", profile.ttft_p50_s, profile.ttft_p95_s, "s"),
+            ("output speed", profile.tokens_per_s_p50, profile.tokens_per_s_p95, "tokens/s"),
+        ):
+            yield Assumption(
+                what=f"{what} of {model} at {name}",
+                value=f"p50 {p50:.3g}, p95 {p95:.3g}",
+                unit=unit,
+                source=f"{profile.kind}: {profile.source}{borrowed}",
+                as_of=profile.as_of,
+                confidence=profile.confidence,
+            )
+
+
+def _law(what: str, law: Law, unit: str) -> Assumption:
+    return Assumption(what=what, value=f"{law.form} (mean {law.mean:.4g})", unit=unit, source=GIVEN, confidence=GIVEN)
+
+
+def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
+    deployment = scenario.deployments[name]
+    limits = deployment.limits
+    if limits is None or deployment.provider is None or deployment.is_own_hardware:
+        return
+    published = profiles.default_limits(model, deployment.provider)
+    for field, unit in (("requests_per_minute", "requests/min"), ("tokens_per_minute", "tokens/min")):
+        given = getattr(limits, field)
+        if given != "catalogue":
+            yield Assumption(
+                what=f"{field} of {name}", value="none" if given is None else str(given), unit=unit, source=GIVEN
+            )
+            continue
+        number = getattr(published, field)
+        yield Assumption(
+            what=f"{field} of {model} at {name}",
+            value="none known" if number is None else str(number),
+            unit=unit,
+            source=f"{published.kind}: {published.source}" + (f" ({published.tier})" if published.tier else ""),
+            as_of=published.as_of,
+            confidence=published.confidence,
+        )
+    yield from _not_kept(name, limits, published)
+
+
+def _not_kept(name: str, limits: Limits, published: profiles.LimitSet) -> Iterator[Assumption]:
+    """Published limits of a kind that is not simulated yet must not be passed over in silence."""
+    if published.limiter != limits.kind:
+        yield Assumption(
+            what=f"limiter of {name}",
+            value=limits.kind,
+            unit="",
+            source=f"simulated as a token bucket; the provider keeps a {published.limiter}",
+            as_of=published.as_of,
+            confidence="low",
+        )
+    for field in ("input_tokens_per_minute", "output_tokens_per_minute", "requests_per_day"):
+        number = getattr(published, field)
+        if number is not None:
+            yield Assumption(
+                what=f"{field} of {name}",
+                value=f"{number}, not simulated",
+                unit="",
+                source=published.source,
+                as_of=published.as_of,
+                confidence=published.confidence,
+            )
+
+
+def _failures(scenario: Scenario, name: str) -> Iterator[Assumption]:
+    deployment = scenario.deployments[name]
+    if deployment.errors == "catalogue" and deployment.provider is not None:
+        found = profiles.errors(deployment.provider)
+        yield Assumption(
+            what=f"random failures at {name}",
+            value=f"{found.rate:g}",
+            unit="share of calls",
+            source=f"{found.kind}: {found.source}",
+            as_of=found.as_of,
+            confidence=found.confidence,
+        )
+    law = outage_law(scenario, name)
+    if law is None:
+        return
+    if deployment.outages == "catalogue":
+        assert deployment.provider is not None
+        profile = profiles.outages(deployment.provider)
+        borrowed = f"; borrowed from {profile.borrowed_from}" if profile.borrowed_from else ""
+        source, as_of, confidence = f"{profile.source}{borrowed}", profile.as_of, profile.confidence
+    else:
+        source, as_of, confidence = GIVEN, None, GIVEN
+    share = law.duration_h.mean / law.mtbf_h
+    yield Assumption(
+        what=f"outages at {name}",
+        value=f"every {law.mtbf_h:.0f} h for {law.duration_h.mean:.3g} h on average ({share:.2%} of the time), {law.mode}",
+        unit="h",
+        source=source,
+        as_of=as_of,
+        confidence=confidence,
+    )
+
+
+def _quality(scenario: Scenario) -> Iterator[Assumption]:
+    models: dict[str, None] = {}
+    for era in eras(scenario):
+        models |= dict.fromkeys(era.models[name] for name in _used(scenario))
+    for task, found in scenario.tasks.items():
+        for model in models:
+            rated = rating(scenario, task, model)
+            what = f"quality of {model} on {task}"
+            if rated is None:
+                yield Assumption(what=what, value="unrated", unit="", source="nothing is known", confidence=None)
+            elif model in found.accuracy:
+                yield Assumption(what=what, value=f"{found.accuracy[model]:g}", unit="share right", source="own evaluation")
+            else:
+                basis = f"{rated.basis}, from {rated.from_model}" if rated.basis == "inherited" else rated.basis
+                yield Assumption(
+                    what=what, value=f"{rated.ability:.3g}", unit="ability", source=f"estimate: {basis}", confidence="low"
+                )
+
+
+def not_included(scenario: Scenario) -> tuple[str, ...]:
+    """What is left out of the bill and of the simulation."""
+    left_out = [*not_in_the_bill()]
+    left_out.append("prompt caches, sessions with growing context, batch prices and users who ask again: not simulated yet")
+    return tuple(left_out)
+
+
+def notices(scenario: Scenario) -> tuple[str, ...]:
+    """What a reader must know about this run."""
+    found = [str(notice) for notice in scenario.notices]
+    volume = volume_notice(scenario)
+    if volume is not None:
+        found.append(volume)
+    planted = [name for name in _used(scenario) if isinstance(scenario.deployments[name].outages, tuple)]
+    planted = [name for name in planted if scenario.deployments[name].outages]
+    if planted:
+        found.append(
+            f"Every simulated window holds the planted outage of {', '.join(planted)}: measures and money describe "
+            f"windows with that outage, not the long run (use mtbf_h and duration_h for that)."
+        )
+    if scenario.traffic.sessions.turns_mean != 1:
+        found.append("traffic.sessions.turns_mean is used to count conversations only; context does not grow yet.")
+    if any(isinstance(scenario.strategy(name).router, CascadeRouter) for name in scenario.strategies):
+        found.append("A cascade's verifier is taken never to fail; its calls have no limits.")
+    return tuple(dict.fromkeys(found))

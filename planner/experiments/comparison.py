@@ -1,0 +1,356 @@
+"""Strategies side by side: the same windows, requests and luck for all, measured and billed.
+
+Comes in: a scenario; goes out: a Comparison with tidy tables of measures, money, differences and
+targets, the answer and the findings. No figure is made here: measures come from `metrics`, money from
+`finance`, and this file only runs the plan and lays the results side by side.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from planner.experiments import answer as answers
+from planner.experiments.answer import Cost, SloRow, Verdict
+from planner.experiments.assumptions import assumptions, not_included, notices
+from planner.experiments.cells import Cell, Progress, clock, run_cells
+from planner.experiments.findings import Facts, Finding, findings
+from planner.finance import CostVectors, Ledger, Tco, account, cost_vectors, difference_interval, tco, tco_interval
+from planner.metrics import Deletions, Estimate, Measure, Pool, deletions, latency_curve, measures, meets_targets
+from planner.scenario.fields import Scenario
+from planner.workload.windows import Window, counts, expected_requests, horizon, plan_windows, task_share
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Our name of a money measure: the field of `finance.Tco` it is.
+MONEY = {
+    "tco_total_usd": "invoiced_usd",
+    "tco_npv_usd": "invoiced_npv_usd",
+    "economic_tco_total_usd": "economic_usd",
+    "economic_tco_npv_usd": "economic_npv_usd",
+    "cost_per_1k_requests_usd": "invoiced_per_1k_usd",
+    "economic_cost_per_1k_requests_usd": "economic_per_1k_usd",
+    "cost_per_correct_answer_usd": "invoiced_per_correct_usd",
+    "economic_cost_per_correct_answer_usd": "economic_per_correct_usd",
+}
+OBJECTIVE = {"economic": "economic_usd", "invoiced": "invoiced_usd"}
+TARGETS = ("p95_latency_s", "p95_ttft_s", "min_tokens_per_s")
+
+
+@dataclass(frozen=True)
+class StrategyResult:
+    """One strategy over all windows of the plan."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    measures: Mapping[tuple[str, str], Measure]  # by (task or "", measure)
+    estimates: Mapping[tuple[str, str], Estimate]
+    curve: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+    ledger: Ledger
+    tco: Tco
+    vectors: CostVectors
+
+    def mean_count(self, which: str) -> float:
+        """Requests per window: arrived, completed or failed."""
+        totals = {
+            "arrived": sum(cell.sample.n for cell in self.cells),
+            "completed": sum(int(cell.sample.completed.sum()) for cell in self.cells),
+        }
+        totals["failed"] = totals["arrived"] - totals["completed"]
+        return totals[which] / len(self.cells)
+
+    def mean_tokens(self, meter: str) -> float:
+        """Billed tokens per window, all calls."""
+        return sum(cell.sample.billed_tokens[meter] for cell in self.cells) / len(self.cells)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison found; tables are DataFrames made when asked for."""
+
+    scenario: Scenario
+    engine: str
+    windows: tuple[Window, ...]
+    plan: Deletions
+    results: Mapping[str, StrategyResult]
+    slo_rows: tuple[SloRow, ...]
+    verdicts: Mapping[str, Verdict]
+    winner: str | None
+    answer: str
+    findings: tuple[Finding, ...]
+    notices: tuple[str, ...]
+    represented_requests: float
+    simulated_requests: int
+    seconds: float = field(compare=False)
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        return tuple(self.results)
+
+    @property
+    def summary(self) -> "pd.DataFrame":
+        """Measures: strategy, task ("" for all), measure, value, low, high, unit."""
+        import pandas as pd
+
+        rows: list[tuple[Any, ...]] = []
+        for name, result in self.results.items():
+            rows += [
+                (name, task, measure, one.value, one.low, one.high, result.measures[task, measure].unit)
+                for (task, measure), one in result.estimates.items()
+            ]
+            plain = [(f"requests_{which}", result.mean_count(which), "requests") for which in ("arrived", "completed", "failed")]
+            plain += [(f"tokens_{meter}", result.mean_tokens(meter), "tokens") for meter in result.cells[0].sample.billed_tokens]
+            told = counts(self.scenario)
+            plain += [
+                ("turns_per_month", told.turns_per_month, "turns/month"),
+                ("conversations_per_month", told.conversations_per_month, "conversations/month"),
+            ]
+            if told.users_active_per_day is not None:
+                plain.append(("users_active_per_day", told.users_active_per_day, "users"))
+            rows += [(name, "", measure, value, None, None, unit) for measure, value, unit in plain]
+        return pd.DataFrame(rows, columns=["strategy", "task", "measure", "value", "low", "high", "unit"])
+
+    @property
+    def money(self) -> "pd.DataFrame":
+        """Money: strategy, measure, value, low, high (Decimal), unit."""
+        import pandas as pd
+
+        rows = [
+            (name, measure, cost.value, cost.low, cost.high, "USD")
+            for name in self.results
+            for measure, cost in self.costs(name).items()
+        ]
+        columns = ["strategy", "measure", "value", "low", "high", "unit"]
+        return pd.DataFrame(rows, columns=columns).astype({"value": object, "low": object, "high": object})
+
+    def costs(self, strategy: str) -> dict[str, Cost]:
+        """Every money measure that is known, with its interval."""
+        result = self.results[strategy]
+        found = {}
+        for measure, name in MONEY.items():
+            value = getattr(result.tco, name)
+            if value is not None:
+                ends = tco_interval(result.vectors, name, value)
+                found[measure] = Cost(value, *(ends or (None, None)))
+        return found
+
+    @property
+    def ledger(self) -> "pd.DataFrame":
+        """Every row of every bill; amounts are exact Decimals."""
+        import pandas as pd
+
+        frames = [result.ledger.to_frame() for result in self.results.values()]
+        table = pd.concat(frames, ignore_index=True)
+        return table[["strategy", *[name for name in table.columns if name != "strategy"]]]
+
+    @property
+    def differences(self) -> "pd.DataFrame":
+        """b minus a for every pair and measure, paired on common luck: a, b, measure, value, low, high."""
+        import pandas as pd
+
+        rows = [
+            (a, b, measure, value, low, high)
+            for a, b in combinations(self.results, 2)
+            for measure, value, low, high in self.difference_rows(a, b)
+        ]
+        return pd.DataFrame(rows, columns=["a", "b", "measure", "value", "low", "high"]).astype(
+            {"value": object, "low": object, "high": object}
+        )
+
+    def difference_rows(self, a: str, b: str) -> list[tuple[str, Any, Any, Any]]:
+        one, other = self.results[a], self.results[b]
+        rows: list[tuple[str, Any, Any, Any]] = []
+        for (task, measure), found in one.measures.items():
+            second = other.measures.get((task, measure))
+            if task == "" and second is not None:
+                gap = Measure(second.replicates - found.replicates, found.unit).estimate(self.plan.strata)
+                if gap.value is not None:
+                    rows.append((measure, gap.value, gap.low, gap.high))
+        for measure, name in MONEY.items():
+            cost = money_difference(one, other, name)
+            if cost is not None:
+                rows.append((measure, cost.value, cost.low, cost.high))
+        return rows
+
+    @property
+    def slo(self) -> "pd.DataFrame":
+        """Targets: strategy, task, measure, target, value, met."""
+        import pandas as pd
+
+        rows = [(row.strategy, row.task, row.measure, row.target, row.value, row.met) for row in self.slo_rows]
+        return pd.DataFrame(rows, columns=["strategy", "task", "measure", "target", "value", "met"])
+
+    @property
+    def assumptions(self) -> "pd.DataFrame":
+        """What the figures rest on: what, value, unit, source, as_of, confidence."""
+        return assumptions(self.scenario)
+
+    @property
+    def not_included(self) -> tuple[str, ...]:
+        """What is left out of the bill."""
+        return not_included(self.scenario)
+
+    @property
+    def curves(self) -> "pd.DataFrame":
+        """Latency distribution for charts: strategy, share, latency_s."""
+        import pandas as pd
+
+        frames = [
+            pd.DataFrame({"strategy": name, "share": result.curve[0], "latency_s": result.curve[1]})
+            for name, result in self.results.items()
+        ]
+        return pd.concat(frames, ignore_index=True)
+
+    @property
+    def monthly(self) -> "pd.DataFrame":
+        """Costs for charts: strategy, month, view, account (top level), amount_usd."""
+        import pandas as pd
+
+        rows = [
+            (name, month, view, group, float(amount))
+            for name, result in self.results.items()
+            for (month, view, group), amount in result.ledger.by("month", "view", "group").items()
+        ]
+        return pd.DataFrame(rows, columns=["strategy", "month", "view", "account", "amount_usd"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document of `planner compare --json`: plain values, money as decimal strings."""
+        from planner.experiments.document import document
+
+        return document(self)
+
+
+def money_difference(a: StrategyResult, b: StrategyResult, name: str) -> Cost | None:
+    """A field of Tco, b minus a, paired over the windows; None where one is unknown."""
+    first, second = getattr(a.tco, name), getattr(b.tco, name)
+    if first is None or second is None:
+        return None
+    ends = difference_interval(b.vectors, a.vectors, name, second - first)
+    return Cost(second - first, *(ends or (None, None)))
+
+
+def compare(
+    scenario: Scenario,
+    *,
+    engine: str = "reference",
+    replications: int | None = None,
+    workers: int = 1,
+    report: Progress | None = None,
+) -> Comparison:
+    """Run every strategy of a scenario over the plan's windows and lay them side by side.
+
+    Parameters
+    ----------
+    replications : int, optional
+        Windows instead of `run.replications`; those with a planted outage come on top.
+    workers : int
+        Processes; results do not depend on it. More than one needs an importable main module.
+    report : callable (done, total), optional
+        Called often while it runs; what it raises ends the run.
+    """
+    began = clock()
+    windows = plan_windows(scenario, replications)
+    cells = run_cells(scenario, windows, engine=engine, workers=workers, report=report)
+    plan = deletions([window.weight for window in windows], [(window.era, window.stratum) for window in windows])
+    results = {
+        name: _result(scenario, name, windows, plan, tuple(by_strategy[name] for by_strategy in cells))
+        for name in scenario.strategies
+    }
+    rows = [row for name, one in results.items() for row in answers.slo_rows(scenario, name, one.estimates)]
+    sentence, winner = _answer(scenario, results, rows, len(windows))
+    verdicts = {
+        name: Verdict(one.meets, one.misses, name == winner, one.is_baseline)
+        for name, one in answers.verdicts(scenario, rows).items()
+    }
+    facts = Facts(
+        scenario,
+        windows,
+        {name: one.ledger for name, one in results.items()},
+        {name: one.estimates for name, one in results.items()},
+        {name: tuple(cell.sample for cell in one.cells) for name, one in results.items()},
+    )
+    return Comparison(
+        scenario=scenario,
+        engine=engine,
+        windows=windows,
+        plan=plan,
+        results=results,
+        slo_rows=tuple(rows),
+        verdicts=verdicts,
+        winner=winner,
+        answer=sentence,
+        findings=findings(facts),
+        notices=notices(scenario),
+        represented_requests=expected_requests(scenario),
+        simulated_requests=sum(cell.sample.n for one in results.values() for cell in one.cells),
+        seconds=clock() - began,
+    )
+
+
+def _result(
+    scenario: Scenario, name: str, windows: Sequence[Window], plan: Deletions, cells: tuple[Cell, ...]
+) -> StrategyResult:
+    pool = Pool([cell.sample for cell in cells], plan)
+    good = meets_targets(pool, [_targets(scenario, task) for task in scenario.tasks])
+    found: dict[tuple[str, str], Measure] = {}
+    deployments = list(scenario.deployments)
+    rate, shares = mean_rate_per_s(scenario), task_share(scenario)
+    for index, task in [(-1, ""), *enumerate(scenario.tasks)]:
+        scope = pool.task == index if task else np.ones(len(pool.task), dtype=np.bool_)
+        share = shares.get(task, 0.0) if task else 1.0
+        for measure, one in measures(pool, scope, deployments, None if rate is None else rate * share, good).items():
+            found[task, measure] = one
+    quantities = [cell.quantities for cell in cells]
+    ledger = account(scenario, name, windows, quantities)
+    return StrategyResult(
+        name=name,
+        cells=cells,
+        measures=found,
+        estimates={key: one.estimate(plan.strata) for key, one in found.items()},
+        curve=latency_curve(pool),
+        ledger=ledger,
+        tco=tco(scenario, ledger),
+        vectors=cost_vectors(scenario, name, windows, quantities),
+    )
+
+
+def _targets(scenario: Scenario, task: str) -> dict[str, float | None]:
+    """Per-request targets of a task: its own, else the scenario's."""
+    own, common = scenario.tasks[task].slo, scenario.slo
+    return {
+        name: getattr(own, name) if getattr(own, name) is not None else getattr(common, name) for name in TARGETS
+    }
+
+
+def mean_rate_per_s(scenario: Scenario) -> float | None:
+    """Mean arrivals per second over the horizon; of a recording, over its own length."""
+    if scenario.traffic.trace is not None:
+        from planner.workload.traces import recording
+
+        found = recording(scenario)
+        return found.n / (found.last_ns / 1e9) if found.last_ns > 0 else None
+    first, last = horizon(scenario)
+    return expected_requests(scenario) / ((last - first).days * 86_400)
+
+
+def _answer(
+    scenario: Scenario, results: Mapping[str, StrategyResult], rows: Sequence[SloRow], n_windows: int
+) -> tuple[str, str | None]:
+    name = OBJECTIVE[scenario.objective]
+    costs = {}
+    for strategy, one in results.items():
+        value = getattr(one.tco, name)
+        costs[strategy] = Cost(value, *(tco_interval(one.vectors, name, value) or (None, None)))
+    gaps: dict[tuple[str, str], Cost] = {}
+    for a, b in combinations(results, 2):
+        gap = money_difference(results[a], results[b], name)
+        assert gap is not None, "totals are always known"
+        gaps[a, b] = gap
+    return answers.answer(scenario, costs, gaps, rows, n_windows)
+
+
+__all__ = ["MONEY", "Comparison", "StrategyResult", "Verdict", "compare"]

@@ -1,0 +1,105 @@
+"""Intervals over windows: the stratified delete-one jackknife and its t interval.
+
+Windows are the unit of every interval: requests inside one are correlated. A plan's windows stand in
+strata (era x planted outage) with weights; leaving one out gives its weight to the others of its
+stratum. For a plain mean over equal windows this is exactly the t interval of the window means, it
+serves ratios and pooled quantiles alike, and a difference of two strategies on the same windows is
+paired by construction.
+"""
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval; a missing one says why."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Deletions:
+    """Weights of the windows: as planned, and with each window left out in turn.
+
+    `weights` has shape (1 + windows, windows); row 0 is the plan, rows sum to 1.
+    """
+
+    weights: Floats
+    strata: tuple[Hashable, ...]
+
+    @property
+    def n_windows(self) -> int:
+        return self.weights.shape[1]
+
+
+def deletions(weights: Sequence[float], strata: Sequence[Hashable]) -> Deletions:
+    """The plan's weights and all delete-one weights.
+
+    A stratum of one window cannot lose it: its row repeats the plan (and `interval` then declines).
+    """
+    plan = np.array(weights, dtype=np.float64)
+    plan = plan / plan.sum()
+    table = np.tile(plan, (len(plan) + 1, 1))
+    for index, stratum in enumerate(strata):
+        others = [other for other, name in enumerate(strata) if name == stratum and other != index]
+        if others:
+            row = table[index + 1]
+            row[others] += plan[index] * plan[others] / plan[others].sum()
+            row[index] = 0.0
+    return Deletions(table, tuple(strata))
+
+
+def interval(replicates: Floats, strata: Sequence[Hashable]) -> tuple[float, float] | None:
+    """95 % interval around replicates[0] from the delete-one values replicates[1:].
+
+    Degrees of freedom by Satterthwaite over the strata. None where a stratum has a single window or
+    a replicate is not a number.
+    """
+    value, deleted = float(replicates[0]), replicates[1:]
+    if not np.all(np.isfinite(replicates)):
+        return None
+    variance = squares = 0.0
+    for stratum in dict.fromkeys(strata):
+        members = deleted[[name == stratum for name in strata]]
+        n = len(members)
+        if n < 2:
+            return None
+        part = (n - 1) / n * float(np.sum((members - members.mean()) ** 2))
+        variance += part
+        squares += part * part / (n - 1)
+    if variance == 0.0:
+        return value, value
+    half = t_quantile(variance * variance / squares) * math.sqrt(variance)
+    return value - half, value + half
+
+
+def t_quantile(degrees_of_freedom: float) -> float:
+    """Two-sided 95 % quantile of Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees_of_freedom, (1 + CONFIDENCE) / 2))
+
+
+def estimate(replicates: Floats, strata: Sequence[Hashable], bounds: tuple[float, float] | None = None) -> Estimate:
+    """An Estimate from replicates; `bounds` clip the interval of shares and times to what can be."""
+    value = float(replicates[0])
+    if math.isnan(value):
+        return Estimate(None, reason="no request to measure it on")
+    found = interval(replicates, strata)
+    if found is None:
+        return Estimate(value, reason="no interval: fewer than two windows in a stratum")
+    low, high = found
+    if bounds is not None:
+        low, high = max(low, bounds[0]), min(high, bounds[1])
+    return Estimate(value, low, high)
