@@ -1,7 +1,67 @@
-"""Plan LLM traffic before building it: cost, latency, availability and quality of every strategy."""
+"""Plan LLM traffic before building it: cost, latency, availability and quality of every strategy.
+
+    import planner
+
+    scenario = planner.load("scenarios/support-chatbot.yaml")
+    print(planner.compare(scenario).answer)
+
+Names are imported when they are first used: `import planner` alone is quick.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from planner._installation import DISTRIBUTION, warn_if_shadowed
 
-warn_if_shadowed()
+if TYPE_CHECKING:
+    from planner.api import Comparison, Run, compare, simulate
+    from planner.errors import CatalogueError, LoadExceedsCapacity, PlannerError, PriceUnknown, Problem, ScenarioError
+    from planner.scenario import Scenario, load
 
 __version__ = "0.1.0"
+
+_HOME = {
+    "CatalogueError": "planner.errors",
+    "Comparison": "planner.api",
+    "LoadExceedsCapacity": "planner.errors",
+    "PlannerError": "planner.errors",
+    "PriceUnknown": "planner.errors",
+    "Problem": "planner.errors",
+    "Run": "planner.api",
+    "Scenario": "planner.scenario",
+    "ScenarioError": "planner.errors",
+    "compare": "planner.api",
+    "load": "planner.scenario",
+    "simulate": "planner.api",
+}
+__all__ = [
+    "DISTRIBUTION",
+    "CatalogueError",
+    "Comparison",
+    "LoadExceedsCapacity",
+    "PlannerError",
+    "PriceUnknown",
+    "Problem",
+    "Run",
+    "Scenario",
+    "ScenarioError",
+    "compare",
+    "load",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'planner' has no attribute {name!r}")
+    from importlib import import_module
+
+    found = getattr(import_module(_HOME[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+warn_if_shadowed()

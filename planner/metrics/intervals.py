@@ -91,8 +91,23 @@ def t_quantile(degrees_of_freedom: float) -> float:
     return float(stdtrit(degrees_of_freedom, (1 + CONFIDENCE) / 2))
 
 
-def estimate(replicates: Floats, strata: Sequence[Hashable], bounds: tuple[float, float] | None = None) -> Estimate:
-    """An Estimate from replicates; `bounds` clip the interval of shares and times to what can be."""
+def estimate(
+    replicates: Floats,
+    strata: Sequence[Hashable],
+    bounds: tuple[float, float] | None = None,
+    n_trials: int | None = None,
+) -> Estimate:
+    """An Estimate from replicates.
+
+    Parameters
+    ----------
+    bounds : (lowest, highest) possible value, optional
+        The interval is clipped to it.
+    n_trials : int, optional
+        For a share of independent events: how many were tried. Where none (or all) of them happened the
+        windows show no spread, and the bound 1 - 0.05^(1/n), about 3/n, takes its place: nothing seen
+        is not nothing possible.
+    """
     value = float(replicates[0])
     if math.isnan(value):
         return Estimate(None, reason="no request to measure it on")
@@ -102,4 +117,7 @@ def estimate(replicates: Floats, strata: Sequence[Hashable], bounds: tuple[float
     low, high = found
     if bounds is not None:
         low, high = max(low, bounds[0]), min(high, bounds[1])
+    if n_trials and low == high and value in (0.0, 1.0):
+        unseen = 1 - (1 - CONFIDENCE) ** (1 / n_trials)
+        low, high = (0.0, unseen) if value == 0.0 else (1 - unseen, 1.0)
     return Estimate(value, low, high)

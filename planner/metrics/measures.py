@@ -6,7 +6,7 @@ quantiles come from the weighted pool (never from averaged quantiles), intervals
 window at a time. Comes in: Samples of the same windows; goes out: Estimates by measure and scope.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,9 +30,10 @@ class Measure:
     replicates: Floats
     unit: str
     bounds: tuple[float, float] | None = None
+    n_trials: int | None = None  # of a share of chance events: how many were tried
 
-    def estimate(self, strata: Sequence[object]) -> Estimate:
-        return estimate(self.replicates, strata, self.bounds)  # type: ignore[arg-type]
+    def estimate(self, strata: Sequence[Hashable]) -> Estimate:
+        return estimate(self.replicates, strata, self.bounds, self.n_trials)
 
 
 class Pool:
@@ -133,9 +134,12 @@ def _shares(
     def share(which: npt.NDArray[np.generic], of: npt.NDArray[np.bool_] = scope) -> Measure:
         return Measure(pool.ratio(which.astype(np.bool_) & of, of), "share", SHARE)
 
+    def chance(which: npt.NDArray[np.generic], of: npt.NDArray[np.bool_]) -> Measure:
+        return Measure(share(which, of).replicates, "share", SHARE, int(of.sum()))
+
     found = {
-        "availability": share(completed),
-        "accuracy": share(correct == 1, rated),
+        "availability": chance(completed, scope),
+        "accuracy": chance(correct == 1, rated),
         "omni_share": share(pool.column("is_omni")),
         "over_context_share": share(pool.column("over_context")),
         "attempts_mean": Measure(pool.mean(pool.column("n_attempts").astype(np.float64), scope), "attempts", POSITIVE),

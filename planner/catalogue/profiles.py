@@ -1,0 +1,47 @@
+"""Everything about a deployment that is not a price or a token rule, under one name.
+
+Latency, limits, outages and random failures by provider; devices, GPUs, transfer and energy. Each record has
+`source`, `as_of`, `confidence` and a one-line `note` for a table of assumptions (`describe` on a Range).
+"""
+
+from planner.catalogue.hardware import (
+    Device,
+    Gpu,
+    UnknownHardware,
+    device,
+    devices,
+    gpu,
+    gpus,
+    parameter,
+    parameters,
+    transfer,
+)
+from planner.catalogue.latency import Latency, LatencyUnknown, has_latency, latency
+from planner.catalogue.limits import LimitSet, default_limits, limit_tiers
+from planner.catalogue.reading import Range
+from planner.catalogue.reliability import ErrorProfile, OutageProfile, errors, outages
+
+__all__ = [
+    "Device",
+    "ErrorProfile",
+    "Gpu",
+    "Latency",
+    "LatencyUnknown",
+    "LimitSet",
+    "OutageProfile",
+    "Range",
+    "UnknownHardware",
+    "default_limits",
+    "device",
+    "devices",
+    "errors",
+    "gpu",
+    "gpus",
+    "has_latency",
+    "latency",
+    "limit_tiers",
+    "outages",
+    "parameter",
+    "parameters",
+    "transfer",
+]
