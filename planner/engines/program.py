@@ -165,7 +165,8 @@ def compile_program(
     for name in scenario.deployments_of(strategy):
         deployment = scenario.deployments[name]
         own = scenario.policy_for(strategy, name)
-        through = gateway.latency_s if deployment.provider is not None else Law.fixed(0)
+        # A platform stands before providers, not before our own servers and devices.
+        through = Law.fixed(0) if deployment.is_own_hardware else gateway.latency_s
         targets[name] = _target(scenario, name, models_in_force[name], own, through, window, table)
     check_streams({f"{p}:{n}": target.streams[p] for n, target in targets.items() for p in _PURPOSES})
     router = resolved.router
