@@ -1,0 +1,255 @@
+"""Every price and money figure that a strategy's bill rests on, with source and date, and what is left out.
+
+Comes in: a scenario and one of its strategies; goes out: rows for the table of assumptions. A figure that
+the bill would ask for and nobody knows is listed as unknown, not left out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+
+from planner.catalogue import profiles
+from planner.errors import PriceUnknown
+from planner.finance.ledger import exact, plain
+from planner.finance.standing import (
+    device_life_years,
+    device_price,
+    device_watts,
+    gpu_hour_price,
+    migrations_met,
+    strategy_pays,
+)
+from planner.finance.tariff import fee_source, router_source
+from planner.finance.token_prices import has_own_prices, token_price
+from planner.scenario import paths
+from planner.scenario.fields import CascadeRouter, Scenario
+from planner.workload.windows import eras, model_in_force
+
+GIVEN = "given"  # confidence of what the scenario says itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assumption:
+    """One figure. `value` is a plain number as text or "unknown"; `as_of` is None for the scenario's own."""
+
+    what: str
+    value: str
+    unit: str
+    source: str
+    as_of: str | None = None
+    confidence: str | None = GIVEN
+
+    def to_dict(self) -> dict[str, str | None]:
+        """The row for JSON and tables."""
+        return asdict(self)
+
+
+def assumptions(scenario: Scenario, strategy: str) -> tuple[Assumption, ...]:
+    """Prices and money inputs of a strategy's bill, each once, in the order of the bill."""
+    rows = (
+        *_token_prices(scenario, strategy),
+        *_hardware(scenario, strategy),
+        *_between(scenario, strategy),
+        *_work(scenario, strategy),
+        *_economic(scenario),
+        _given(
+            scenario.finance.discount_rate, "1/year", "discount rate, nominal", "finance", "discount_rate"
+        ),
+    )
+    return tuple(dict.fromkeys(rows))
+
+
+def not_included() -> list[str]:
+    """Costs that no account covers, in words for people."""
+    return [
+        "taxes, duties and foreign exchange: all amounts are net US dollars",
+        "negotiated discounts, free tiers, credits and commitments, unless given as own prices under models",
+        "the batch, flex and priority price levels of providers",
+        "support plans, seats and minimum fees of providers",
+        "storage of prompts, answers, images and logs; monitoring and evaluation tools",
+        "embeddings, retrieval, tool calls and fine-tuning",
+        "energy and upkeep of own GPUs beyond their price by the hour, and of devices while they are idle",
+        "spares, losses and updates of a device fleet, and what devices are worth at the end of the plan",
+        "service credits that providers owe after outages",
+        "price changes that nobody announced: the last known list price is carried forward and says so",
+    ]
+
+
+def _token_prices(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
+    for era in eras(scenario):
+        for name in scenario.deployments_of(strategy):
+            deployment, model = scenario.deployments[name], era.models[name]
+            if deployment.is_own_hardware and not has_own_prices(scenario, model):
+                yield Assumption(
+                    what=f"{model} on {name}",
+                    value="0",
+                    unit="USD/1e6 tokens",
+                    source="own hardware, paid by the hour or the piece",
+                )
+                continue
+            for meter in _meters(scenario):
+                yield _token_price(scenario, model, deployment.provider, meter, era.start)
+        router = scenario.strategy(strategy).router
+        if isinstance(router, CascadeRouter):
+            model = model_in_force(scenario, router.verifier.model, era.start)
+            for meter in ("input", "output"):
+                yield _token_price(scenario, model, router.verifier.provider, meter, era.start)
+    for index, step in enumerate(scenario.finance.price_steps):
+        yield _given(
+            step.factor, "times", f"price of {step.model} from {step.at}", "finance", "price_steps", index
+        )
+
+
+def _meters(scenario: Scenario) -> tuple[str, ...]:
+    """Meters that the tasks can touch; hidden reasoning is billed as output."""
+    modalities = {modality for task in scenario.tasks.values() for modality in task.modalities}
+    vision = ("image",) if "vision" in modalities else ()
+    audio = ("audio_input", "audio_output") if "audio" in modalities else ()
+    return ("input", "output", *vision, *audio)
+
+
+def _token_price(scenario: Scenario, model: str, provider: str | None, meter: str, on: date) -> Assumption:
+    what = f"{meter} price of {model}" + (f" at {provider}" if provider else "") + f" from {on}"
+    try:
+        found = token_price(scenario, model, provider, meter, on)
+    except PriceUnknown as unknown:
+        return Assumption(
+            what=what, value="unknown", unit="USD/1e6 tokens", source=str(unknown), confidence=None
+        )
+    return Assumption(
+        what=what,
+        value=plain(found.usd_per_mtok),
+        unit="USD/1e6 tokens",
+        source=found.source,
+        as_of=found.as_of,
+        confidence=found.confidence,
+    )
+
+
+def _hardware(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
+    for name in scenario.deployments_of(strategy):
+        deployment = scenario.deployments[name]
+        if deployment.server is not None:
+            price, source = gpu_hour_price(scenario, name)
+            gpu = (
+                None
+                if deployment.server.usd_per_gpu_hour is not None
+                else profiles.gpu(deployment.server.gpu)
+            )
+            yield Assumption(
+                what=f"GPU of {name}",
+                value=plain(price),
+                unit="USD/h",
+                source=source,
+                as_of=gpu.as_of if gpu else None,
+                confidence=gpu.confidence if gpu else GIVEN,
+            )
+        if deployment.device is not None:
+            device = profiles.device(deployment.device.kind)
+            figures = (
+                ("usd", "price", "USD", device_price),
+                ("life_years", "life", "years", device_life_years),
+                ("watts", "power while answering", "W", device_watts),
+            )
+            for field_name, word, unit, figure in figures:
+                is_own = getattr(deployment.device, field_name) is not None
+                try:
+                    value, source = figure(scenario, name)
+                    shown = plain(value)
+                except PriceUnknown as unknown:
+                    shown, source = "unknown", str(unknown)
+                yield Assumption(
+                    what=f"{word} of a device of {name}",
+                    value=shown,
+                    unit=unit,
+                    source=source,
+                    as_of=None if is_own else device.as_of,
+                    confidence=GIVEN if is_own else device.confidence,
+                )
+            yield _given(
+                scenario.finance.electricity_usd_per_kwh,
+                "USD/kWh",
+                "electricity of devices",
+                "finance",
+                "electricity_usd_per_kwh",
+            )
+
+
+def _between(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
+    """What stands between us and the models: gateway, router, wires."""
+    gateway, router = scenario.gateway_for(strategy), scenario.strategy(strategy).router
+    if gateway.fee:
+        yield Assumption(
+            what="gateway fee",
+            value=plain(exact(gateway.fee)),
+            unit="share of spend",
+            source=fee_source(scenario, strategy),
+        )
+    if router is not None and router.usd_per_1k_requests:
+        yield Assumption(
+            what=f"router of {strategy}",
+            value=plain(exact(router.usd_per_1k_requests)),
+            unit="USD/1,000 requests",
+            source=router_source(scenario, strategy),
+        )
+    if scenario.finance.transfer_usd_per_gb:
+        yield _given(
+            scenario.finance.transfer_usd_per_gb,
+            "USD/GB",
+            "data sent out of our cloud",
+            "finance",
+            "transfer_usd_per_gb",
+        )
+        for name, size in profiles.transfer().items():
+            yield Assumption(
+                what=name.replace("_", " "),
+                value=plain(exact(size.central)),
+                unit=size.unit,
+                source=size.source,
+                as_of=size.as_of,
+                confidence=size.confidence,
+            )
+
+
+def _work(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
+    for item in scenario.finance.one_time:
+        if strategy_pays(item.strategies, scenario, strategy):
+            yield _given(item.usd, "USD", item.name, "finance", "one_time", item.name, "usd")
+    for person in scenario.finance.people:
+        if strategy_pays(person.strategies, scenario, strategy):
+            yield _given(person.fte, "FTE", person.name, "finance", "people", person.name, "fte")
+            yield _given(
+                person.usd_per_year, "USD/year", person.name, "finance", "people", person.name, "usd_per_year"
+            )
+    for day, origin, successor, cost in migrations_met(scenario, strategy):
+        yield Assumption(
+            what=f"migration from {origin} to {successor} on {day}",
+            value=plain(cost),
+            unit="USD",
+            source="scenario: finance.migrations",
+        )
+
+
+def _economic(scenario: Scenario) -> Iterator[Assumption]:
+    for name, task in scenario.tasks.items():
+        yield _given(
+            task.cost_of_wrong_answer_usd,
+            "USD",
+            f"wrong answer to {name}",
+            "tasks",
+            name,
+            "cost_of_wrong_answer_usd",
+        )
+    yield _given(
+        scenario.finance.downtime_usd_per_hour,
+        "USD/h",
+        "time without answers",
+        "finance",
+        "downtime_usd_per_hour",
+    )
+
+
+def _given(value: float, unit: str, what: str, *path: str | int) -> Assumption:
+    return Assumption(
+        what=what, value=plain(exact(value)), unit=unit, source="scenario: " + paths.render(path)
+    )

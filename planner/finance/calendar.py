@@ -1,0 +1,66 @@
+"""The real calendar of a horizon, and the value today of money paid later.
+
+Comes in: the month pieces of a scenario; goes out: whole calendar months with their exact length, the
+month at whose end each is paid, and discount factors. Nothing here is rounded to a mean month.
+"""
+
+import calendar
+import decimal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from planner.finance.ledger import exact
+from planner.workload.windows import MonthPiece
+
+DISCOUNT_DIGITS = 28  # significant digits of a discount factor
+HOURS_PER_DAY = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Month:
+    """A calendar month as far as the horizon covers it; `end` is exclusive.
+
+    `fraction` is the covered part of the month (17/31 from the 15th of January on), `ends_after` the
+    sum of fractions from the horizon's start to this month's end: the time at which it is paid.
+    """
+
+    name: str
+    start: date
+    end: date
+    fraction: Fraction
+    ends_after: Fraction
+
+    @property
+    def hours(self) -> int:
+        """Hours covered: 744 in a whole January."""
+        return HOURS_PER_DAY * (self.end - self.start).days
+
+
+def months_of(pieces: Sequence[MonthPiece]) -> tuple[Month, ...]:
+    """The calendar months that the pieces make up, in order."""
+    found: list[Month] = []
+    elapsed = Fraction(0)
+    for name in dict.fromkeys(piece.month for piece in pieces):
+        mine = [piece for piece in pieces if piece.month == name]
+        start, end = mine[0].start, mine[-1].end
+        fraction = Fraction((end - start).days, calendar.monthrange(start.year, start.month)[1])
+        elapsed += fraction
+        found.append(Month(name=name, start=start, end=end, fraction=fraction, ends_after=elapsed))
+    return tuple(found)
+
+
+def discount_factor(rate_per_year: float, months: Fraction) -> Decimal:
+    """Value today of a dollar paid after some months: (1 + r)^-(months/12), to 28 significant digits.
+
+    The same as compounding the monthly rate (1 + r)^(1/12) - 1 (facts: method §3.2), which is not r/12.
+
+    >>> discount_factor(0.21, Fraction(24))
+    Decimal('0.6830134553650706918926302848')
+    """
+    context = decimal.Context(prec=DISCOUNT_DIGITS + 12)
+    years = context.divide(Decimal(months.numerator), Decimal(12 * months.denominator))
+    factor = context.power(context.add(1, exact(rate_per_year)), -years)
+    return decimal.Context(prec=DISCOUNT_DIGITS).plus(factor)

@@ -1,0 +1,229 @@
+"""The bill of one strategy over the horizon: simulated use, scaled to real months, at dated prices.
+
+Comes in: the planned windows and what was counted in them; goes out: a Ledger. A month is cut where a
+price or a model changes, by expected requests; equal prices of one month are then one row again, and each
+row's quantity is rounded once, half-even to 1e-6 unit.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from planner.finance.calendar import HOURS_PER_DAY, Month, months_of
+from planner.finance.ledger import EXACT, INVOICED, Ledger, LedgerRow, View, Volume, rounded, total_of
+from planner.finance.quantities import ANSWERS, REQUESTS, Key, Quantities
+from planner.finance.rates import PlannedWindow, Rates, rates_of, shares
+from planner.finance.standing import standing_charges
+from planner.finance.tariff import Charge, Tariff
+from planner.scenario.fields import Scenario
+from planner.workload.windows import Era, MonthPiece, eras, horizon, month_pieces
+
+ACCOUNT_ORDER = (
+    "one-time", "devices/purchase", "devices/replacement", "migration", "api", "wasted", "verifier",
+    "gateway fee", "router", "transfer", "compute", "energy", "people", "wrong answers", "downtime",
+)  # fmt: skip
+AT_START = ("one-time", "devices/purchase")  # accounts paid on the first day, at t = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything about a strategy's bill but the counts: calendar, eras, expected requests, prices."""
+
+    scenario: Scenario
+    strategy: str
+    tariff: Tariff
+    eras: tuple[Era, ...]
+    pieces: tuple[MonthPiece, ...]
+    months: tuple[Month, ...]
+    shares: dict[str, Fraction]
+
+    def driver(self, piece: MonthPiece, task: str, charge: Charge) -> Fraction:
+        """What multiplies a rate per request: the task's expected requests, or its share of the hours."""
+        if charge.per == "hour":
+            return self.shares[task] * (piece.end - piece.start).days * HOURS_PER_DAY
+        return self.requests(piece, task)
+
+    def requests(self, piece: MonthPiece, task: str) -> Fraction:
+        """Expected requests of a task in a piece of a month."""
+        return Fraction(piece.expected_requests) * self.shares[task]
+
+
+def plan_of(scenario: Scenario, strategy: str) -> Plan:
+    """The calendar and prices of a strategy's bill; month pieces are cut where its prices change."""
+    tariff = Tariff(scenario, strategy)
+    start, end = horizon(scenario)
+    pieces = month_pieces(scenario, tariff.cuts(start, end))
+    return Plan(
+        scenario=scenario,
+        strategy=strategy,
+        tariff=tariff,
+        eras=eras(scenario),
+        pieces=pieces,
+        months=months_of(pieces),
+        shares=shares(scenario),
+    )
+
+
+def account(
+    scenario: Scenario, strategy: str, windows: Sequence[PlannedWindow], quantities: Sequence[Quantities]
+) -> Ledger:
+    """The ledger of a strategy.
+
+    Parameters
+    ----------
+    windows : sequence of `planner.workload.windows.Window`
+        All windows of the plan; their order does not matter.
+    quantities : sequence of Quantities, one for each window
+        From `planner.finance.quantities.count`.
+
+    Raises
+    ------
+    PriceUnknown
+        Something was used whose price is not known on a day of the horizon.
+    NotSimulated
+        A task is expected of which no request was simulated.
+    """
+    plan = plan_of(scenario, strategy)
+    rates = rates_of(scenario, strategy, plan.eras, windows, quantities)
+    lines = _Lines(plan)
+    for piece, task, key, charge in charged(plan, rates):
+        quantity = plan.driver(piece, task, charge) * rates[piece.era][task][key] * charge.scale
+        lines.add(piece, charge, task, key.deployment, quantity)
+    return Ledger(lines.rows(), tuple(_volumes(plan, rates)))
+
+
+def standing_ledger(plan: Plan) -> Ledger:
+    """The rows that would stand if nobody asked anything."""
+    return Ledger(_Lines(plan).rows())
+
+
+def charged(plan: Plan, rates: dict[int, Rates]) -> Iterator[tuple[MonthPiece, str, Key, Charge]]:
+    """Every charge of every count in every piece of a month."""
+    for piece in plan.pieces:
+        models = plan.eras[piece.era].models
+        for task, rate in rates[piece.era].items():
+            if plan.requests(piece, task):
+                for key in rate:
+                    for charge in plan.tariff.charges(key, models, piece.start):
+                        yield piece, task, key, charge
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What must be equal for quantities to be one row."""
+
+    month: str
+    view: View
+    account: str
+    task: str | None
+    deployment: str | None
+    unit: str
+    unit_price_usd: Decimal
+    source: str
+    through_gateway: bool = False
+
+
+class _Lines:
+    """Adds quantities up exactly, then rounds each line once and makes rows of them."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.sums: dict[_Line, Fraction] = {}
+        self.since: dict[
+            _Line, date
+        ] = {}  # first day on which a line was used: rows of a month come in this order
+        for standing in standing_charges(plan.scenario, plan.strategy, plan.months):
+            line = _Line(
+                standing.month, INVOICED, standing.account, None, standing.deployment, standing.unit,
+                standing.unit_price_usd, standing.source,
+            )  # fmt: skip
+            self.sums[line] = self.sums.get(line, Fraction(0)) + standing.quantity
+
+    def add(
+        self, piece: MonthPiece, charge: Charge, task: str, deployment: str | None, quantity: Fraction
+    ) -> None:
+        line = _Line(
+            piece.month, charge.view, charge.account, task if charge.per == "request" else None, deployment,
+            charge.unit, charge.unit_price_usd, charge.source, charge.through_gateway,
+        )  # fmt: skip
+        self.sums[line] = self.sums.get(line, Fraction(0)) + quantity
+        self.since.setdefault(line, piece.start)
+
+    def rows(self) -> tuple[LedgerRow, ...]:
+        ranked: list[tuple[tuple[object, ...], LedgerRow]] = []
+        fees: dict[tuple[str, str | None, str | None], list[Decimal]] = {}
+        for line, quantity in self.sums.items():
+            row = self._row(line, rounded(quantity))
+            if row.quantity:
+                ranked.append((self._rank(row, self.since.get(line, date.min)), row))
+                if line.through_gateway:
+                    fees.setdefault((line.month, line.task, line.deployment), []).append(row.amount_usd)
+        ranked += [(self._rank(row, date.min), row) for row in self._fees(fees)]
+        return tuple(row for _, row in sorted(ranked, key=lambda pair: pair[0]))
+
+    def _fees(self, spent: dict[tuple[str, str | None, str | None], list[Decimal]]) -> Iterator[LedgerRow]:
+        """The gateway's share of the exact spend that goes through it, not rounded."""
+        tariff = self.plan.tariff
+        if not tariff.gateway_fee:
+            return
+        for (month, task, deployment), amounts in spent.items():
+            line = _Line(
+                month,
+                INVOICED,
+                "gateway fee",
+                task,
+                deployment,
+                "USD",
+                tariff.gateway_fee,
+                tariff.gateway_source,
+            )
+            if total := total_of(amounts):
+                yield self._row(line, total)
+
+    def _row(self, line: _Line, quantity: Decimal) -> LedgerRow:
+        return LedgerRow(
+            month=line.month,
+            view=line.view,
+            account=line.account,
+            task=line.task,
+            deployment=line.deployment,
+            quantity=quantity,
+            unit=line.unit,
+            unit_price_usd=line.unit_price_usd,
+            strategy=self.plan.strategy,
+            source=line.source,
+        )
+
+    def _rank(self, row: LedgerRow, since: date) -> tuple[object, ...]:
+        """Month, view, account as in ACCOUNT_ORDER, then task and deployment as in the scenario."""
+        tasks, deployments = list(self.plan.scenario.tasks), list(self.plan.scenario.deployments)
+        place = ACCOUNT_ORDER.index(row.account if row.account in ACCOUNT_ORDER else row.group)
+        return (
+            row.month,
+            row.view != INVOICED,
+            place,
+            -1 if row.task is None else tasks.index(row.task),
+            -1 if row.deployment is None else deployments.index(row.deployment),
+            row.account,
+            since,
+            row.source,
+            row.unit_price_usd,
+        )
+
+
+def _volumes(plan: Plan, rates: dict[int, Rates]) -> Iterator[Volume]:
+    """Expected requests by month and task. Failed is what arrives and is not completed, to the last digit."""
+    for month in plan.months:
+        for task in plan.shares:
+            sums = dict.fromkeys(("arrived", "completed", "right", "wrong", "unrated"), Fraction(0))
+            for piece in plan.pieces:
+                if piece.month == month.name:
+                    requests = plan.requests(piece, task)
+                    for key, rate in rates[piece.era][task].items():
+                        if key.kind in (REQUESTS, ANSWERS) and key.meter in sums:
+                            sums[key.meter] += requests * rate
+            found = {name: rounded(value) for name, value in sums.items()}
+            failed = EXACT.subtract(found["arrived"], found["completed"])
+            yield Volume(month=month.name, task=task, failed=failed, **found)

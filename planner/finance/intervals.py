@@ -1,0 +1,280 @@
+"""How far a total may be off because only some windows were simulated: jackknife over windows.
+
+Comes in: the same windows, counts and charges that the ledger is made of; goes out: t-intervals around
+the exact totals, and around differences of two strategies, which saw the same windows and the same luck.
+Only sampling error is meant here: nothing is said of prices, growth or other assumptions.
+"""
+
+import decimal
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from planner.finance.calendar import discount_factor
+from planner.finance.horizon import Plan, charged, plan_of, standing_ledger
+from planner.finance.ledger import EXACT, INVOICED, exact
+from planner.finance.quantities import ANSWERS, REQUESTS, Key, Quantities
+from planner.finance.rates import PlannedWindow, Rates, rates_of, sources_of
+from planner.finance.tco import present_value
+from planner.scenario.fields import Scenario
+
+Floats = npt.NDArray[np.float64]
+TOTALS = ("invoiced_usd", "invoiced_npv_usd", "economic_usd", "economic_npv_usd")
+PER_1K = ("invoiced_per_1k_usd", "economic_per_1k_usd")
+PER_CORRECT = ("invoiced_per_correct_usd", "economic_per_correct_usd")
+MEASURES = (*TOTALS, *PER_1K, *PER_CORRECT)  # as `tco.Tco` names them
+LEVEL = 0.95
+_QUANTUM = Decimal("1E-12")  # ends are rounded outwards to this
+_ROUNDING = decimal.Context(prec=200)
+
+
+class Interval(NamedTuple):
+    """Ends of a confidence interval, USD."""
+
+    low: Decimal
+    high: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostVectors:
+    """What a strategy's totals are made of, by window, in floats.
+
+    Shapes: W windows, K keys (counts), T tasks, E eras. A total is fixed + sum over eras and keys of
+    price[era, key] x rate[era, key], and a rate is pooled from the windows as `rates.rates_of` says.
+    """
+
+    strategy: str
+    windows: tuple[tuple[int, str], ...]  # (era, stratum) of each window
+    weights: Floats  # (W,)
+    requests: Floats  # (W, T) arrived
+    counts: Floats  # (W, K)
+    task_of: npt.NDArray[np.int64]  # (K,)
+    borrowed: dict[int, tuple[int, ...]]  # ERA: eras with the same models
+    prices: dict[str, Floats]  # MEASURE of TOTALS: USD for a rate of 1, (E, K)
+    right: Floats  # right answers for a rate of 1, (E, K)
+    fixed: dict[str, float]  # MEASURE of TOTALS
+    expected_requests: float
+
+    def estimate(self, measure: str) -> float:
+        """A measure of `MEASURES` from all windows: the ledger's figure but for rounding."""
+        return float(self._of(measure, self._rates(None)[np.newaxis])[0])
+
+    def without_each(self, measure: str) -> Floats:
+        """The measure with each window left out in turn; shape (W,), NaN where the others do not tell."""
+        return self._of(measure, self._rates_without)
+
+    @cached_property
+    def strata(self) -> dict[tuple[int, str], npt.NDArray[np.int64]]:
+        """(ERA, STRATUM): its windows."""
+        return {
+            stratum: np.flatnonzero([window == stratum for window in self.windows])
+            for stratum in dict.fromkeys(self.windows)
+        }
+
+    @cached_property
+    def _rates_without(self) -> Floats:
+        return np.array([self._rates(left_out) for left_out in range(len(self.windows))])
+
+    def _of(self, measure: str, rates: Floats) -> Floats:
+        """The measure for each of many tables of rates, shape (many, E, K)."""
+        if measure in PER_1K:
+            return self._of(measure.replace("_per_1k", ""), rates) / self.expected_requests * 1000
+        if measure in PER_CORRECT:
+            right = (self.right * rates).sum(axis=(1, 2))
+            return self._of(measure.replace("_per_correct", ""), rates) / np.where(right > 0, right, np.nan)
+        return self.fixed[measure] + (self.prices[measure] * rates).sum(axis=(1, 2))
+
+    def _rates(self, left_out: int | None) -> Floats:
+        """Counts per request, (E, K), NaN where no window tells: the float twin of `rates.rates_of`."""
+        rates = np.full((len(self.borrowed), len(self.task_of)), np.nan)
+        for era, others in self.borrowed.items():
+            for task in range(self.requests.shape[1]):
+                mine = self.task_of == task
+                rate = self._pooled(task, mine, (era,), left_out)
+                if rate is None:
+                    rate = self._pooled(task, mine, others, left_out)
+                if rate is not None:
+                    rates[era, mine] = rate
+        return rates
+
+    def _pooled(
+        self, task: int, mine: npt.NDArray[np.bool_], eras: tuple[int, ...], left_out: int | None
+    ) -> Floats | None:
+        total, rate = 0.0, np.zeros(int(mine.sum()))
+        for (era, _), members in self.strata.items():
+            if era not in eras:
+                continue
+            kept = members if left_out is None else members[members != left_out]
+            requests = self.requests[kept, task].sum()
+            weight = self.weights[members].sum()  # the stratum's probability does not shrink with its windows
+            if requests and weight:
+                total += weight
+                rate += weight * self.counts[np.ix_(kept, np.flatnonzero(mine))].sum(axis=0) / requests
+        return rate / total if total else None
+
+
+def tco_interval(
+    vectors: CostVectors, measure: str, value: Decimal | None, level: float = LEVEL
+) -> Interval | None:
+    """Confidence interval around a strategy's exact figure.
+
+    Parameters
+    ----------
+    measure : str
+        One of `MEASURES`, the fields of `tco.Tco`.
+    value : Decimal, optional
+        The exact figure; the interval is centred on it.
+
+    Returns
+    -------
+    Interval, or None where the value is unknown or a stratum has fewer than two windows.
+    """
+    return _interval(vectors.strata, vectors.without_each(measure), value, level)
+
+
+def difference_interval(
+    a: CostVectors, b: CostVectors, measure: str, value: Decimal | None, level: float = LEVEL
+) -> Interval | None:
+    """Confidence interval of a's figure minus b's, paired by window; arguments as for `tco_interval`."""
+    assert a.windows == b.windows, f"{a.strategy} and {b.strategy} were simulated in different windows"
+    return _interval(a.strata, a.without_each(measure) - b.without_each(measure), value, level)
+
+
+def _interval(
+    strata: dict[tuple[int, str], npt.NDArray[np.int64]], without: Floats, value: Decimal | None, level: float
+) -> Interval | None:
+    found = jackknife(strata.values(), without)
+    if found is None or value is None:
+        return None
+    error, freedom = found
+    if error == 0.0:
+        return Interval(value, value)
+    half = exact(error * t_quantile((1 + level) / 2, freedom))
+    return Interval(
+        EXACT.subtract(value, half).quantize(_QUANTUM, decimal.ROUND_FLOOR, _ROUNDING),
+        EXACT.add(value, half).quantize(_QUANTUM, decimal.ROUND_CEILING, _ROUNDING),
+    )
+
+
+def jackknife(strata: Iterable[npt.NDArray[np.int64]], without: Floats) -> tuple[float, float] | None:
+    """Standard error and degrees of freedom of a figure of stratified windows.
+
+    Parameters
+    ----------
+    strata : iterable of int arrays
+        Which windows belong to each stratum; they are independent of those of other strata.
+    without : float array, shape (windows,)
+        The figure with each window left out.
+
+    Returns
+    -------
+    (standard error, degrees of freedom); None where a stratum has fewer than two windows or a figure is NaN.
+
+    Source: delete-one jackknife within strata, variance = sum over strata of (n-1)/n x sum of squared
+    deviations from the stratum's mean; degrees of freedom by Satterthwaite.
+    """
+    if not np.isfinite(without).all():
+        return None
+    variances, freedoms = [], []
+    for members in strata:
+        count = len(members)
+        if count < 2:
+            return None
+        deviations = without[members] - without[members].mean()
+        variances.append((count - 1) / count * float((deviations**2).sum()))
+        freedoms.append(count - 1)
+    variance = math.fsum(variances)
+    if variance == 0.0:
+        return 0.0, float(sum(freedoms))
+    spread = math.fsum(one * one / freedom for one, freedom in zip(variances, freedoms, strict=True))
+    return math.sqrt(variance), variance * variance / spread
+
+
+def t_quantile(probability: float, freedom: float) -> float:
+    """Student's t quantile; degrees of freedom need not be whole."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, probability))
+
+
+def cost_vectors(
+    scenario: Scenario, strategy: str, windows: Sequence[PlannedWindow], quantities: Sequence[Quantities]
+) -> CostVectors:
+    """The per-window make-up of a strategy's totals; the arguments are those of `horizon.account`."""
+    plan = plan_of(scenario, strategy)
+    exact_rates = rates_of(scenario, strategy, plan.eras, windows, quantities)
+    tasks = list(plan.shares)
+    keys = sorted(
+        {key for counted in quantities for key in counted if key.task in plan.shares},
+        key=lambda key: (key.task, key.deployment or "", key.kind, key.meter),
+    )
+    prices, right = _prices(plan, exact_rates, keys)
+    shape = (len(windows), len(keys))
+    vectors = CostVectors(
+        strategy=strategy,
+        windows=tuple((window.era, window.stratum) for window in windows),
+        weights=np.array([window.weight for window in windows]),
+        requests=np.array(
+            [
+                [counted.get(Key(task, None, REQUESTS, "arrived"), 0) for task in tasks]
+                for counted in quantities
+            ],
+            float,
+        ).reshape(len(windows), len(tasks)),
+        counts=np.array([[counted.get(key, 0) for key in keys] for counted in quantities], float).reshape(
+            shape
+        ),
+        task_of=np.array([tasks.index(key.task) for key in keys], np.int64),
+        borrowed=sources_of(scenario, strategy, plan.eras),
+        prices=prices,
+        right=right,
+        fixed=_fixed(plan),
+        expected_requests=float(sum(plan.requests(piece, task) for piece in plan.pieces for task in tasks)),
+    )
+    return vectors
+
+
+def _prices(plan: Plan, rates: dict[int, Rates], keys: Sequence[Key]) -> tuple[dict[str, Floats], Floats]:
+    """USD (and right answers) that a rate of 1 makes over the whole horizon, by era and key."""
+    place = {key: i for i, key in enumerate(keys)}
+    prices = {measure: np.zeros((len(plan.eras), len(keys))) for measure in TOTALS}
+    right = np.zeros((len(plan.eras), len(keys)))
+    today = _discounts(plan)
+    fee = 1 + float(plan.tariff.gateway_fee)
+    for piece, task, key, charge in charged(plan, rates):
+        usd = float(plan.driver(piece, task, charge) * charge.scale) * float(charge.unit_price_usd)
+        usd *= fee if charge.through_gateway else 1.0
+        for view in ("invoiced", "economic") if charge.view == INVOICED else ("economic",):
+            prices[f"{view}_usd"][piece.era, place[key]] += usd
+            prices[f"{view}_npv_usd"][piece.era, place[key]] += usd * today[piece.month]
+    for piece in plan.pieces:
+        for task, rate in rates[piece.era].items():
+            for key in rate:
+                if key.kind == ANSWERS and key.meter == "right":
+                    right[piece.era, place[key]] += float(plan.requests(piece, task))
+    return prices, right
+
+
+def _fixed(plan: Plan) -> dict[str, float]:
+    """What does not depend on the windows."""
+    ledger, rate = standing_ledger(plan), plan.scenario.finance.discount_rate
+    total = float(ledger.total())
+    today = float(present_value(ledger, plan.months, rate))
+    assert ledger.total() == ledger.total(INVOICED), "a standing charge is always invoiced"
+    return {
+        "invoiced_usd": total,
+        "invoiced_npv_usd": today,
+        "economic_usd": total,
+        "economic_npv_usd": today,
+    }
+
+
+def _discounts(plan: Plan) -> dict[str, float]:
+    rate = plan.scenario.finance.discount_rate
+    return {month.name: float(discount_factor(rate, month.ends_after)) for month in plan.months}

@@ -1,0 +1,201 @@
+"""The ledger: the only place where money is made.
+
+Comes in: quantities (integers, or sums scaled to a month and rounded once) and dated unit prices, all
+decimal; goes out: rows whose amount is exactly quantity times unit price. Every total that is shown
+anywhere is a sum of these rows, so screens and exports reconcile to 0.00. No float enters here.
+"""
+
+import decimal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+View = Literal["invoiced", "economic"]
+INVOICED: View = "invoiced"
+ECONOMIC: View = "economic"
+
+# Products of quantities, prices and factors are exact in fewer digits than this even where a float is 1e-300;
+# the trap turns any rounding into an error instead of a lost fraction of a cent.
+EXACT = decimal.Context(prec=2000, traps=[decimal.Inexact, decimal.InvalidOperation, decimal.DivisionByZero])
+_ANY_LENGTH = decimal.Context(prec=200)  # for deliberate rounding of amounts for the eye
+_TWO_DIGITS = decimal.Context(prec=2, rounding=decimal.ROUND_HALF_EVEN)
+QUANTUM = Decimal("0.000001")  # a scaled quantity is rounded to this once, half-even (design §7)
+
+ROW_COLUMNS = (
+    "month", "view", "account", "task", "deployment", "quantity", "unit", "unit_price_usd", "amount_usd",
+    "strategy", "source",
+)  # fmt: skip
+
+
+def exact(number: int | float | str) -> Decimal:
+    """The decimal that a person wrote: 0.15 becomes Decimal('0.15'), not its nearest binary fraction.
+
+    >>> exact(0.15), exact(2000000)
+    (Decimal('0.15'), Decimal('2000000'))
+    """
+    return Decimal(str(number))
+
+
+def total_of(amounts: Iterable[Decimal]) -> Decimal:
+    """The exact sum; 0 of nothing."""
+    return reduce(EXACT.add, amounts, Decimal(0))
+
+
+def rounded(quantity: Fraction, quantum: Decimal = QUANTUM) -> Decimal:
+    """A scaled quantity as a decimal, rounded half-even to 1e-6 unit (or another power of ten).
+
+    >>> rounded(Fraction(2, 3)), rounded(Fraction(5, 10**7)), rounded(Fraction(15, 10**7))
+    (Decimal('0.666667'), Decimal('0.000000'), Decimal('0.000002'))
+    """
+    places = -int(quantum.as_tuple().exponent)
+    return Decimal(round(quantity * 10**places)).scaleb(-places, EXACT)
+
+
+def plain(number: Decimal) -> str:
+    """All digits, no exponent, no trailing zeros: how money and quantities travel in JSON.
+
+    >>> plain(Decimal("1E+3")), plain(Decimal("0.00000015")), plain(Decimal("12.500")), plain(Decimal("-0.0"))
+    ('1000', '0.00000015', '12.5', '0')
+    """
+    text = format(number, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def usd(amount: Decimal | None, unit: str = " USD") -> str:
+    """An amount for people: thousands separated, cents, and two significant digits under a cent.
+
+    A non-zero amount is never shown as 0.00; an unknown one is a dash.
+
+    >>> usd(Decimal("1234567.895")), usd(Decimal("0.000123")), usd(Decimal(0)), usd(None)
+    ('1,234,567.90 USD', '0.00012 USD', '0.00 USD', '–')
+    """
+    if amount is None:
+        return "–"
+    if amount == 0 or abs(amount) >= Decimal("0.01"):
+        return f"{amount.quantize(Decimal('0.01'), decimal.ROUND_HALF_EVEN, _ANY_LENGTH):,f}{unit}"
+    two = _TWO_DIGITS.plus(amount)
+    return f"{two.quantize(Decimal(1).scaleb(two.adjusted() - 1)):f}{unit}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerRow:
+    """One line of the bill. `amount_usd` is quantity times unit price, without any rounding.
+
+    `account` is text with a slash for subgroups (`api/output`), `task` and `deployment` are None where
+    the line belongs to none; `source` says where the price comes from and as of when.
+    """
+
+    month: str
+    view: View
+    account: str
+    task: str | None = None
+    deployment: str | None = None
+    quantity: Decimal
+    unit: str
+    unit_price_usd: Decimal
+    strategy: str
+    source: str
+    amount_usd: Decimal = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name in ("quantity", "unit_price_usd"):
+            value = getattr(self, name)
+            assert isinstance(value, Decimal), f"{name} of {self.account} must be a Decimal: {value!r}"
+            assert value.is_finite(), f"{name} of {self.account} must be finite: {value}"
+        object.__setattr__(self, "amount_usd", EXACT.multiply(self.quantity, self.unit_price_usd))
+
+    @property
+    def group(self) -> str:
+        """The account without its subgroup: api for api/output."""
+        return self.account.partition("/")[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """Expected requests of a task in a month, the denominators of unit costs. Decimals to 1e-6."""
+
+    month: str
+    task: str
+    arrived: Decimal
+    completed: Decimal
+    failed: Decimal
+    right: Decimal
+    wrong: Decimal
+    unrated: Decimal
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All rows of one strategy over the horizon, and the volumes they were scaled to."""
+
+    rows: tuple[LedgerRow, ...]
+    volumes: tuple[Volume, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def select(self, view: View | None = None, **values: Any) -> "Ledger":
+        """The rows of a view and with the given column values (`group` counts as a column)."""
+        kept = tuple(
+            row
+            for row in self.rows
+            if (view is None or row.view == view)
+            and all(getattr(row, name) == value for name, value in values.items())
+        )
+        return Ledger(kept, self.volumes)
+
+    def total(self, view: View | None = None) -> Decimal:
+        """Sum of the rows of a view; None adds both, which is the economic total."""
+        return total_of(row.amount_usd for row in self.rows if view is None or row.view == view)
+
+    def by(self, *columns: str, view: View | None = None) -> dict[Any, Decimal]:
+        """Sums by one column (the key is its value) or several (the key is a tuple), in row order.
+
+        Columns are those of a row and `group`. The sums add up to `total(view)` exactly.
+        """
+        assert columns, "name at least one column"
+        sums: dict[Any, Decimal] = {}
+        for row in self.rows:
+            if view is not None and row.view != view:
+                continue
+            key = (
+                getattr(row, columns[0])
+                if len(columns) == 1
+                else tuple(getattr(row, name) for name in columns)
+            )
+            sums[key] = EXACT.add(sums.get(key, Decimal(0)), row.amount_usd)
+        return sums
+
+    def expected(self, what: str) -> Decimal:
+        """Expected requests in all: `arrived`, `completed`, `failed`, `right`, `wrong` or `unrated`."""
+        return total_of(getattr(volume, what) for volume in self.volumes)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The rows as a table; quantities, prices and amounts stay Decimals."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {name: pd.Series([getattr(row, name) for row in self.rows], dtype=object) for name in ROW_COLUMNS}
+        )
+
+    def rows_json(self) -> list[dict[str, str | None]]:
+        """The rows for JSON: quantities and money as decimal strings without exponent."""
+        return [{name: _json(getattr(row, name)) for name in ROW_COLUMNS} for row in self.rows]
+
+
+def _json(value: Any) -> str | None:
+    return plain(value) if isinstance(value, Decimal) else value
+
+
+def merge(ledgers: Mapping[str, Ledger] | Iterable[Ledger]) -> Ledger:
+    """The rows of several strategies in one ledger, for tables and exports."""
+    many = list(ledgers.values() if isinstance(ledgers, Mapping) else ledgers)
+    return Ledger(tuple(row for ledger in many for row in ledger.rows))

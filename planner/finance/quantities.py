@@ -1,0 +1,176 @@
+"""What was used in one window under one strategy: the integers that finance multiplies by prices.
+
+Comes in: the Attempts and Outcomes of a simulated window (arrays of `planner.tables`); goes out: counts
+by task, deployment, kind and meter. No price and no scaling here, and nothing of the engine that ran.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from planner.scenario.fields import Scenario
+from planner.tables import METERS, OK, UNRATED, VERIFIER
+
+Arrays = Mapping[str, npt.NDArray[np.generic]]
+
+API = "api"  # billed tokens of answers that were served, and of a cascade's first answers
+WASTED = "wasted"  # billed tokens that no user got anything from
+LONG = "-long"  # suffix of the two: calls whose prompt is above the model's long-context threshold
+VERIFIED = "verifier"  # tokens and calls of a cascade's checks
+ROUTED = "router"  # requests that the router decided
+REQUESTS = "requests"  # arrived, completed, failed
+ANSWERS = "answers"  # right, wrong, unrated, by the deployment that served them
+BUSY = "busy"  # milliseconds in which calls were under way
+SENT = "sent"  # tokens and calls that left for a deployment, billed or not
+DELIVERED = "delivered"  # tokens of the answers that were passed on to users
+
+PROMPT_METERS = ("input", "image", "audio_input")  # `input_tokens` of a call holds what a cache served, too
+ANSWER_METERS = ("output", "audio_output")
+
+
+class Key(NamedTuple):
+    """What a count is of; `deployment` is None where it belongs to no deployment."""
+
+    task: str
+    deployment: str | None
+    kind: str
+    meter: str
+
+
+Quantities = dict[Key, int]
+
+
+def count(
+    scenario: Scenario,
+    strategy: str,
+    outcomes: Arrays,
+    attempts: Arrays,
+    *,
+    asked: npt.NDArray[np.bool_] | None = None,
+    long_above: Mapping[str, int] | None = None,
+) -> Quantities:
+    """Counts of one window; keys whose count would be 0 are left out.
+
+    Parameters
+    ----------
+    outcomes, attempts : mapping from column name to array
+        As `tables.OUTCOMES_TABLE` and `tables.ATTEMPTS` say: codes, int64 nanoseconds.
+    asked : bool array, shape (rows of outcomes,), optional
+        Requests that the router decided, in the order of `outcomes`; none if left out.
+    long_above : mapping from deployment to tokens, optional
+        Long-context thresholds of the models in force: a call whose whole prompt (cache reads and writes,
+        images and audio included) is above it is counted apart, as all its tokens cost the higher price.
+
+    Notes
+    -----
+    Wasted are the billed tokens of calls that did not end ok, and of ok calls of requests that failed in
+    the end. A first answer that a cascade's verifier turned down is the cascade's price, not waste.
+    """
+    counter = _Counter(scenario)
+    tasks = np.asarray(outcomes["task"], np.int64)
+    served_by = np.asarray(outcomes["deployment"], np.int64)
+    is_ok = np.asarray(outcomes["outcome"]) == OK
+    correct = np.asarray(outcomes["correct"])
+    nobody = np.full(tasks.shape, _Counter.NOBODY)
+    everything = np.ones(tasks.shape, np.int64)
+    counter.add(REQUESTS, "arrived", tasks, nobody, everything)
+    counter.add(REQUESTS, "completed", tasks, nobody, is_ok)
+    counter.add(REQUESTS, "failed", tasks, nobody, ~is_ok)
+    for meter, code in (("right", 1), ("wrong", 0), ("unrated", UNRATED)):
+        counter.add(ANSWERS, meter, tasks, served_by, is_ok & (correct == code))
+    if asked is not None and scenario.strategy(strategy).router is not None:
+        counter.add(ROUTED, "requests", tasks, nobody, asked)
+    _count_calls(counter, scenario, outcomes, attempts, long_above or {})
+    return counter.counts()
+
+
+def _count_calls(
+    counter: "_Counter", scenario: Scenario, outcomes: Arrays, attempts: Arrays, long_above: Mapping[str, int]
+) -> None:
+    names = np.asarray(outcomes["request"], np.int64)
+    order = np.argsort(names, kind="stable")
+    called = np.asarray(attempts["request"], np.int64)
+    if called.size == 0:
+        return
+    assert np.isin(called, names).all(), "a call belongs to no request of this window"
+    place = np.searchsorted(names[order], called)
+    row = order[place]
+    tasks = np.asarray(outcomes["task"], np.int64)[row]
+    deployments = np.asarray(attempts["deployment"], np.int64)
+    by_verifier = deployments == VERIFIER
+    useful = (np.asarray(attempts["outcome"]) == OK) & (np.asarray(outcomes["outcome"]) == OK)[row]
+    nobody = np.full(tasks.shape, _Counter.NOBODY)
+    is_long = _is_long(scenario, attempts, deployments, long_above)
+    counter.add(VERIFIED, "calls", tasks, nobody, by_verifier)
+    for meter in METERS:
+        billed = np.asarray(attempts[f"billed_{meter}_tokens"], np.int64)
+        counter.add(VERIFIED, meter, tasks, nobody, np.where(by_verifier, billed, 0))
+        for kind, chosen in ((API, useful), (WASTED, ~useful)):
+            mine = np.where(chosen & ~by_verifier, billed, 0)
+            counter.add(kind, meter, tasks, deployments, np.where(is_long, 0, mine))
+            counter.add(kind + LONG, meter, tasks, deployments, np.where(is_long, mine, 0))
+    took_ns = np.asarray(attempts["ended_ns"], np.int64) - np.asarray(attempts["started_ns"], np.int64)
+    assert (took_ns >= 0).all(), "a call ended before it started"
+    counter.add(BUSY, "ms", tasks, deployments, np.where(by_verifier, 0, took_ns), divisor=1_000_000)
+    counter.add(SENT, "calls", tasks, deployments, ~by_verifier)
+    passed_on = useful & (deployments == np.asarray(outcomes["deployment"], np.int64)[row])
+    for kind, meters, when in ((SENT, PROMPT_METERS, ~by_verifier), (DELIVERED, ANSWER_METERS, passed_on)):
+        for meter in meters:
+            tokens = np.asarray(attempts[f"{meter}_tokens"], np.int64)
+            counter.add(kind, meter, tasks, deployments, np.where(when, tokens, 0))
+
+
+def _is_long(
+    scenario: Scenario, attempts: Arrays, deployments: npt.NDArray[np.int64], long_above: Mapping[str, int]
+) -> npt.NDArray[np.bool_]:
+    """Calls whose prompt is above the long-context threshold of their deployment's model."""
+    if not long_above:
+        return np.zeros(deployments.shape, np.bool_)
+    prompt = np.zeros(deployments.shape, np.int64)
+    for meter in PROMPT_METERS:
+        prompt += np.asarray(attempts[f"{meter}_tokens"], np.int64)
+    never = np.iinfo(np.int64).max
+    above = np.array([long_above.get(name, never) for name in scenario.deployments], np.int64)
+    return (deployments >= 0) & (prompt > above[np.maximum(deployments, 0)])
+
+
+class _Counter:
+    """Sums by (task, deployment) in int64: a float would lose units above 2**53."""
+
+    NOBODY = -1
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.tasks = tuple(scenario.tasks)
+        self.deployments = tuple(scenario.deployments)
+        self.found: Quantities = {}
+
+    def add(
+        self,
+        kind: str,
+        meter: str,
+        tasks: npt.NDArray[np.int64],
+        deployments: npt.NDArray[np.int64],
+        values: npt.NDArray[np.generic],
+        divisor: int = 1,
+    ) -> None:
+        width = len(self.deployments) + 1
+        sums = np.zeros(len(self.tasks) * width, np.int64)
+        np.add.at(sums, tasks * width + np.maximum(deployments, self.NOBODY) + 1, values.astype(np.int64))
+        for cell in np.flatnonzero(sums):
+            task, deployment = divmod(int(cell), width)
+            name = self.deployments[deployment - 1] if deployment else None
+            amount = _divided(int(sums[cell]), divisor)
+            assert amount >= 0, f"{kind}/{meter} of {name} counts {amount}"
+            if amount:
+                self.found[Key(self.tasks[task], name, kind, meter)] = amount
+
+    def counts(self) -> Quantities:
+        return self.found
+
+
+def _divided(total: int, divisor: int) -> int:
+    """Half-even quotient in integers."""
+    whole, rest = divmod(total, divisor)
+    return whole + (2 * rest > divisor or (2 * rest == divisor and whole % 2 == 1))

@@ -1,0 +1,131 @@
+"""From simulated windows to use per expected request, in whole numbers and fractions.
+
+Comes in: the windows of a plan and what was counted in each; goes out: for every era and task, units of
+each count per request. Windows of one stratum are pooled (sum of counts over sum of requests), strata are
+combined by their probability; with a single stratum that is the rule of design §8 as it stands.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Protocol
+
+from planner.errors import PlannerError
+from planner.finance.ledger import exact
+from planner.finance.quantities import REQUESTS, Key, Quantities
+from planner.scenario.fields import CascadeRouter, Scenario
+from planner.workload.windows import Era, model_in_force, task_share
+
+Rates = dict[str, dict[Key, Fraction]]  # TASK: count per request of the task
+
+
+class NotSimulated(PlannerError):
+    """A task of the plan of which no request was simulated, so that nothing can be said of its cost."""
+
+
+class PlannedWindow(Protocol):
+    """The part of a `planner.workload.windows.Window` that scaling needs."""
+
+    @property
+    def era(self) -> int: ...
+    @property
+    def weight(self) -> float: ...
+    @property
+    def stratum(self) -> str: ...
+
+
+def shares(scenario: Scenario) -> dict[str, Fraction]:
+    """TASK: share of all requests as exact fractions that sum to 1; tasks without any are left out."""
+    written = {task: Fraction(exact(share)) for task, share in task_share(scenario).items()}
+    total = sum(written.values(), Fraction(0))
+    assert total > 0, "the tasks' shares sum to nothing"
+    return {task: share / total for task, share in written.items() if share}
+
+
+def models_of(scenario: Scenario, strategy: str, era: Era) -> tuple[str, ...]:
+    """The models that a strategy uses in an era, by deployment, its verifier's last."""
+    models = [era.models[name] for name in scenario.deployments_of(strategy)]
+    router = scenario.strategy(strategy).router
+    if isinstance(router, CascadeRouter):
+        models.append(model_in_force(scenario, router.verifier.model, era.start))
+    return tuple(models)
+
+
+def sources_of(scenario: Scenario, strategy: str, eras: Sequence[Era]) -> dict[int, tuple[int, ...]]:
+    """ERA: other eras with the same models in the strategy, for tasks its own windows did not meet."""
+    models = {era.index: models_of(scenario, strategy, era) for era in eras}
+    return {
+        index: tuple(other for other in models if other != index and models[other] == mine)
+        for index, mine in models.items()
+    }
+
+
+def rates_of(
+    scenario: Scenario,
+    strategy: str,
+    eras: Sequence[Era],
+    windows: Sequence[PlannedWindow],
+    quantities: Sequence[Quantities],
+) -> dict[int, Rates]:
+    """ERA: TASK: count per request of the task, exactly.
+
+    A stratum in which no request of a task was simulated takes the rate of the era's other strata; an era
+    without any takes that of the other eras in which the strategy has the same models.
+
+    Raises
+    ------
+    NotSimulated
+        Where there is none either.
+    """
+    assert len(windows) == len(quantities), f"{len(windows)} windows but {len(quantities)} counts"
+    others = sources_of(scenario, strategy, eras)
+    found: dict[int, Rates] = {}
+    for era in eras:
+        own = [i for i, window in enumerate(windows) if window.era == era.index]
+        borrowed = [i for i, window in enumerate(windows) if window.era in others[era.index]]
+        found[era.index] = {}
+        for task in shares(scenario):
+            rate = _pooled(task, own, windows, quantities) or _pooled(task, borrowed, windows, quantities)
+            if rate is None:
+                raise _not_simulated(task, era)
+            found[era.index][task] = rate
+    return found
+
+
+def _pooled(
+    task: str, chosen: Iterable[int], windows: Sequence[PlannedWindow], quantities: Sequence[Quantities]
+) -> dict[Key, Fraction] | None:
+    """Counts per request over the chosen windows; None if they hold no request of the task."""
+    strata: dict[tuple[int, str], list[int]] = {}
+    for i in chosen:
+        strata.setdefault((windows[i].era, windows[i].stratum), []).append(i)
+    arrived = Key(task, None, REQUESTS, "arrived")
+    parts = []
+    for members in strata.values():
+        requests = sum(quantities[i].get(arrived, 0) for i in members)
+        weight = sum((Fraction(windows[i].weight) for i in members), Fraction(0))
+        if requests and weight:
+            parts.append((weight, requests, _summed(task, (quantities[i] for i in members))))
+    total = sum((weight for weight, _, _ in parts), Fraction(0))
+    if not total:
+        return None
+    rate: dict[Key, Fraction] = {}
+    for weight, requests, sums in parts:
+        for key, count in sums.items():
+            rate[key] = rate.get(key, Fraction(0)) + weight * count / (total * requests)
+    return rate
+
+
+def _summed(task: str, counted: Iterable[Mapping[Key, int]]) -> Quantities:
+    sums: Quantities = {}
+    for quantities in counted:
+        for key, count in quantities.items():
+            if key.task == task:
+                sums[key] = sums.get(key, 0) + count
+    return sums
+
+
+def _not_simulated(task: str, era: Era) -> NotSimulated:
+    return NotSimulated(
+        f"no request of task {task} was simulated for the time from {era.start} to {era.end}, "
+        "so its cost is not known; give longer windows (run.window_s) or more of them (run.replications)"
+    )

@@ -1,0 +1,286 @@
+"""From a count to money: the account, unit, unit price and scale of everything that is used.
+
+Comes in: a strategy of a scenario; goes out: for each count of `quantities` on a day with certain models
+in force, the charges that it makes. The ledger and its intervals are computed from the same charges, so
+they cannot disagree.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal
+
+from planner.catalogue import profiles, tokens
+from planner.finance import quantities as q
+from planner.finance.ledger import ECONOMIC, EXACT, INVOICED, View, exact
+from planner.finance.quantities import Key
+from planner.finance.standing import device_watts
+from planner.finance.token_prices import (
+    has_own_prices,
+    home_provider,
+    long_threshold,
+    own_price,
+    price_days,
+    token_price,
+)
+from planner.scenario import paths
+from planner.scenario.fields import CascadeRouter, Scenario
+from planner.scenario.policy import Verifier
+from planner.scenario.supply import Deployment
+from planner.tables import METERS
+from planner.workload.windows import model_in_force
+
+MS_W_PER_KWH = 3_600_000_000  # milliseconds times watts in a kilowatt-hour
+BYTES_PER_GB = 1_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charge:
+    """What one count costs: `scale` units for each, at `unit_price_usd` a unit.
+
+    `per` says what drives it: expected requests of the task, or the task's share of the hours.
+    """
+
+    view: View
+    account: str
+    unit: str
+    unit_price_usd: Decimal
+    source: str
+    scale: Fraction = Fraction(1)
+    per: Literal["request", "hour"] = "request"
+    through_gateway: bool = False
+
+
+class Tariff:
+    """All prices of a strategy; one object for one scenario and strategy."""
+
+    def __init__(self, scenario: Scenario, strategy: str) -> None:
+        self.scenario = scenario
+        self.strategy = strategy
+        self.gateway_fee = exact(scenario.gateway_for(strategy).fee)
+        self.gateway_source = fee_source(scenario, strategy)
+        router = scenario.strategy(strategy).router
+        self._router = router
+        self._verifier: Verifier | None = router.verifier if isinstance(router, CascadeRouter) else None
+        self._known: dict[tuple[Key, str | None, date], tuple[Charge, ...]] = {}
+
+    def cuts(self, start: date, end: date) -> set[date]:
+        """Days inside (start, end) on which a price that this strategy may pay changes."""
+        days: set[date] = set()
+        for model, provider in self._sold():
+            days.update(price_days(self.scenario, model, provider, METERS, start, end))
+        if self._verifier is not None:
+            days.update(one.at for one in self.scenario.finance.migrations if start < one.at < end)
+        return days
+
+    def charges(self, key: Key, models: Mapping[str, str], on: date) -> tuple[Charge, ...]:
+        """What a count costs on a day with these models in force.
+
+        Raises
+        ------
+        PriceUnknown
+            Tokens were used of which no price is known on that day.
+        """
+        model = self._verifier_model(on) if key.kind == q.VERIFIED else models.get(key.deployment or "")
+        asked = (key, model, on)
+        if asked not in self._known:
+            self._known[asked] = tuple(self._charges(key, model, on))
+        return self._known[asked]
+
+    def _charges(self, key: Key, model: str | None, on: date) -> Iterator[Charge]:
+        kind = key.kind.removesuffix(q.LONG)
+        if kind in (q.API, q.WASTED):
+            yield from self._tokens(key, kind, model, on)
+        elif kind == q.VERIFIED and key.meter in METERS:
+            yield self._verifier_tokens(key, model, on)
+            if key.meter == "input":  # the prompt of a check leaves our cloud as well
+                yield from self._gigabytes(
+                    Fraction(exact(profiles.transfer()["bytes_per_input_token"].central))
+                )
+        elif kind == q.ROUTED:
+            yield from self._decisions()
+        elif kind in (q.SENT, q.DELIVERED):
+            yield from self._transfer(key, model)
+        elif kind == q.BUSY:
+            yield from self._energy(key)
+        elif kind == q.ANSWERS and key.meter == "wrong":
+            yield from self._wrong_answers(key)
+        elif kind == q.REQUESTS and key.meter == "failed":
+            yield from self._downtime()
+
+    def _tokens(self, key: Key, kind: str, model: str | None, on: date) -> Iterator[Charge]:
+        deployment, model = self._whose(key, model)
+        provider = deployment.provider
+        if deployment.is_own_hardware and own_price(self.scenario, model, provider, key.meter) is None:
+            return  # paid by the hour or the piece
+        price = token_price(self.scenario, model, provider, key.meter, on, is_long=key.kind.endswith(q.LONG))
+        yield Charge(
+            view=INVOICED,
+            account=f"{kind}/{key.meter}",
+            unit="token",
+            unit_price_usd=price.usd,
+            source=price.source,
+            through_gateway=not deployment.is_own_hardware,
+        )
+
+    def _verifier_tokens(self, key: Key, model: str | None, on: date) -> Charge:
+        assert self._verifier is not None, f"a check without a verifier: {key}"
+        assert model is not None, f"a check without a model: {key}"
+        price = token_price(self.scenario, model, self._verifier.provider, key.meter, on)
+        return Charge(
+            view=INVOICED,
+            account=f"verifier/{key.meter}",
+            unit="token",
+            unit_price_usd=price.usd,
+            source=price.source,
+            through_gateway=True,
+        )
+
+    def _decisions(self) -> Iterator[Charge]:
+        assert self._router is not None, "decisions without a router"
+        if self._router.usd_per_1k_requests:
+            yield Charge(
+                view=INVOICED,
+                account="router",
+                unit="request",
+                unit_price_usd=exact(self._router.usd_per_1k_requests).scaleb(-3, EXACT),
+                source=router_source(self.scenario, self.strategy),
+            )
+
+    def _transfer(self, key: Key, model: str | None) -> Iterator[Charge]:
+        """Prompts to others' deployments leave our cloud; answers leave it unless a device gave them."""
+        deployment, model = self._whose(key, model)
+        stays = deployment.is_own_hardware if key.kind == q.SENT else deployment.device is not None
+        if not stays:
+            yield from self._gigabytes(bytes_each(self.scenario, key, model))
+
+    def _gigabytes(self, size: Fraction) -> Iterator[Charge]:
+        price = self.scenario.finance.transfer_usd_per_gb
+        if size and price:
+            yield Charge(
+                view=INVOICED,
+                account="transfer",
+                unit="GB",
+                unit_price_usd=exact(price),
+                source="scenario: finance.transfer_usd_per_gb",
+                scale=size / BYTES_PER_GB,
+            )
+
+    def _energy(self, key: Key) -> Iterator[Charge]:
+        assert key.deployment is not None, f"time of nobody: {key}"
+        price = self.scenario.finance.electricity_usd_per_kwh
+        if self.scenario.deployments[key.deployment].device is not None and price:
+            watts, source = device_watts(self.scenario, key.deployment)
+            yield Charge(
+                view=INVOICED,
+                account="energy",
+                unit="kWh",
+                unit_price_usd=exact(price),
+                source=f"scenario: finance.electricity_usd_per_kwh; {watts} W while answering ({source})",
+                scale=Fraction(watts) / MS_W_PER_KWH,
+            )
+
+    def _wrong_answers(self, key: Key) -> Iterator[Charge]:
+        cost = self.scenario.tasks[key.task].cost_of_wrong_answer_usd
+        if cost:
+            yield Charge(
+                view=ECONOMIC,
+                account="wrong answers",
+                unit="answer",
+                unit_price_usd=exact(cost),
+                source=f"scenario: tasks.{key.task}.cost_of_wrong_answer_usd",
+            )
+
+    def _downtime(self) -> Iterator[Charge]:
+        cost = self.scenario.finance.downtime_usd_per_hour
+        if cost:
+            yield Charge(
+                view=ECONOMIC,
+                account="downtime",
+                unit="h",
+                unit_price_usd=exact(cost),
+                source="scenario: finance.downtime_usd_per_hour",
+                per="hour",
+            )
+
+    def _whose(self, key: Key, model: str | None) -> tuple[Deployment, str]:
+        """The deployment of a count and the model that it then runs."""
+        assert key.deployment is not None, f"use of nobody: {key}"
+        assert model is not None, f"use of no model: {key}"
+        return self.scenario.deployments[key.deployment], model
+
+    def _verifier_model(self, on: date) -> str | None:
+        return None if self._verifier is None else model_in_force(self.scenario, self._verifier.model, on)
+
+    def _sold(self) -> set[tuple[str, str | None]]:
+        """Every (model, provider) whose tokens this strategy may pay for within the horizon."""
+        pairs: set[tuple[str, str | None]] = set()
+        for name in self.scenario.deployments_of(self.strategy):
+            deployment = self.scenario.deployments[name]
+            for model in successors(self.scenario, deployment.model):
+                if not deployment.is_own_hardware or has_own_prices(self.scenario, model):
+                    pairs.add((model, deployment.provider))
+        if self._verifier is not None:
+            pairs |= {
+                (model, self._verifier.provider) for model in successors(self.scenario, self._verifier.model)
+            }
+        return pairs
+
+
+def long_thresholds(scenario: Scenario, strategy: str, models: Mapping[str, str], on: date) -> dict[str, int]:
+    """DEPLOYMENT: prompt tokens above which its model's long-context price holds on a day.
+
+    For `quantities.count`. `models` are those in force (`Era.models`); own hardware and models without
+    such a price are left out.
+    """
+    found = {}
+    for name in scenario.deployments_of(strategy):
+        deployment = scenario.deployments[name]
+        above = long_threshold(scenario, models[name], deployment.provider, on)
+        if above is not None and not deployment.is_own_hardware:
+            found[name] = above
+    return found
+
+
+def fee_source(scenario: Scenario, strategy: str) -> str:
+    """Where a strategy's gateway fee is written: in it, in one it is `like`, or for the whole scenario."""
+    for name in scenario.lineage(strategy):
+        if "fee" in scenario.strategies[name].gateway.model_fields_set:
+            return "scenario: " + paths.render(("strategies", name, "gateway", "fee"))
+    return "scenario: gateway.fee"
+
+
+def router_source(scenario: Scenario, strategy: str) -> str:
+    """Where the price of a strategy's router is written: in it or in one it is `like`."""
+    owner = next(name for name in scenario.lineage(strategy) if scenario.strategies[name].router is not None)
+    return "scenario: " + paths.render(("strategies", owner, "router", "usd_per_1k_requests"))
+
+
+def successors(scenario: Scenario, model: str) -> tuple[str, ...]:
+    """A model and all that replace it within the plan, in order."""
+    days = sorted(one.at for one in scenario.finance.migrations)
+    return tuple(dict.fromkeys([model, *(model_in_force(scenario, model, day) for day in days)]))
+
+
+def bytes_each(scenario: Scenario, key: Key, model: str) -> Fraction:
+    """Bytes on the wire for each count of `sent` or `delivered`; 0 for counts that bring none of their own.
+
+    Text goes by tokens, images by the call (their tokens depend on the model, their bytes do not), speech
+    by the second. Figures: catalogue parameters, transfer.
+    """
+    sizes = profiles.transfer()
+    if key.meter == "calls":
+        return len(scenario.tasks[key.task].images) * Fraction(exact(sizes["bytes_per_image"].central))
+    if key.meter == "input":
+        return Fraction(exact(sizes["bytes_per_input_token"].central))
+    if key.meter == "output":
+        return Fraction(exact(sizes["bytes_per_output_token"].central))
+    if key.meter in ("audio_input", "audio_output"):
+        is_prompt = key.meter == "audio_input"
+        tokens_per_s = (tokens.audio_input_tokens_per_s if is_prompt else tokens.audio_output_tokens_per_s)(
+            model
+        )
+        return Fraction(exact(sizes["bytes_per_audio_s"].central)) / tokens_per_s
+    return Fraction(0)

@@ -1,0 +1,186 @@
+"""What a token of a model costs at a provider on a day, and why.
+
+Comes in: a scenario (own prices, price steps) and the catalogue's dated list prices; goes out: USD per
+token, exact, with the source in words. An own price wins over the list; a price that nobody knows is an
+error, never 0; months after the last reading say that the price is carried forward.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+
+from planner.catalogue import models as catalogue
+from planner.catalogue import prices
+from planner.errors import PriceUnknown
+from planner.finance.ledger import EXACT, exact
+from planner.scenario import paths
+from planner.scenario.fields import Scenario
+from planner.scenario.supply import OwnModel
+
+MTOK_EXPONENT = -6  # prices are listed per million tokens
+_OWN_FIELD = {"reasoning": "output"}  # hidden tokens are billed as output
+_LONG_METERS = {"input": "input", "image": "input", "output": "output", "reasoning": "output"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitPrice:
+    """USD per token, in words where it comes from, and what a table of assumptions shows of it."""
+
+    usd: Decimal
+    source: str
+    as_of: str | None = None
+    confidence: str | None = None
+
+    @property
+    def usd_per_mtok(self) -> Decimal:
+        """The price as people know it, per million tokens."""
+        return self.usd.scaleb(-MTOK_EXPONENT, EXACT)
+
+
+def home_provider(model: str) -> str | None:
+    """The provider of a model's own vendor; None for open weights and models not in the catalogue."""
+    return catalogue.model(model).home_provider if model in catalogue.names() else None
+
+
+def token_price(
+    scenario: Scenario, model: str, provider: str | None, meter: str, on: date, *, is_long: bool = False
+) -> UnitPrice:
+    """Price of a token on a day.
+
+    Parameters
+    ----------
+    provider : str, optional
+        None takes the price at the model's home provider.
+    meter : str
+        One of `tables.METERS`.
+    is_long : bool
+        The prompt is above the model's long-context threshold. Own prices hold for any length.
+
+    Raises
+    ------
+    PriceUnknown
+        Naming the meter, the model, the provider and since or until when a price is known.
+    """
+    factor, steps = _steps(scenario, model, on)
+    own = own_price(scenario, model, provider, meter)
+    if own is not None:
+        value, field_name = own
+        source = "scenario: " + paths.render(("models", model, field_name))
+        return UnitPrice(usd=_per_token(value, factor), source=source + steps, confidence="given")
+    where = provider if provider is not None else home_provider(model)
+    if where is None:
+        field_name = paths.render(("models", model, _own_field(meter)))
+        raise PriceUnknown(f"no {meter} price of {model} is known on {on}; give {field_name}")
+    found = prices.price(model, where, meter, on)
+    value, kind = found.usd_per_mtok, "list price"
+    if is_long:
+        value, kind = _long_price(model, where, meter, on, value)
+    carried = f", {found.carried_text}" if found.carried_text else ""
+    source = f"{where} {kind} of {model} since {found.effective_from} ({found.source}){carried}{steps}"
+    return UnitPrice(
+        usd=_per_token(value, factor),
+        source=source,
+        as_of=str(found.known_until),
+        confidence=found.confidence,
+    )
+
+
+def own_price(scenario: Scenario, model: str, provider: str | None, meter: str) -> tuple[Decimal, str] | None:
+    """An own or negotiated price in USD per million tokens and its field; None where none is given.
+
+    Images are billed as input tokens where neither the scenario nor the catalogue has a price of its own
+    for them.
+    """
+    own = scenario.models.get(model)
+    if own is None:
+        return None
+    wanted = _own_field(meter)
+    value = getattr(own, wanted)
+    if value is None and meter == "image" and not _lists_images_apart(model, provider):
+        wanted = "input_usd_per_mtok"
+        value = own.input_usd_per_mtok
+    return None if value is None else (exact(value), wanted)
+
+
+def has_own_prices(scenario: Scenario, model: str) -> bool:
+    """Whether the scenario gives any price of the model: own hardware pays by the token only then."""
+    own = scenario.models.get(model)
+    names = (name for name in OwnModel.model_fields if name.endswith("_usd_per_mtok"))
+    return own is not None and any(getattr(own, name) is not None for name in names)
+
+
+def long_threshold(scenario: Scenario, model: str, provider: str | None, on: date) -> int | None:
+    """Prompt tokens above which a whole call costs the long-context price; None where there is none."""
+    found = _long_context(model, provider if provider is not None else home_provider(model), on)
+    return None if found is None else found.threshold_tokens
+
+
+def price_days(
+    scenario: Scenario, model: str, provider: str | None, meters: tuple[str, ...], start: date, end: date
+) -> Iterator[date]:
+    """Days inside (start, end) on which a price of the model may change; unlisted meters have none."""
+    yield from (
+        step.at for step in scenario.finance.price_steps if step.model == model and start < step.at < end
+    )
+    where = provider if provider is not None else home_provider(model)
+    if where is None:
+        return
+    for meter in meters:
+        if own_price(scenario, model, provider, meter) is None:
+            try:
+                yield from prices.price_changes(model, where, meter, start, end)
+            except PriceUnknown:  # raised again, with the day, where tokens of that meter were really used
+                continue
+
+
+def _long_price(model: str, provider: str, meter: str, on: date, plain_price: Decimal) -> tuple[Decimal, str]:
+    found = _long_context(model, provider, on)
+    if found is None:
+        return plain_price, "list price"
+    if meter not in _LONG_METERS:
+        raise PriceUnknown(
+            f"no {meter} price of {model} at {provider} is known over {found.threshold_tokens} prompt tokens"
+        )
+    value = found.input_usd_per_mtok if _LONG_METERS[meter] == "input" else found.output_usd_per_mtok
+    return value, f"list price over {found.threshold_tokens} prompt tokens"
+
+
+@lru_cache(maxsize=1024)
+def _long_context(model: str, provider: str | None, on: date) -> prices.LongContext | None:
+    if provider is None:
+        return None
+    try:
+        return prices.long_context(model, provider, on)
+    except PriceUnknown:
+        return None
+
+
+def _steps(scenario: Scenario, model: str, on: date) -> tuple[Decimal, str]:
+    """Product of the scenario's price steps up to a day, and how the source tells of them."""
+    factor, words = Decimal(1), ""
+    for step in sorted(scenario.finance.price_steps, key=lambda one: one.at):
+        if step.model == model and step.at <= on:
+            factor = EXACT.multiply(factor, exact(step.factor))
+            words += f", times {exact(step.factor)} from {step.at} (scenario: finance.price_steps)"
+    return factor, words
+
+
+def _per_token(usd_per_mtok: Decimal, factor: Decimal) -> Decimal:
+    return EXACT.multiply(usd_per_mtok, factor).scaleb(MTOK_EXPONENT, EXACT)
+
+
+def _own_field(meter: str) -> str:
+    return f"{_OWN_FIELD.get(meter, meter)}_usd_per_mtok"
+
+
+@lru_cache(maxsize=1024)
+def _lists_images_apart(model: str, provider: str | None) -> bool:
+    where = provider if provider is not None else home_provider(model)
+    if where is None:
+        return False
+    try:
+        return "image" in prices.meters(model, where)
+    except PriceUnknown:
+        return False
