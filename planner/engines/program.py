@@ -105,6 +105,7 @@ class Verifier:
     accept_score: float | None
     input_tokens: int
     output_tokens: int
+    bill_timeouts: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +140,9 @@ class _LawTable:
 
     def packed(self) -> Laws:
         laws = self.laws or [Law.fixed(0)]
-        return pack_laws([[(c.weight, int(c.kind), c.a, c.b, c.values) for c in law.components] for law in laws])
+        return pack_laws(
+            [[(c.weight, int(c.kind), c.a, c.b, c.values) for c in law.components] for law in laws]
+        )
 
 
 def compile_program(
@@ -180,6 +183,7 @@ def compile_program(
             accept_score=router.accept_score,
             input_tokens=round(judge.input_tokens),
             output_tokens=round(judge.output_tokens),
+            bill_timeouts=rules.BILLS.index(policy.bill_timeouts),
         )
     return Program(
         seed=scenario.run.seed,

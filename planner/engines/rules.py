@@ -110,14 +110,21 @@ def refill_wait(level: int, needed: int, p: int) -> int:
 
 @jit("float64(int64, int64, float64, float64, float64, float64, float64, float64)")
 def wait_s(
-    kind: int, k: int, base_s: float, cap_s: float, jitter_s: float, previous_s: float, given_s: float, u: float
+    kind: int,
+    k: int,
+    base_s: float,
+    cap_s: float,
+    jitter_s: float,
+    previous_s: float,
+    given_s: float,
+    u: float,
 ) -> float:
     """Backoff before retry k (0 for the first), in seconds (facts: routing_semantics §3).
 
     `previous_s` is the wait before (base_s at first, used by decorrelated only), `given_s` the wait
     of kinds fixed and law, u the uniform of this retry.
     """
-    if kind == FIXED or kind == LAW:
+    if kind in (FIXED, LAW):
         return given_s
     if kind == DECORRELATED:
         return min(cap_s, base_s + u * (3.0 * previous_s - base_s))

@@ -72,7 +72,9 @@ class Cost:
     high: Decimal | None
 
 
-def slo_rows(scenario: Scenario, strategy: str, estimates: Mapping[tuple[str, str], Estimate]) -> list[SloRow]:
+def slo_rows(
+    scenario: Scenario, strategy: str, estimates: Mapping[tuple[str, str], Estimate]
+) -> list[SloRow]:
     """Every target of the scenario and of its tasks, for one strategy.
 
     `estimates` is keyed by (task or "", measure).
@@ -127,7 +129,10 @@ def answer(
         if len(found) == 1:
             met = " and meets every target" if has_gates else ""
             return f"{best} costs {_money(costs[best].value)} ({basis}){met}; nothing stands beside it.", best
-        return f"Take {best}: it alone meets every target; it costs {_money(costs[best].value)} ({basis}).{excluded}", best
+        return (
+            f"Take {best}: it alone meets every target; it costs {_money(costs[best].value)} ({basis}).{excluded}",
+            best,
+        )
     second = ranked[1]
     gap = _pair(differences, best, second)
     targets = ", among those that meet every target" if has_gates and len(eligible) < len(found) else ""
@@ -142,7 +147,10 @@ def answer(
     if gap.low is not None and gap.high is not None:
         certainty = f"95 % interval {_money(gap.low)} to {_money(gap.high)}, paired over {n_windows} windows"
     if gap.value == 0:
-        return f"No clear winner: {best} and {second} cost the same, {_money(costs[best].value)} ({basis}).{excluded}", None
+        return (
+            f"No clear winner: {best} and {second} cost the same, {_money(costs[best].value)} ({basis}).{excluded}",
+            None,
+        )
     return (
         f"Take {best}: it costs {_money(costs[best].value)} ({basis}{targets}), {_money(gap.value)} or {share:.0%} less "
         f"than {second} ({certainty}).{excluded}"

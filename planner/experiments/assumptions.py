@@ -79,7 +79,9 @@ def _latency(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
 
 
 def _law(what: str, law: Law, unit: str) -> Assumption:
-    return Assumption(what=what, value=f"{law.form} (mean {law.mean:.4g})", unit=unit, source=GIVEN, confidence=GIVEN)
+    return Assumption(
+        what=what, value=f"{law.form} (mean {law.mean:.4g})", unit=unit, source=GIVEN, confidence=GIVEN
+    )
 
 
 def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
@@ -92,7 +94,10 @@ def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
         given = getattr(limits, field)
         if given != "catalogue":
             yield Assumption(
-                what=f"{field} of {name}", value="none" if given is None else str(given), unit=unit, source=GIVEN
+                what=f"{field} of {name}",
+                value="none" if given is None else str(given),
+                unit=unit,
+                source=GIVEN,
             )
             continue
         number = getattr(published, field)
@@ -100,7 +105,8 @@ def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
             what=f"{field} of {model} at {name}",
             value="none known" if number is None else str(number),
             unit=unit,
-            source=f"{published.kind}: {published.source}" + (f" ({published.tier})" if published.tier else ""),
+            source=f"{published.kind}: {published.source}"
+            + (f" ({published.tier})" if published.tier else ""),
             as_of=published.as_of,
             confidence=published.confidence,
         )
@@ -173,20 +179,32 @@ def _quality(scenario: Scenario) -> Iterator[Assumption]:
             rated = rating(scenario, task, model)
             what = f"quality of {model} on {task}"
             if rated is None:
-                yield Assumption(what=what, value="unrated", unit="", source="nothing is known", confidence=None)
-            elif model in found.accuracy:
-                yield Assumption(what=what, value=f"{found.accuracy[model]:g}", unit="share right", source="own evaluation")
-            else:
-                basis = f"{rated.basis}, from {rated.from_model}" if rated.basis == "inherited" else rated.basis
                 yield Assumption(
-                    what=what, value=f"{rated.ability:.3g}", unit="ability", source=f"estimate: {basis}", confidence="low"
+                    what=what, value="unrated", unit="", source="nothing is known", confidence=None
+                )
+            elif model in found.accuracy:
+                yield Assumption(
+                    what=what, value=f"{found.accuracy[model]:g}", unit="share right", source="own evaluation"
+                )
+            else:
+                basis = (
+                    f"{rated.basis}, from {rated.from_model}" if rated.basis == "inherited" else rated.basis
+                )
+                yield Assumption(
+                    what=what,
+                    value=f"{rated.ability:.3g}",
+                    unit="ability",
+                    source=f"estimate: {basis}",
+                    confidence="low",
                 )
 
 
 def not_included(scenario: Scenario) -> tuple[str, ...]:
     """What is left out of the bill and of the simulation."""
     left_out = [*not_in_the_bill()]
-    left_out.append("prompt caches, sessions with growing context, batch prices and users who ask again: not simulated yet")
+    left_out.append(
+        "prompt caches, sessions with growing context, batch prices and users who ask again: not simulated yet"
+    )
     return tuple(left_out)
 
 
@@ -204,7 +222,9 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
             f"windows with that outage, not the long run (use mtbf_h and duration_h for that)."
         )
     if scenario.traffic.sessions.turns_mean != 1:
-        found.append("traffic.sessions.turns_mean is used to count conversations only; context does not grow yet.")
+        found.append(
+            "traffic.sessions.turns_mean is used to count conversations only; context does not grow yet."
+        )
     if any(isinstance(scenario.strategy(name).router, CascadeRouter) for name in scenario.strategies):
         found.append("A cascade's verifier is taken never to fail; its calls have no limits.")
     return tuple(dict.fromkeys(found))

@@ -67,7 +67,8 @@ def reduce_run(run: Run) -> Cell:
         length_s=run.window.length_s,
         over_context=_over_context(run),
         outside=np.array(
-            [one.effective_trust in ("outside", "contract") for one in scenario.deployments.values()], dtype=np.bool_
+            [one.effective_trust in ("outside", "contract") for one in scenario.deployments.values()],
+            dtype=np.bool_,
         ),
         omni=frozenset(deployments.index(name) for name in omni),
     )
@@ -128,7 +129,12 @@ def _one_by_one(
 
 
 def _side_by_side(
-    scenario: Scenario, windows: Sequence[Window], engine: str, workers: int, report: Progress | None, total: int
+    scenario: Scenario,
+    windows: Sequence[Window],
+    engine: str,
+    workers: int,
+    report: Progress | None,
+    total: int,
 ) -> list[Mapping[str, Cell]]:
     # spawn, not fork: the parent may hold threads (a web server's, a compiler's) that a fork would break.
     pool = ProcessPoolExecutor(min(workers, len(windows)), mp_context=get_context("spawn"))

@@ -18,8 +18,26 @@ from planner.experiments.answer import Cost, SloRow, Verdict
 from planner.experiments.assumptions import assumptions, not_included, notices
 from planner.experiments.cells import Cell, Progress, clock, run_cells
 from planner.experiments.findings import Facts, Finding, findings
-from planner.finance import CostVectors, Ledger, Tco, account, cost_vectors, difference_interval, tco, tco_interval
-from planner.metrics import Deletions, Estimate, Measure, Pool, deletions, latency_curve, measures, meets_targets
+from planner.finance import (
+    CostVectors,
+    Ledger,
+    Tco,
+    account,
+    cost_vectors,
+    difference_interval,
+    tco,
+    tco_interval,
+)
+from planner.metrics import (
+    Deletions,
+    Estimate,
+    Measure,
+    Pool,
+    deletions,
+    latency_curve,
+    measures,
+    meets_targets,
+)
 from planner.scenario.fields import Scenario
 from planner.workload.windows import Window, counts, expected_requests, horizon, plan_windows, task_share
 
@@ -102,8 +120,14 @@ class Comparison:
                 (name, task, measure, one.value, one.low, one.high, result.measures[task, measure].unit)
                 for (task, measure), one in result.estimates.items()
             ]
-            plain = [(f"requests_{which}", result.mean_count(which), "requests") for which in ("arrived", "completed", "failed")]
-            plain += [(f"tokens_{meter}", result.mean_tokens(meter), "tokens") for meter in result.cells[0].sample.billed_tokens]
+            plain = [
+                (f"requests_{which}", result.mean_count(which), "requests")
+                for which in ("arrived", "completed", "failed")
+            ]
+            plain += [
+                (f"tokens_{meter}", result.mean_tokens(meter), "tokens")
+                for meter in result.cells[0].sample.billed_tokens
+            ]
             told = counts(self.scenario)
             plain += [
                 ("turns_per_month", told.turns_per_month, "turns/month"),
@@ -181,7 +205,9 @@ class Comparison:
         """Targets: strategy, task, measure, target, value, met."""
         import pandas as pd
 
-        rows = [(row.strategy, row.task, row.measure, row.target, row.value, row.met) for row in self.slo_rows]
+        rows = [
+            (row.strategy, row.task, row.measure, row.target, row.value, row.met) for row in self.slo_rows
+        ]
         return pd.DataFrame(rows, columns=["strategy", "task", "measure", "target", "value", "met"])
 
     @property
@@ -272,7 +298,9 @@ def compare(
     began = clock()
     windows = plan_windows(scenario, replications)
     cells = run_cells(scenario, windows, engine=engine, workers=workers, report=report)
-    plan = deletions([window.weight for window in windows], [(window.era, window.stratum) for window in windows])
+    plan = deletions(
+        [window.weight for window in windows], [(window.era, window.stratum) for window in windows]
+    )
     results = {
         name: _result(scenario, name, windows, plan, tuple(by_strategy[name] for by_strategy in cells))
         for name in scenario.strategies
@@ -319,7 +347,9 @@ def _result(
     for index, task in [(-1, ""), *enumerate(scenario.tasks)]:
         scope = pool.task == index if task else np.ones(len(pool.task), dtype=np.bool_)
         share = shares.get(task, 0.0) if task else 1.0
-        for measure, one in measures(pool, scope, deployments, None if rate is None else rate * share, good).items():
+        for measure, one in measures(
+            pool, scope, deployments, None if rate is None else rate * share, good
+        ).items():
             found[task, measure] = one
     quantities = [cell.quantities for cell in cells]
     ledger = account(scenario, name, windows, quantities)
@@ -339,7 +369,8 @@ def _targets(scenario: Scenario, task: str) -> dict[str, float | None]:
     """Per-request targets of a task: its own, else the scenario's."""
     own, common = scenario.tasks[task].slo, scenario.slo
     return {
-        name: getattr(own, name) if getattr(own, name) is not None else getattr(common, name) for name in TARGETS
+        name: getattr(own, name) if getattr(own, name) is not None else getattr(common, name)
+        for name in TARGETS
     }
 
 

@@ -70,15 +70,21 @@ def _strategy(comparison: "Comparison", result: "StrategyResult") -> dict[str, A
     found = {
         "meets_targets": verdict.meets,
         "misses": list(verdict.misses),
-        "requests": {which: _number(result.mean_count(which)) for which in ("arrived", "completed", "failed")},
+        "requests": {
+            which: _number(result.mean_count(which)) for which in ("arrived", "completed", "failed")
+        },
         **_measures(result, ""),
         "tokens": {name: _number(result.mean_tokens(meter)) for name, meter in tokens.items()},
         **_money(comparison, result),
         "slo": [
             {
-                "measure": row.measure, "task": row.task, "target": row.target, "value": row.value, "met": row.met,
+                "measure": row.measure,
+                "task": row.task,
+                "target": row.target,
+                "value": row.value,
+                "met": row.met,
                 **({"reason": row.reason} if row.value is None else {}),
-            }  # fmt: skip
+            }
             for row in comparison.slo_rows
             if row.strategy == result.name
         ],
@@ -95,15 +101,25 @@ def _measures(result: "StrategyResult", task: str) -> dict[str, Any]:
         return _estimate(result.estimates.get((task, measure), Estimate(None, reason="no such requests")))
 
     found: dict[str, Any] = {
-        key: {statistic: of(f"{base}_{statistic}_s") for statistic in STATISTICS} for key, base in TIMES.items()
+        key: {statistic: of(f"{base}_{statistic}_s") for statistic in STATISTICS}
+        for key, base in TIMES.items()
     }
     found["output_tokens_per_s"] = {statistic: of(f"speed_{statistic}") for statistic in ("p05", *STATISTICS)}
-    for name in ("availability", "accuracy", "omni_share", "goodput_per_s", "sensitive_outside", "over_context_share"):
+    for name in (
+        "availability",
+        "accuracy",
+        "omni_share",
+        "goodput_per_s",
+        "sensitive_outside",
+        "over_context_share",
+    ):
         found[name] = of(name)
     found["served_share"] = _grouped(result, task, "served_share:")
     found["failed_share"] = _grouped(result, task, "failed:")
     for name in ("input_tokens", "output_tokens"):
-        found[f"{name}_per_request"] = {statistic: of(f"{name}_{statistic}") for statistic in ("mean", "p50", "p95")}
+        found[f"{name}_per_request"] = {
+            statistic: of(f"{name}_{statistic}") for statistic in ("mean", "p50", "p95")
+        }
     return found
 
 
@@ -121,7 +137,11 @@ def _money(comparison: "Comparison", result: "StrategyResult") -> dict[str, Any]
 
     def of(measure: str, why: str = "") -> dict[str, Any]:
         cost = costs.get(measure)
-        return {"value": None, "low": None, "high": None, "reason": unknown.get(why, "unknown")} if cost is None else _cost(cost)
+        return (
+            {"value": None, "low": None, "high": None, "reason": unknown.get(why, "unknown")}
+            if cost is None
+            else _cost(cost)
+        )
 
     return {
         "cost_per_1k_requests_usd": of("cost_per_1k_requests_usd", "per_1k_usd"),

@@ -7,6 +7,7 @@ test can check it against something independent. Thresholds stand at the top, wi
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from planner.finance import Ledger, usd
 from planner.finance.token_prices import token_price
@@ -159,7 +160,10 @@ def mean_against_median(facts: Facts) -> Iterator[Finding]:
     """A median times a price is not the bill."""
     strategy = next(iter(facts.samples))
     for task in facts.scenario.tasks:
-        mean, median = facts.number(strategy, "input_tokens_mean", task), facts.number(strategy, "input_tokens_p50", task)
+        mean, median = (
+            facts.number(strategy, "input_tokens_mean", task),
+            facts.number(strategy, "input_tokens_p50", task),
+        )
         if mean and median and mean / median > MEAN_OVER_MEDIAN:
             yield Finding(
                 "mean-against-median",
@@ -215,7 +219,10 @@ def retries_amplify(facts: Facts) -> Iterator[Finding]:
         calls = facts.number(strategy, "attempts_mean")
         if calls is not None and calls > 1.05:
             yield Finding(
-                "calls-per-request", strategy, f"{strategy}: one request becomes {calls:.2f} upstream calls on average.", calls
+                "calls-per-request",
+                strategy,
+                f"{strategy}: one request becomes {calls:.2f} upstream calls on average.",
+                calls,
             )
 
 
@@ -284,13 +291,18 @@ def migrations(facts: Facts) -> Iterator[Finding]:
     """Models that change within the horizon."""
     scenario = facts.scenario
     stretches = eras(scenario)
-    for before, after in zip(stretches, stretches[1:], strict=False):
+    for before, after in pairwise(stretches):
         moved = {
-            (before.models[name], after.models[name]) for name in after.models if before.models[name] != after.models[name]
+            (before.models[name], after.models[name])
+            for name in after.models
+            if before.models[name] != after.models[name]
         }
         for old, new in sorted(moved):
             yield Finding(
-                "migration", None, f"From {after.start} on {new} serves in place of {old}.", float(after.start.toordinal())
+                "migration",
+                None,
+                f"From {after.start} on {new} serves in place of {old}.",
+                float(after.start.toordinal()),
             )
 
 

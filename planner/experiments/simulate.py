@@ -15,6 +15,7 @@ from planner.workload.windows import plan_windows
 if TYPE_CHECKING:
     import pandas as pd
 
+
 def simulate(
     scenario: Scenario,
     strategy: str,

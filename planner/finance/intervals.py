@@ -6,8 +6,7 @@ Only sampling error is meant here: nothing is said of prices, growth or other as
 """
 
 import decimal
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -22,6 +21,7 @@ from planner.finance.ledger import EXACT, INVOICED, exact
 from planner.finance.quantities import ANSWERS, REQUESTS, Key, Quantities
 from planner.finance.rates import PlannedWindow, Rates, rates_of, sources_of
 from planner.finance.tco import present_value
+from planner.metrics.intervals import jackknife, t_quantile
 from planner.scenario.fields import Scenario
 
 Floats = npt.NDArray[np.float64]
@@ -160,47 +160,6 @@ def _interval(
         EXACT.subtract(value, half).quantize(_QUANTUM, decimal.ROUND_FLOOR, _ROUNDING),
         EXACT.add(value, half).quantize(_QUANTUM, decimal.ROUND_CEILING, _ROUNDING),
     )
-
-
-def jackknife(strata: Iterable[npt.NDArray[np.int64]], without: Floats) -> tuple[float, float] | None:
-    """Standard error and degrees of freedom of a figure of stratified windows.
-
-    Parameters
-    ----------
-    strata : iterable of int arrays
-        Which windows belong to each stratum; they are independent of those of other strata.
-    without : float array, shape (windows,)
-        The figure with each window left out.
-
-    Returns
-    -------
-    (standard error, degrees of freedom); None where a stratum has fewer than two windows or a figure is NaN.
-
-    Source: delete-one jackknife within strata, variance = sum over strata of (n-1)/n x sum of squared
-    deviations from the stratum's mean; degrees of freedom by Satterthwaite.
-    """
-    if not np.isfinite(without).all():
-        return None
-    variances, freedoms = [], []
-    for members in strata:
-        count = len(members)
-        if count < 2:
-            return None
-        deviations = without[members] - without[members].mean()
-        variances.append((count - 1) / count * float((deviations**2).sum()))
-        freedoms.append(count - 1)
-    variance = math.fsum(variances)
-    if variance == 0.0:
-        return 0.0, float(sum(freedoms))
-    spread = math.fsum(one * one / freedom for one, freedom in zip(variances, freedoms, strict=True))
-    return math.sqrt(variance), variance * variance / spread
-
-
-def t_quantile(probability: float, freedom: float) -> float:
-    """Student's t quantile; degrees of freedom need not be whole."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, probability))
 
 
 def cost_vectors(

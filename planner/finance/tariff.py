@@ -19,7 +19,6 @@ from planner.finance.quantities import Key
 from planner.finance.standing import device_watts
 from planner.finance.token_prices import (
     has_own_prices,
-    home_provider,
     long_threshold,
     own_price,
     price_days,

@@ -8,7 +8,7 @@ paired by construction.
 """
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,32 +63,60 @@ def deletions(weights: Sequence[float], strata: Sequence[Hashable]) -> Deletions
 def interval(replicates: Floats, strata: Sequence[Hashable]) -> tuple[float, float] | None:
     """95 % interval around replicates[0] from the delete-one values replicates[1:].
 
-    Degrees of freedom by Satterthwaite over the strata. None where a stratum has a single window or
-    a replicate is not a number.
+    None where a stratum has a single window or a replicate is not a number.
     """
-    value, deleted = float(replicates[0]), replicates[1:]
-    if not np.all(np.isfinite(replicates)):
+    value = float(replicates[0])
+    members = [
+        np.array([index for index, name in enumerate(strata) if name == one], np.int64)
+        for one in dict.fromkeys(strata)
+    ]
+    found = jackknife(members, replicates[1:])
+    if found is None or math.isnan(value):
         return None
-    variance = squares = 0.0
-    for stratum in dict.fromkeys(strata):
-        members = deleted[[name == stratum for name in strata]]
-        n = len(members)
-        if n < 2:
-            return None
-        part = (n - 1) / n * float(np.sum((members - members.mean()) ** 2))
-        variance += part
-        squares += part * part / (n - 1)
-    if variance == 0.0:
-        return value, value
-    half = t_quantile(variance * variance / squares) * math.sqrt(variance)
+    error, freedom = found
+    half = t_quantile((1 + CONFIDENCE) / 2, freedom) * error
     return value - half, value + half
 
 
-def t_quantile(degrees_of_freedom: float) -> float:
-    """Two-sided 95 % quantile of Student's t."""
+def jackknife(strata: Iterable[npt.NDArray[np.int64]], without: Floats) -> tuple[float, float] | None:
+    """Standard error and degrees of freedom of a figure of stratified windows.
+
+    Parameters
+    ----------
+    strata : iterable of int arrays
+        Which windows belong to each stratum; they are independent of those of other strata.
+    without : float array, shape (windows,)
+        The figure with each window left out.
+
+    Returns
+    -------
+    (standard error, degrees of freedom); None where a stratum has fewer than two windows or a figure is NaN.
+
+    Source: delete-one jackknife within strata, variance = sum over strata of (n-1)/n x sum of squared
+    deviations from the stratum's mean; degrees of freedom by Satterthwaite.
+    """
+    if not np.isfinite(without).all():
+        return None
+    variances, freedoms = [], []
+    for members in strata:
+        count = len(members)
+        if count < 2:
+            return None
+        deviations = without[members] - without[members].mean()
+        variances.append((count - 1) / count * float((deviations**2).sum()))
+        freedoms.append(count - 1)
+    variance = math.fsum(variances)
+    if variance == 0.0:
+        return 0.0, float(sum(freedoms))
+    spread = math.fsum(one * one / freedom for one, freedom in zip(variances, freedoms, strict=True))
+    return math.sqrt(variance), variance * variance / spread
+
+
+def t_quantile(probability: float, freedom: float) -> float:
+    """Student's t quantile; degrees of freedom need not be whole."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(degrees_of_freedom, (1 + CONFIDENCE) / 2))
+    return float(stdtrit(freedom, probability))
 
 
 def estimate(

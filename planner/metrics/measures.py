@@ -92,7 +92,13 @@ class Pool:
         return result
 
 
-def measures(pool: Pool, scope: npt.NDArray[np.bool_], names: Sequence[str], mean_rate_per_s: float | None, good: npt.NDArray[np.bool_]) -> dict[str, Measure]:
+def measures(
+    pool: Pool,
+    scope: npt.NDArray[np.bool_],
+    names: Sequence[str],
+    mean_rate_per_s: float | None,
+    good: npt.NDArray[np.bool_],
+) -> dict[str, Measure]:
     """Every measure over the requests in `scope`.
 
     Parameters
@@ -113,7 +119,9 @@ def measures(pool: Pool, scope: npt.NDArray[np.bool_], names: Sequence[str], mea
             found[f"{base}_{name}_s"] = Measure(row, "s", POSITIVE)
     speed = pool.column("speed").astype(np.float64)
     found["speed_mean"] = Measure(pool.mean(speed, scope), "tokens/s", POSITIVE)
-    for name, row in zip(SPEED_QUANTILES, pool.quantiles(speed, scope, list(SPEED_QUANTILES.values())), strict=True):
+    for name, row in zip(
+        SPEED_QUANTILES, pool.quantiles(speed, scope, list(SPEED_QUANTILES.values())), strict=True
+    ):
         found[f"speed_{name}"] = Measure(row, "tokens/s", POSITIVE)
     for column in ("input_tokens", "output_tokens"):
         values = pool.column(column).astype(np.float64)
@@ -124,7 +132,11 @@ def measures(pool: Pool, scope: npt.NDArray[np.bool_], names: Sequence[str], mea
 
 
 def _shares(
-    pool: Pool, scope: npt.NDArray[np.bool_], names: Sequence[str], mean_rate_per_s: float | None, good: npt.NDArray[np.bool_]
+    pool: Pool,
+    scope: npt.NDArray[np.bool_],
+    names: Sequence[str],
+    mean_rate_per_s: float | None,
+    good: npt.NDArray[np.bool_],
 ) -> dict[str, Measure]:
     completed = pool.column("completed").astype(np.bool_)
     correct = pool.column("correct").astype(np.int64)
@@ -142,8 +154,12 @@ def _shares(
         "accuracy": chance(correct == 1, rated),
         "omni_share": share(pool.column("is_omni")),
         "over_context_share": share(pool.column("over_context")),
-        "attempts_mean": Measure(pool.mean(pool.column("n_attempts").astype(np.float64), scope), "attempts", POSITIVE),
-        "sensitive_outside": Measure(_per_window(pool, pool.column("sensitive_outside").astype(np.bool_) & scope), "requests", POSITIVE),
+        "attempts_mean": Measure(
+            pool.mean(pool.column("n_attempts").astype(np.float64), scope), "attempts", POSITIVE
+        ),
+        "sensitive_outside": Measure(
+            _per_window(pool, pool.column("sensitive_outside").astype(np.bool_) & scope), "requests", POSITIVE
+        ),
     }
     good_share = pool.ratio(good & scope, scope)
     if mean_rate_per_s is not None:
@@ -180,9 +196,15 @@ def meets_targets(pool: Pool, targets_by_task: Sequence[Targets]) -> npt.NDArray
     A request without a time to first token or a speed cannot miss it.
     """
     good = pool.column("completed").astype(np.bool_)
-    checks = (("p95_latency_s", "latency_s", 1), ("p95_ttft_s", "ttft_s", 1), ("min_tokens_per_s", "speed", -1))
+    checks = (
+        ("p95_latency_s", "latency_s", 1),
+        ("p95_ttft_s", "ttft_s", 1),
+        ("min_tokens_per_s", "speed", -1),
+    )
     for target, column, sign in checks:
-        limits = np.array([np.nan if one.get(target) is None else one[target] for one in targets_by_task], dtype=np.float64)
+        limits = np.array(
+            [np.nan if one.get(target) is None else one[target] for one in targets_by_task], dtype=np.float64
+        )
         limit, value = limits[pool.task.astype(np.int64)], pool.column(column).astype(np.float64)
         good &= ~(sign * value > sign * limit)
     return good

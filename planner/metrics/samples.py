@@ -5,6 +5,7 @@ Comes in: Outcomes, Attempts and Requests as arrays; goes out: a `Sample`. Token
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from planner import tables
 
 Floats = npt.NDArray[np.float64]
-Arrays = Mapping[str, npt.NDArray[np.generic]]
+Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ def sample(
     first = outcomes["first_token_ns"].astype(np.int64)
     place = np.searchsorted(names, attempts["request"])  # row of each attempt's request
     waited = np.bincount(
-        place, weights=(attempts["started_ns"] - attempts["queued_ns"]).astype(np.float64), minlength=len(names)
+        place,
+        weights=(attempts["started_ns"] - attempts["queued_ns"]).astype(np.float64),
+        minlength=len(names),
     )
     sensitive = requests["sensitive"][order]
     sent = attempts["deployment"].astype(np.int64)

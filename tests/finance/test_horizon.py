@@ -262,10 +262,12 @@ def test_wasted_and_verifier_tokens_have_accounts_of_their_own() -> None:
     ]
 
 
-def test_the_gateway_takes_its_fee_on_deployments_with_a_provider_only() -> None:
+def test_the_gateway_takes_its_fee_on_what_is_bought_and_not_on_own_hardware() -> None:
     own = {"our-8b": {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 1.0}}
     plan = scenario(
-        deployments={"omni": {"model": "our-8b"}}, models=own, gateway={"kind": "unified", "fee": 0.1}
+        deployments={"omni": {"model": "our-8b", "server": {"gpu": "l40s"}}},
+        models=own,
+        gateway={"kind": "unified", "fee": 0.1},
     )
     assert "gateway fee" not in amounts(bill(plan, ONE))
     sold = scenario(gateway={"kind": "unified", "fee": 0.1})

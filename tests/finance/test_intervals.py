@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from planner.finance import MEASURES, account, cost_vectors, difference_interval, tco, tco_interval
-from planner.finance.intervals import jackknife, t_quantile
+from planner.metrics.intervals import jackknife, t_quantile
 from tests.finance.plans import OMNI, Window, counted, scenario
 
 D = Decimal

@@ -9,7 +9,9 @@ from planner.metrics import Pool, Sample, deletions, latency_curve, measures, me
 NS = 1_000_000_000
 
 
-def make_sample(latency: list[float], *, failed: int = 0, correct: list[int] | None = None, length_s: float = 100.0) -> Sample:
+def make_sample(
+    latency: list[float], *, failed: int = 0, correct: list[int] | None = None, length_s: float = 100.0
+) -> Sample:
     """A window of one task; the first `failed` requests fail."""
     n = len(latency)
     completed = np.arange(n) >= failed
@@ -51,7 +53,9 @@ def test_equal_windows_give_numpys_quantiles_of_the_pool():
     found = measure_all([make_sample(list(one)) for one in windows])
     pooled = np.concatenate(windows)
     for name, share in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)):
-        assert found[f"latency_{name}_s"].replicates[0] == pytest.approx(np.quantile(pooled, share), rel=1e-12)
+        assert found[f"latency_{name}_s"].replicates[0] == pytest.approx(
+            np.quantile(pooled, share), rel=1e-12
+        )
     assert found["latency_mean_s"].replicates[0] == pytest.approx(pooled.mean(), rel=1e-12)
 
 
@@ -138,8 +142,40 @@ def test_sample_reads_wait_speed_and_exposure_from_the_rows():
     attempts = arrays(
         tables.ATTEMPTS,
         [
-            (7, 0, 0, tables.PRIMARY, 0, 2 * NS, -1, -1, 3 * NS, tables.ERROR, 0, 500, -1, *meters, *(0,) * 8),
-            (7, 1, 1, tables.RETRY, 4 * NS, 5 * NS, -1, 6 * NS, 8 * NS, tables.OK, 0, 200, -1, *meters, *meters),
+            (
+                7,
+                0,
+                0,
+                tables.PRIMARY,
+                0,
+                2 * NS,
+                -1,
+                -1,
+                3 * NS,
+                tables.ERROR,
+                0,
+                500,
+                -1,
+                *meters,
+                *(0,) * 8,
+            ),
+            (
+                7,
+                1,
+                1,
+                tables.RETRY,
+                4 * NS,
+                5 * NS,
+                -1,
+                6 * NS,
+                8 * NS,
+                tables.OK,
+                0,
+                200,
+                -1,
+                *meters,
+                *meters,
+            ),
             (9, 0, 0, tables.PRIMARY, NS, NS, -1, 2 * NS, 3 * NS, tables.OK, 0, 200, -1, *meters, *meters),
         ],
     )

@@ -1,0 +1,313 @@
+"""A deployment during a run: breaker, slots, limiters and the client queue in front of it.
+
+Admission is atomic: breaker, then concurrency, then all limiters; nothing is charged and no probe is
+taken unless all admit. What happens to a call after it has ended is the request's business
+(`planner.engines.reference`).
+"""
+
+from bisect import bisect_right
+from collections import deque
+from typing import TYPE_CHECKING
+
+import simpy
+
+from planner import tables
+from planner.chance import to_ns
+from planner.engines import rules
+from planner.engines.journey import NO_METERS, Call, Moment, billed_when_cut
+from planner.engines.program import Spell, Target
+from planner.engines.rules import Round, rank
+from planner.tables import CLOSED, DEADLINE, HALF_OPEN, LIMIT, NEVER, OPEN, OWN_BREAKER, QUEUE, TOO_LARGE
+
+if TYPE_CHECKING:
+    from planner.engines.reference import Engine
+
+
+class Desk:
+    """A deployment during a run: breaker, slots, limiters and the client queue in front of it."""
+
+    def __init__(self, engine: "Engine", target: Target) -> None:
+        self.engine, self.env, self.target = engine, engine.env, target
+        self.busy = 0
+        self.queue: deque[Call] = deque()
+        self.n_waiting = 0
+        self.state, self.failures, self.open_until, self.epoch = CLOSED, 0, 0, 0
+        self.buckets = [
+            bucket for bucket in (target.requests_bucket, target.tokens_bucket) if bucket is not None
+        ]
+        self.levels = [bucket.capacity for bucket in self.buckets]
+        self.filled_ns = 0
+        self.spell_starts = [spell.from_ns for spell in target.spells]
+
+    # -- admission: breaker, then concurrency, then all limiters; nothing is taken unless all admit --
+
+    def place(self, call: Call, max_output_tokens: int) -> bool:
+        """Ask for admission. True: `call.done` will happen; False: turned away or limited, at once."""
+        now = call.queued_ns = self.env.ns
+        self._measure(call, max_output_tokens)
+        if self.is_rejecting(now):
+            return self._turn_away(call, OWN_BREAKER)
+        if any(needed > bucket.capacity for needed, bucket in zip(call.needed, self.buckets, strict=False)):
+            if self.target.when_limited == "retry":
+                self._refuse(call, NEVER)
+            return self._turn_away(call, TOO_LARGE)
+        is_busy = self.is_busy()
+        if is_busy and not self.target.waits_when_busy:
+            return self._turn_away(call, LIMIT)
+        if is_busy or self.n_waiting:
+            return self._join(call)
+        wait_ns = self.limiter_wait(call, now)
+        if wait_ns == 0:
+            self._start(call)
+            return True
+        if self.target.when_limited == "retry":
+            self._refuse(call, wait_ns)
+            return False
+        if self.target.when_limited == "reject":
+            return self._turn_away(call, LIMIT)
+        if not self._join(call):
+            return False
+        self._wake_in(wait_ns, call)
+        return True
+
+    def is_busy(self) -> bool:
+        return self.target.concurrent is not None and self.busy >= self.target.concurrent
+
+    def is_rejecting(self, now: int) -> bool:
+        """Open, or half-open with the probe in flight."""
+        return self.state == HALF_OPEN or (self.state == OPEN and now < self.open_until)
+
+    def limiter_wait(self, call: Call, now: int) -> int:
+        """Nanoseconds until every bucket holds what the call needs."""
+        longest = 0
+        elapsed, self.filled_ns = now - self.filled_ns, now
+        for index, bucket in enumerate(self.buckets):
+            level = self.levels[index] = rules.refilled(
+                self.levels[index], elapsed, bucket.p, bucket.capacity
+            )
+            longest = max(longest, rules.refill_wait(level, call.needed[index], bucket.p))
+        return longest
+
+    def _measure(self, call: Call, max_output_tokens: int) -> None:
+        target = self.target
+        needed = []
+        if target.requests_bucket is not None:
+            needed.append(target.requests_bucket.q)
+        if target.tokens_bucket is not None:
+            sent, cached, written, output, hidden, image, heard, spoken = call.meters
+            tokens = rules.charge(
+                target.charge,
+                sent + cached + written + image + heard,
+                output + hidden + spoken,
+                max_output_tokens,
+            )
+            needed.append(tokens * target.tokens_bucket.q)
+        call.needed = tuple(needed)  # type: ignore[assignment]
+
+    def _turn_away(self, call: Call, cause: int) -> bool:
+        call.turned_away = cause
+        return False
+
+    def _refuse(self, call: Call, retry_after_ns: int) -> None:
+        """A 429: a row of no duration, and an attempt."""
+        now = self.env.ns
+        call.started_ns = call.ended_ns = now
+        call.outcome, call.status, call.retry_after_ns = tables.LIMITED, 429, retry_after_ns
+        self.engine.record(call, NO_METERS)
+
+    # -- the client queue: first come, first served; a start never overtakes it --
+
+    def _join(self, call: Call) -> bool:
+        limit = self.target.queue_limit
+        if limit is not None and self.n_waiting >= limit:
+            return self._turn_away(call, QUEUE)
+        call.done = Moment(self.env)
+        call.is_waiting = True
+        self.queue.append(call)
+        self.n_waiting += 1
+        law = self.target.queue_timeout_law
+        if law != rules.NO_LAW:
+            patience = to_ns(self.engine.draw(self.target, "queue-timeout", law, call))
+            self._expire_in(patience, call, QUEUE)
+        if call.deadline_ns is not None:
+            self._expire_in(call.deadline_ns - self.env.ns, call, DEADLINE)
+        return True
+
+    def _expire_in(self, delay_ns: int, call: Call, cause: int) -> None:
+        def expire(_: simpy.Event) -> None:
+            if call.is_waiting:
+                was_head = self._head() is call
+                self._leave(call, cause)
+                if was_head:
+                    self._offer()
+
+        moment = Moment(self.env)
+        moment.callbacks.append(expire)
+        moment.at(delay_ns, rank(Round.EXPIRIES, call.journey.name, call.attempt))
+
+    def _head(self) -> Call | None:
+        while self.queue and not self.queue[0].is_waiting:
+            self.queue.popleft()
+        return self.queue[0] if self.queue else None
+
+    def _leave(self, call: Call, cause: int) -> None:
+        """Leave the queue without being sent; the request goes on in a start of this instant."""
+        self._dequeue(call)
+        call.turned_away = cause
+        assert call.done is not None
+        call.done.at(0, rank(Round.STARTS, call.journey.name, call.attempt))
+
+    def _dequeue(self, call: Call) -> None:
+        call.is_waiting = False
+        self.n_waiting -= 1
+
+    def _offer(self) -> None:
+        """Offer what may be free to the head of the queue, as a start of this instant."""
+        head = self._head()
+        if head is not None and not self.is_busy():
+            moment = Moment(self.env)
+            moment.callbacks.append(self._hand_over)
+            moment.at(0, rank(Round.STARTS, head.journey.name, head.attempt))
+
+    def _wake_in(self, delay_ns: int, call: Call) -> None:
+        moment = Moment(self.env)
+        moment.callbacks.append(lambda _: self._offer())
+        moment.at(delay_ns, rank(Round.TIMERS, call.journey.name, call.attempt))
+
+    def _hand_over(self, _: simpy.Event) -> None:
+        call = self._head()
+        now = self.env.ns
+        if call is None or (self.is_busy() and not self.is_rejecting(now)):
+            return
+        if self.is_rejecting(now):
+            self._leave(call, OWN_BREAKER)
+        elif call.deadline_ns is not None and now >= call.deadline_ns:
+            self._leave(call, DEADLINE)  # a start at the deadline has no time left
+        else:
+            wait_ns = self.limiter_wait(call, now)
+            if wait_ns == 0:
+                self._dequeue(call)
+                self._start(call)
+            elif self.target.when_limited == "wait":
+                self._wake_in(wait_ns, call)
+                return
+            elif self.target.when_limited == "retry":
+                self._leave(call, tables.NO_CAUSE)
+                self._refuse(call, wait_ns)
+            else:
+                self._leave(call, LIMIT)
+        self._offer()
+
+    # -- the call itself --
+
+    def _start(self, call: Call) -> None:
+        now, target = self.env.ns, self.target
+        self.busy += 1
+        for index, needed in enumerate(call.needed):
+            self.levels[index] -= needed
+        if self.state == OPEN:
+            self._change(HALF_OPEN, call)
+            call.is_probe = True
+        call.epoch = self.epoch
+        call.started_ns = now
+        first_ns, total_ns = self._service(call, now)
+        cut_ns = target.timeout_ns
+        if call.deadline_ns is not None:
+            left_ns = call.deadline_ns - now
+            cut_ns = left_ns if cut_ns is None else min(cut_ns, left_ns)
+        if cut_ns is not None and (total_ns == NEVER or total_ns > cut_ns):
+            total_ns = cut_ns
+            call.outcome, call.status = tables.TIMEOUT, 0
+            first_ns = first_ns if first_ns <= cut_ns else NEVER
+        assert total_ns != NEVER, "a hang without timeout and deadline is refused before any run"
+        call.first_token_ns = NEVER if first_ns == NEVER else now + first_ns
+        if call.done is None:
+            call.done = Moment(self.env)
+        call.done.callbacks.insert(0, lambda _: self._end(call))
+        call.done.at(total_ns, rank(Round.ENDS, call.journey.name, call.attempt))
+
+    def _service(self, call: Call, now: int) -> tuple[int, int]:
+        """(first token, end) after the start, NEVER where it does not come; sets outcome and status."""
+        target, engine = self.target, self.engine
+        added_s = engine.draw(target, "gateway-latency", target.gateway_law, call)
+        spell = self._spell_at(now)
+        mode = rules.UP if spell is None else spell.mode
+        if mode == rules.HANG:
+            call.outcome, call.status = tables.TIMEOUT, 0
+            return NEVER, NEVER
+        if mode == rules.ERROR:
+            assert spell is not None
+            call.outcome, call.status = tables.ERROR, spell.status
+            answer_s = engine.draw(target, "outage-latency", spell.latency_law, call)
+            return NEVER, to_ns(added_s) + to_ns(answer_s)
+        if target.error_rate > 0 and engine.uniform(target, "error", call) < target.error_rate:
+            call.outcome, call.status = tables.ERROR, target.error_status
+            answer_s = engine.draw(target, "error-latency", target.error_law, call)
+            return NEVER, to_ns(added_s) + to_ns(answer_s)
+        call.outcome, call.status = tables.OK, 200
+        slowdown = 1.0 if spell is None else spell.slowdown
+        if call.service_ns != NEVER:
+            total_ns = to_ns(added_s) + (
+                call.service_ns if slowdown == 1.0 else to_ns(call.service_ns / 1e9 * slowdown)
+            )
+            return total_ns, total_ns
+        if target.total_law != rules.NO_LAW:
+            total_ns = to_ns(added_s) + to_ns(engine.draw(target, "ttft", target.total_law, call) * slowdown)
+            return total_ns, total_ns
+        ttft_s = engine.draw(target, "ttft", target.ttft_law, call)
+        speed = engine.draw(target, "speed", target.speed_law, call)
+        output, hidden, spoken = call.meters[3], call.meters[4], call.meters[7]
+        first_ns, total_ns = rules.call_times(ttft_s, speed, hidden, output + spoken, slowdown, added_s)
+        return (first_ns if target.streams_answer else total_ns), total_ns
+
+    def _spell_at(self, now: int) -> Spell | None:
+        """The outage that holds when an attempt starts; windows are half open, [from, to)."""
+        for index in range(bisect_right(self.spell_starts, now) - 1, -1, -1):
+            spell = self.target.spells[index]
+            if now < spell.to_ns:
+                return spell
+        return None
+
+    def _end(self, call: Call) -> None:
+        now = call.ended_ns = self.env.ns
+        self.busy -= 1
+        billed = NO_METERS
+        if call.outcome == tables.OK:
+            billed = call.meters
+        elif call.outcome == tables.TIMEOUT:
+            billed = billed_when_cut(call.meters, self.target.bill_timeouts)
+        self.engine.record(call, billed)
+        if self.target.breaker_failures is not None:
+            self._count(call, now)
+        self._offer()
+
+    # -- the breaker --
+
+    def _count(self, call: Call, now: int) -> None:
+        """Count an end; those of attempts that started before the opening never count."""
+        is_failure = call.outcome in (tables.ERROR, tables.TIMEOUT)
+        if call.is_probe:
+            if is_failure:
+                self._open(now, call)
+            else:
+                self.failures = 0
+                self._change(CLOSED, call)
+        elif call.epoch == self.epoch and self.state == CLOSED:
+            self.failures = self.failures + 1 if is_failure else 0
+            if self.failures == self.target.breaker_failures:
+                self._open(now, call)
+
+    def _open(self, now: int, call: Call) -> None:
+        self._change(OPEN, call)
+        self.epoch += 1
+        self.failures = 0
+        self.open_until = now + self.target.breaker_open_ns
+        while (waiting := self._head()) is not None:
+            self._leave(waiting, OWN_BREAKER)
+
+    def _change(self, state: int, call: Call) -> None:
+        kind = tables.EVENT_KINDS.index("breaker")
+        self.engine.events.append(
+            (self.env.ns, kind, self.target.index, self.state, state, call.journey.name)
+        )
+        self.state = state

@@ -1,0 +1,93 @@
+"""Requests and calls on their way, and the moments they wait for."""
+
+from typing import Any
+
+import simpy
+
+from planner import tables
+from planner.engines import rules
+from planner.engines.program import Target
+from planner.tables import NEVER
+
+NO_METERS = (0,) * len(tables.METERS)
+
+
+class Clock(simpy.Environment):
+    """SimPy's event loop on whole nanoseconds."""
+
+    @property
+    def ns(self) -> int:
+        """Now, in nanoseconds since the start of the window."""
+        return self._now  # type: ignore[return-value]
+
+
+class Moment(simpy.Event):
+    """An event with a rank; scheduled when its time is known, which may be later than its making."""
+
+    def at(self, delay_ns: int, priority: int, value: Any = None) -> "Moment":
+        self._ok = True
+        self._value = value
+        self.env.schedule(self, priority, delay_ns)  # type: ignore[arg-type]
+        return self
+
+
+class Journey:
+    """A request on its way: where it is in its life and what it has tried."""
+
+    __slots__ = ("attempts", "calls", "cause", "deadline_ns", "index", "name", "outcome")
+
+    def __init__(self, index: int, name: int, deadline_ns: int | None) -> None:
+        self.index, self.name, self.deadline_ns = index, name, deadline_ns
+        self.attempts = 0  # rows so far: the number of the next attempt
+        self.calls: dict[str, int] = {}  # calls so far by deployment: the attempt number of chance
+        self.cause = tables.NO_ELIGIBLE
+        self.outcome = tables.REJECTED
+
+    def is_over(self, now: int) -> bool:
+        return self.deadline_ns is not None and now >= self.deadline_ns
+
+
+class Call:
+    """One attempt at a deployment: waiting, then sent, then ended or turned away."""
+
+    __slots__ = (
+        "attempt", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "is_probe", "is_waiting",
+        "journey", "meters", "needed", "outcome", "queued_ns", "retry_after_ns", "role", "service_ns", "started_ns",
+        "status", "target", "turned_away",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        journey: Journey,
+        target: Target | None,
+        role: int,
+        meters: tuple[int, ...],
+        service_ns: int,
+        draw: int,
+    ) -> None:
+        self.journey, self.target, self.role = journey, target, role
+        self.meters, self.service_ns, self.draw = meters, service_ns, draw
+        self.attempt = journey.attempts
+        self.deadline_ns = journey.deadline_ns
+        self.done: Moment | None = None
+        self.needed: tuple[int, int] = (0, 0)
+        self.queued_ns = self.started_ns = self.first_token_ns = self.ended_ns = NEVER
+        self.retry_after_ns = NEVER
+        self.outcome = tables.REJECTED
+        self.status = 0
+        self.turned_away = tables.NO_CAUSE  # cause, where no call was sent
+        self.is_waiting = self.is_probe = False
+        self.epoch = 0
+
+
+def billed_when_cut(meters: tuple[int, ...], policy: int) -> tuple[int, ...]:
+    """What a call that a timeout or the deadline cut is billed."""
+    if policy == rules.BILL_NONE:
+        return NO_METERS
+    return input_only(meters) if policy == rules.BILL_INPUT else meters
+
+
+def input_only(meters: tuple[int, ...]) -> tuple[int, ...]:
+    """What was sent, without what would have been answered."""
+    sent, cached, written, _, _, image, heard, _ = meters
+    return (sent, cached, written, 0, 0, image, heard, 0)
