@@ -39,7 +39,16 @@ from planner.metrics import (
     meets_targets,
 )
 from planner.scenario.fields import Scenario
-from planner.workload.windows import Window, counts, expected_requests, horizon, plan_windows, task_share
+from planner.workload.arrivals import day_factor
+from planner.workload.windows import (
+    DAY_S,
+    Window,
+    counts,
+    expected_requests,
+    horizon,
+    plan_windows,
+    task_share,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -363,6 +372,27 @@ def _result(
         tco=tco(scenario, ledger),
         vectors=cost_vectors(scenario, name, windows, quantities),
     )
+
+
+def measure_weights(scenario: Scenario, windows: Sequence[Window]) -> list[float]:
+    """Weights of windows for measures per request; those of a stratum add up to its probability.
+
+    Windows are drawn in proportion to expected requests, so they count alike; where days differ by
+    `traffic.daily_spread`, a window of a busy day stands for more requests and counts by its day's factor.
+    """
+    if scenario.traffic.trace is not None or scenario.traffic.daily_spread == 0:
+        return [window.weight for window in windows]
+    busy = [
+        window.weight * day_factor(scenario, window.index, int(window.start_s // DAY_S)) for window in windows
+    ]
+    found = []
+    for window in windows:
+        alike = [
+            i for i, other in enumerate(windows) if (other.era, other.stratum) == (window.era, window.stratum)
+        ]
+        planned = sum(windows[i].weight for i in alike)
+        found.append(busy[window.index] / sum(busy[i] for i in alike) * planned)
+    return found
 
 
 def _targets(scenario: Scenario, task: str) -> dict[str, float | None]:

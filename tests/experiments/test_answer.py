@@ -25,7 +25,9 @@ def scenario(names=("omni-only", "mini-only", "hybrid"), **more) -> Scenario:
 
 
 def cost(value: str, low: str | None = None, high: str | None = None) -> Cost:
-    return Cost(Decimal(value), None if low is None else Decimal(low), None if high is None else Decimal(high))
+    return Cost(
+        Decimal(value), None if low is None else Decimal(low), None if high is None else Decimal(high)
+    )
 
 
 COSTS = {"omni-only": cost("90000"), "mini-only": cost("20000"), "hybrid": cost("40000")}
@@ -92,7 +94,9 @@ def test_the_only_one_that_meets_every_target_wins_at_any_price():
 
 def test_equal_costs_are_no_win():
     costs = {"omni-only": cost("5"), "mini-only": cost("5")}
-    text, winner = answer(scenario(("omni-only", "mini-only")), costs, {("omni-only", "mini-only"): cost("0", "0", "0")}, [], 2)
+    text, winner = answer(
+        scenario(("omni-only", "mini-only")), costs, {("omni-only", "mini-only"): cost("0", "0", "0")}, [], 2
+    )
     assert winner is None
     assert text.startswith("No clear winner")
 
@@ -121,5 +125,8 @@ def test_a_task_has_its_own_targets():
     found = scenario(tasks={"ask": {"slo": {"p95_ttft_s": 1.5}}}, slo={"availability": 0.9})
     estimates = {("", "availability"): Estimate(1.0), ("ask", "ttft_p95_s"): Estimate(1.6)}
     rows = slo_rows(found, "hybrid", estimates)
-    assert [(one.task, one.measure, one.met) for one in rows] == [(None, "availability", True), ("ask", "p95_ttft_s", False)]
+    assert [(one.task, one.measure, one.met) for one in rows] == [
+        (None, "availability", True),
+        ("ask", "p95_ttft_s", False),
+    ]
     assert verdicts(found, rows)["hybrid"].misses == ("p95 time to first token for ask 1.6 s against 1.5 s",)
