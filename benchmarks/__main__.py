@@ -58,7 +58,12 @@ def reference_against_plain(n: int, rounds: int) -> list[tuple[str, str, str, bo
     ratio = statistics.median(ours) / statistics.median(plain)
     pairs = sorted(a / b for a, b in zip(ours, plain, strict=True))
     return [
-        ("reference engine, two providers with failover", f"{statistics.median(ours):,.0f} requests/s", "", None),
+        (
+            "reference engine, two providers with failover",
+            f"{statistics.median(ours):,.0f} requests/s",
+            "",
+            None,
+        ),
         ("plain SimPy script of the same model", f"{statistics.median(plain):,.0f} requests/s", "", None),
         (
             "ratio, medians (pairs from lowest to highest)",
@@ -75,10 +80,20 @@ def whole_commands(rounds: int) -> list[tuple[str, str, str, bool | None]]:
     rows: list[tuple[str, str, str, bool | None]] = []
     for words, limit in ((["check", default], LONGEST_CHECK_S), (["compare", default], LONGEST_SCREEN_S)):
         command = [sys.executable, "-m", "llm_traffic_planner", *words]
-        times = [seconds(lambda c=command: subprocess.run(c, check=True, capture_output=True, cwd=ROOT)) for _ in range(rounds)]
+        times = [
+            seconds(lambda c=command: subprocess.run(c, check=True, capture_output=True, cwd=ROOT))
+            for _ in range(rounds)
+        ]
         median = statistics.median(times)
         name = f"planner {words[0]} scenarios/support-chatbot.yaml, whole process"
-        rows.append((name, f"{median:.2f} s ({min(times):.2f} to {max(times):.2f})", f"under {limit:g} s", median < limit))
+        rows.append(
+            (
+                name,
+                f"{median:.2f} s ({min(times):.2f} to {max(times):.2f})",
+                f"under {limit:g} s",
+                median < limit,
+            )
+        )
     return rows
 
 
@@ -96,7 +111,9 @@ def main() -> int:
     table = "\n".join(lines)
     print(table)
     if not given.no_write:
-        (Path(__file__).parent / "RESULTS.md").write_text(_page(table, given.requests, given.rounds), encoding="utf-8")
+        (Path(__file__).parent / "RESULTS.md").write_text(
+            _page(table, given.requests, given.rounds), encoding="utf-8"
+        )
     return 0 if all(passed is not False for *_, passed in rows) else 1
 
 
@@ -112,7 +129,9 @@ def _page(table: str, n: int, rounds: int) -> str:
 def _processor() -> str:
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-        return next(line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name"))
+        return next(
+            line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")
+        )
     except (OSError, StopIteration):
         return platform.processor() or "unknown processor"
 

@@ -14,7 +14,14 @@ from planner._installation import DISTRIBUTION, warn_if_shadowed
 
 if TYPE_CHECKING:
     from planner.api import Comparison, Run, compare, simulate
-    from planner.errors import CatalogueError, LoadExceedsCapacity, PlannerError, PriceUnknown, Problem, ScenarioError
+    from planner.errors import (
+        CatalogueError,
+        LoadExceedsCapacity,
+        PlannerError,
+        PriceUnknown,
+        Problem,
+        ScenarioError,
+    )
     from planner.scenario import Scenario, load
 
 __version__ = "0.1.0"

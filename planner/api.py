@@ -1,9 +1,9 @@
 """The public functions: one Python API for the command line, the app and notebooks.
 
-    scenario = planner.load("scenarios/support-chatbot.yaml")
-    busier = scenario.set({"traffic.requests_per_month": 4_000_000})
-    result = planner.compare(busier)
-    print(result.answer)
+scenario = planner.load("scenarios/support-chatbot.yaml")
+busier = scenario.set({"traffic.requests_per_month": 4_000_000})
+result = planner.compare(busier)
+print(result.answer)
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -49,7 +49,9 @@ class Charts(Mapping[str, Any]):
         found, names = self._comparison, list(self._comparison.strategies)
         match name:
             case "latency":
-                return charts.latency_chart(found.curves, {"p95_latency_s": found.scenario.slo.p95_latency_s}, names)
+                return charts.latency_chart(
+                    found.curves, {"p95_latency_s": found.scenario.slo.p95_latency_s}, names
+                )
             case "tco":
                 return charts.tco_chart(found.monthly, names)
             case "cumulative":
@@ -83,7 +85,9 @@ def compare(
     Comparison
         `.summary`, `.ledger`, `.differences`, `.slo` are DataFrames; `.charts`, `.answer`, `.to_dict()`.
     """
-    found = experiments.compare(scenario, engine=engine, replications=replications, workers=workers, report=report)
+    found = experiments.compare(
+        scenario, engine=engine, replications=replications, workers=workers, report=report
+    )
     return Comparison(**{one.name: getattr(found, one.name) for one in fields(found)})
 
 

@@ -56,7 +56,9 @@ class Column:
 
 
 def _meters(prefix: str, meaning: str) -> tuple[Column, ...]:
-    return tuple(Column(f"{prefix}{meter}_tokens", "int64", "tokens", f"{meter} {meaning}") for meter in METERS)
+    return tuple(
+        Column(f"{prefix}{meter}_tokens", "int64", "tokens", f"{meter} {meaning}") for meter in METERS
+    )
 
 
 REQUESTS = (
@@ -143,7 +145,9 @@ def frame(
             table[column.name.removesuffix("_ns") + "_s"] = seconds
         elif words:
             lookup = np.array([*words, "verifier", None], dtype=object)
-            table[column.name] = lookup[np.where(values == VERIFIER, len(words), np.where(values < 0, -1, values))]
+            table[column.name] = lookup[
+                np.where(values == VERIFIER, len(words), np.where(values < 0, -1, values))
+            ]
         elif column.name == "correct":
             table[column.name] = pd.array(values == 1, dtype="boolean")
             table[column.name][values == UNRATED] = pd.NA

@@ -86,7 +86,9 @@ def solve_ability(accuracy: float, mean: float, sd: float, discrimination: float
     return (low + high) / 2
 
 
-@jit("void(int64, int64, int64, int64, int64[::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], int8[::1])")
+@jit(
+    "void(int64, int64, int64, int64, int64[::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], int8[::1])"
+)
 def _answer(
     seed: int,
     replication: int,

@@ -135,4 +135,3 @@ def threshold_of(
         return np.inf
     seen = router_scores(scenario, sample, CALIBRATION, router.score_correlation)[reaches]
     return float(np.quantile(seen, 1 - share))
-

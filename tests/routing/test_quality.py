@@ -44,7 +44,9 @@ def off_by(share: float, expected: float, n: int) -> float:
     return abs(share - expected) / math.sqrt(expected * (1 - expected) / n)
 
 
-@pytest.mark.parametrize(("ability", "mean", "sd", "k"), [(2.0, 0.0, 1.0, 1.0), (-1.0, 0.5, 2.0, 0.7), (1.0, 1.0, 0.3, 4.0)])
+@pytest.mark.parametrize(
+    ("ability", "mean", "sd", "k"), [(2.0, 0.0, 1.0, 1.0), (-1.0, 0.5, 2.0, 0.7), (1.0, 1.0, 0.3, 4.0)]
+)
 def test_mean_accuracy_is_the_integral_over_difficulties(ability, mean, sd, k):
     def integrand(d: float) -> float:
         return stats.norm.pdf(d, mean, sd) / (1 + math.exp(-k * (ability - d)))
@@ -69,7 +71,11 @@ def test_own_evaluation_is_met_by_the_simulated_answers():
 @pytest.mark.parametrize(("correlation", "both_right"), [(0.0, "independent"), (1.0, "comonotone")])
 def test_luck_is_independent_at_0_and_common_at_1(correlation, both_right):
     """With one difficulty for all, P(both right) is p q at correlation 0 and min(p, q) at 1."""
-    task = {"accuracy": {"strong": 0.8, "weak": 0.6}, "difficulty": {"sd": 1e-6}, "luck_correlation": correlation}
+    task = {
+        "accuracy": {"strong": 0.8, "weak": 0.6},
+        "difficulty": {"sd": 1e-6},
+        "luck_correlation": correlation,
+    }
     strong, weak = answers(scenario(task), "strong", "weak")
     expected = 0.8 * 0.6 if both_right == "independent" else 0.6
     assert off_by(np.mean((strong == 1) & (weak == 1)), expected, len(strong)) < SIGMAS

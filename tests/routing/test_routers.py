@@ -16,7 +16,9 @@ from planner.workload.windows import plan_windows
 SIGMAS = 5.0
 
 
-def scenario(strategy: dict[str, Any], tasks: dict[str, Any] | None = None, traffic: dict[str, Any] | None = None) -> Scenario:
+def scenario(
+    strategy: dict[str, Any], tasks: dict[str, Any] | None = None, traffic: dict[str, Any] | None = None
+) -> Scenario:
     return Scenario.model_validate(
         {
             "name": "routing",
@@ -64,7 +66,10 @@ def test_omni_share_is_of_the_requests_that_reach_the_router():
         "easy": {"share": 0.6, "input_tokens": 100, "output_tokens": 10, "difficulty": {"mean": -1}},
         "hard": {"share": 0.4, "input_tokens": 100, "output_tokens": 10, "difficulty": {"mean": 2}},
     }
-    strategy = {"router": {"kind": "threshold", "omni_share": 0.25}, "rules": [{"when": {"task": "hard"}, "to": "omni"}]}
+    strategy = {
+        "router": {"kind": "threshold", "omni_share": 0.25},
+        "rules": [{"when": {"task": "hard"}, "to": "omni"}],
+    }
     requests, routing = routed(scenario(strategy, tasks))
     easy = requests.task == 0
     assert set(tiers(routing)[~easy]) == {OMNI}
@@ -99,14 +104,20 @@ def test_scores_are_uniform_over_the_whole_mix():
 def test_first_matching_rule_decides_and_the_router_is_not_asked():
     tasks = {
         "text": {"share": 0.5, "input_tokens": {"p50": 100, "p95": 400}, "sensitive": 0.3},
-        "photo": {"share": 0.5, "modalities": ["text", "vision"], "images": [{"width_px": 10, "height_px": 10}]},
+        "photo": {
+            "share": 0.5,
+            "modalities": ["text", "vision"],
+            "images": [{"width_px": 10, "height_px": 10}],
+        },
     }
     rules = [
         {"when": {"sensitive": True}, "to": ["home"]},
         {"when": {"modality": "vision"}, "to": "omni"},
         {"when": {"context_tokens_over": 250}, "to": "omni"},
     ]
-    requests, routing = routed(scenario({"rules": rules, "router": {"kind": "threshold", "omni_share": 0}}, tasks))
+    requests, routing = routed(
+        scenario({"rules": rules, "router": {"kind": "threshold", "omni_share": 0}}, tasks)
+    )
     found = tiers(routing)
     private, photo, long = requests.sensitive, requests.task == 1, requests.input_tokens > 250
     assert set(found[private]) == {RULE}
@@ -118,20 +129,25 @@ def test_first_matching_rule_decides_and_the_router_is_not_asked():
 
 def recording(scores: list[float]) -> dict[str, Any]:
     rows = [
-        {"arrival_s": float(i), "input_tokens": 10, "output_tokens": 5, "router_score": score} for i, score in enumerate(scores)
+        {"arrival_s": float(i), "input_tokens": 10, "output_tokens": 5, "router_score": score}
+        for i, score in enumerate(scores)
     ]
     return {"trace": {"rows": rows}}
 
 
 def test_recorded_scores_go_to_omni_at_or_above_a_fixed_threshold():
-    found = scenario({"router": {"kind": "threshold", "threshold": 0.365}}, traffic=recording([0.1, 0.364, 0.365, 0.9]))
+    found = scenario(
+        {"router": {"kind": "threshold", "threshold": 0.365}}, traffic=recording([0.1, 0.364, 0.365, 0.9])
+    )
     _, routing = routed(found)
     assert tiers(routing).tolist() == [MINI, MINI, OMNI, OMNI]
 
 
 def test_a_share_of_recorded_scores_is_their_own_interpolated_quantile():
     """Scores 0, 1, 2, 3, 4 and a wanted share of 0.4: the 0.6 quantile is 2.4, so 3 and 4 go to omni."""
-    found = scenario({"router": {"kind": "threshold", "omni_share": 0.4}}, traffic=recording([3.0, 0.0, 4.0, 1.0, 2.0]))
+    found = scenario(
+        {"router": {"kind": "threshold", "omni_share": 0.4}}, traffic=recording([3.0, 0.0, 4.0, 1.0, 2.0])
+    )
     _, routing = routed(found)
     assert routing.threshold == pytest.approx(2.4)
     assert tiers(routing).tolist() == [OMNI, MINI, OMNI, MINI, MINI]

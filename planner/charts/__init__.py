@@ -1,0 +1,12 @@
+"""Charts: tidy tables come in, `altair.Chart` objects with units, labels and a description go out.
+
+No measure is computed here: a chart lays out what it is given. One theme holds colours and number
+formats, so a strategy looks the same in every chart, on light and on dark ground.
+"""
+
+from planner.charts.cost import cumulative_chart, tco_chart, tradeoff_chart
+from planner.charts.gallery import Gallery
+from planner.charts.latency import latency_chart
+from planner.charts.theme import panels
+
+__all__ = ["Gallery", "cumulative_chart", "latency_chart", "panels", "tco_chart", "tradeoff_chart"]

@@ -1,0 +1,383 @@
+"""What it costs: TCO by account, spend over time, and cost against latency and quality.
+
+Come in: tidy tables of amounts and points; go out: one chart each. Sums are only those that a stack or
+a cumulative line is by definition.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from planner.charts import theme
+
+BAR_PX = 56
+LINE_PX = 300
+POINT_PX = 280
+ECONOMIC = " (economic)"
+OBJECTIVES = {"invoiced": "invoiced", "economic": "invoiced and economic"}
+
+
+def tco_chart(
+    monthly: pd.DataFrame, strategies: Sequence[str] | None = None, totals: pd.DataFrame | None = None
+) -> Any:
+    """Stacked cost over the whole horizon, one bar per strategy, one part per account.
+
+    Parameters
+    ----------
+    monthly : DataFrame [strategy, month, view, account, amount_usd]
+        Amounts by month. `view` is invoiced (drawn solid, first) or economic (drawn lighter with a dashed
+        edge, and named so).
+    strategies : sequence of names, optional
+        Order of the bars; default: as in `monthly`.
+    totals : DataFrame [strategy, value, low, high], optional
+        Intervals of the whole bar, drawn as a whisker at its end.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    names = _names(monthly, strategies)
+    parts = _parts(monthly, names)
+    ends = pd.DataFrame(
+        [
+            {
+                "strategy": name,
+                "end_usd": float(parts.loc[parts["strategy"] == name, "amount_usd"].sum()),
+                "text": _total_words(parts[parts["strategy"] == name]),
+            }
+            for name in names
+        ]
+    )
+    top = _top(ends["end_usd"], totals)
+    row = (
+        alt.Y("strategy:N", sort=names)
+        .title(None)
+        .axis(labels=False, ticks=False, domain=False)
+        .scale(paddingInner=0, paddingOuter=0.15)
+    )
+    x = (
+        alt.X("start_usd:Q")
+        .title(f"TCO over {monthly['month'].nunique()} months (USD)")
+        .scale(domain=[0, top])
+    )
+    x = x.axis(labelExpr=theme.USD_AXIS, grid=True, tickCount=6)
+    layers = [
+        _bars(parts, x, row),
+        _part_names(parts, x, row, top),
+        *_whiskers(totals, row),
+        # Names and totals stand above their bar: a narrow screen has no room beside it.
+        alt.Chart(ends)
+        .mark_text(
+            align="left",
+            baseline="bottom",
+            dx=1,
+            yOffset=-BAR_PX * 0.26,
+            fontSize=12,
+            fontWeight="bold",
+            color=theme.NEUTRAL,
+        )
+        .encode(alt.X(datum=0), row, text="text:N"),
+    ]
+    return theme.configure(
+        alt.layer(*layers).properties(
+            width="container",
+            height=alt.Step(BAR_PX),
+            description="Total cost of ownership by account. "
+            + " ".join(f"{text}." for text in ends["text"]),
+        )
+    )
+
+
+def _names(rows: pd.DataFrame, strategies: Sequence[str] | None) -> list[str]:
+    return list(strategies) if strategies is not None else list(dict.fromkeys(rows["strategy"]))
+
+
+def _parts(monthly: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Sums by strategy and account with the ends of each part of the bar; invoiced first, large first."""
+    sums = monthly.groupby(["strategy", "view", "account"], sort=False)["amount_usd"].sum().reset_index()
+    sums["label"] = sums["account"].where(sums["view"] == "invoiced", sums["account"] + ECONOMIC)
+    size = sums.groupby("label")["amount_usd"].transform("sum")
+    sums = sums.assign(is_economic=sums["view"] != "invoiced", size=size).sort_values(
+        ["is_economic", "size", "label"], ascending=[True, False, True], kind="stable"
+    )
+    sums["end_usd"] = sums.groupby("strategy")["amount_usd"].cumsum()
+    sums["start_usd"] = sums["end_usd"] - sums["amount_usd"]
+    return sums[sums["strategy"].isin(list(names))].drop(columns="size").reset_index(drop=True)
+
+
+def _total_words(parts: pd.DataFrame) -> str:
+    """The strategy and its totals, as written above its bar."""
+    if parts.empty:
+        return ""
+    invoiced = float(parts.loc[~parts["is_economic"], "amount_usd"].sum())
+    everything = float(parts["amount_usd"].sum())
+    name = parts["strategy"].iloc[0]
+    words = f"{name}: {theme.usd_words(invoiced)} invoiced"
+    return (
+        words if not parts["is_economic"].any() else f"{words}, {theme.usd_words(everything)} with economic"
+    )
+
+
+def _top(ends: pd.Series, totals: pd.DataFrame | None) -> float:
+    highs = [] if totals is None else [float(high) for high in totals["high"] if not _unknown(high)]
+    return max([*(float(end) for end in ends), *highs, 1e-9]) * 1.02
+
+
+def _bars(parts: pd.DataFrame, x: alt.X, row: alt.Y) -> alt.Chart:
+    labels = list(dict.fromkeys(parts["label"]))
+    account_of = dict(zip(parts["label"], parts["account"], strict=True))
+    colours = theme.account_colours(list(dict.fromkeys(account_of.values())))
+    legend = alt.Legend(title="Account", columns=3)
+    return (
+        alt.Chart(parts)
+        .mark_bar(size=BAR_PX * 0.5, strokeWidth=1)
+        .encode(
+            x,
+            alt.X2("end_usd:Q"),
+            row,
+            alt.Color("label:N", sort=labels)
+            .scale(domain=labels, range=[colours[account_of[label]] for label in labels])
+            .legend(legend),
+            opacity=alt.condition("datum.is_economic", alt.value(0.55), alt.value(1)),
+            strokeDash=alt.condition("datum.is_economic", alt.value([3, 2]), alt.value([1, 0])),
+            stroke=alt.condition("datum.is_economic", alt.value(theme.NEUTRAL), alt.value(None)),
+            tooltip=[
+                alt.Tooltip("strategy:N", title="Strategy"),
+                alt.Tooltip("label:N", title="Account"),
+                alt.Tooltip("amount_usd:Q", title="USD", format=theme.USD_TOOLTIP),
+            ],
+        )
+    )
+
+
+def _part_names(parts: pd.DataFrame, x: alt.X, row: alt.Y, top: float) -> alt.Chart:
+    """Names inside the parts that have room for them; the legend and the tooltip serve the rest."""
+    room = parts.assign(middle_usd=(parts["start_usd"] + parts["end_usd"]) / 2)
+    colours = theme.account_colours(list(dict.fromkeys(parts["account"])))
+    ink = {account: theme.ink_on(colour) for account, colour in colours.items()}
+    room["ink"] = [
+        theme.NEUTRAL if economic else ink[account]
+        for account, economic in zip(room["account"], room["is_economic"], strict=True)
+    ]
+    wide = room["amount_usd"] / top > 0.022 * room["account"].str.len()
+    return (
+        alt.Chart(room[wide & ~room["is_economic"]])
+        .mark_text(fontSize=11)
+        .encode(alt.X("middle_usd:Q"), row, text="account:N", color=alt.Color("ink:N", scale=None))
+    )
+
+
+def _whiskers(totals: pd.DataFrame | None, row: alt.Y) -> list[Any]:
+    known = None if totals is None else totals.dropna(subset=["low", "high"])
+    if known is None or known.empty:
+        return []
+    numbers = known.assign(**{name: known[name].astype(float) for name in ("low", "high")})
+    base = alt.Chart(numbers[["strategy", "low", "high"]])
+    pen: Any = {"color": theme.NEUTRAL, "strokeWidth": 2}
+    return [
+        base.mark_rule(**pen).encode(alt.X("low:Q"), alt.X2("high:Q"), row),
+        *(
+            base.mark_tick(thickness=2, size=12, color=theme.NEUTRAL).encode(alt.X(f"{end}:Q"), row)
+            for end in ("low", "high")
+        ),
+    ]
+
+
+def cumulative_chart(
+    monthly: pd.DataFrame, strategies: Sequence[str] | None = None, objective: str = "invoiced"
+) -> Any:
+    """Spend so far at the end of each month, one line per strategy.
+
+    Parameters
+    ----------
+    monthly : DataFrame [strategy, month, view, account, amount_usd]
+        Amounts by month, YYYY-MM.
+    strategies : sequence of names, optional
+        Their order decides the colours.
+    objective : invoiced or economic
+        Economic adds the economic rows to the invoiced ones.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    names = _names(monthly, strategies)
+    chosen = monthly if objective == "economic" else monthly[monthly["view"] == "invoiced"]
+    months = sorted(monthly["month"].unique())
+    table = chosen.pivot_table(
+        index="month", columns="strategy", values="amount_usd", aggfunc="sum", observed=True
+    )
+    running = table.reindex(index=months, columns=names).fillna(0.0).cumsum()
+    lines = running.reset_index().melt(id_vars="month", var_name="strategy", value_name="amount_usd")
+    lines["month_start"] = pd.to_datetime(lines["month"] + "-01")
+    lines = theme.thinned(lines, "strategy", theme.MAX_ROWS - 2 * len(names))
+    finals = running.iloc[-1]
+    top = max(float(running.to_numpy().max(initial=0.0)), 1e-9) * 1.05
+    ends = pd.DataFrame(
+        {
+            "strategy": names,
+            "month_start": pd.to_datetime(months[-1] + "-01"),
+            "final_usd": [float(finals[name]) for name in names],
+            "first_month": lines["month_start"].min(),
+            "row_px": [10 + theme.KEY_ROW_PX * k for k in range(len(names))],
+            "text": [f"{name}: {theme.usd_words(float(finals[name]))}" for name in names],
+        }
+    )
+    many = len(months)
+    x = (
+        alt.X("month_start:T")
+        .title("Month")
+        .axis(format="%b %Y", grid=False, labelAngle=0, tickCount=min(many, 6), labelFlush=True)
+    )
+    y = alt.Y("amount_usd:Q").title(f"Cumulative cost, {OBJECTIVES[objective]} (USD)").scale(domain=[0, top])
+    y = y.axis(labelExpr=theme.USD_AXIS, tickCount=6)
+    colour = alt.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
+    line = alt.Chart(lines).mark_line(strokeWidth=2.5, point=many == 1).encode(
+        x, y, colour, alt.StrokeDash("strategy:N").scale(theme.dash_scale(names)).legend(None),
+        tooltip=[
+            alt.Tooltip("strategy:N", title="Strategy"),
+            alt.Tooltip("month:N", title="Up to and with"),
+            alt.Tooltip("amount_usd:Q", title="USD", format=theme.USD_TOOLTIP),
+        ],
+    )  # fmt: skip
+    ends_at = alt.Chart(ends).mark_point(size=70, filled=True, opacity=1).encode(
+        x, alt.Y("final_usd:Q"), colour, alt.Shape("strategy:N").scale(theme.shape_scale(names)).legend(None)
+    )  # fmt: skip
+    # What grows leaves the upper left corner free for the key.
+    key = theme.key_layers(ends, names, alt.X("first_month:T"), is_right=False)
+    return theme.configure(alt.layer(line, ends_at, *key).properties(
+        width="container", height=LINE_PX,
+        description=f"Cumulative cost by month ({OBJECTIVES[objective]}). At the end: {', '.join(ends['text'])}.",
+    ))  # fmt: skip
+
+
+def tradeoff_chart(
+    points: pd.DataFrame, strategies: Sequence[str] | None = None, objective: str | None = None
+) -> Any:
+    """Cost against p95 latency, and cost against answer quality, side by side.
+
+    Parameters
+    ----------
+    points : DataFrame [strategy, cost_per_1k_usd, low, high, p95_latency_s, accuracy, meets]
+        One row per strategy; `low` and `high` are the interval of the cost. A strategy without a figure
+        for an axis is left out of that panel and named in its title.
+    strategies : sequence of names, optional
+        Their order decides colours and shapes.
+    objective : invoiced or economic, optional
+        What the cost contains, for the axis title.
+
+    Returns
+    -------
+    altair.HConcatChart
+        `planner.charts.panels` takes it apart for narrow screens.
+    """
+    names = _names(points, strategies)
+    numbers = points.assign(
+        **{
+            name: pd.to_numeric(points[name].map(lambda value: None if _unknown(value) else float(value)))
+            for name in ("cost_per_1k_usd", "low", "high", "p95_latency_s", "accuracy")
+        },
+        verdict=points["meets"].map({True: "meets every target", False: "misses a target"}),
+    )
+    title = "Cost per 1,000 requests" + (f", {OBJECTIVES[objective]}" if objective else "") + " (USD)"
+    panels = [
+        _panel(numbers, names, "p95_latency_s", "p95 latency (s)", title, ",.3~r", is_share=False),
+        _panel(numbers, names, "accuracy", "Right answers (% of rated)", title, ".1%", is_share=True),
+    ]
+    text = "; ".join(_point_words(row) for row in numbers.to_dict("records"))
+    return theme.configure(
+        alt.hconcat(
+            *panels, description=f"Cost per 1,000 requests against p95 latency and against quality: {text}."
+        )
+    )
+
+
+def _panel(
+    points: pd.DataFrame,
+    names: Sequence[str],
+    measure: str,
+    title: str,
+    cost_title: str,
+    form: str,
+    *,
+    is_share: bool,
+) -> Any:
+    known = points.dropna(subset=["cost_per_1k_usd", measure])
+    missing = [name for name in names if name not in set(known["strategy"])]
+    heading = (
+        title.split(" (")[0] + " against cost" + (f" (unknown for {', '.join(missing)})" if missing else "")
+    )
+    highest = _highest(known["high"].fillna(known["cost_per_1k_usd"]))
+    x = (
+        alt.X("cost_per_1k_usd:Q")
+        .title(cost_title)
+        .scale(domain=[0, highest * 1.25])
+        .axis(labelExpr=theme.USD_AXIS, tickCount=5)
+    )
+    y = alt.Y(f"{measure}:Q").title(title).axis(format=".4~p" if is_share else "~r", tickCount=5)
+    y = y.scale(
+        **_share_scale(known[measure]) if is_share else {"domain": [0, _highest(known[measure]) * 1.15]}
+    )
+    colour = alt.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
+    base = alt.Chart(known)
+    bars = base.transform_filter("isValid(datum.low) && isValid(datum.high)").mark_rule(strokeWidth=2).encode(
+        alt.X("low:Q"), alt.X2("high:Q"), y, colour
+    )  # fmt: skip
+    marks = base.mark_point(size=160, strokeWidth=2.5, opacity=1).encode(
+        x, y, colour,
+        alt.Shape("strategy:N").scale(theme.shape_scale(names)).legend(None),
+        fill=alt.condition("datum.meets", alt.Fill("strategy:N").scale(theme.strategy_scale(names)).legend(None), alt.value("transparent")),
+        tooltip=[
+            alt.Tooltip("strategy:N", title="Strategy"),
+            alt.Tooltip("cost_per_1k_usd:Q", title="USD per 1,000", format=",.4~r"),
+            alt.Tooltip("low:Q", title="from", format=",.4~r"),
+            alt.Tooltip("high:Q", title="to", format=",.4~r"),
+            alt.Tooltip(f"{measure}:Q", title=title, format=form),
+            alt.Tooltip("verdict:N", title="SLO"),
+        ],
+    )  # fmt: skip
+    subtitle = "filled: meets every target; hollow: misses one"
+    return alt.layer(bars, marks, *_point_names(known, names, x, y)).properties(
+        width=360, height=POINT_PX, title=alt.Title(heading, subtitle=subtitle),
+        description=f"{heading}: " + "; ".join(_point_words(row) for row in known.to_dict("records")) + ".",
+    )  # fmt: skip
+
+
+def _highest(values: pd.Series) -> float:
+    return max([*(float(value) for value in values), 1e-9])
+
+
+# Above, below and right of a point: three strategies can be read even where their points coincide.
+_PLACES: tuple[dict[str, Any], ...] = ({"dy": -15}, {"dy": 17}, {"dx": 13, "align": "left"})
+
+
+def _point_names(points: pd.DataFrame, names: Sequence[str], x: alt.X, y: alt.Y) -> list[Any]:
+    look: Any = {"fontSize": 12, "fontWeight": "bold", "color": theme.NEUTRAL}
+    return [
+        alt.Chart(points[points["strategy"].isin(list(names)[k :: len(_PLACES)])])
+        .mark_text(**look, **place)
+        .encode(x, y, text="strategy:N")
+        for k, place in enumerate(_PLACES)
+    ]
+
+
+def _share_scale(shares: pd.Series) -> dict[str, Any]:
+    """A share's axis shows differences: from a little under the lowest, never beyond 100 %."""
+    if shares.empty:
+        return {"domain": [0, 1]}
+    low, high = float(shares.min()), float(shares.max())
+    margin = max((high - low) * 0.35, 0.02)
+    return {"domain": [max(0.0, low - margin), min(1.0, high + margin)], "nice": False}
+
+
+def _point_words(row: dict[Any, Any]) -> str:
+    cost = "unknown" if _unknown(row["cost_per_1k_usd"]) else theme.usd_words(row["cost_per_1k_usd"])
+    latency = "unknown" if _unknown(row["p95_latency_s"]) else theme.seconds_words(row["p95_latency_s"])
+    quality = "unknown" if _unknown(row["accuracy"]) else f"{row['accuracy']:.1%} right"
+    return f"{row['strategy']} costs {cost}, p95 latency {latency}, quality {quality}, {row['verdict']}"
+
+
+def _unknown(value: Any) -> bool:
+    return value is None or value != value

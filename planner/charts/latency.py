@@ -1,0 +1,201 @@
+"""How long answers take: the distribution of latency by strategy, with the SLO drawn in.
+
+Comes in: quantile curves [strategy, share, latency_s]; goes out: one chart.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from planner.charts import theme
+
+TARGET = re.compile(r"p(\d+(?:_\d+)?)_latency_s")
+HEIGHT_PX = 300
+
+
+def latency_chart(
+    curves: pd.DataFrame,
+    targets: Mapping[str, float | None] | None = None,
+    strategies: Sequence[str] | None = None,
+    p95: Mapping[str, float | None] | None = None,
+) -> Any:
+    """Share of answers that are complete within x seconds, one line per strategy.
+
+    Parameters
+    ----------
+    curves : DataFrame [strategy, share, latency_s]
+        Quantile curves: `share` of the answers (0..1) take at most `latency_s` seconds.
+    targets : mapping, optional
+        `pNN_latency_s`: seconds. Each is drawn as a cross at (seconds, NN %): a line that passes to the
+        right of it misses the target. Other keys are not about latency and draw nothing.
+    strategies : sequence of names, optional
+        All strategies of the scenario in their order, which decides the colours; default: those in `curves`.
+    p95 : mapping from strategy to seconds, optional
+        Measured p95 latencies to write in the key; by default they are read off the curves.
+
+    Returns
+    -------
+    altair.LayerChart
+        At most 2,000 rows; the key in the free corner below the curves names p95 of each strategy.
+    """
+    names = list(strategies) if strategies is not None else list(dict.fromkeys(curves["strategy"]))
+    known = curves[curves["latency_s"].notna()].sort_values(["strategy", "share"], kind="stable")
+    goals = _goals(targets)
+    if p95 is None:
+        p95 = {name: _at(known[known["strategy"] == name], 0.95) for name in names}
+    low, high = _domain([*known["latency_s"], *goals.values()])
+    # A logarithm needs a positive time; an answer of 0 s is drawn at the left edge.
+    lines = theme.thinned(
+        known.assign(latency_s=known["latency_s"].clip(lower=low)), "strategy", theme.MAX_ROWS - 100
+    )
+    x = (
+        alt.X("latency_s:Q")
+        .title("Latency (s, logarithmic)")
+        .scale(type="log", domain=[low, high], nice=False, clamp=True)
+    )
+    x = x.axis(values=_ticks(low, high), format="~r", grid=True)
+    y = (
+        alt.Y("share:Q")
+        .title("Share of answers complete (%)")
+        .scale(domain=[0, 1])
+        .axis(format=".0%", values=_SHARES, labelOverlap=False)
+    )
+    colour = alt.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
+    curve = alt.Chart(lines).mark_line(strokeWidth=2.5, clip=True).encode(
+        x, y, colour, alt.StrokeDash("strategy:N").scale(theme.dash_scale(names)).legend(None),
+        tooltip=[
+            alt.Tooltip("strategy:N", title="Strategy"),
+            alt.Tooltip("share:Q", title="Share of answers", format=".1%"),
+            alt.Tooltip("latency_s:Q", title="complete within (s)", format=",.3~r"),
+        ],
+    )  # fmt: skip
+    key_px = theme.KEY_ROW_PX * len(names)
+    crosses = _goal_layers(goals, x, y, middle=math.sqrt(low * high), key_px=key_px)
+    layers = [curve, *crosses, *_key_layers(p95, names, x, y, high)]
+    return theme.configure(
+        alt.layer(*layers).properties(
+            width="container", height=HEIGHT_PX, description=_description(p95, goals)
+        )
+    )
+
+
+_SHARES = [0, 0.25, 0.5, 0.75, 0.95]
+
+
+def _goals(targets: Mapping[str, float | None] | None) -> dict[float, float]:
+    """Share: seconds, for the targets on latency that are set."""
+    found = {}
+    for name, seconds in (targets or {}).items():
+        match = TARGET.fullmatch(name)
+        if match and seconds is not None:
+            found[float(match[1].replace("_", ".")) / 100] = float(seconds)
+    return found
+
+
+def _at(curve: pd.DataFrame, share: float) -> float | None:
+    """The latency read off a curve at a share, by the straight line that the chart draws; None without a curve."""
+    if curve.empty:
+        return None
+    above = curve[curve["share"] >= share]
+    below = curve[curve["share"] <= share]
+    if above.empty or below.empty:
+        return None
+    right, left = above.iloc[0], below.iloc[-1]
+    if right["share"] <= left["share"]:
+        return float(right["latency_s"])
+    part = (share - left["share"]) / (right["share"] - left["share"])
+    return float(left["latency_s"] + part * (right["latency_s"] - left["latency_s"]))
+
+
+def _domain(values: Sequence[float]) -> tuple[float, float]:
+    positive = [value for value in values if value > 0]
+    if not positive:
+        return 0.1, 10.0
+    low, high = min(positive), max(positive)
+    low = max(low, high / 1e4)  # four decades are enough to read; what is faster stands at the edge
+    return low / 1.15, high * 1.15
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """1, 2, 5, 10, ... inside a domain; without the 2 and 5 where it spans more than three decades."""
+    steps = (1, 2, 5) if high / low <= 1000 else (1,)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [
+        round(step * 10.0**decade, 12)
+        for decade in decades
+        for step in steps
+        if low <= step * 10.0**decade <= high
+    ]
+
+
+def _goal_layers(goals: Mapping[float, float], x: alt.X, y: alt.Y, middle: float, key_px: float) -> list[Any]:
+    """Crosses at the targets; their texts stand above the key, on the side that has room."""
+    if not goals:
+        return []
+    rows = pd.DataFrame(
+        [
+            {
+                "latency_s": seconds,
+                "share": share,
+                "text": f"SLO: {share * 100:g} % within {seconds:g} s",
+                "row_px": HEIGHT_PX - key_px - theme.KEY_ROW_PX * (k + 1),
+                "is_right": seconds > middle,
+            }
+            for k, (share, seconds) in enumerate(goals.items())
+        ]
+    )
+    base = alt.Chart(rows)
+    dashed: Any = {"color": theme.NEUTRAL, "strokeDash": [4, 3], "strokeWidth": 1.5}
+    words: Any = {"color": theme.NEUTRAL, "fontSize": 12, "fontWeight": "bold"}
+    place = alt.Y("row_px:Q").scale(None)
+    return [
+        base.mark_rule(**dashed).encode(x),
+        base.mark_rule(**dashed).encode(y),
+        base.transform_filter("datum.is_right")
+        .mark_text(align="right", dx=-6, **words)
+        .encode(x, place, text="text:N"),
+        base.transform_filter("!datum.is_right")
+        .mark_text(align="left", dx=6, **words)
+        .encode(x, place, text="text:N"),
+    ]
+
+
+def _key_layers(
+    p95: Mapping[str, float | None], names: Sequence[str], x: alt.X, y: alt.Y, high: float
+) -> list[Any]:
+    """Points at p95 and, in the lower right corner that no distribution function enters, what they say."""
+    rows = pd.DataFrame(
+        [
+            {
+                "strategy": name,
+                "latency_s": p95[name],
+                "share": 0.95,
+                "edge_s": high,
+                "text": f"{name}: p95 {'–' if (seconds := p95[name]) is None else theme.seconds_words(seconds)}",
+                "row_px": HEIGHT_PX - 12 - theme.KEY_ROW_PX * (len(names) - 1 - k),
+            }
+            for k, name in enumerate(names)
+        ]
+    )
+    colour = alt.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
+    shape = alt.Shape("strategy:N").scale(theme.shape_scale(names)).legend(None)
+    points = alt.Chart(rows.dropna(subset=["latency_s"])).mark_point(size=90, filled=True, opacity=1)
+    return [
+        points.encode(x, y, colour, shape),
+        *theme.key_layers(rows, names, alt.X("edge_s:Q"), is_right=True),
+    ]
+
+
+def _description(p95: Mapping[str, float | None], goals: Mapping[float, float]) -> str:
+    parts = [
+        f"{name} {theme.seconds_words(seconds) if seconds is not None else 'unknown'}"
+        for name, seconds in p95.items()
+    ]
+    text = f"Distribution of latency by strategy. 95 % of answers are complete within: {', '.join(parts)}."
+    for share, seconds in goals.items():
+        text += f" The target is {share * 100:g} % within {seconds:g} s."
+    return text

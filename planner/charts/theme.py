@@ -1,0 +1,176 @@
+"""One look for every chart: colours, dashes and shapes by strategy, colours by account, number formats.
+
+Strategy colours are Okabe and Ito's (safe for the common kinds of colour blindness) without the yellow
+and the black, which vanish on one of the two grounds. Texts and rules that belong to no strategy are a
+grey with a contrast of more than 4 to 1 on white and on near-black. Colour never stands alone: lines
+differ in dash, points in shape, and names are written beside them.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+MAX_ROWS = 2_000  # rows that a chart may carry: beyond, the browser gets slow
+
+STRATEGY_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+STRATEGY_DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [12, 4], [4, 4])
+STRATEGY_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+NEUTRAL = "#7a7a7a"
+KEY_ROW_PX = 19  # height of a line in a key
+
+# Accounts use another family (Paul Tol's), lest a part of the bill look like a strategy.
+ACCOUNT_COLOURS = {
+    "api": "#4477AA",
+    "verifier": "#77AADD",
+    "router": "#44AA99",
+    "gateway": "#66CCEE",
+    "wasted": "#CC6677",
+    "transfer": "#999933",
+    "compute": "#228833",
+    "devices": "#5AAE61",
+    "energy": "#BBCC33",
+    "people": "#DDCC77",
+    "one-time": "#AA4499",
+    "migration": "#B68FC4",
+    "wrong answers": "#EE8866",
+    "downtime": "#FFAABB",
+}
+OTHER_ACCOUNT_COLOURS = ("#99DDFF", "#AAAA00", "#BBBBBB", "#882255")
+
+# d3 writes a billion as G; people who read money write B.
+USD_AXIS = "replace(format(datum.value, '~s'), 'G', 'B')"
+USD_TOOLTIP = ",.2f"
+
+
+def strategy_colour(name: str, names: Sequence[str]) -> str:
+    """The colour of a strategy among all strategies of the scenario, in their order."""
+    return STRATEGY_COLOURS[list(names).index(name) % len(STRATEGY_COLOURS)]
+
+
+def strategy_scale(names: Sequence[str]) -> alt.Scale:
+    """Colours by strategy, in the scenario's order; the same in every chart."""
+    return alt.Scale(domain=list(names), range=[strategy_colour(name, names) for name in names])
+
+
+def dash_scale(names: Sequence[str]) -> alt.Scale:
+    """Line dashes by strategy: the second way to tell lines apart."""
+    return alt.Scale(domain=list(names), range=_repeated(STRATEGY_DASHES, len(names)))
+
+
+def shape_scale(names: Sequence[str]) -> alt.Scale:
+    """Point shapes by strategy: the second way to tell points apart."""
+    return alt.Scale(domain=list(names), range=_repeated(STRATEGY_SHAPES, len(names)))
+
+
+def account_colours(accounts: Sequence[str]) -> dict[str, str]:
+    """ACCOUNT: colour; accounts without one of their own get the spare ones in turn."""
+    strangers = [name for name in accounts if name not in ACCOUNT_COLOURS]
+    spare = dict(zip(strangers, _repeated(OTHER_ACCOUNT_COLOURS, len(strangers)), strict=True))
+    return {name: ACCOUNT_COLOURS.get(name) or spare[name] for name in accounts}
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever reads better on a colour given as #rrggbb (WCAG relative luminance).
+
+    >>> ink_on("#4477AA"), ink_on("#DDCC77")
+    ('#ffffff', '#000000')
+    """
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#000000" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "#ffffff"
+
+
+def configure(chart: Any) -> Any:
+    """The common look of a finished chart. Colours of axis texts are left to the ground it stands on."""
+    if not isinstance(chart, alt.HConcatChart):
+        # The width follows the page; the height is kept, because keys are placed in pixels.
+        chart = chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+    return (
+        chart.configure_axis(labelFontSize=12, titleFontSize=12, labelLimit=220, gridOpacity=0.6, titlePadding=8)
+        .configure_legend(
+            orient="bottom", direction="horizontal", labelFontSize=12, titleFontSize=12, labelLimit=260,
+            symbolOpacity=1, columns=3, rowPadding=4,
+        )
+        .configure_title(anchor="start", fontSize=14, offset=10, subtitleColor=NEUTRAL)
+        .configure_view(strokeWidth=0)
+    )  # fmt: skip
+
+
+def panels(chart: Any) -> list[Any]:
+    """The single charts of one drawn side by side, each complete: a narrow screen stacks them.
+
+    A chart of one panel gives itself.
+    """
+    parts = getattr(chart, "hconcat", None)
+    return [chart] if not isinstance(parts, list) else [configure(part) for part in parts]
+
+
+def usd_words(amount: float) -> str:
+    """An amount in a label: three significant digits with k, M or B.
+
+    >>> usd_words(1234567), usd_words(1.6e6), usd_words(950), usd_words(0.00123), usd_words(0)
+    ('1.23 M USD', '1.60 M USD', '950 USD', '0.00123 USD', '0 USD')
+    """
+    for size, letter in ((1e9, " B"), (1e6, " M"), (1e3, " k"), (1, "")):
+        if abs(amount) >= size * 0.9995:
+            return f"{amount / size:#.3g}".rstrip(".") + f"{letter} USD"
+    return (
+        f"{amount:.3f} USD"
+        if abs(amount) >= 0.01
+        else f"{float(f'{amount:.3g}'):.12f}".rstrip("0").rstrip(".") + " USD"
+    )
+
+
+def seconds_words(seconds: float) -> str:
+    """A duration in a label: three significant digits.
+
+    >>> seconds_words(4.236), seconds_words(0.32), seconds_words(1234)
+    ('4.24 s', '0.32 s', '1,234 s')
+    """
+    return (
+        f"{seconds:,.0f} s"
+        if seconds >= 999.5
+        else f"{float(f'{seconds:.3g}'):.10f}".rstrip("0").rstrip(".") + " s"
+    )
+
+
+def thinned(rows: pd.DataFrame, by: str, limit: int = MAX_ROWS) -> pd.DataFrame:
+    """At most `limit` rows, thinned evenly within each group; first and last rows of a group stay."""
+    if len(rows) <= limit:
+        return rows
+    groups = [group for _, group in rows.groupby(by, sort=False)]
+    each = limit // len(groups)
+    assert each >= 2, f"{len(groups)} lines cannot be drawn with {limit} rows"
+    return pd.concat([_spread(group, each) for group in groups], ignore_index=True)
+
+
+def _spread(rows: pd.DataFrame, many: int) -> pd.DataFrame:
+    if len(rows) <= many:
+        return rows
+    last = len(rows) - 1
+    return rows.iloc[[round(k * last / (many - 1)) for k in range(many)]]
+
+
+def key_layers(rows: pd.DataFrame, names: Sequence[str], x: alt.X, *, is_right: bool) -> list[Any]:
+    """A key inside the plot: a point and a text per strategy, in a corner that stays free.
+
+    `rows` holds strategy, `text`, `row_px` (from the top of the plot) and the field of `x`, the edge.
+    """
+    colour = alt.Color("strategy:N").scale(strategy_scale(names)).legend(None)
+    shape = alt.Shape("strategy:N").scale(shape_scale(names)).legend(None)
+    place = alt.Y("row_px:Q").scale(None)
+    side = -1 if is_right else 1
+    base = alt.Chart(rows)
+    return [
+        base.mark_point(size=70, filled=True, opacity=1, xOffset=8 * side).encode(x, place, colour, shape),
+        base.mark_text(
+            align="right" if is_right else "left", dx=18 * side, fontSize=12, fontWeight="bold", color=NEUTRAL
+        ).encode(x, place, text="text:N"),
+    ]
+
+
+def _repeated(values: Sequence[Any], many: int) -> list[Any]:
+    return [values[k % len(values)] for k in range(many)]

@@ -1,0 +1,24 @@
+"""The table of rules across fields: what a scenario must satisfy beyond each field's own bounds.
+
+Each rule is a function from a View to findings; adding one is writing it and naming it in its table
+(`checks_demand`, `checks_supply`, `checks_strategies`, `checks_money`).
+"""
+
+from collections.abc import Callable, Iterator
+
+from planner.scenario.checks_demand import DEMAND
+from planner.scenario.checks_money import MONEY
+from planner.scenario.checks_strategies import STRATEGIES
+from planner.scenario.checks_supply import SUPPLY
+from planner.scenario.finding import Finding, View
+
+RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (*DEMAND, *SUPPLY, *STRATEGIES, *MONEY)
+
+
+def run_checks(view: View) -> Iterator[Finding]:
+    """Everything that the rules find, problems and notices."""
+    for rule in RULES:
+        yield from rule(view)
+
+
+__all__ = ["RULES", "Finding", "View", "run_checks"]

@@ -1,0 +1,453 @@
+"""Rules about strategies: tiers, routers, rules, who can take what, timeouts and gateways."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from planner.scenario import known
+from planner.scenario.checks_supply import least, least_input
+from planner.scenario.declare import shown
+from planner.scenario.fields import Strategy
+from planner.scenario.finding import Finding, View, listed, unknown
+from planner.scenario.paths import Path, closest, render
+from planner.scenario.policy import CascadeRouter, Levels, Rule, ThresholdRouter
+from planner.scenario.supply import Outage, OutageLaw
+
+TIERS = ("omni", "mini")
+
+
+def likes(view: View) -> Iterator[Finding]:
+    """`like` names another strategy, and not in a circle."""
+    strategies = view.scenario.strategies
+    told: set[str] = set()
+    for name, strategy in strategies.items():
+        path = ("strategies", name, "like")
+        if strategy.like is not None and strategy.like not in strategies:
+            yield unknown(path, strategy.like, strategies, "strategies")
+        circle = view.circle(name)
+        if circle is not None and circle[-1] in strategies and name == circle[-1] and name not in told:
+            told.update(circle)
+            members = dict.fromkeys(circle)
+            text = (
+                f"strategies {listed(members)} are like each other in a circle"
+                if len(members) > 1
+                else "a strategy cannot be like itself"
+            )
+            yield Finding(path=path, text=text)
+
+
+def targets(view: View) -> Iterator[Finding]:
+    """Tiers and rules name deployments that exist, each once; rules name tasks and tiers that exist."""
+    scenario = view.scenario
+    for name, strategy in scenario.strategies.items():
+        for tier in TIERS:
+            yield from _levels(view, ("strategies", name, tier), getattr(strategy, tier))
+        for index, rule in enumerate(strategy.rules):
+            path = ("strategies", name, "rules", index)
+            if isinstance(rule.to, tuple):
+                yield from _levels(view, (*path, "to"), rule.to)
+            if rule.when.task is not None and rule.when.task not in scenario.tasks:
+                yield unknown((*path, "when", "task"), rule.when.task, scenario.tasks, "tasks")
+
+
+def _levels(view: View, path: Path, levels: Levels | None) -> Iterator[Finding]:
+    deployments = view.scenario.deployments
+    met: set[str] = set()
+    for outer, level in enumerate(levels or ()):
+        for inner, name in enumerate(level):
+            place = (*path, outer) if len(level) == 1 else (*path, outer, inner)
+            if name not in deployments:
+                yield unknown(place, name, deployments, "deployments")
+            elif name in met:
+                yield Finding(path=place, text=f"{name} stands here twice")
+            met.add(name)
+
+
+def tiers(view: View) -> Iterator[Finding]:
+    """A strategy has a tier, a router has two, a rule's tier is one of them."""
+    for name in view.strategies:
+        strategy, given = view.scenario.strategy(name), view.scenario.strategies[name]
+        path = ("strategies", name)
+        because = tuple((*path, field) for field in (*TIERS, "like"))
+        if not strategy.omni and not strategy.mini:
+            yield Finding(
+                path=path,
+                text="has neither omni nor mini",
+                hint="name deployments under at least one",
+                because=because,
+            )
+            continue
+        missing = [tier for tier in TIERS if not getattr(strategy, tier)]
+        if given.router is not None and missing:
+            yield Finding(
+                path=(*path, "router"),
+                text=f"a router chooses between two tiers, and {name} has no {missing[0]}",
+                because=because,
+            )
+        for index, rule in enumerate(strategy.rules):
+            if rule.to in missing:
+                yield Finding(
+                    path=(*view.tier_at(name, "rules"), index, "to"),
+                    text=f"got {rule.to}, and {name} has no such tier",
+                    because=because,
+                )
+
+
+def routers(view: View) -> Iterator[Finding]:
+    """A threshold lies where scores lie; a cascade's verifier exists and its inputs are known."""
+    for name, strategy in view.scenario.strategies.items():
+        router, path = strategy.router, ("strategies", name, "router")
+        if isinstance(router, ThresholdRouter) and router.threshold is not None:
+            recorded = view.has_trace_column("router_score")
+            if recorded is False and not 0 <= router.threshold <= 1:
+                yield Finding(
+                    path=(*path, "threshold"),
+                    given=f"{router.threshold:g}",
+                    allowed="0 to 1, where scores lie unless a trace records router_score",
+                    because=(("traffic", "trace"),),
+                )
+        if isinstance(router, CascadeRouter):
+            yield from _verifier(view, path, router)
+
+
+def _verifier(view: View, path: Path, router: CascadeRouter) -> Iterator[Finding]:
+    from planner.catalogue import prices
+
+    model, provider = router.verifier.model, router.verifier.provider
+    place = (*path, "verifier")
+    if not known.is_known(view.scenario, model):
+        yield Finding(
+            path=(*place, "model"),
+            text=f"got {shown(model)}; not in the catalogue",
+            hint=known.did_you_mean(view.scenario, model),
+            because=(("models", model),),
+        )
+    if provider is not None and provider not in prices.PROVIDERS:
+        yield Finding(
+            path=(*place, "provider"),
+            text=f"got {shown(provider)}; not in the catalogue",
+            hint=closest(provider, prices.PROVIDERS, many=20),
+        )
+    if router.accept_score is not None and view.has_trace_column("verifier_score") is False:
+        yield Finding(
+            path=(*path, "accept_score"),
+            text="unused: no trace records verifier_score, so true_positive and false_positive decide",
+            because=(("traffic", "trace"),),
+            is_notice=True,
+        )
+
+
+def cascades(view: View) -> Iterator[Finding]:
+    """A cascade must know how often mini is right, unless a trace records it."""
+    if view.has_trace_column("verifier_score") is not False:
+        return
+    for name in view.strategies:
+        strategy = view.scenario.strategy(name)
+        if not isinstance(strategy.router, CascadeRouter) or not (strategy.omni and strategy.mini):
+            continue
+        minis = [one for level in strategy.mini for one in level if one in view.scenario.deployments]
+        for task in view.scenario.tasks:
+            if not any(way.tier == "mini" for way in ways(view, name, task)):
+                continue
+            model = next(
+                (m for m in _models_of(view, minis, task) if not known.is_rated(view.scenario, task, m)), None
+            )
+            if model is not None:
+                accuracy, ability = (
+                    render(("tasks", task, "accuracy", model)),
+                    render(("models", model, "ability", task)),
+                )
+                yield Finding(
+                    path=view.tier_at(name, "router"),
+                    text=f"a cascade must know how often mini is right: {model} has no rating for task {task}",
+                    hint=f"give {accuracy} or {ability}",
+                    because=(
+                        ("models", model),
+                        ("tasks", task, "accuracy"),
+                        *((("deployments", one)) for one in minis),
+                    ),
+                )
+                break
+
+
+def _models_of(view: View, deployments: list[str], task: str) -> Iterator[str]:
+    """Models that those deployments run within the horizon and that can take a task."""
+    for service in view.services:
+        facts = known.facts(view.scenario, service.model)
+        takes = facts is not None and set(view.scenario.tasks[task].modalities) <= facts.modalities
+        if takes and service.owner in deployments:
+            yield service.model
+
+
+# -- who can take what -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way that some requests of a task surely go: the deployments that may answer, and why they come here."""
+
+    tier: str  # omni, mini, or rule
+    deployments: tuple[str, ...]
+    place: Path
+    over_tokens: int = 0  # a rule brings only requests with more input tokens than this
+
+
+def ways(view: View, strategy: str, task: str) -> Iterator[Way]:
+    """The ways that requests of a task may go under a strategy, rules first."""
+    found = view.scenario.strategy(strategy)
+    flat = {tier: tuple(name for level in getattr(found, tier) or () for name in level) for tier in TIERS}
+    for index, rule in enumerate(found.rules):
+        part = _matches(view, rule, task)
+        if part == "none":
+            continue
+        over = rule.when.context_tokens_over or 0
+        if isinstance(rule.to, tuple):
+            to = tuple(name for level in rule.to for name in level)
+            yield Way("rule", to, (*view.tier_at(strategy, "rules"), index, "to"), over)
+        elif flat[rule.to]:
+            yield Way(rule.to, flat[rule.to], view.tier_at(strategy, rule.to), over)
+        if part == "all":
+            return
+    for tier in _routed(view, found):
+        yield Way(tier, flat[tier], view.tier_at(strategy, tier))
+
+
+def _matches(view: View, rule: Rule, task: str) -> str:
+    """Whether a rule takes all, some or none of a task's requests, as far as that is certain."""
+    found, when = view.scenario.tasks[task], rule.when
+    if when.task is not None and when.task != task:
+        return "none"
+    if when.modality is not None and when.modality not in found.modalities:
+        return "none"
+    some = False
+    if when.sensitive is not None:
+        share = found.sensitive if when.sensitive else 1 - found.sensitive
+        if share == 0:
+            return "none"
+        some = share < 1
+    if when.context_tokens_over is not None:
+        if view.scenario.traffic.trace is not None:
+            return "some"
+        prefix = found.shared_prefix_tokens
+        if found.input_tokens.upper + prefix <= when.context_tokens_over:
+            return "none"
+        some = some or least(found.input_tokens) + prefix <= when.context_tokens_over
+    return "some" if some else "all"
+
+
+def _routed(view: View, strategy: Strategy) -> tuple[str, ...]:
+    """Tiers to which requests may go that no rule has taken."""
+    if not (strategy.omni and strategy.mini):
+        return ("omni",) if strategy.omni else ("mini",) if strategy.mini else ()
+    router = strategy.router
+    if isinstance(router, ThresholdRouter):
+        recorded = view.has_trace_column("router_score") is not False
+        if router.omni_share == 0 or (router.threshold is not None and router.threshold > 1 and not recorded):
+            return ("mini",)
+        if router.omni_share == 1 or (
+            router.threshold is not None and router.threshold <= 0 and not recorded
+        ):
+            return ("omni",)
+    return TIERS
+
+
+def eligibility(view: View) -> Iterator[Finding]:
+    """Wherever requests of a task may go, some deployment can take them, in every era."""
+    for name in view.strategies:
+        lacking: dict[tuple[Path, str], list[str]] = {}
+        for task in view.scenario.tasks:
+            for way in ways(view, name, task):
+                reason = _why_nobody(view, way, task)
+                if reason is not None and task not in lacking.get((way.place, reason), ()):
+                    lacking.setdefault((way.place, reason), []).append(task)
+        for (place, reason), tasks in lacking.items():
+            needs = f"which task {tasks[0]} needs" if len(tasks) == 1 else f"which tasks {listed(tasks)} need"
+            tier = place[2] if place[2:] else ""
+            other = "omni" if tier == "mini" and view.scenario.strategy(name).omni else None
+            hint = (
+                f"add one that does, or a rule {{when: {{task: {tasks[0]}}}, to: {other}}}"
+                if other
+                else "add one that does"
+            )
+            yield Finding(
+                path=place,
+                text=f"no deployment here takes {reason}, {needs}",
+                hint=hint,
+                because=_rests_on(view, name, tasks),
+            )
+
+
+def _rests_on(view: View, strategy: str, tasks: list[str]) -> tuple[Path, ...]:
+    """What eligibility depends on: models, their figures, tiers, rules, sizes and migrations."""
+    names = view.scenario.deployments_of(strategy)
+    models = {view.scenario.deployments[name].model for name in names if name in view.scenario.deployments}
+    return (
+        *(("deployments", name) for name in names if name not in view.scenario.deployments),
+        *(("models", model) for model in models),
+        *(
+            ("strategies", other, field)
+            for other in view.scenario.lineage(strategy)
+            for field in (*TIERS, "rules", "like")
+        ),
+        *(
+            ("tasks", task, field)
+            for task in tasks
+            for field in ("modalities", "input_tokens", "shared_prefix_tokens")
+        ),
+        ("finance", "migrations"),
+    )
+
+
+def _why_nobody(view: View, way: Way, task: str) -> str | None:
+    """What no deployment of a way takes on some day of the horizon; None where one does, or nobody can tell."""
+    found = view.scenario.tasks[task]
+    if not way.deployments or not all(name in view.scenario.deployments for name in way.deployments):
+        return None
+    days = sorted({s.start for s in view.services if s.owner in way.deployments and s.serves})
+    for day in days:
+        models = [known.facts(view.scenario, view.models_in_force(name, day)) for name in way.deployments]
+        if any(model is None for model in models):
+            continue
+        facts = [model for model in models if model is not None]
+        since = f" from {day} on" if day > view.horizon[0] else ""
+        takers = [model for model in facts if set(found.modalities) <= model.modalities]
+        if not takers:
+            lacking = [
+                kind for kind in found.modalities if not any(kind in model.modalities for model in facts)
+            ]
+            return listed(lacking or found.modalities) + (" together" if not lacking else "") + since
+        if view.scenario.traffic.trace is None:
+            sizes = [_least_prompt(view, way, task, model) for model in takers]
+            if all(
+                model.context_tokens is not None and size > model.context_tokens
+                for model, size in zip(takers, sizes, strict=True)
+            ):
+                return f"prompts of {min(sizes)} tokens{since}"
+    return None
+
+
+def _least_prompt(view: View, way: Way, task: str, model: known.Facts) -> int:
+    """Tokens that every prompt of a task holds at least on the way to a model."""
+    least_sent = least_input(view, task, model)
+    return (
+        max(least_sent, round((way.over_tokens + 1) * model.input_token_factor))
+        if way.over_tokens
+        else least_sent
+    )
+
+
+# -- time and gateways -----------------------------------------------------------------------------
+
+
+def deadlines(view: View) -> Iterator[Finding]:
+    """A deadline shorter than one call's timeout would make the timeout pointless."""
+    told: set[Path] = set()
+    for name in view.strategies:
+        deadline_s = view.scenario.strategy_policy(name).deadline_s
+        at = view.given_at("deadline_s", name)
+        if deadline_s is None or at is None:
+            continue
+        for deployment in view.deployments_of(name):
+            timeout_s = view.scenario.policy_for(name, deployment).timeout_s
+            if timeout_s is None or deadline_s >= timeout_s or at in told:
+                continue
+            told.add(at)
+            place = view.given_at("timeout_s", name, deployment)
+            origin = view.where(place) if place is not None else " (the default)"
+            yield Finding(
+                path=at,
+                given=f"{deadline_s:g}",
+                allowed=f"at least {render(place or ('policy', 'timeout_s'))}, which is {timeout_s:g}{origin}",
+                because=(
+                    place or ("policy", "timeout_s"),
+                    ("deployments", deployment, "policy", "timeout_s"),
+                ),
+            )
+
+
+def hangs(view: View) -> Iterator[Finding]:
+    """A call that hangs ends only by a timeout or a deadline."""
+    for deployment in view.used:
+        hanging = list(_hanging(view, deployment))
+        if not hanging:
+            continue
+        for name in view.strategies:
+            if deployment not in view.deployments_of(name):
+                continue
+            policy = view.scenario.policy_for(name, deployment)
+            if policy.timeout_s is None and view.scenario.strategy_policy(name).deadline_s is None:
+                for path in hanging:
+                    yield Finding(
+                        path=path,
+                        text=f"a hang that nothing ends: under strategy {name} there is neither timeout_s nor deadline_s",
+                        hint="give policy.timeout_s or policy.deadline_s",
+                        because=(
+                            ("policy", "timeout_s"),
+                            ("policy", "deadline_s"),
+                            ("strategies", name, "policy"),
+                            ("deployments", deployment, "policy"),
+                        ),
+                    )
+                break
+
+
+def _hanging(view: View, deployment: str) -> Iterator[Path]:
+    outages = view.scenario.deployments[deployment].outages
+    path = ("deployments", deployment, "outages")
+    if isinstance(outages, OutageLaw) and outages.mode == "hang":
+        yield (*path, "mode")
+    if isinstance(outages, tuple):
+        for index, outage in enumerate(outages):
+            if isinstance(outage, Outage) and outage.mode == "hang":
+                yield (*path, index, "mode")
+
+
+def gateways(view: View) -> Iterator[Finding]:
+    """A fee or a latency of a gateway needs a gateway."""
+    for path, own, resolved in view.gateways():
+        if resolved.kind != "direct":
+            continue
+        for field, is_given in (("fee", own.fee > 0), ("latency_s", own.latency_s.upper > 0)):
+            if field in own.model_fields_set and is_given:
+                yield Finding(
+                    path=(*path, field),
+                    text="given, but the gateway's kind is direct: there is none",
+                    hint="give kind: unified",
+                    because=((*path, "kind"), ("gateway", "kind")),
+                )
+
+
+def default_router(view: View) -> Iterator[Finding]:
+    """Two tiers without a router get the default one, which is worth knowing."""
+    for name in view.strategies:
+        given = view.scenario.strategies[name]
+        resolved = view.scenario.strategy(name)
+        if (
+            resolved.omni
+            and resolved.mini
+            and isinstance(resolved.router, ThresholdRouter)
+            and not _has_router(view, name)
+        ):
+            yield Finding(
+                path=("strategies", name),
+                text=f"no router given: omni_share {resolved.router.omni_share:g}, score_correlation {resolved.router.score_correlation:g}",
+                because=(("strategies", name, "router"), ("strategies", given.like or name, "router")),
+                is_notice=True,
+            )
+
+
+def _has_router(view: View, name: str) -> bool:
+    return any(view.scenario.strategies[one].router is not None for one in view.scenario.lineage(name))
+
+
+STRATEGIES = (
+    likes,
+    targets,
+    tiers,
+    routers,
+    cascades,
+    eligibility,
+    deadlines,
+    hangs,
+    gateways,
+    default_router,
+)

@@ -1,0 +1,376 @@
+"""Rules about deployments: models, hardware, latency and limits."""
+
+import math
+from collections.abc import Iterator
+
+from planner.scenario import known
+from planner.scenario.declare import shown
+from planner.scenario.finding import Finding, View
+from planner.scenario.laws import Kind, Law
+from planner.scenario.paths import Path, closest, render
+from planner.scenario.supply import Deployment, Limits, Streaming
+
+EXACT = 2**62  # what an engine's bucket may hold, in its smallest unit
+LARGEST_CHARGE = 10**7  # tokens of one call
+NS_PER_MINUTE = 60 * 10**9
+LATENCY_FORMS = "{ttft_s, tokens_per_s} or {total_s}"
+
+
+def models_exist(view: View) -> Iterator[Finding]:
+    """Every model named is in the catalogue or under models; every provider is in the catalogue."""
+    for name, deployment in view.scenario.deployments.items():
+        yield from _model(view, ("deployments", name, "model"), deployment.model)
+        yield from _provider(("deployments", name, "provider"), deployment.provider)
+
+
+def _model(view: View, path: Path, model: str) -> Iterator[Finding]:
+    if not known.is_known(view.scenario, model):
+        yield Finding(
+            path=path,
+            text=f"got {shown(model)}; not in the catalogue"
+            + (" and not under models" if view.scenario.models else ""),
+            hint=known.did_you_mean(view.scenario, model),
+            because=(("models", model),),
+        )
+
+
+def _provider(path: Path, provider: str | None) -> Iterator[Finding]:
+    from planner.catalogue import prices
+
+    if provider is not None and provider not in prices.PROVIDERS:
+        yield Finding(
+            path=path,
+            text=f"got {shown(provider)}; not in the catalogue",
+            hint=closest(provider, prices.PROVIDERS, many=20),
+        )
+
+
+def own_models_are_used(view: View) -> Iterator[Finding]:
+    """Figures of a model that nobody uses change nothing."""
+    for model in view.scenario.models:
+        if model not in view.models:
+            hint = known.nearest(model, view.models)
+            yield Finding(
+                path=("models", model),
+                text="no strategy uses this model, so these figures change nothing",
+                hint=f"did you mean {hint}?" if hint is not None else None,
+                complete=(("deployments",), ("strategies",), ("finance", "migrations")),
+                is_notice=True,
+            )
+
+
+def deployments_are_used(view: View) -> Iterator[Finding]:
+    """A deployment that no strategy names is left out of everything."""
+    for name in view.scenario.deployments:
+        if name not in view.used:
+            yield Finding(
+                path=("deployments", name),
+                text="no strategy uses this deployment",
+                complete=(("strategies",),),
+                because=tuple(
+                    ("strategies", other, tier)
+                    for other in view.scenario.strategies
+                    for tier in ("omni", "mini", "rules", "like")
+                ),
+                is_notice=True,
+            )
+
+
+def hardware(view: View) -> Iterator[Finding]:
+    """Own hardware is in the catalogue, holds the model, and says how fast and how many at once."""
+    for name, deployment in view.scenario.deployments.items():
+        if deployment.server is not None and deployment.device is not None:
+            yield Finding(
+                path=("deployments", name, "device"),
+                text=f"given beside server{view.where(('deployments', name, 'server'))}",
+                hint="give one of them",
+            )
+        elif deployment.server is not None:
+            yield from _server(view, name, deployment)
+        elif deployment.device is not None:
+            yield from _device(view, name, deployment)
+
+
+def _server(view: View, name: str, deployment: Deployment) -> Iterator[Finding]:
+    from planner.catalogue import profiles
+
+    assert deployment.server is not None
+    server, path = deployment.server, ("deployments", name, "server", "gpu")
+    yield from _explicit(name, deployment, "own GPUs")
+    gpu = profiles.gpus().get(server.gpu)
+    if gpu is None:
+        yield Finding(
+            path=path,
+            text=f"got {shown(server.gpu)}; not in the catalogue",
+            hint=closest(server.gpu, profiles.gpus(), many=20),
+        )
+        return
+    model = known.facts(view.scenario, deployment.model)
+    if model is None or model.params_billions is None:
+        return
+    needed, there = model.params_billions * model.bytes_per_weight, gpu.memory_gb * server.gpus_per_replica
+    if needed > there:
+        parts = f"{model.params_billions:g}e9 weights of {model.bytes_per_weight:g} bytes"
+        yield Finding(
+            path=path,
+            given=f"{server.gpu}, {there:g} GB in {server.gpus_per_replica} of them",
+            allowed=f"at least {needed:g} GB for {deployment.model} ({parts})",
+            because=(("models", deployment.model), ("deployments", name, "server")),
+        )
+
+
+def _device(view: View, name: str, deployment: Deployment) -> Iterator[Finding]:
+    from planner.catalogue import profiles
+
+    assert deployment.device is not None
+    device, path = deployment.device, ("deployments", name, "device")
+    yield from _explicit(name, deployment, "devices")
+    found = profiles.devices().get(device.kind)
+    if found is None:
+        yield Finding(
+            path=(*path, "kind"),
+            text=f"got {shown(device.kind)}; not in the catalogue",
+            hint=closest(device.kind, profiles.devices(), many=20),
+        )
+        return
+    if device.usd is None and found.usd is None:
+        yield Finding(
+            path=path,
+            text=f"usd must be given: the catalogue has no price of {device.kind}",
+            because=((*path, "usd"),),
+        )
+    if device.watts is None and found.watts is None and view.scenario.finance.electricity_usd_per_kwh > 0:
+        yield Finding(
+            path=(*path, "kind"),
+            text=f"watts must be given: the catalogue has no power of {device.kind}",
+            because=((*path, "watts"),),
+        )
+
+
+def _explicit(name: str, deployment: Deployment, what: str) -> Iterator[Finding]:
+    """Own hardware has no profile yet: latency and concurrency are the user's to say."""
+    path = ("deployments", name)
+    if deployment.latency == "catalogue":
+        yield Finding(
+            path=(*path, "latency"),
+            text=f"not supported yet: {what} without an explicit latency",
+            hint=f"give {LATENCY_FORMS}",
+            because=((*path, "latency"),),
+        )
+    if deployment.limits is None or deployment.limits.concurrent is None:
+        yield Finding(
+            path=(*path, "limits", "concurrent"),
+            text=f"not supported yet: {what} without a number of calls in flight",
+            because=((*path, "limits"),),
+        )
+
+
+def latencies(view: View) -> Iterator[Finding]:
+    """`latency: catalogue` needs a profile, for the models that come later too; a speed is above 0."""
+    for service in view.services:
+        if service.owner is None or service.is_own_hardware or not service.serves:
+            continue
+        deployment = view.scenario.deployments[service.owner]
+        if deployment.latency != "catalogue" or not known.is_known(view.scenario, service.model):
+            continue
+        if known.has_latency(service.model, service.provider):
+            continue
+        where = f"at {service.provider}" if service.provider is not None else "without a provider"
+        hint = f"give deployments.{service.owner}.latency: {LATENCY_FORMS}"
+        path = ("deployments", service.owner, "latency") if service.migration is None else service.place
+        yield Finding(
+            path=path,
+            text=f"the catalogue has no latency of {service.model} {where}",
+            hint=hint,
+            because=(
+                ("deployments", service.owner, "latency"),
+                ("deployments", service.owner, "provider"),
+                service.place,
+            ),
+        )
+    for name, deployment in view.scenario.deployments.items():
+        latency = deployment.latency
+        if (
+            isinstance(latency, Streaming)
+            and least(latency.tokens_per_s) == 0
+            and _can_be_zero(latency.tokens_per_s)
+        ):
+            yield Finding(
+                path=("deployments", name, "latency", "tokens_per_s"),
+                given="a speed that can be 0",
+                allowed="a law above 0 (tokens/s)",
+            )
+
+
+def least(law: Law) -> float:
+    """The smallest value that a law can give: certain whatever is drawn."""
+    return min(
+        part.a if part.kind is Kind.FIXED else part.values[0] if part.kind is Kind.EMPIRICAL else 0.0
+        for part in law.components
+    )
+
+
+def _can_be_zero(law: Law) -> bool:
+    return any(
+        (part.kind is Kind.FIXED and part.a == 0) or (part.kind is Kind.EMPIRICAL and part.values[0] == 0)
+        for part in law.components
+    )
+
+
+def limits(view: View) -> Iterator[Finding]:
+    """A bucket lets one request of every task through that can come, and can be counted exactly."""
+    for name in view.used:
+        deployment = view.scenario.deployments[name]
+        if deployment.limits is None or not known.is_known(view.scenario, deployment.model):
+            continue
+        requests, tokens, charge = _limits_of(deployment, deployment.limits)
+        place, burst_s = ("deployments", name, "limits"), deployment.limits.burst_s
+        if requests is not None and requests * burst_s / 60 < 1:
+            yield Finding(
+                path=(*place, "burst_s"),
+                given=f"{burst_s:g}",
+                allowed=f"at least {60 / requests:.6g}: {requests} requests per minute let no request through in less",
+                because=((*place, "requests_per_minute"),),
+            )
+        for field, rate in (("requests_per_minute", requests), ("tokens_per_minute", tokens)):
+            if rate is not None and not _is_exact(rate, burst_s):
+                yield Finding(
+                    path=(*place, field),
+                    given=str(rate),
+                    allowed="a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000",
+                    because=((*place, "burst_s"),),
+                )
+        if tokens is not None and view.scenario.traffic.trace is None:
+            yield from _too_large(view, name, tokens * burst_s / 60, tokens, charge)
+
+
+def _limits_of(deployment: Deployment, given: Limits) -> tuple[int | None, int | None, str]:
+    """(requests per minute, tokens per minute, charging rule), the catalogue's where it is asked for."""
+    from planner.catalogue import profiles
+
+    known_here = deployment.provider is not None and not deployment.is_own_hardware
+    rates: tuple[int | None, int | None] = (None, None)
+    charge = "estimate"
+    if known_here and known.record(deployment.model) is not None:
+        published = profiles.default_limits(deployment.model, str(deployment.provider))
+        rates, charge = (published.requests_per_minute, published.tokens_per_minute), published.charge
+    chosen = [
+        own if written == "catalogue" else written
+        for written, own in zip((given.requests_per_minute, given.tokens_per_minute), rates, strict=True)
+    ]
+    requests, tokens = (None if rate is None else int(rate) for rate in chosen)
+    return requests, tokens, charge if given.charge == "catalogue" else given.charge
+
+
+def _is_exact(rate: int, burst_s: float) -> bool:
+    """Whether a bucket in integers of 1/q token (p/q = rate per nanosecond, reduced) fits 64 bits."""
+    common = math.gcd(rate, NS_PER_MINUTE)
+    p, q = rate // common, NS_PER_MINUTE // common
+    return p * round(burst_s * 1e9) < EXACT and q * LARGEST_CHARGE < EXACT
+
+
+def _too_large(view: View, name: str, capacity: float, tokens: int, charge: str) -> Iterator[Finding]:
+    """Tasks of which even the smallest request is larger than the bucket: certain, whatever is drawn."""
+    deployment = view.scenario.deployments[name]
+    model = known.facts(view.scenario, deployment.model)
+    assert model is not None
+    place = ("deployments", name, "limits")
+    for task in view.scenario.tasks:
+        if not set(view.scenario.tasks[task].modalities) <= model.modalities:
+            continue
+        needed = least_charge(view, task, model, charge)
+        if needed > capacity:
+            burst = (
+                f"{capacity:g} tokens in burst_s {deployment.limits.burst_s:g}" if deployment.limits else ""
+            )
+            yield Finding(
+                path=(*place, "tokens_per_minute"),
+                given=f"{tokens} ({burst})",
+                allowed=f"at least {needed} tokens at once: one request of task {task} is charged that much by {charge}",
+                because=(
+                    *((*place, field) for field in ("tokens_per_minute", "burst_s", "charge")),
+                    *(
+                        ("tasks", task, field)
+                        for field in (
+                            "input_tokens",
+                            "output_tokens",
+                            "max_output_tokens",
+                            "shared_prefix_tokens",
+                        )
+                    ),
+                    ("models", model.name),
+                ),
+            )
+            return
+
+
+def least_input(view: View, task: str, model: known.Facts) -> int:
+    """Input tokens of text that every request of a task holds at least, as a model counts them."""
+    found = view.scenario.tasks[task]
+    counted = max(1, round(least(found.input_tokens))) + found.shared_prefix_tokens
+    return max(1, round(counted * model.input_token_factor))
+
+
+def least_charge(view: View, task: str, model: known.Facts, charge: str) -> int:
+    """Tokens that a limiter charges at least for a request of a task."""
+    found = view.scenario.tasks[task]
+    sent, answer = least_input(view, task, model), max(1, round(least(found.output_tokens)))
+    caps = [cap for cap in (found.max_output_tokens, model.max_output_tokens) if cap is not None]
+    cap = min(caps, default=answer)
+    match charge:
+        case "actual":
+            return sent + min(answer, cap)
+        case "prompt-plus-max-output":
+            return sent + cap
+        case "max-of-max-output-and-estimate":
+            return max(sent, cap)
+    return sent
+
+
+def token_rules(view: View) -> Iterator[Finding]:
+    """Images and speech can be counted on every model that may get them."""
+    tasks = view.scenario.tasks
+    for service in view.services:
+        model = known.facts(view.scenario, service.model)
+        if service.owner is None or model is None or not service.serves:
+            continue
+        fitting = [name for name, task in tasks.items() if set(task.modalities) <= model.modalities]
+        images = next((name for name in fitting if tasks[name].images), None)
+        speech = next((name for name in fitting if "audio" in tasks[name].modalities), None)
+        if images is not None and (reason := known.image_problem(view.scenario, service.model)) is not None:
+            where = render(("models", service.model, "image_tokens"))
+            yield Finding(
+                path=service.place,
+                text=f"the tokens of task {images}'s images are not known: {reason}",
+                hint=f"give {where}",
+                because=(("models", service.model),),
+            )
+        if speech is not None and (reason := known.audio_problem(service.model)) is not None:
+            yield Finding(
+                path=service.place,
+                text=f"the tokens of task {speech}'s speech are not known: {reason}",
+                because=(("models", service.model),),
+            )
+
+
+def request_wide_fields(view: View) -> Iterator[Finding]:
+    """A deadline belongs to the whole request, which may meet several deployments."""
+    for name, deployment in view.scenario.deployments.items():
+        if "deadline_s" in deployment.policy.model_fields_set:
+            yield Finding(
+                path=("deployments", name, "policy", "deadline_s"),
+                text="a deadline is of the whole request, not of one deployment",
+                hint="give it under policy or under a strategy's policy",
+            )
+
+
+SUPPLY = (
+    models_exist,
+    own_models_are_used,
+    deployments_are_used,
+    hardware,
+    latencies,
+    limits,
+    token_rules,
+    request_wide_fields,
+)

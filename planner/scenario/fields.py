@@ -1,0 +1,251 @@
+"""The scenario tree: every field of the language, declared once.
+
+The root and the sections about the plan (targets, money, run); traffic and tasks stand in
+`demand`, models and deployments in `supply`, calls and strategies in `policy`.
+"""
+
+import datetime
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, PrivateAttr
+from pydantic_core import PydanticCustomError
+
+from planner.errors import Problem
+from planner.scenario.declare import (
+    NOTHING,
+    AsTuple,
+    Fields,
+    Key,
+    field,
+    later,
+    later_choices,
+)
+from planner.scenario.demand import Slo, Tasks, Traffic
+from planner.scenario.policy import (
+    CascadeRouter,
+    Gateway,
+    Policy,
+    Strategies,
+    Strategy,
+    ThresholdRouter,
+    merge_given,
+)
+from planner.scenario.supply import Deployment, Deployments, Models
+
+MONTH_S = 2_629_800  # a mean month: 365.25 days / 12
+DEFAULT_ROUTER = ThresholdRouter(omni_share=0.25)
+
+
+def _date(value: Any) -> Any:
+    if isinstance(value, datetime.date):
+        return value
+    try:
+        return (
+            datetime.date.fromisoformat(value)
+            if isinstance(value, str) and len(value) == 10
+            else _no_date(value)
+        )
+    except ValueError:
+        return _no_date(value)
+
+
+def _no_date(value: Any) -> Any:
+    raise PydanticCustomError("own", "{given}", {"given": value, "allowed": "a date, YYYY-MM-DD"})
+
+
+Date = Annotated[datetime.date, BeforeValidator(_date)]
+
+
+class OneTime(Fields):
+    """Paid once, at the start."""
+
+    name: str = field("what is paid", min_length=1)
+    usd: float = field("amount", unit="USD", ge=0, le=1e12)
+    strategies: Annotated[tuple[Key, ...], AsTuple] | None = field(
+        "only for these, and those `like` them; null: for all", None
+    )
+
+
+class People(Fields):
+    """Work that goes on."""
+
+    name: str = field("what they do", min_length=1)
+    fte: float = field("full-time equivalents", unit="FTE", ge=0, le=1e6)
+    usd_per_year: float = field("loaded cost of one", unit="USD/year", ge=0, le=1e9)
+    strategies: Annotated[tuple[Key, ...], AsTuple] | None = field(
+        "only for these, and those `like` them; null: for all", None
+    )
+
+
+class Migration(Fields):
+    """A model replaced by another on a day, at a cost, in every deployment that uses it."""
+
+    at: Date = field("first day of the successor")
+    from_model: str = field("model replaced", alias="from")
+    to: str = field("successor")
+    usd: float = field("evaluation and re-prompting", 0.0, unit="USD", ge=0, le=1e12)
+
+
+class PriceStep(Fields):
+    """A supposed change of a model's list prices."""
+
+    at: Date = field("first day of the new price")
+    model: str = field("model")
+    factor: float = field("new price over old", unit="factor", gt=0, le=1000)
+
+
+class Finance(Fields):
+    """The horizon and what is paid beside tokens."""
+
+    horizon_months: int = field("length of the plan", 36, unit="months", ge=1, le=240, slider=(1, 60))
+    discount_rate: float = field("per year, nominal", 0.08, unit="1/year", gt=-1, le=10)
+    one_time: Annotated[tuple[OneTime, ...], AsTuple] = field("paid at the start", ())
+    people: Annotated[tuple[People, ...], AsTuple] = field("paid every month", ())
+    effort: Annotated[Any, later("integration effort")] = field("days per integration", None)
+    migrations: Annotated[tuple[Migration, ...], AsTuple] = field("models replaced within the horizon", ())
+    price_steps: Annotated[tuple[PriceStep, ...], AsTuple] = field("supposed price changes", ())
+    transfer_usd_per_gb: float = field("data sent out of our cloud", 0.0, unit="USD/GB", ge=0, le=1e4)
+    electricity_usd_per_kwh: float = field("energy of own devices", 0.13, unit="USD/kWh", ge=0, le=100)
+    downtime_usd_per_hour: float = field(
+        "economic cost of an hour without answers", 0.0, unit="USD/h", ge=0, le=1e9
+    )
+    budget_usd_per_month: float | None = field(
+        "invoiced spend per month that must not be passed; null: none", None, unit="USD/month", gt=0
+    )
+
+
+class Run(Fields):
+    """How the simulation is run; no part of the world it describes."""
+
+    seed: int = field("root of all luck", 7, ge=0, le=2**32 - 1)
+    replications: int = field("windows simulated per strategy", 10, unit="windows", ge=1, le=1000)
+    window_s: float = field("length of a window", 3600.0, unit="s", gt=0, le=604_800)
+    precision: Annotated[Any, later("running to a stated precision")] = field(
+        "relative half-width to stop at", None
+    )
+    max_in_flight: int = field(
+        "requests in flight beyond which a run gives up", 2_000_000, unit="requests", ge=1, le=10**9
+    )
+
+
+class Scenario(Fields):
+    """A whole question: traffic, tasks, models, deployments, strategies, money, run. Immutable."""
+
+    schema_version: Literal[1] = field("version of the language", 1, alias="schema")
+    name: str = field("short name", min_length=1, max_length=200)
+    question: str = field("the question it answers", "")
+    start: Date = field("first day of the plan", datetime.date(2027, 1, 1))
+    currency: Annotated[Literal["USD"], later_choices("currency", "EUR", "GBP", "CHF", "JPY")] = field(
+        "currency", "USD"
+    )
+    objective: Literal["economic", "invoiced"] = field(
+        "what best means among strategies that pass every gate", "economic"
+    )
+    traffic: Traffic = field("how many requests come, and when", Traffic())
+    tasks: Tasks = field("kinds of requests", min_length=1)
+    models: Models = field("own or negotiated models", NOTHING)
+    deployments: Deployments = field("models somewhere", min_length=1)
+    strategies: Strategies = field("ways to serve all requests", min_length=1)
+    policy: Policy = field("how calls are made", Policy())
+    gateway: Gateway = field("what stands before providers", Gateway())
+    slo: Slo = field("targets", Slo())
+    finance: Finance = field("horizon and money", Finance())
+    uncertain: Annotated[Any, later("uncertain inputs", {})] = field("PATH: {p10, p50, p90}", {})
+    run: Run = field("how the simulation is run", Run())
+
+    _source: Any = PrivateAttr(default=None)
+    _notices: tuple[Problem, ...] = PrivateAttr(default=())
+
+    @property
+    def notices(self) -> tuple[Problem, ...]:
+        """What a reader should know about a scenario that is sound: defaults taken, prices carried forward ..."""
+        return self._notices
+
+    # -- resolved views ------------------------------------------------------------------------
+
+    def strategy(self, name: str) -> Strategy:
+        """The strategy with `like` followed and, where it has both tiers, a router."""
+        strategy = self.strategies[name]
+        if strategy.like is not None:
+            strategy = strategy.over(self.strategy(strategy.like))
+        if strategy.router is None and strategy.omni and strategy.mini:
+            strategy = strategy.model_copy(update={"router": DEFAULT_ROUTER})
+        return strategy
+
+    def policy_for(self, strategy: str, deployment: str) -> Policy:
+        """Deployment over strategy over scenario, field by field."""
+        return self.deployments[deployment].policy.over(self.strategy_policy(strategy))
+
+    def strategy_policy(self, strategy: str) -> Policy:
+        """Strategy over scenario, field by field."""
+        return self.strategy(strategy).policy.over(self.policy)
+
+    def gateway_for(self, strategy: str) -> Gateway:
+        """The strategy's gateway over the scenario's, field by field."""
+        return merge_given(self.gateway, self.strategy(strategy).gateway)
+
+    def lineage(self, strategy: str) -> tuple[str, ...]:
+        """The strategy and all it is `like`, nearest first (costs of those cover it too)."""
+        names = [strategy]
+        while (parent := self.strategies[names[-1]].like) is not None:
+            names.append(parent)
+        return tuple(names)
+
+    def deployments_of(self, strategy: str) -> tuple[str, ...]:
+        """Every deployment that a strategy can use, in order of first mention."""
+        found = self.strategy(strategy)
+        levels = [*(found.omni or ()), *(found.mini or ())]
+        levels += [level for rule in found.rules if isinstance(rule.to, tuple) for level in rule.to]
+        return tuple(dict.fromkeys(name for level in levels for name in level))
+
+    def shares(self) -> dict[str, float]:
+        """TASK: share of all requests; equal where no task gives one."""
+        given = {name: task.share for name, task in self.tasks.items()}
+        if all(share is None for share in given.values()):
+            return dict.fromkeys(given, 1 / len(given))
+        return {name: share or 0.0 for name, share in given.items()}
+
+    def requests_per_month(self) -> float | None:
+        """User turns in a mean month, given or derived from users; None where only a trace tells."""
+        traffic = self.traffic
+        if traffic.requests_per_month is not None:
+            return traffic.requests_per_month
+        if traffic.users is not None:
+            days = MONTH_S / 86_400
+            users = traffic.users
+            return users.active_per_day * users.conversations_per_day * traffic.sessions.turns_mean * days
+        return None
+
+    # -- identity and change -------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain values that make this scenario: what was given, ready for YAML or JSON."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical JSON of what was given; caches key on it."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def set(self, overrides: Mapping[str, Any]) -> "Scenario":
+        """A new scenario with fields replaced; this one is not changed.
+
+        `overrides` maps paths (`traffic.requests_per_month`, `models[gpt-4.1].input_usd_per_mtok`)
+        to plain values. Raises ScenarioError with every problem.
+        """
+        from planner.scenario.reading import with_overrides
+
+        return with_overrides(self, overrides)
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scenario) and self.hash == other.hash
+
+
+__all__ = ["MONTH_S", "CascadeRouter", "Deployment", "Scenario", "Strategy", "ThresholdRouter"]

@@ -1,0 +1,166 @@
+"""What the rules across fields see (View) and what they say (Finding).
+
+A rule is a plain function from a View to findings. A finding names the place in the tree, the words, and
+what it rests on: where something it rests on is itself faulty, the finding is a consequence and is dropped.
+"""
+
+import calendar
+import datetime
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path as FilePath
+
+from planner.scenario.declare import shown
+from planner.scenario.fields import Scenario
+from planner.scenario.known import Service, services
+from planner.scenario.paths import Path, closest
+from planner.scenario.policy import Gateway, Policy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something wrong, or worth a notice, across fields.
+
+    `because` are places it rests on, `complete` collections (tasks, deployments ...) that must be known
+    whole for it to hold.
+    """
+
+    path: Path
+    given: str | None = None
+    allowed: str | None = None
+    hint: str | None = None
+    text: str | None = None
+    because: tuple[Path, ...] = ()
+    complete: tuple[Path, ...] = ()
+    is_notice: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A scenario under check, perhaps with faulty parts left out.
+
+    Parameters
+    ----------
+    line
+        Line of a path of the tree, None where it has none.
+    folder
+        Where files named in the scenario lie; None for the working directory.
+    """
+
+    scenario: Scenario
+    line: Callable[[Path], int | None]
+    folder: FilePath | None = None
+
+    @cached_property
+    def strategies(self) -> tuple[str, ...]:
+        """Strategies whose `like` can be followed to its end."""
+        return tuple(name for name in self.scenario.strategies if self.circle(name) is None)
+
+    def circle(self, name: str) -> tuple[str, ...] | None:
+        """The strategies from `name` along `like` where they end nowhere or turn in a circle, else None."""
+        met = [name]
+        while (parent := self.scenario.strategies[met[-1]].like) is not None:
+            if parent not in self.scenario.strategies or parent in met:
+                return (*met, parent)
+            met.append(parent)
+        return None
+
+    def deployments_of(self, strategy: str) -> tuple[str, ...]:
+        """Deployments that a strategy can use and that exist."""
+        return tuple(
+            name for name in self.scenario.deployments_of(strategy) if name in self.scenario.deployments
+        )
+
+    @cached_property
+    def used(self) -> tuple[str, ...]:
+        """Deployments that some strategy can use, in the scenario's order."""
+        named = {name for strategy in self.strategies for name in self.deployments_of(strategy)}
+        return tuple(name for name in self.scenario.deployments if name in named)
+
+    @cached_property
+    def services(self) -> tuple[Service, ...]:
+        """Every model in force over the horizon."""
+        return services(self.scenario, self.horizon, self.used, self.strategies)
+
+    def models_in_force(self, deployment: str, on: datetime.date) -> str:
+        """The model that a deployment runs on a day of the horizon."""
+        return next(s.model for s in self.services if s.owner == deployment and s.start <= on < s.end)
+
+    @cached_property
+    def models(self) -> tuple[str, ...]:
+        """Models that some strategy uses within the horizon, verifiers' included."""
+        return tuple(dict.fromkeys(service.model for service in self.services))
+
+    @cached_property
+    def horizon(self) -> tuple[datetime.date, datetime.date]:
+        """First day of the plan and the day after its last."""
+        start = self.scenario.start
+        months = start.year * 12 + start.month - 1 + self.scenario.finance.horizon_months
+        year, month = min(months // 12, datetime.MAXYEAR), months % 12 + 1
+        return start, datetime.date(year, month, min(start.day, calendar.monthrange(year, month)[1]))
+
+    def span(self) -> str:
+        """The horizon in words, first and last day."""
+        start, end = self.horizon
+        return f"{start} to {end - datetime.timedelta(days=1)}"
+
+    def has_trace_column(self, column: str) -> bool | None:
+        """Whether the trace records a column; None where only reading its file can tell."""
+        trace = self.scenario.traffic.trace
+        if trace is None:
+            return False
+        if trace.rows is not None:
+            return any(column in row for row in trace.rows)
+        return True if trace.columns is not None and column in trace.columns else None
+
+    def where(self, path: Path) -> str:
+        """ " (line 13)", or nothing where a place has no line."""
+        line = self.line(path)
+        return f" (line {line})" if line is not None else ""
+
+    def given_at(self, field: str, strategy: str, deployment: str | None = None) -> Path | None:
+        """Where the policy field in force was given: deployment over strategy over scenario; None: the default."""
+        places: list[tuple[Path, Policy]] = []
+        if deployment is not None:
+            places.append(
+                (("deployments", deployment, "policy"), self.scenario.deployments[deployment].policy)
+            )
+        for name in self.scenario.lineage(strategy):
+            places.append((("strategies", name, "policy"), self.scenario.strategies[name].policy))
+        places.append((("policy",), self.scenario.policy))
+        return next(((*path, field) for path, policy in places if field in policy.model_fields_set), None)
+
+    def tier_at(self, strategy: str, field: str) -> Path:
+        """Where a field of a strategy was given: its own, or that of the strategy it is like."""
+        for name in self.scenario.lineage(strategy):
+            if field in self.scenario.strategies[name].model_fields_set:
+                return ("strategies", name, field)
+        return ("strategies", strategy)
+
+    def gateways(self) -> tuple[tuple[Path, Gateway, Gateway], ...]:
+        """(place, gateway as given there, gateway in force there) for the scenario and each strategy."""
+        found: list[tuple[Path, Gateway, Gateway]] = [
+            (("gateway",), self.scenario.gateway, self.scenario.gateway)
+        ]
+        for name in self.strategies:
+            own = self.scenario.strategies[name].gateway
+            found.append((("strategies", name, "gateway"), own, self.scenario.gateway_for(name)))
+        return tuple(found)
+
+
+def unknown(path: Path, name: str, known: Iterable[str], section: str) -> Finding:
+    """A name that should be one of a section's (tasks, deployments, strategies)."""
+    return Finding(
+        path=path,
+        given=shown(name),
+        allowed=f"a name under {section}",
+        hint=closest(name, known),
+        because=((section, name),),
+    )
+
+
+def listed(names: Iterable[str]) -> str:
+    """a, b and c"""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,310 @@
+"""What is known about the models of a scenario: its own figures over the catalogue's, and the models in force.
+
+The catalogue is read only when a rule first asks, so that a scenario can be declared without it.
+"""
+
+import datetime
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from planner.errors import CatalogueError, PriceUnknown
+from planner.scenario.fields import Scenario
+from planner.scenario.paths import Path, nearest
+from planner.scenario.policy import CascadeRouter
+from planner.scenario.supply import OwnModel
+
+if TYPE_CHECKING:
+    from planner.catalogue.models import Model, Retirement
+
+ONE_DAY = datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """A model as the rules see it. An own model without modalities takes text, without a window it has no limit."""
+
+    name: str
+    modalities: frozenset[str]
+    context_tokens: int | None
+    max_output_tokens: int | None
+    input_token_factor: float
+    params_billions: float | None
+    bytes_per_weight: float
+    is_in_catalogue: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """A model in force at a provider over [start, end): of a deployment, or of a cascade's verifier.
+
+    `place` is where the model is named, `migration` the place of the migration that brings it (None: from the
+    start), `owner` the deployment, or None for a verifier.
+    """
+
+    place: Path
+    owner: str | None
+    model: str
+    provider: str | None
+    is_own_hardware: bool
+    start: datetime.date
+    end: datetime.date  # equal to `start` where another migration follows on the same day
+    migration: int | None
+
+    @property
+    def serves(self) -> bool:
+        """Whether there is a day on which this model answers."""
+        return self.start < self.end
+
+
+def catalogue_names() -> tuple[str, ...]:
+    """Every model name that the catalogue accepts."""
+    from planner.catalogue import models
+
+    return models.names()
+
+
+@cache
+def record(name: str) -> "Model | None":
+    """The catalogue's record of a model, None where it has none."""
+    from planner.catalogue import models
+
+    try:
+        return models.model(name)
+    except models.UnknownModel:
+        return None
+
+
+def is_known(scenario: Scenario, model: str) -> bool:
+    """Whether a model is one of the scenario's own or of the catalogue."""
+    return model in scenario.models or record(model) is not None
+
+
+def did_you_mean(scenario: Scenario, model: str) -> str | None:
+    """The model that a mistyped name most likely means."""
+    near = nearest(model, [*scenario.models, *catalogue_names()])
+    return f"did you mean {near}?" if near is not None else None
+
+
+def facts(scenario: Scenario, model: str) -> Facts | None:
+    """What is known about a model, None where neither the scenario nor the catalogue knows it."""
+    own, found = scenario.models.get(model), record(model)
+    if own is None and found is None:
+        return None
+    given = own or OwnModel()
+    modalities = frozenset(given.modalities or (found.modalities if found is not None else ("text",)))
+    return Facts(
+        name=model,
+        modalities=modalities,
+        context_tokens=given.context_tokens or (found.context_tokens if found is not None else None),
+        max_output_tokens=given.max_output_tokens or (found.max_output_tokens if found is not None else None),
+        input_token_factor=given.input_token_factor
+        or (found.input_token_factor if found is not None else 1.0),
+        params_billions=given.params_billions or (found.params_billions if found is not None else None),
+        bytes_per_weight=_bytes_per_weight(given, found),
+        is_in_catalogue=found is not None,
+    )
+
+
+def _bytes_per_weight(own: OwnModel, found: "Model | None") -> float:
+    given = "bytes_per_weight" in own.model_fields_set
+    return own.bytes_per_weight if given or found is None else found.bytes_per_weight or own.bytes_per_weight
+
+
+def home_provider(model: str) -> str | None:
+    """The provider of a model's own vendor; None for open weights and own models."""
+    found = record(model)
+    return found.home_provider if found is not None else None
+
+
+def price_problem(
+    scenario: Scenario, model: str, provider: str | None, meter: str, on: datetime.date
+) -> str | None:
+    """Why no price of a meter is known on a day; None where one is."""
+    from planner.catalogue import prices
+
+    own = scenario.models.get(model)
+    if own is not None and _own_price(own, meter) is not None:
+        return None
+    where = provider or home_provider(model)
+    if where is None:
+        return f"no {meter} price of {model} is known"
+    try:
+        prices.price(model, where, meter, on)
+    except PriceUnknown as error:
+        if own is not None and meter == "image" and own.input_usd_per_mtok is not None:
+            return None  # images cost the input price where nobody lists them apart
+        return str(error)
+    return None
+
+
+def _own_price(own: OwnModel, meter: str) -> float | None:
+    price: float | None = getattr(own, f"{meter}_usd_per_mtok")
+    return price
+
+
+def carried_since(
+    scenario: Scenario, model: str, provider: str | None, on: datetime.date
+) -> datetime.date | None:
+    """The last day on which the input or output price in force was seen, where that is before `on`."""
+    from planner.catalogue import prices
+
+    own, where = scenario.models.get(model), provider or home_provider(model)
+    found = []
+    for meter in ("input", "output"):
+        if where is None or (own is not None and _own_price(own, meter) is not None):
+            continue
+        try:
+            price = prices.price(model, where, meter, on)
+        except PriceUnknown:
+            continue
+        found += [price.known_until] if price.carried_forward else []
+    return min(found, default=None)
+
+
+def price_days(
+    model: str, provider: str | None, meter: str, start: datetime.date, end: datetime.date
+) -> tuple[datetime.date, ...]:
+    """Days inside (start, end) on which a list price changes, or stops being known."""
+    from planner.catalogue import prices
+
+    where = provider or home_provider(model)
+    if where is None:
+        return ()
+    try:
+        return prices.price_changes(model, where, meter, start, end)
+    except PriceUnknown:
+        return ()
+
+
+def retirement(model: str, provider: str | None) -> "Retirement | None":
+    """When a model retires at a provider; None where nothing is known, or there is no provider."""
+    from planner.catalogue import models
+
+    if provider is None or record(model) is None:
+        return None
+    return models.retirement(model, provider)
+
+
+def speaks(model: str) -> bool:
+    """Whether a model answers in speech."""
+    found = record(model)
+    return found is not None and "audio" in found.output_modalities
+
+
+def has_latency(model: str, provider: str | None) -> bool:
+    """Whether the catalogue has a latency profile of a model at a provider."""
+    from planner.catalogue import latency
+
+    return provider is not None and record(model) is not None and latency.has_latency(model, provider)
+
+
+def image_problem(scenario: Scenario, model: str) -> str | None:
+    """Why the tokens of an image are not known on a model; None where they are."""
+    from planner.catalogue import tokens
+
+    own = scenario.models.get(model)
+    if own is not None and own.image_tokens is not None:
+        return None
+    return _problem_of(tokens.image_rule, model)
+
+
+def audio_problem(model: str) -> str | None:
+    """Why the tokens of speech are not known on a model; None where they are."""
+    from planner.catalogue import tokens
+
+    return _problem_of(tokens.audio_rule, model)
+
+
+def _problem_of(rule: object, model: str) -> str | None:
+    assert callable(rule)
+    try:
+        rule(model)
+    except CatalogueError as error:
+        return str(error)
+    return None
+
+
+def is_rated(scenario: Scenario, task: str, model: str) -> bool:
+    """Whether anything says how often a model is right at a task; successors inherit from predecessors."""
+    met, open_ = set(), [model]
+    while open_:
+        name = open_.pop()
+        own, found = scenario.models.get(name), record(name)
+        if name in scenario.tasks[task].accuracy or (own is not None and task in own.ability):
+            return True
+        if found is not None and found.ability is not None:
+            return True
+        met.add(name)
+        open_ += [
+            m.from_model for m in scenario.finance.migrations if m.to == name and m.from_model not in met
+        ]
+    return False
+
+
+# -- models in force -----------------------------------------------------------------------------
+
+
+def services(
+    scenario: Scenario,
+    horizon: tuple[datetime.date, datetime.date],
+    used: tuple[str, ...],
+    strategies: tuple[str, ...],
+) -> tuple[Service, ...]:
+    """Every model in force over the horizon, for the deployments used and the verifiers of cascades."""
+    found: list[Service] = []
+    place: Path
+    for name in used:
+        deployment = scenario.deployments[name]
+        place = ("deployments", name, "model")
+        found += _eras(
+            scenario, horizon, place, name, deployment.model, deployment.provider, deployment.is_own_hardware
+        )
+    for name in strategies:
+        router = scenario.strategies[name].router
+        if isinstance(router, CascadeRouter):
+            place = ("strategies", name, "router", "verifier", "model")
+            provider = router.verifier.provider or home_provider(router.verifier.model)
+            found += _eras(scenario, horizon, place, None, router.verifier.model, provider, False)
+    return tuple(found)
+
+
+def _eras(
+    scenario: Scenario,
+    horizon: tuple[datetime.date, datetime.date],
+    place: Path,
+    owner: str | None,
+    model: str,
+    provider: str | None,
+    is_own_hardware: bool,
+) -> list[Service]:
+    """The models that follow each other where one is written, by the migrations in order of date."""
+    start, end = horizon
+    steps: list[tuple[datetime.date, str, int | None]] = [(start, model, None)]
+    migrations = scenario.finance.migrations
+    order = sorted(
+        (index for index in range(len(migrations)) if start <= migrations[index].at < end),
+        key=lambda i: migrations[i].at,
+    )
+    for day in dict.fromkeys(migrations[index].at for index in order):
+        moves = {migrations[i].from_model: i for i in reversed(order) if migrations[i].at == day}
+        seen = {model}
+        while model in moves and migrations[moves[model]].to not in seen:
+            by = moves[model]
+            model = migrations[by].to
+            seen.add(model)
+            steps.append((day, model, by))
+    ends = [*(step[0] for step in steps[1:]), end]
+    return [
+        Service(
+            place=place if by is None else ("finance", "migrations", by, "to"),
+            owner=owner,
+            model=name,
+            provider=provider,
+            is_own_hardware=is_own_hardware,
+            start=begins,
+            end=ends_,
+            migration=by,
+        )
+        for (begins, name, by), ends_ in zip(steps, ends, strict=True)
+    ]

@@ -1,0 +1,277 @@
+"""How calls are made: retries, waits, breakers, and which strategy sends what where."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from planner.scenario.declare import AsMap, AsTuple, DumpMap, Fields, Key, field, later, later_choices, shown
+from planner.scenario.laws import Law
+
+
+class Backoff(Fields):
+    """Wait before a retry (facts: routing_semantics §3). k is 0 for the first wait."""
+
+    kind: Literal[
+        "fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm"
+    ] = field("family of waits", "full-jitter")
+    base_s: float = field("first wait", 0.5, unit="s", ge=0, le=86_400)
+    cap_s: float = field("longest wait", 8.0, unit="s", ge=0, le=86_400)
+    jitter_s: float = field("litellm: uniform extra up to this", 0.75, unit="s", ge=0, le=86_400)
+    waits_s: Annotated[tuple[float, ...], AsTuple] | None = field(
+        "fixed: the waits; the last repeats", None, unit="s"
+    )
+    wait_s: Law | None = field("law: the wait", None, unit="s")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Backoff":
+        needs = {"fixed": "waits_s", "law": "wait_s"}
+        wanted = needs.get(self.kind)
+        if wanted is not None and not getattr(self, wanted):
+            raise PydanticCustomError(
+                "given_allowed",
+                "backoff",
+                {"given": f"kind {self.kind} without {wanted}", "allowed": f"{wanted} beside it"},
+            )
+        uses = {"fixed": {"waits_s"}, "law": {"wait_s"}, "litellm": {"base_s", "cap_s", "jitter_s"}}.get(
+            self.kind, {"base_s", "cap_s"}
+        )
+        for name in sorted(self.model_fields_set - uses - {"kind"}):
+            raise PydanticCustomError(
+                "given_allowed",
+                "backoff",
+                {
+                    "given": f"{name} with kind {self.kind}",
+                    "allowed": ", ".join(sorted(uses)),
+                    "inside": (name,),
+                },
+            )
+        if self.waits_s is not None and any(wait < 0 for wait in self.waits_s):
+            raise PydanticCustomError(
+                "given_allowed",
+                "waits",
+                {"given": list(self.waits_s), "allowed": "waits >= 0", "inside": ("waits_s",)},
+            )
+        return self
+
+
+class Breaker(Fields):
+    """Stops calls to a target after failures in a row."""
+
+    kind: Annotated[
+        Literal["consecutive"], later_choices("breaker kind", "cooldown", "sliding-window", "sampling-window")
+    ] = field("what opens it", "consecutive")
+    failures: int = field("failures in a row that open it", 5, unit="failures", ge=1, le=10**6)
+    open_s: float = field("time it stays open", 30.0, unit="s", gt=0, le=86_400)
+    open_growth: Annotated[Literal["constant"], later_choices("open_growth", "linear", "exponential")] = (
+        field("how the open time grows", "constant")
+    )
+
+
+class Policy(Fields):
+    """How calls are made. Under a strategy or deployment only the fields given there count."""
+
+    select: Annotated[
+        Literal["in-order"],
+        later_choices(
+            "selection",
+            "round-robin",
+            "weighted",
+            "least-busy",
+            "lowest-latency",
+            "lowest-usage",
+            "cheapest",
+            "inverse-price",
+        ),
+    ] = field("how a target is chosen", "in-order")
+    timeout_s: float | None = field("a call is cut after this; null: never", 30.0, unit="s", gt=0, le=86_400)
+    deadline_s: float | None = field(
+        "a request is given up after this, retries and waits included; null: none",
+        None,
+        unit="s",
+        gt=0,
+        le=1e8,
+    )
+    retries: int = field("retries on the same target, then the next one", 2, unit="retries", ge=0, le=100)
+    backoff: Backoff = field("wait before a retry", Backoff())
+    sleep_after_last: bool = field("wait once more after the last failed attempt", False)
+    retry_after_cap_s: float = field(
+        "longest retry-after that is honoured; above it, no retry", 60.0, unit="s", ge=0, le=1e8
+    )
+    layers: Annotated[Any, later("retry layers", ())] = field("outer retry layers", ())
+    breaker: Breaker | None = field("null: no breaker", Breaker())
+    hedge: Annotated[Any, later("hedged calls")] = field("hedging", None)
+    when_busy: Literal["wait", "reject"] = field("at the concurrency cap", "wait")
+    when_limited: Literal["retry", "wait", "reject"] = field("at a rate limit", "retry")
+    queue_limit: int | None = field(
+        "requests that may wait at a deployment; null: none", None, unit="requests", ge=0, le=10**9
+    )
+    queue_timeout_s: Law | None = field("longest wait in a queue; null: none", None, unit="s")
+    bill_timeouts: Literal["none", "input", "full"] = field("what a call cut by a timeout costs", "full")
+    preset: Annotated[Any, later("policy presets")] = field("fills the policy as that system behaves", None)
+
+    def over(self, base: "Policy") -> "Policy":
+        """This policy's given fields over `base`."""
+        return base.model_copy(update={name: getattr(self, name) for name in self.model_fields_set})
+
+
+class ThresholdRouter(Fields):
+    """Omni if the score is at or above a threshold."""
+
+    kind: Literal["threshold"] = field("router", "threshold")
+    omni_share: float | None = field(
+        "wanted share of decided requests sent to omni", None, unit="share", ge=0, le=1
+    )
+    threshold: float | None = field("fixed threshold on the score, which lies in 0..1", None)
+    score_correlation: float = field("Spearman correlation of score and difficulty", 0.6, ge=0, le=1)
+    latency_s: Law = field("time of the decision", Law.fixed(0), unit="s")
+    usd_per_1k_requests: float = field("price of 1,000 decisions", 0.0, unit="USD/1,000", ge=0, le=1e6)
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> "ThresholdRouter":
+        if (self.omni_share is None) == (self.threshold is None):
+            given = (
+                "neither omni_share nor threshold"
+                if self.omni_share is None
+                else "both omni_share and threshold"
+            )
+            raise PydanticCustomError("given_allowed", "router", {"given": given, "allowed": "one of them"})
+        return self
+
+
+class Verifier(Fields):
+    """Judges mini's answer; an own model call."""
+
+    model: str = field("model that judges")
+    provider: str | None = field("who serves it; null: the model's own vendor", None)
+    input_tokens: float = field("prompt of a check", 0, unit="tokens", ge=0, le=1e9)
+    output_tokens: float = field("verdict of a check", 0, unit="tokens", ge=0, le=1e9)
+    latency_s: Law = field("time of a check", Law.fixed(0), unit="s")
+    true_positive: float = field("share of right answers it accepts", 1.0, unit="share", ge=0, le=1)
+    false_positive: float = field("share of wrong answers it accepts", 0.0, unit="share", ge=0, le=1)
+
+
+class CascadeRouter(Fields):
+    """Mini answers first; a verifier accepts the answer or sends the request on to omni."""
+
+    kind: Literal["cascade"] = field("router", "cascade")
+    accept_score: float | None = field(
+        "recorded verifier_score at or above which an answer is accepted", None
+    )
+    verifier: Verifier = field("who judges")
+    latency_s: Law = field("time of the decision to start with mini", Law.fixed(0), unit="s")
+    usd_per_1k_requests: float = field("price of 1,000 decisions", 0.0, unit="USD/1,000", ge=0, le=1e6)
+
+
+def _router_form(value: Any) -> str:
+    kind = (
+        value.get("kind", "threshold") if isinstance(value, Mapping) else getattr(value, "kind", "threshold")
+    )
+    return "cascade" if kind == "cascade" else "threshold"
+
+
+Router = Annotated[
+    Annotated[ThresholdRouter, Tag("threshold")] | Annotated[CascadeRouter, Tag("cascade")],
+    Discriminator(_router_form),
+]
+
+
+class When(Fields):
+    """Conditions of a rule; all that are given must hold."""
+
+    sensitive: bool | None = field("holds private data", None)
+    context_tokens_over: int | None = field("input tokens above this", None, unit="tokens", ge=0)
+    modality: Literal["text", "vision", "audio"] | None = field("the task holds this modality", None)
+    task: str | None = field("the request is of this task", None)
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "When":
+        if not self.model_fields_set:
+            raise PydanticCustomError(
+                "given_allowed",
+                "when",
+                {"given": "no condition", "allowed": "sensitive, context_tokens_over, modality or task"},
+            )
+        return self
+
+
+Names = Annotated[tuple[str, ...], AsTuple]
+
+
+def _levels(value: Any) -> Any:
+    """`[a, b]` is an order, `[[a, b], [c]]` levels of equals; both become levels."""
+    if not isinstance(value, list | tuple):
+        return value
+    for index, item in enumerate(value):
+        if not isinstance(item, str | list | tuple):
+            allowed = "a deployment's name, or a list of names"
+            raise PydanticCustomError(
+                "given_allowed", "levels", {"given": shown(item), "allowed": allowed, "inside": (index,)}
+            )
+    levels = tuple((item,) if isinstance(item, str) else tuple(item) for item in value)
+    if not all(levels) or not levels:
+        raise PydanticCustomError(
+            "given_allowed", "levels", {"given": "an empty list", "allowed": "at least one deployment"}
+        )
+    return levels
+
+
+Levels = Annotated[tuple[Names, ...], BeforeValidator(_levels)]
+
+
+def _target_form(value: Any) -> str:
+    return "tier" if isinstance(value, str) else "deployments"
+
+
+Target = Annotated[
+    Annotated[Literal["omni", "mini"], Tag("tier")] | Annotated[Levels, Tag("deployments")],
+    Discriminator(_target_form),
+]
+
+
+class Rule(Fields):
+    """Sends matching requests to a tier or to deployments, before the router is asked."""
+
+    when: When = field("conditions")
+    to: Target = field("omni, mini, or deployments in order")
+
+
+class Gateway(Fields):
+    """What stands between us and the providers. Under a strategy only the given fields count."""
+
+    kind: Literal["direct", "unified"] = field("straight to providers, or one platform in front", "direct")
+    fee: float = field("fee on API spend", 0.0, unit="share", ge=0, le=10, slider=(0, 0.2))
+    latency_s: Law = field("time added to every call", Law.fixed(0), unit="s")
+    outages: Annotated[Any, later("outages of a gateway")] = field("outages of the gateway itself", None)
+
+
+class Strategy(Fields):
+    """A way to serve all requests: which deployments, which router, which rules."""
+
+    like: str | None = field("another strategy whose fields hold unless given here", None)
+    omni: Levels | None = field("deployments of the strong tier, in order or in levels", None)
+    mini: Levels | None = field("deployments of the cheap tier, in order or in levels", None)
+    router: Router | None = field("decides between the tiers", None)
+    rules: Annotated[tuple[Rule, ...], AsTuple] = field("first match decides, before the router", ())
+    policy: Policy = field("policy of this strategy, over the scenario's", Policy())
+    gateway: Gateway = field("gateway of this strategy, over the scenario's", Gateway())
+
+    def over(self, base: "Strategy") -> "Strategy":
+        """This strategy's given fields over those of the one it is `like`."""
+        given = {name: getattr(self, name) for name in self.model_fields_set - {"policy", "gateway"}}
+        merged = base.model_copy(update=given)
+        nested: dict[str, Any] = {}
+        if "policy" in self.model_fields_set:
+            nested["policy"] = merge_given(base.policy, self.policy)
+        if "gateway" in self.model_fields_set:
+            nested["gateway"] = merge_given(base.gateway, self.gateway)
+        return merged.model_copy(update=nested) if nested else merged
+
+
+def merge_given(base: Any, given: Any) -> Any:
+    """The union of the fields given in both, the second winning."""
+    return base.model_copy(update={name: getattr(given, name) for name in given.model_fields_set})
+
+
+Strategies = Annotated[Mapping[Key, Strategy], AsMap, DumpMap]

@@ -1,0 +1,279 @@
+"""Who answers: own or negotiated models, and deployments of them."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from planner.scenario.declare import (
+    NOTHING,
+    AsMap,
+    AsTuple,
+    DumpMap,
+    Fields,
+    Key,
+    bounded,
+    field,
+    later,
+    later_choices,
+    not_supported,
+)
+from planner.scenario.demand import Modality
+from planner.scenario.laws import Law
+from planner.scenario.policy import Policy
+
+CATALOGUE: Literal["catalogue"] = "catalogue"
+Trust = Literal["outside", "contract", "in-house", "device"]
+Price = float | None
+
+
+def _price(what: str) -> Any:
+    return field(f"price of {what}; null: from the catalogue", None, unit="USD/1e6 tokens", ge=0, le=1e6)
+
+
+class OwnModel(Fields):
+    """Own or negotiated prices and abilities; anything not given comes from the catalogue."""
+
+    modalities: Annotated[tuple[Modality, ...], AsTuple] | None = field("what it takes", None)
+    context_tokens: int | None = field("context window", None, unit="tokens", ge=1)
+    max_output_tokens: int | None = field("longest answer", None, unit="tokens", ge=1)
+    params_billions: float | None = field("parameters", None, unit="1e9", gt=0)
+    bytes_per_weight: float = field("bytes of a weight as served", 2.0, unit="bytes", gt=0, le=16)
+    kv_bytes_per_token: float | None = field("key-value memory of a token", None, unit="bytes", gt=0)
+    image_tokens: int | None = field(
+        "tokens of an image; null: the catalogue's rule", None, unit="tokens", ge=1
+    )
+    input_usd_per_mtok: Price = _price("input tokens")
+    cached_input_usd_per_mtok: Price = _price("input tokens read from a prompt cache")
+    cache_write_usd_per_mtok: Price = _price("input tokens written to a prompt cache")
+    output_usd_per_mtok: Price = _price("output and hidden reasoning tokens")
+    image_usd_per_mtok: Price = _price("image tokens")
+    audio_input_usd_per_mtok: Price = _price("audio input tokens")
+    audio_output_usd_per_mtok: Price = _price("audio output tokens")
+    ability: Annotated[Mapping[str, float], AsMap, DumpMap] = field(
+        "TASK: ability on the difficulty scale", NOTHING
+    )
+    reasoning_tokens_per_output_token: float | None = field(
+        "hidden tokens for each visible one; null: from the catalogue", None, unit="ratio", ge=0, le=1000
+    )
+    input_token_factor: float | None = field(
+        "tokens of this model for each counted input token", None, unit="ratio", gt=0, le=100
+    )
+    output_token_factor: float | None = field(
+        "tokens of this model for each counted output token", None, unit="ratio", gt=0, le=100
+    )
+
+
+class Streaming(Fields):
+    """Latency as time to first token plus tokens at a speed."""
+
+    ttft_s: Law = field("time to the provider's first token", unit="s")
+    tokens_per_s: Law = field("output speed, hidden tokens included", unit="tokens/s")
+    stalls: Annotated[Any, later("stalls within a stream")] = field("pauses within a stream", None)
+
+
+class Total(Fields):
+    """Latency as one total; the whole answer comes at its end."""
+
+    total_s: Law = field("time of the whole call", unit="s")
+
+
+def _latency_form(value: Any) -> str:
+    if value == CATALOGUE or isinstance(value, str):
+        return "catalogue"
+    if isinstance(value, Total) or (isinstance(value, Mapping) and "total_s" in value):
+        return "total"
+    return "streaming"
+
+
+Latency = Annotated[
+    Annotated[Literal["catalogue"], Tag("catalogue")]
+    | Annotated[Streaming, Tag("streaming")]
+    | Annotated[Total, Tag("total")],
+    Discriminator(_latency_form),
+]
+
+Rate = int | Literal["catalogue"] | None
+
+
+def _no_steps(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        raise not_supported("concurrency limits that change over time")
+    return value
+
+
+def _whole_or_catalogue(value: Any) -> Any:
+    """Bounds of a union must be checked by hand: pydantic would report every branch."""
+    if value is None or value == CATALOGUE:
+        return value
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10**12:
+        raise PydanticCustomError("own", "{given}", {"given": value, "allowed": "whole number >= 1"})
+    return value
+
+
+WholeOrCatalogue = Annotated[Rate, bounded(_whole_or_catalogue, 1, 10**12)]
+
+
+class Limits(Fields):
+    """Caps of a deployment; null switches one off."""
+
+    requests_per_minute: WholeOrCatalogue = field(
+        "requests per minute; catalogue: the provider's highest published tier",
+        CATALOGUE,
+        unit="requests/min",
+    )
+    tokens_per_minute: WholeOrCatalogue = field(
+        "tokens per minute; catalogue: the provider's highest published tier", CATALOGUE, unit="tokens/min"
+    )
+    concurrent: Annotated[int | None, BeforeValidator(_no_steps)] = field(
+        "calls in flight at once; null: none", None, unit="calls", ge=1, le=10**7
+    )
+    kind: Annotated[
+        Literal["token-bucket"], later_choices("limiter kind", "fixed-window", "sub-window", "leaky-bucket")
+    ] = field("how a limit is kept", "token-bucket")
+    charge: Annotated[
+        Literal[
+            "catalogue", "estimate", "prompt-plus-max-output", "max-of-max-output-and-estimate", "actual"
+        ],
+        later_choices("charging rule", "after-completion"),
+    ] = field("tokens charged at admission", CATALOGUE)
+    burst_s: float = field("seconds of the limit that the bucket holds", 60.0, unit="s", gt=0, le=86_400)
+
+
+class Errors(Fields):
+    """Random failures of single calls."""
+
+    rate: float = field("share of calls that fail", 0.0, unit="share", ge=0, le=1)
+    status: int = field("HTTP status of the failure", 500, ge=500, le=599)
+    latency_s: Law = field("time until the failure is answered", Law.fixed(0.5), unit="s")
+
+
+def _errors_form(value: Any) -> str:
+    return "catalogue" if isinstance(value, str) else "errors"
+
+
+Failures = Annotated[
+    Annotated[Literal["catalogue"], Tag("catalogue")] | Annotated[Errors, Tag("errors")],
+    Discriminator(_errors_form),
+]
+
+
+class Outage(Fields):
+    """A planted episode, in seconds from the start of every simulated window; [from, to)."""
+
+    from_s: float = field("first moment", unit="s", ge=0, le=1e9)
+    to_s: float = field("first moment after it", unit="s", gt=0, le=1e9)
+    mode: Literal["error", "hang", "degraded"] = field("what happens to calls that start inside", "error")
+    status: int = field("HTTP status in mode error", 503, ge=500, le=599)
+    error_latency_s: Law = field("time until the error is answered", Law.fixed(1.0), unit="s")
+    slowdown: float = field("factor on latency in mode degraded", 3.0, unit="factor", ge=1, le=1e6)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Outage":
+        if self.to_s <= self.from_s:
+            raise PydanticCustomError(
+                "given_allowed",
+                "to_s",
+                {
+                    "given": f"to_s {self.to_s:g}",
+                    "allowed": f"later than from_s, which is {self.from_s:g}",
+                    "inside": ("to_s",),
+                },
+            )
+        return self
+
+
+class OutageLaw(Fields):
+    """Random episodes, shared by all deployments of a provider that carry the same law."""
+
+    mtbf_h: float = field("mean time from start to start", unit="h", gt=0, le=1e7)
+    duration_h: Law = field("length of an episode", unit="h")
+    mode: Literal["error", "hang", "degraded"] = field("what happens to calls that start inside", "error")
+    status: int = field("HTTP status in mode error", 503, ge=500, le=599)
+    error_latency_s: Law = field("time until the error is answered", Law.fixed(1.0), unit="s")
+    slowdown: float = field("factor on latency in mode degraded", 3.0, unit="factor", ge=1, le=1e6)
+
+
+def _outages_form(value: Any) -> str:
+    if isinstance(value, str):
+        return "catalogue"
+    return "windows" if isinstance(value, list | tuple) else "law"
+
+
+Outages = Annotated[
+    Annotated[Literal["catalogue"], Tag("catalogue")]
+    | Annotated[tuple[Outage, ...], AsTuple, Tag("windows")]
+    | Annotated[OutageLaw, Tag("law")],
+    Discriminator(_outages_form),
+]
+
+
+class Server(Fields):
+    """Own or rented GPUs, billed by the hour; latency and concurrency are given beside it."""
+
+    gpu: str = field("GPU in the catalogue")
+    replicas: int = field("copies of the model", 1, unit="replicas", ge=1, le=100_000)
+    gpus_per_replica: int = field("GPUs of one copy", 1, unit="GPUs", ge=1, le=1024)
+    usd_per_gpu_hour: float | None = field(
+        "price; null: from the catalogue", None, unit="USD/h", ge=0, le=1e5
+    )
+    dispatch: Annotated[Any, later("batching servers")] = field("how requests reach replicas", None)
+    scheduler: Annotated[Any, later("batching servers")] = field("whole-prompt or chunked", None)
+    batch_cap: Annotated[Any, later("batching servers")] = field("requests in a batch", None)
+    prefill_tokens_cap: Annotated[Any, later("batching servers")] = field("prefill tokens of a batch", None)
+    chunk_tokens: Annotated[Any, later("batching servers")] = field("tokens of a chunk", None)
+    kv_blocks: Annotated[Any, later("batching servers")] = field("key-value blocks", None)
+    kv_block_tokens: Annotated[Any, later("batching servers")] = field("tokens of a block", None)
+    watermark: Annotated[Any, later("batching servers")] = field("share of blocks kept free", None)
+    iteration: Annotated[Any, later("batching servers")] = field("iteration law", None)
+    failures: Annotated[Any, later("batching servers")] = field("replica failures", None)
+
+
+class Device(Fields):
+    """A fleet of devices that run the model where the user is."""
+
+    kind: str = field("device in the catalogue")
+    fleet: int = field("devices in use", unit="devices", ge=1, le=10**10)
+    tokens_per_s: float | None = field("output speed; null: from the catalogue", None, unit="tokens/s", gt=0)
+    watts: float | None = field("power while answering; null: from the catalogue", None, unit="W", ge=0)
+    usd: float | None = field("price of one; null: from the catalogue", None, unit="USD", ge=0)
+    life_years: float | None = field(
+        "years of use; null: from the catalogue", None, unit="years", gt=0, le=50
+    )
+
+
+class Deployment(Fields):
+    """A model somewhere: provider, latency, limits, failures."""
+
+    model: str = field("model in the catalogue or under models")
+    provider: str | None = field("who serves it; null: nobody whose limits, errors or outages we know", None)
+    label: str | None = field("name shown to people", None)
+    trust: Trust | None = field("null: device for a device, in-house for a server, else outside", None)
+    latency: Latency = field("catalogue, {ttft_s, tokens_per_s} or {total_s}", CATALOGUE)
+    limits: Limits | None = field("caps; null: none", Limits())
+    errors: Failures | None = field("random failures; null: none", CATALOGUE)
+    outages: Outages | None = field("catalogue, {mtbf_h, duration_h}, windows, or null", CATALOGUE)
+    prompt_cache: Annotated[Any, later("prompt caches")] = field("prompt cache", None)
+    provisioned: Annotated[Any, later("provisioned throughput")] = field("provisioned units", None)
+    server: Server | None = field("own or rented GPUs", None)
+    device: Device | None = field("a fleet of devices", None)
+    policy: Policy = field("policy of this deployment, over the strategy's", Policy())
+
+    @property
+    def effective_trust(self) -> str:
+        """Where private data would be: the given trust, else what the hardware implies."""
+        if self.trust is not None:
+            return self.trust
+        if self.device is not None:
+            return "device"
+        return "in-house" if self.server is not None else "outside"
+
+    @property
+    def is_own_hardware(self) -> bool:
+        """Own hardware is paid by the hour or the piece, not by the token."""
+        return self.server is not None or self.device is not None
+
+
+Models = Annotated[Mapping[str, OwnModel], AsMap, DumpMap]
+Deployments = Annotated[Mapping[Key, Deployment], AsMap, DumpMap]

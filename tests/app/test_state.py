@@ -1,0 +1,174 @@
+"""The address bar: what stands in it, what it means, and what happens to values that cannot be used."""
+
+from pathlib import Path
+
+import pytest
+
+from app import state
+from app.state import OUTAGE, Address
+from planner.errors import ScenarioError
+from planner.scenario import loads
+from planner.scenario.fields import Scenario
+from tests.app.library import SMALL, write_library
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    monkeypatch.setenv(state.LIBRARY_VARIABLE, str(write_library(tmp_path)))
+    return state.library()
+
+
+def scenario(extra: str = "") -> Scenario:
+    return loads(SMALL + extra)
+
+
+def test_the_library_lists_every_file_the_default_first(files: dict[str, Path]) -> None:
+    assert list(files) == ["support-chatbot", "broken", "recording"]
+
+
+def test_an_address_is_read_back_as_it_was_written(files: dict[str, Path]) -> None:
+    values = {
+        "traffic.requests_per_month": 5_000_000,
+        "traffic.growth_per_month": 0.055,
+        "strategies.hybrid.router.omni_share": 0.4,
+        OUTAGE: 90,
+        "run.seed": 11,
+        "deployments.omni.limits": {"concurrent": 4},
+        "policy.when_busy": "reject",
+        "policy.deadline_s": 20.5,
+        "policy.timeout_s": None,
+        "name": "true",
+        "finance.people": [{"name": "Two words: here", "fte": 1, "usd_per_year": 100.5}],
+    }
+    params = Address("support-chatbot", values).params()
+    found, notices = state.read(params, files)
+    assert notices == ()
+    assert found == Address("support-chatbot", values)
+    assert found.params() == params
+
+
+def test_the_same_address_gives_the_same_scenario_again(files: dict[str, Path]) -> None:
+    params = {"scenario": "support-chatbot", "traffic.growth_per_month": "0.05", OUTAGE: "30"}
+    hashes = {
+        state.applied(state.scenario_of(files["support-chatbot"]), state.read(params, files)[0].values).hash
+        for _ in range(2)
+    }
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "said"),
+    [
+        ("traffic.growth_per_month", "5", "allowed"),
+        ("traffic.growth_per_month", "lots", "allowed"),
+        ("traffic.growth_per_mont", "0.1", "did you mean growth_per_month"),
+        ("strategies.hybrid.router.omni_share", "1.2", "0 to 1"),
+        ("nonsense[", "1", "bracket"),
+        (OUTAGE, "-5", "0 to 43830"),
+        (OUTAGE, "much", "0 to 43830"),
+        ("run.seed", "1.5", "allowed"),
+        ("deployments.omni.model", "nobody", "not in the catalogue"),
+    ],
+)
+def test_a_bad_value_is_dropped_with_a_notice_and_the_rest_is_kept(
+    files: dict[str, Path], parameter: str, value: str, said: str
+) -> None:
+    params = {"v": "1", "scenario": "support-chatbot", parameter: value, "run.seed": "11"} | {
+        parameter: value
+    }
+    found, notices = state.read(params, files)
+    assert dict(found.values) == ({} if parameter == "run.seed" else {"run.seed": 11})
+    assert len(notices) == 1
+    assert parameter in notices[0]
+    assert said in notices[0]
+
+
+def test_an_unknown_scenario_gives_the_default_and_says_so(files: dict[str, Path]) -> None:
+    found, notices = state.read({"scenario": "suport-chatbot"}, files)
+    assert found.scenario == "support-chatbot"
+    assert "did you mean support-chatbot" in notices[0]
+
+
+def test_a_link_of_another_version_is_not_guessed_at(files: dict[str, Path]) -> None:
+    found, notices = state.read({"v": "9", "scenario": "support-chatbot", "run.seed": "11"}, files)
+    assert found == Address("support-chatbot")
+    assert "version 9" in notices[0]
+
+
+def test_values_that_change_nothing_leave_the_address(files: dict[str, Path]) -> None:
+    params = {"scenario": "support-chatbot", "traffic.growth_per_month": "0.02", "run.seed": "3", OUTAGE: "0"}
+    found, notices = state.read(params, files)
+    assert found.values == {}
+    assert notices == ()
+
+
+def test_inputs_take_defaults_bounds_and_help_from_the_declarations() -> None:
+    by_name = {one.name: one for one in state.inputs(scenario())}
+    growth = by_name["traffic.growth_per_month"]
+    assert (growth.base, growth.low, growth.high) == (0.02, -0.05, 0.2)
+    assert "growth of volume" in growth.help.lower()
+    share = by_name["strategies.hybrid.router.omni_share"]
+    assert (share.base, share.low, share.high) == (0.25, 0, 1)
+    assert by_name["traffic.requests_per_month"].base == 400_000
+    seed, windows = state.luck_inputs(scenario())
+    assert (seed.low, seed.high) == (0, 2**32 - 1)
+    assert (windows.base, windows.low, windows.high) == (4, 1, 1000)
+
+
+def test_volume_is_offered_around_the_base_with_the_base_and_a_value_from_a_link() -> None:
+    volume = next(one for one in state.inputs(scenario()) if one.name == "traffic.requests_per_month")
+    sizes = volume.sizes(1_234_567)
+    assert {400_000, 1_234_567, 1_000_000, 4_000, 40_000_000} >= {400_000, 1_234_567, 1_000_000}
+    assert {400_000, 1_234_567, 1_000_000} <= set(sizes)
+    assert sizes == sorted(sizes)
+    assert min(sizes) <= 4_000
+    assert max(sizes) >= 40_000_000
+    assert len(sizes) <= 60
+
+
+def test_users_are_asked_for_where_the_scenario_counts_users() -> None:
+    counted = loads(SMALL.replace("requests_per_month: 400000", "users: {active_per_day: 5000}"))
+    volume = state.inputs(counted)[0]
+    assert (volume.name, volume.base) == ("traffic.users.active_per_day", 5000)
+    assert state.applied(counted, {volume.name: 6000}).traffic.users.active_per_day == 6000
+
+
+def test_a_strategy_that_is_like_another_has_no_share_of_its_own() -> None:
+    like = scenario().set(
+        {"strategies.cheaper": {"like": "hybrid", "gateway": {"kind": "unified", "fee": 0.05}}}
+    )
+    names = [one.name for one in state.inputs(like) if one.kind == "share"]
+    assert names == ["traffic.growth_per_month", "strategies.hybrid.router.omni_share"]
+    changed = state.applied(like, {"strategies.hybrid.router.omni_share": 0.7})
+    assert changed.strategy("cheaper").router.omni_share == 0.7
+
+
+def test_a_share_below_strategies_without_router_is_not_asked() -> None:
+    single = loads(
+        SMALL.replace(
+            "  hybrid: {omni: [omni], mini: [mini], router: {kind: threshold, omni_share: 0.25}}\n", ""
+        )
+    )
+    assert [one.name for one in state.inputs(single) if "omni_share" in one.name] == []
+
+
+def test_an_outage_hits_every_deployment_of_the_primary_provider_and_no_other() -> None:
+    two = scenario().set({
+        "deployments.omni.provider": "openai",
+        "deployments.spare": {"model": "big", "provider": "openai", "latency": {"total_s": 1}, "limits": None, "errors": None, "outages": None},
+    })  # fmt: skip
+    assert state.primary_deployments(two) == ("omni", "spare")
+    changed = state.applied(two, {OUTAGE: 90})
+    for name in ("omni", "spare"):
+        outages = changed.deployments[name].outages
+        assert outages.mtbf_h == 730.5
+        assert outages.duration_h.form == {"fixed": 1.5} or outages.duration_h.mean == pytest.approx(1.5)
+    assert changed.deployments["mini"].outages is None
+
+
+def test_values_that_do_not_go_together_are_a_scenario_error() -> None:
+    with pytest.raises(ScenarioError):
+        state.applied(
+            scenario(),
+            {"deployments.omni.limits": {"concurrent": 4}, "policy.timeout_s": 50, "policy.deadline_s": 1},
+        )
