@@ -7,7 +7,7 @@ import planner
 BASE = {
     "name": "files",
     "tasks": {"ask": {"output_tokens": {"empirical": "sizes.csv"}}},
-    "models": {"m": {}},
+    "models": {"m": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 1}},
     "deployments": {"a": {"model": "m", "latency": {"total_s": 1}}},
     "strategies": {"s": {"omni": ["a"]}},
     "finance": {"horizon_months": 1},
