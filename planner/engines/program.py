@@ -67,6 +67,7 @@ class Target:
     name: str
     index: int  # in the scenario's order
     model: str
+    provider: str | None
     ttft_law: int
     speed_law: int
     total_law: int  # one law for the whole call instead of the two above; NO_LAW if not
@@ -219,6 +220,7 @@ def _target(
         name=name,
         index=list(scenario.deployments).index(name),
         model=model,
+        provider=deployment.provider,
         ttft_law=table.add(ttft),
         speed_law=table.add(speed),
         total_law=table.add(total),

@@ -21,7 +21,17 @@ class Work:
     requests: Requests
     routing: Routing
     sizes: Mapping[str, Sizes]  # by deployment
+    sizes_by_model: Mapping[tuple[str, str | None], Sizes]  # by (model, provider)
     correct: Mapping[str, npt.NDArray[np.int8]]  # by model
+
+    def over_context(self) -> npt.NDArray[np.bool_]:
+        """Requests that some deployment of their route cannot take for their size."""
+        over = np.zeros(self.requests.n, dtype=np.bool_)
+        for index, route in enumerate(self.routing.routes):
+            taken = self.routing.route == index
+            for name in (*route.chain, *route.escalate):
+                over |= taken & self.sizes[name].over_context
+        return over
 
 
 def prepare(scenario: Scenario, strategy: str, program: Program, requests: Requests) -> Work:
@@ -37,4 +47,4 @@ def prepare(scenario: Scenario, strategy: str, program: Program, requests: Reque
         measured[name] = same[key]
     models = dict.fromkeys(target.model for target in program.targets.values())
     rated = {model: correctness(scenario, requests, program.replication, model) for model in models}
-    return Work(requests, routing, measured, rated)
+    return Work(requests, routing, measured, same, rated)
