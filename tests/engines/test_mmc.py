@@ -109,8 +109,7 @@ def relaxation_s(arrivals_per_s: float, service_s: float, servers: int) -> float
     return 1 / (math.sqrt(servers / service_s) - math.sqrt(arrivals_per_s)) ** 2
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("servers", "arrivals_per_s"), [(1, 0.25), (3, 1.05)])
+@pytest.mark.parametrize(("servers", "arrivals_per_s"), [(1, 0.15), (3, 1.05)])
 def test_exponential_calls_behind_a_concurrency_limit_wait_as_erlang_c_says(
     servers: int, arrivals_per_s: float
 ) -> None:
@@ -124,26 +123,24 @@ def test_exponential_calls_behind_a_concurrency_limit_wait_as_erlang_c_says(
     check_arrivals(windows, arrivals_per_s, counted_s)
     check([float(np.mean(w.wait_s > 0)) for w in windows], theory.erlang_c(load_erlang, servers), 0.1)
     mean_wait_s = theory.erlang_c_wait(arrivals_per_s, service_s, servers)
-    check([float(np.mean(w.wait_s)) for w in windows], mean_wait_s, 0.25)
+    check([float(np.mean(w.wait_s)) for w in windows], mean_wait_s, 0.2)
     # The tail tells first come first served from other orders, which have the same mean.
     tail = theory.erlang_c_wait_tail(service_s, arrivals_per_s, service_s, servers)
-    check([float(np.mean(w.wait_s > service_s)) for w in windows], tail, 0.25)
-    check([w.in_system for w in windows], theory.little(arrivals_per_s, mean_wait_s + service_s), 0.2)
+    check([float(np.mean(w.wait_s > service_s)) for w in windows], tail, 0.2)
+    check([w.in_system for w in windows], theory.little(arrivals_per_s, mean_wait_s + service_s), 0.1)
     assert all(w.blocked == 0.0 for w in windows)
 
 
-@pytest.mark.slow
 def test_equal_calls_one_at_a_time_wait_as_m_d_1_says() -> None:
     service_s, arrivals_per_s = 2.0, 0.3
     warm_up_s = 10 * relaxation_s(arrivals_per_s, service_s, 1)
     counted_s = 3_000 / arrivals_per_s
     windows = simulate(arrivals_per_s, service_s, 1, warm_up_s + counted_s, warm_up_s)
     check_arrivals(windows, arrivals_per_s, counted_s)
-    check([float(np.mean(w.wait_s)) for w in windows], theory.md1_wait(arrivals_per_s, service_s), 0.25)
+    check([float(np.mean(w.wait_s)) for w in windows], theory.md1_wait(arrivals_per_s, service_s), 0.15)
     check([float(np.mean(w.wait_s > 0)) for w in windows], arrivals_per_s * service_s, 0.1)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("servers", "places"), [(2, 5), (1, 1)])
 def test_a_queue_limit_turns_away_as_many_as_m_m_c_k_says(servers: int, places: int) -> None:
     service_s, arrivals_per_s = 2.0, 1.2 * servers / 2

@@ -196,6 +196,26 @@ def test_a_small_call_does_not_overtake_a_large_one_that_waits_for_tokens() -> N
     )
 
 
+def test_when_a_large_call_gives_up_the_small_one_behind_it_starts_at_once() -> None:
+    # As above, but waits end after 3 s: 1 gives up at 4 (60 of its 90 tokens are there) and 2 takes its 10
+    # in that instant.
+    run = run_rows(
+        [*at(0, input_tokens=80), *at(1, input_tokens=90), *at(2, input_tokens=10)],
+        {"a": target(limits=tokens_per_minute(600, 10))},
+        {**WAIT, "queue_timeout_s": 3},
+        tasks={"chat": {"input_tokens": 10, "output_tokens": 10}},
+    )
+    check_outcomes(
+        run,
+        """
+        request ended_s outcome  attempts cause
+        0       2       ok       1        -
+        1       4       rejected 0        queue
+        2       6       ok       1        -
+        """,
+    )
+
+
 def test_a_wait_for_a_limit_obeys_the_queue_timeout() -> None:
     # One per 10 s, bucket of 1. 1 at 1 waits 9 s, exactly the queue timeout: served at 10. 2 at 2 would
     # wait until 20 and gives up at 11.
