@@ -12,7 +12,7 @@ import numpy as np
 from planner import tables
 from planner.engines import kernel
 from planner.engines import layout as c
-from planner.engines.heap import push
+from planner.engines.heap import push_first
 from planner.engines.layout import Block, Integers, State
 from planner.engines.program import Program
 from planner.engines.rules import MODES, Round
@@ -37,7 +37,9 @@ class Rows:
 class CompiledEngine:
     """A run: feed it blocks in order of arrival, take rows from it as they come."""
 
-    def __init__(self, program: Program, routes: tuple[Route, ...], *, wants_rows: bool = True, n_recorded: int = 0) -> None:
+    def __init__(
+        self, program: Program, routes: tuple[Route, ...], *, wants_rows: bool = True, n_recorded: int = 0
+    ) -> None:
         self.program = program
         slots = min(FIRST_SLOTS, program.max_in_flight)
         self.state = c.new_state(program, routes, wants_rows=wants_rows, n_recorded=n_recorded, slots=slots)
@@ -87,7 +89,8 @@ class CompiledEngine:
     def _too_much(self) -> str:
         m, desks = self.state.m, self.state.desks
         waiting = ", ".join(
-            f"{name}: {m[desk + c.D_WAITING]} waiting, {m[desk + c.D_BUSY]} in flight" for name, desk in desks.items()
+            f"{name}: {m[desk + c.D_WAITING]} waiting, {m[desk + c.D_BUSY]} in flight"
+            for name, desk in desks.items()
         )
         return (
             f"load exceeds capacity: more than run.max_in_flight = {self.program.max_in_flight} requests in flight "
@@ -111,7 +114,28 @@ class CompiledEngine:
         if len(edges) + 2 * kernel.MARGIN > room:
             self.state.more_events(room + len(edges) + 2 * kernel.MARGIN)
         for time_ns, index, before, after in edges:
-            push(self.state.e, time_ns, int(Round.TIMERS), 0, index, c.K_EDGE, before, after, 0)
+            push_first(self.state.e, time_ns, int(Round.TIMERS), 0, index, c.K_EDGE, before, after, 0)
+
+
+def run_rows(
+    program: Program, work: Work, report: Callable[[int, int], None] | None = None
+) -> tuple[dict[str, Integers], dict[str, Integers], dict[str, Integers]]:
+    """Outcomes, Attempts and Events of one block of requests, as arrays by the contracts of `tables`."""
+    requests = work.requests
+    n_recorded = 0 if requests.service_ns is None else requests.service_ns.shape[1]
+    engine = CompiledEngine(program, work.routing.routes, n_recorded=n_recorded)
+    taken = list(engine.run([work], None if report is None else lambda done: report(done, requests.n)))
+    outcomes = np.concatenate([rows.outcomes for rows in taken])
+    attempts = np.concatenate([rows.attempts for rows in taken])
+    outcomes = outcomes[np.argsort(outcomes[:, 0], kind="stable")]
+    attempts = attempts[np.lexsort((attempts[:, 1], attempts[:, 0]))]
+    events = np.concatenate([rows.events for rows in taken])
+    contracts = (tables.OUTCOMES_TABLE, tables.ATTEMPTS, tables.EVENTS)
+    found = [
+        {column.name: np.ascontiguousarray(table[:, index]) for index, column in enumerate(contract)}
+        for contract, table in zip(contracts, (outcomes, attempts, events), strict=True)
+    ]
+    return found[0], found[1], found[2]
 
 
 def make_block(state: State, work: Work) -> Block:
@@ -135,7 +159,9 @@ def make_block(state: State, work: Work) -> Block:
         for column, values in columns.items():
             table[:, index, column] = values
         correct[:, index] = work.correct[key[0]]
-    facts = c.FACT_SENSITIVE * requests.sensitive.astype(np.int64) + c.FACT_ASKED * routing.asked.astype(np.int64)
+    facts = c.FACT_SENSITIVE * requests.sensitive.astype(np.int64) + c.FACT_ASKED * routing.asked.astype(
+        np.int64
+    )
     facts += c.FACT_OVER_CONTEXT * work.over_context().astype(np.int64)
     service = requests.service_ns
     return Block(

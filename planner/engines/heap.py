@@ -9,8 +9,9 @@ import numba
 
 from planner.engines import layout as c
 from planner.jit import jit
+from planner.raw import RAW_INTEGERS, raw
 
-_E, _I = numba.int64[::1], numba.int64
+_E, _I = RAW_INTEGERS, numba.int64
 
 
 @jit(numba.boolean(_E, _I, _I))
@@ -71,7 +72,9 @@ def pop(e):  # type: ignore[no-untyped-def]
         below_ns = e[times + below]
         if right < last:
             right_ns = e[times + right]
-            if right_ns < below_ns or (right_ns == below_ns and is_before(e, e[heap + right], e[heap + below])):
+            if right_ns < below_ns or (
+                right_ns == below_ns and is_before(e, e[heap + right], e[heap + below])
+            ):
                 below, below_ns = right, right_ns
         if time_ns < below_ns or (time_ns == below_ns and is_before(e, event, e[heap + below])):
             break
@@ -83,3 +86,9 @@ def pop(e):  # type: ignore[no-untyped-def]
     e[heap + capacity + e[c.H_FREE]] = first
     e[c.H_FREE] += 1
     return first
+
+
+@jit(numba.void(numba.int64[::1], *(_I,) * 8))
+def push_first(event_list, time_ns, round_, name, attempt, kind, who, ticket, cause):  # type: ignore[no-untyped-def]
+    """`push` for those outside a compiled loop."""
+    push(raw(event_list), time_ns, round_, name, attempt, kind, who, ticket, cause)

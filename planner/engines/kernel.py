@@ -15,12 +15,13 @@ from planner.engines import layout as c
 from planner.engines import rules
 from planner.engines.heap import pop, push
 from planner.jit import jit
+from planner.raw import RAW_FLOATS, RAW_INTEGERS, raw
 from planner.sampling import LAWS_TYPE, draw_law
 
 ENDS, TIMERS, STARTS, EXPIRIES = 1, 2, 3, 4  # rules.Round, as plain integers
 assert tuple(rules.Round)[:4] == (ENDS, TIMERS, STARTS, EXPIRIES)
 
-_S = (numba.int64[::1], numba.float64[::1], numba.int64[::1], LAWS_TYPE)  # m, f, e, laws
+_S = (RAW_INTEGERS, RAW_FLOATS, RAW_INTEGERS, RAW_FLOATS)  # m, f, e, laws
 _I, _F, _B, _V = numba.int64, numba.float64, numba.boolean, numba.void
 N_METERS = 8
 
@@ -87,11 +88,17 @@ def limiter_wait(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def
     elapsed = now - m[desk + c.D_FILLED]
     m[desk + c.D_FILLED] = now
     if m[desk + c.D_RQ]:
-        m[desk + c.D_LEVEL_R] = rules.refilled(m[desk + c.D_LEVEL_R], elapsed, m[desk + c.D_RP], m[desk + c.D_RCAP])
+        m[desk + c.D_LEVEL_R] = rules.refilled(
+            m[desk + c.D_LEVEL_R], elapsed, m[desk + c.D_RP], m[desk + c.D_RCAP]
+        )
         longest = rules.refill_wait(m[desk + c.D_LEVEL_R], m[slot + c.L_NEED_R], m[desk + c.D_RP])
     if m[desk + c.D_TQ]:
-        m[desk + c.D_LEVEL_T] = rules.refilled(m[desk + c.D_LEVEL_T], elapsed, m[desk + c.D_TP], m[desk + c.D_TCAP])
-        longest = max(longest, rules.refill_wait(m[desk + c.D_LEVEL_T], m[slot + c.L_NEED_T], m[desk + c.D_TP]))
+        m[desk + c.D_LEVEL_T] = rules.refilled(
+            m[desk + c.D_LEVEL_T], elapsed, m[desk + c.D_TP], m[desk + c.D_TCAP]
+        )
+        longest = max(
+            longest, rules.refill_wait(m[desk + c.D_LEVEL_T], m[slot + c.L_NEED_T], m[desk + c.D_TP])
+        )
     return longest
 
 
@@ -153,7 +160,17 @@ def refuse(m, f, e, laws, slot, retry_after_ns):  # type: ignore[no-untyped-def]
 @jit(_V(*_S, _I, _I, _I, _I))
 def expire_in(m, f, e, laws, slot, delay_ns, cause, kind):  # type: ignore[no-untyped-def]
     at = m[c.R_NOW] + delay_ns
-    push(e, at, EXPIRIES, m[slot + c.L_NAME], m[slot + c.L_CALL_ATTEMPT], kind, slot, m[slot + c.L_TICKET], cause)
+    push(
+        e,
+        at,
+        EXPIRIES,
+        m[slot + c.L_NAME],
+        m[slot + c.L_CALL_ATTEMPT],
+        kind,
+        slot,
+        m[slot + c.L_TICKET],
+        cause,
+    )
 
 
 @jit(_I(*_S, _I, _I))
@@ -202,7 +219,17 @@ def leave(m, f, e, laws, desk, slot, cause):  # type: ignore[no-untyped-def]
     """Leave the queue without being sent; the request goes on in a start of this instant."""
     dequeue(m, f, e, laws, desk, slot)
     m[slot + c.L_TURNED_AWAY] = cause
-    push(e, m[c.R_NOW], STARTS, m[slot + c.L_NAME], m[slot + c.L_CALL_ATTEMPT], c.K_LEFT, slot, m[slot + c.L_TICKET], 0)
+    push(
+        e,
+        m[c.R_NOW],
+        STARTS,
+        m[slot + c.L_NAME],
+        m[slot + c.L_CALL_ATTEMPT],
+        c.K_LEFT,
+        slot,
+        m[slot + c.L_TICKET],
+        0,
+    )
 
 
 @jit(_V(*_S, _I))
@@ -276,7 +303,9 @@ def service(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
         total_ns = to_ns(added_s) + taken
         return total_ns, total_ns
     if m[desk + c.D_TOTAL] != rules.NO_LAW:
-        total_ns = to_ns(added_s) + to_ns(draw(m, f, e, laws, desk, c.D_S_TTFT, m[desk + c.D_TOTAL], slot) * slowdown)
+        total_ns = to_ns(added_s) + to_ns(
+            draw(m, f, e, laws, desk, c.D_S_TTFT, m[desk + c.D_TOTAL], slot) * slowdown
+        )
         return total_ns, total_ns
     ttft_s = draw(m, f, e, laws, desk, c.D_S_TTFT, m[desk + c.D_TTFT], slot)
     speed = draw(m, f, e, laws, desk, c.D_S_SPEED, m[desk + c.D_SPEED], slot)
@@ -312,7 +341,17 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
             first_ns = t.NEVER
     m[slot + c.L_FIRST] = t.NEVER if first_ns == t.NEVER else now + first_ns
     m[slot + c.L_HAS_DONE] = 1
-    push(e, now + total_ns, ENDS, m[slot + c.L_NAME], m[slot + c.L_CALL_ATTEMPT], c.K_END, slot, m[slot + c.L_TICKET], 0)
+    push(
+        e,
+        now + total_ns,
+        ENDS,
+        m[slot + c.L_NAME],
+        m[slot + c.L_CALL_ATTEMPT],
+        c.K_END,
+        slot,
+        m[slot + c.L_TICKET],
+        0,
+    )
 
 
 @jit(_V(*_S, _I))
@@ -411,7 +450,11 @@ def place(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         size = slot + m[desk + c.D_SIZES]
         tokens = rules.charge(
             m[desk + c.D_CHARGE],
-            m[size + c.M_INPUT] + m[size + c.M_CACHED] + m[size + c.M_WRITTEN] + m[size + c.M_IMAGE] + m[size + c.M_HEARD],
+            m[size + c.M_INPUT]
+            + m[size + c.M_CACHED]
+            + m[size + c.M_WRITTEN]
+            + m[size + c.M_IMAGE]
+            + m[size + c.M_HEARD],
             m[size + c.M_OUTPUT] + m[size + c.M_HIDDEN] + m[size + c.M_SPOKEN],
             m[size + c.M_MAX_OUTPUT],
         )
@@ -524,8 +567,13 @@ def serve(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         return
     took_ns = to_ns(
         draw_law(
-            laws, m[c.C_CHECK_LAW], m[c.C_SEED], m[c.C_REPLICATION],
-            m[c.C_CHECK_STREAM], m[slot + c.L_NAME], 0,
+            laws,
+            m[c.C_CHECK_LAW],
+            m[c.C_SEED],
+            m[c.C_REPLICATION],
+            m[c.C_CHECK_STREAM],
+            m[slot + c.L_NAME],
+            0,
         )  # fmt: skip
     )
     m[slot + c.L_CALL_ATTEMPT] = m[slot + c.L_ATTEMPTS]
@@ -549,7 +597,9 @@ def end_check(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_ENDED] = now
     is_cut = m[slot + c.L_CALL_OUTCOME] == t.TIMEOUT
     bill = m[c.C_CHECK_BILL] if is_cut else rules.BILL_FULL
-    record(m, f, e, laws, slot, c.NONE, 1 if bill != rules.BILL_NONE else 0, 1 if bill == rules.BILL_FULL else 0)
+    record(
+        m, f, e, laws, slot, c.NONE, 1 if bill != rules.BILL_NONE else 0, 1 if bill == rules.BILL_FULL else 0
+    )
     if is_cut:
         give_up(m, f, e, laws, slot)
         return
@@ -559,9 +609,7 @@ def end_check(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     else:
         right = m[slot + m[m[slot + c.L_SERVED] + c.D_CORRECT]] == 1
         share = f[c.CF_TRUE_POSITIVE] if right else f[c.CF_FALSE_POSITIVE]
-        verdict = uniform(
-            m[c.C_SEED], m[c.C_REPLICATION], m[c.C_VERDICT_STREAM], m[slot + c.L_NAME], 0
-        )
+        verdict = uniform(m[c.C_SEED], m[c.C_REPLICATION], m[c.C_VERDICT_STREAM], m[slot + c.L_NAME], 0)
         accepted = verdict < share
     if accepted:
         # Nobody sees mini's tokens before the verdict: the whole answer is shown then.
@@ -612,7 +660,14 @@ def backoff(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         given_s = draw(m, f, e, laws, desk, c.D_S_BACKOFF, m[desk + c.D_WAIT_LAW], slot)
     u = chance_of(m, f, e, laws, desk, c.D_S_BACKOFF, slot)
     wait_s = rules.wait_s(
-        kind, k, f[floats + c.F_BASE_S], f[floats + c.F_CAP_S], f[floats + c.F_JITTER_S], f[m[slot + c.L_FLOATS] + c.G_PREVIOUS], given_s, u
+        kind,
+        k,
+        f[floats + c.F_BASE_S],
+        f[floats + c.F_CAP_S],
+        f[floats + c.F_JITTER_S],
+        f[m[slot + c.L_FLOATS] + c.G_PREVIOUS],
+        given_s,
+        u,
     )
     f[m[slot + c.L_FLOATS] + c.G_PREVIOUS] = wait_s
     return wait_s
@@ -646,7 +701,11 @@ def conclude(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         return c.NONE
     is_last = m[slot + c.L_TRY] == m[desk + c.D_RETRIES]
     goes_on = turned_away != t.NO_CAUSE
-    goes_on = goes_on or (not is_last and is_rejecting(m, f, e, laws, desk, now)) or (is_last and not m[desk + c.D_SLEEPS])
+    goes_on = (
+        goes_on
+        or (not is_last and is_rejecting(m, f, e, laws, desk, now))
+        or (is_last and not m[desk + c.D_SLEEPS])
+    )
     retry_after = m[slot + c.L_RETRY_AFTER]
     goes_on = goes_on or (retry_after != t.NEVER and retry_after > m[desk + c.D_RETRY_CAP])
     if goes_on:
@@ -771,12 +830,13 @@ def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
         pause(m, f, e, laws, slot, thinking_ns, c.NEXT)
 
 
-@jit(_I(*_S, c.BLOCK_TYPE, _B, _I))
-def run(m, f, e, laws, block, is_last, steps):  # type: ignore[no-untyped-def]
+@jit(_I(numba.int64[::1], numba.float64[::1], numba.int64[::1], LAWS_TYPE, c.BLOCK_TYPE, _B, _I))
+def run(memory, floats, event_list, law_table, block, is_last, steps):  # type: ignore[no-untyped-def]
     """Let events happen until something is needed (see FINISHED and the others in the layout).
 
     At most `steps` events and arrivals, so that the caller can show progress and be stopped.
     """
+    m, f, e, laws = raw(memory), raw(floats), raw(event_list), raw(law_table)
     n = block.names.shape[0]
     for _ in range(steps):
         if (

@@ -172,7 +172,9 @@ class State:
         self.e = grown
 
 
-def new_state(program: Program, routes: Sequence[Route], *, wants_rows: bool, n_recorded: int, slots: int) -> State:
+def new_state(
+    program: Program, routes: Sequence[Route], *, wants_rows: bool, n_recorded: int, slots: int
+) -> State:
     """The state of an engine before the first request."""
     targets = list(program.targets.values())
     models = list(dict.fromkeys((target.model, target.provider) for target in targets))

@@ -19,7 +19,7 @@ from planner.workload.windows import Window, eras
 if TYPE_CHECKING:
     import pandas as pd
 
-ENGINES = ("reference",)
+ENGINES = ("reference", "compiled")
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 
@@ -73,7 +73,8 @@ def run_window(
 
     Parameters
     ----------
-    engine : "reference"
+    engine : "reference" or "compiled"
+        Both give the same tables to the bit.
     requests : Requests, optional
         To be served instead of those that the window generates.
     report : callable (done, total), optional
@@ -88,7 +89,7 @@ def run_window(
     era = eras(scenario)[window.era]
     program = compile_program(scenario, strategy, era.models, window)
     work = prepare(scenario, strategy, program, requests)
-    return _run(scenario, strategy, window, era.models, program, work, report)
+    return _run(scenario, strategy, window, era.models, program, work, engine, report)
 
 
 def _run(
@@ -98,17 +99,27 @@ def _run(
     models: Mapping[str, str],
     program: Program,
     work: Work,
+    engine: str,
     report: Report | None,
 ) -> Run:
+    outcomes, attempts, events = _ROWS[engine](program, work, report)
+    return Run(scenario, strategy, window, work, models, outcomes, attempts, events)
+
+
+def _reference_rows(program: Program, work: Work, report: Report | None) -> tuple[Arrays, Arrays, Arrays]:
     reference = Engine(program, work, report)
     reference.run()
-    return Run(
-        scenario,
-        strategy,
-        window,
-        work,
-        models,
+    return (
         tables.columns(tables.OUTCOMES_TABLE, reference.outcomes),
         tables.columns(tables.ATTEMPTS, reference.attempts),
         tables.columns(tables.EVENTS, reference.events),
     )
+
+
+def _compiled_rows(program: Program, work: Work, report: Report | None) -> tuple[Arrays, Arrays, Arrays]:
+    from planner.engines.compiled import run_rows
+
+    return run_rows(program, work, report)
+
+
+_ROWS = {"reference": _reference_rows, "compiled": _compiled_rows}
