@@ -4,7 +4,7 @@ Come in: tidy tables of amounts and points; go out: one chart each. Sums are onl
 a cumulative line is by definition.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import altair as alt
@@ -14,7 +14,7 @@ from planner.charts import theme
 
 BAR_PX = 56
 LINE_PX = 300
-POINT_PX = 280
+PANEL_PX, POINT_PX = 360, 280  # a panel; the page may stretch its width
 ECONOMIC = " (economic)"
 OBJECTIVES = {"invoiced": "invoiced", "economic": "invoiced and economic"}
 
@@ -309,17 +309,16 @@ def _panel(
     heading = (
         title.split(" (")[0] + " against cost" + (f" (unknown for {', '.join(missing)})" if missing else "")
     )
-    highest = _highest(known["high"].fillna(known["cost_per_1k_usd"]))
+    across = _window([*known["cost_per_1k_usd"], *known["low"].dropna(), *known["high"].dropna()])
+    up = _window(known[measure], at_least=0.02 if is_share else 0.0, highest=1.0 if is_share else None)
     x = (
         alt.X("cost_per_1k_usd:Q")
         .title(cost_title)
-        .scale(domain=[0, highest * 1.25])
+        .scale(domain=across, nice=False, zero=False)
         .axis(labelExpr=theme.USD_AXIS, tickCount=5)
     )
-    y = alt.Y(f"{measure}:Q").title(title).axis(format=".4~p" if is_share else "~r", tickCount=5)
-    y = y.scale(
-        **_share_scale(known[measure]) if is_share else {"domain": [0, _highest(known[measure]) * 1.15]}
-    )
+    y = alt.Y(f"{measure}:Q").title(title).scale(domain=up, nice=False, zero=False)
+    y = y.axis(format=".4~p" if is_share else ".3~r", tickCount=5)
     colour = alt.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
     base = alt.Chart(known)
     bars = base.transform_filter("isValid(datum.low) && isValid(datum.high)").mark_rule(strokeWidth=2).encode(
@@ -339,8 +338,8 @@ def _panel(
         ],
     )  # fmt: skip
     subtitle = "filled: meets every target; hollow: misses one"
-    return alt.layer(bars, marks, *_point_names(known, names, x, y)).properties(
-        width=360, height=POINT_PX, title=alt.Title(heading, subtitle=subtitle),
+    return alt.layer(bars, marks, *_point_names(known, measure, across, up, x, y)).properties(
+        width=PANEL_PX, height=POINT_PX, title=alt.Title(heading, subtitle=subtitle),
         description=f"{heading}: " + "; ".join(_point_words(row) for row in known.to_dict("records")) + ".",
     )  # fmt: skip
 
@@ -349,27 +348,72 @@ def _highest(values: pd.Series) -> float:
     return max([*(float(value) for value in values), 1e-9])
 
 
-# Above, below and right of a point: three strategies can be read even where their points coincide.
-_PLACES: tuple[dict[str, Any], ...] = ({"dy": -15}, {"dy": 17}, {"dx": 13, "align": "left"})
+def _window(values: Iterable[float], at_least: float = 0.0, highest: float | None = None) -> list[float]:
+    """The part of an axis that shows differences between points: their range and room for names around it."""
+    known = [float(value) for value in values]
+    if not known:
+        return [0.0, 1.0]
+    low, high = min(known), max(known)
+    margin = max((high - low) * 0.35, abs(high) * 0.08, at_least, 1e-9)
+    return [max(0.0, low - margin), high + margin if highest is None else min(highest, high + margin)]
 
 
-def _point_names(points: pd.DataFrame, names: Sequence[str], x: alt.X, y: alt.Y) -> list[Any]:
-    look: Any = {"fontSize": 12, "fontWeight": "bold", "color": theme.NEUTRAL}
-    return [
-        alt.Chart(points[points["strategy"].isin(list(names)[k :: len(_PLACES)])])
-        .mark_text(**look, **place)
-        .encode(x, y, text="strategy:N")
-        for k, place in enumerate(_PLACES)
+LETTER_PX, LINE_OF_TEXT_PX, POINT_RADIUS_PX = 6.8, 15, 9
+# Where a name may stand: shift of its anchor in pixels, and how it is aligned there.
+_PLACES: tuple[tuple[float, float, str], ...] = (
+    (0, -17, "center"),
+    (0, 18, "center"),
+    (13, 0, "left"),
+    (-13, 0, "right"),
+    (0, -33, "center"),
+    (0, 34, "center"),
+    (13, -16, "left"),
+    (13, 16, "left"),
+    (-13, -16, "right"),
+    (-13, 16, "right"),
+)
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+def _point_names(
+    points: pd.DataFrame, measure: str, across: Sequence[float], up: Sequence[float], x: alt.X, y: alt.Y
+) -> list[Any]:
+    """Names beside points, each at the first place that covers no point and no other name."""
+    rows = points.to_dict("records")
+    spots = [
+        (
+            PANEL_PX * (row["cost_per_1k_usd"] - across[0]) / (across[1] - across[0]),
+            POINT_PX * (1 - (row[measure] - up[0]) / (up[1] - up[0])),
+        )
+        for row in rows
     ]
+    taken: list[Box] = [
+        (h - POINT_RADIUS_PX, v - POINT_RADIUS_PX, h + POINT_RADIUS_PX, v + POINT_RADIUS_PX) for h, v in spots
+    ]
+    look: Any = {"fontSize": 12, "fontWeight": "bold", "color": theme.NEUTRAL}
+    layers = []
+    for row, spot in zip(rows, spots, strict=True):
+        boxes = [(_name_box(row["strategy"], spot, place), place) for place in _PLACES]
+        free = [pair for pair in boxes if _is_free(pair[0], taken)]
+        box, (dx, dy, align) = (free or boxes)[0]
+        taken.append(box)
+        chart = alt.Chart(pd.DataFrame([row])).mark_text(dx=dx, dy=dy, align=align, **look)  # type: ignore[arg-type]
+        layers.append(chart.encode(x, y, text="strategy:N"))
+    return layers
 
 
-def _share_scale(shares: pd.Series) -> dict[str, Any]:
-    """A share's axis shows differences: from a little under the lowest, never beyond 100 %."""
-    if shares.empty:
-        return {"domain": [0, 1]}
-    low, high = float(shares.min()), float(shares.max())
-    margin = max((high - low) * 0.35, 0.02)
-    return {"domain": [max(0.0, low - margin), min(1.0, high + margin)], "nice": False}
+def _name_box(name: str, spot: tuple[float, float], place: tuple[float, float, str]) -> Box:
+    wide, (dx, dy, align) = LETTER_PX * len(name), place
+    left = spot[0] + dx - {"left": 0.0, "center": wide / 2, "right": wide}[align]
+    top = spot[1] + dy - LINE_OF_TEXT_PX / 2
+    return left, top, left + wide, top + LINE_OF_TEXT_PX
+
+
+def _is_free(box: Box, taken: Sequence[Box]) -> bool:
+    """Whether a box lies inside the panel and touches nothing taken."""
+    left, top, right, bottom = box
+    inside = left >= 0 and right <= PANEL_PX and top >= 0 and bottom <= POINT_PX
+    return inside and all(left >= r or right <= lf or top >= b or bottom <= tp for lf, tp, r, b in taken)
 
 
 def _point_words(row: dict[Any, Any]) -> str:

@@ -40,7 +40,7 @@ def latency_chart(
     Returns
     -------
     altair.LayerChart
-        At most 2,000 rows; the key in the free corner below the curves names p95 of each strategy.
+        At most 2,000 rows; the key in a corner that is free of curves names p95 of each strategy.
     """
     names = list(strategies) if strategies is not None else list(dict.fromkeys(curves["strategy"]))
     known = curves[curves["latency_s"].notna()].sort_values(["strategy", "share"], kind="stable")
@@ -73,9 +73,11 @@ def latency_chart(
             alt.Tooltip("latency_s:Q", title="complete within (s)", format=",.3~r"),
         ],
     )  # fmt: skip
-    key_px = theme.KEY_ROW_PX * len(names)
-    crosses = _goal_layers(goals, x, y, middle=math.sqrt(low * high), key_px=key_px)
-    layers = [curve, *crosses, *_key_layers(p95, names, x, y, high)]
+    # Both corners are free of a distribution function; the key takes the one that the target's line leaves alone.
+    middle = math.sqrt(low * high)
+    key_right = all(seconds <= middle for seconds in goals.values())
+    crosses = _goal_layers(goals, x, y, middle, above_px=theme.KEY_ROW_PX * len(names) if key_right else 0)
+    layers = [curve, *crosses, *_key_layers(p95, names, x, y, (low, high), key_right)]
     return theme.configure(
         alt.layer(*layers).properties(
             width="container", height=HEIGHT_PX, description=_description(p95, goals)
@@ -132,8 +134,10 @@ def _ticks(low: float, high: float) -> list[float]:
     ]
 
 
-def _goal_layers(goals: Mapping[float, float], x: alt.X, y: alt.Y, middle: float, key_px: float) -> list[Any]:
-    """Crosses at the targets; their texts stand above the key, on the side that has room."""
+def _goal_layers(
+    goals: Mapping[float, float], x: alt.X, y: alt.Y, middle: float, above_px: float
+) -> list[Any]:
+    """Crosses at the targets; their texts stand low, above the key if it is there, on the side that has room."""
     if not goals:
         return []
     rows = pd.DataFrame(
@@ -142,7 +146,7 @@ def _goal_layers(goals: Mapping[float, float], x: alt.X, y: alt.Y, middle: float
                 "latency_s": seconds,
                 "share": share,
                 "text": f"SLO: {share * 100:g} % within {seconds:g} s",
-                "row_px": HEIGHT_PX - key_px - theme.KEY_ROW_PX * (k + 1),
+                "row_px": HEIGHT_PX - above_px - theme.KEY_ROW_PX * (k + 1),
                 "is_right": seconds > middle,
             }
             for k, (share, seconds) in enumerate(goals.items())
@@ -165,18 +169,24 @@ def _goal_layers(goals: Mapping[float, float], x: alt.X, y: alt.Y, middle: float
 
 
 def _key_layers(
-    p95: Mapping[str, float | None], names: Sequence[str], x: alt.X, y: alt.Y, high: float
+    p95: Mapping[str, float | None],
+    names: Sequence[str],
+    x: alt.X,
+    y: alt.Y,
+    domain: tuple[float, float],
+    is_right: bool,
 ) -> list[Any]:
-    """Points at p95 and, in the lower right corner that no distribution function enters, what they say."""
+    """Points at p95 and, in the lower right or the upper left corner, what they say."""
+    first_px = HEIGHT_PX - 12 - theme.KEY_ROW_PX * (len(names) - 1) if is_right else HEIGHT_PX * 0.05 + 16
     rows = pd.DataFrame(
         [
             {
                 "strategy": name,
                 "latency_s": p95[name],
                 "share": 0.95,
-                "edge_s": high,
+                "edge_s": domain[1] if is_right else domain[0],
                 "text": f"{name}: p95 {'–' if (seconds := p95[name]) is None else theme.seconds_words(seconds)}",
-                "row_px": HEIGHT_PX - 12 - theme.KEY_ROW_PX * (len(names) - 1 - k),
+                "row_px": first_px + theme.KEY_ROW_PX * k,
             }
             for k, name in enumerate(names)
         ]
@@ -184,10 +194,8 @@ def _key_layers(
     colour = alt.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
     shape = alt.Shape("strategy:N").scale(theme.shape_scale(names)).legend(None)
     points = alt.Chart(rows.dropna(subset=["latency_s"])).mark_point(size=90, filled=True, opacity=1)
-    return [
-        points.encode(x, y, colour, shape),
-        *theme.key_layers(rows, names, alt.X("edge_s:Q"), is_right=True),
-    ]
+    key = theme.key_layers(rows, names, alt.X("edge_s:Q"), is_right=is_right)
+    return [points.encode(x, y, colour, shape), *key]
 
 
 def _description(p95: Mapping[str, float | None], goals: Mapping[float, float]) -> str:

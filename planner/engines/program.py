@@ -287,7 +287,8 @@ def limits_of(deployment: Deployment, model: str) -> tuple[int | None, int | Non
         return None, None, "estimate"
     rates = [limits.requests_per_minute, limits.tokens_per_minute]
     charge = limits.charge
-    if deployment.provider is None or deployment.is_own_hardware:
+    # Own hardware has no provider's limits, and a model under a name of its own has none published.
+    if deployment.provider is None or deployment.is_own_hardware or model not in catalogue.names():
         given = [None if rate == "catalogue" else rate for rate in rates]
         return given[0], given[1], "estimate" if charge == "catalogue" else charge
     published = profiles.default_limits(model, deployment.provider)

@@ -89,6 +89,8 @@ def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
     limits = deployment.limits
     if limits is None or deployment.provider is None or deployment.is_own_hardware:
         return
+    if model not in catalogue.names():
+        return
     published = profiles.default_limits(model, deployment.provider)
     for field, unit in (("requests_per_minute", "requests/min"), ("tokens_per_minute", "tokens/min")):
         given = getattr(limits, field)

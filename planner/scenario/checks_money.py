@@ -87,7 +87,7 @@ def successors(view: View) -> Iterator[Finding]:
     needed = {kind: name for name, task in view.scenario.tasks.items() for kind in task.modalities}
     told: set[int] = set()
     for index, one in enumerate(view.scenario.finance.migrations):
-        before, after = known.facts(view.scenario, one.from_model), known.facts(view.scenario, one.to)
+        before, after = view.facts(one.from_model), view.facts(one.to)
         acts = any(service.migration == index for service in view.services)
         if before is None or after is None or not acts or index in told:
             continue
@@ -152,17 +152,18 @@ def _price_problem(view: View, service: Service) -> str | None:
 
 def _meters(view: View, service: Service) -> tuple[str, ...]:
     """Meters that requests of this scenario can run up on a model."""
-    model = known.facts(view.scenario, service.model)
+    model = view.facts(service.model)
     assert model is not None
     meters = ["input", "output"]
     if service.owner is None:
         return tuple(meters)
     tasks = [task for task in view.scenario.tasks.values() if set(task.modalities) <= model.modalities]
-    if any(task.images for task in tasks):
+    if any(task.images for task in tasks if "vision" in task.modalities):
         meters.append("image")
-    if any(task.audio.input_s.mean > 0 for task in tasks):
+    spoken = [task.audio for task in tasks if "audio" in task.modalities]
+    if any(audio.input_s.mean > 0 for audio in spoken):
         meters.append("audio_input")
-    if any(task.audio.output_s.mean > 0 for task in tasks) and known.speaks(service.model):
+    if any(audio.output_s.mean > 0 for audio in spoken) and known.speaks(service.model):
         meters.append("audio_output")
     return tuple(meters)
 

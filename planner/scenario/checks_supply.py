@@ -105,7 +105,7 @@ def _server(view: View, name: str, deployment: Deployment) -> Iterator[Finding]:
             hint=closest(server.gpu, profiles.gpus(), many=20),
         )
         return
-    model = known.facts(view.scenario, deployment.model)
+    model = view.facts(deployment.model)
     if model is None or model.params_billions is None:
         return
     needed, there = model.params_billions * model.bytes_per_weight, gpu.memory_gb * server.gpus_per_replica
@@ -272,7 +272,7 @@ def _is_exact(rate: int, burst_s: float) -> bool:
 def _too_large(view: View, name: str, capacity: float, tokens: int, charge: str) -> Iterator[Finding]:
     """Tasks of which even the smallest request is larger than the bucket: certain, whatever is drawn."""
     deployment = view.scenario.deployments[name]
-    model = known.facts(view.scenario, deployment.model)
+    model = view.facts(deployment.model)
     assert model is not None
     place = ("deployments", name, "limits")
     for task in view.scenario.tasks:
@@ -331,11 +331,13 @@ def token_rules(view: View) -> Iterator[Finding]:
     """Images and speech can be counted on every model that may get them."""
     tasks = view.scenario.tasks
     for service in view.services:
-        model = known.facts(view.scenario, service.model)
+        model = view.facts(service.model)
         if service.owner is None or model is None or not service.serves:
             continue
         fitting = [name for name, task in tasks.items() if set(task.modalities) <= model.modalities]
-        images = next((name for name in fitting if tasks[name].images), None)
+        images = next(
+            (name for name in fitting if "vision" in tasks[name].modalities and tasks[name].images), None
+        )
         speech = next((name for name in fitting if "audio" in tasks[name].modalities), None)
         if images is not None and (reason := known.image_problem(view.scenario, service.model)) is not None:
             where = render(("models", service.model, "image_tokens"))

@@ -6,7 +6,7 @@ to leave out so that the rest can be checked on.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from planner.scenario.declared import Kind, Place, root
 from planner.scenario.laws import LAW_TEXT
 from planner.scenario.paths import Path, closest, nearest
 
+MANY = 1000  # errors that are put into words; nobody reads more
 TECHNICAL = 1e5  # bounds above this only keep numbers sane: named where they are passed
 YAML_1_1_BOOLEANS = {
     **dict.fromkeys(("yes", "y", "on", "true"), "true"),
@@ -58,7 +59,7 @@ def complaints_of(error: ValidationError) -> list[Complaint]:
     A misspelt required key gives one complaint, not "no such field" and "must be given".
     """
     found: dict[Path, Complaint] = {}
-    for details in error.errors(include_url=False):
+    for details in error.errors(include_url=False)[:MANY]:
         spot = _locate(details["loc"])
         complaint = _complaint(details, spot)
         if spot.form is not None:  # with a part left out, the rest would pass for another form
@@ -131,10 +132,11 @@ def _complaint(details: ErrorDetails, spot: _Spot) -> Complaint:
         if spot.place.kind is not Kind.CHOICE
         else spot.container.fields().get(str(path[-1]), spot.place)
     )
+    given = f"{len(value)} of them" if details["type"] == "too_long" else given_text(value, place)
     return Complaint(
         path=path,
         remove=path,
-        given=given_text(value, place),
+        given=given,
         allowed=allowed_text(place, value),
         hint=_hint(value, place),
     )
@@ -199,14 +201,14 @@ def _allowed(place: Place, value: Any) -> str:
         case Kind.LAW:
             return LAW_TEXT
         case Kind.FORMS:
-            return _join([_allowed(form, None) for form in place.forms.values()])
+            return _join(_forms_text(place))
         case Kind.SECTION:
             return _fields_text(place)
         case Kind.MAP:
-            return "a mapping of names" + (" with at least one entry" if place.min_length else "")
+            return "a mapping of names" + _count_text(place, value, "entry")
         case Kind.LIST:
             item = place.item or Place(kind=Kind.ANY)
-            return f"a list of {_items_text(item)}" + (" with at least one item" if place.min_length else "")
+            return f"a list of {_items_text(item)}" + _count_text(place, value, "item")
     return "a value"
 
 
@@ -235,6 +237,20 @@ def _text_text(place: Place) -> str:
     if place.max_length is not None:
         return f"text of {place.min_length or 0} to {place.max_length} characters"
     return "text that is not empty" if place.min_length else "text"
+
+
+def _forms_text(place: Place) -> list[str]:
+    texts: list[str] = []
+    for form in place.forms.values():
+        texts += map(str, form.choices) if form.kind is Kind.CHOICE else [_allowed(form, None)]
+    return texts
+
+
+def _count_text(place: Place, value: Any, noun: str) -> str:
+    """That there must be one, or how many there may be where that is passed."""
+    if place.max_length is not None and isinstance(value, Sized) and len(value) > place.max_length:
+        return f", at most {place.max_length} of them"
+    return f" with at least one {noun}" if place.min_length else ""
 
 
 def _fields_text(place: Place) -> str:

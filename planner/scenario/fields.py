@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, PrivateAttr
 from pydantic_core import PydanticCustomError
 
 from planner.errors import Problem
+from planner.scenario.contents import digests
 from planner.scenario.declare import (
     NOTHING,
     AsTuple,
@@ -54,6 +55,13 @@ def _date(value: Any) -> Any:
 
 def _no_date(value: Any) -> Any:
     raise PydanticCustomError("own", "{given}", {"given": value, "allowed": "a date, YYYY-MM-DD"})
+
+
+def _version(value: Any) -> Any:
+    """`true` equals 1 in Python, not in a file."""
+    if type(value) is not int:
+        raise PydanticCustomError("own", "{given}", {"given": value, "allowed": "1"})
+    return value
 
 
 Date = Annotated[datetime.date, BeforeValidator(_date)]
@@ -105,8 +113,12 @@ class Finance(Fields):
     one_time: Annotated[tuple[OneTime, ...], AsTuple] = field("paid at the start", ())
     people: Annotated[tuple[People, ...], AsTuple] = field("paid every month", ())
     effort: Annotated[Any, later("integration effort")] = field("days per integration", None)
-    migrations: Annotated[tuple[Migration, ...], AsTuple] = field("models replaced within the horizon", ())
-    price_steps: Annotated[tuple[PriceStep, ...], AsTuple] = field("supposed price changes", ())
+    migrations: Annotated[tuple[Migration, ...], AsTuple] = field(
+        "models replaced within the horizon", (), max_length=200
+    )
+    price_steps: Annotated[tuple[PriceStep, ...], AsTuple] = field(
+        "supposed price changes", (), max_length=200
+    )
     transfer_usd_per_gb: float = field("data sent out of our cloud", 0.0, unit="USD/GB", ge=0, le=1e4)
     electricity_usd_per_kwh: float = field("energy of own devices", 0.13, unit="USD/kWh", ge=0, le=100)
     downtime_usd_per_hour: float = field(
@@ -134,7 +146,9 @@ class Run(Fields):
 class Scenario(Fields):
     """A whole question: traffic, tasks, models, deployments, strategies, money, run. Immutable."""
 
-    schema_version: Literal[1] = field("version of the language", 1, alias="schema")
+    schema_version: Annotated[Literal[1], BeforeValidator(_version)] = field(
+        "version of the language", 1, alias="schema"
+    )
     name: str = field("short name", min_length=1, max_length=200)
     question: str = field("the question it answers", "")
     start: Date = field("first day of the plan", datetime.date(2027, 1, 1))
@@ -145,10 +159,10 @@ class Scenario(Fields):
         "what best means among strategies that pass every gate", "economic"
     )
     traffic: Traffic = field("how many requests come, and when", Traffic())
-    tasks: Tasks = field("kinds of requests", min_length=1)
-    models: Models = field("own or negotiated models", NOTHING)
-    deployments: Deployments = field("models somewhere", min_length=1)
-    strategies: Strategies = field("ways to serve all requests", min_length=1)
+    tasks: Tasks = field("kinds of requests", min_length=1, max_length=100)
+    models: Models = field("own or negotiated models", NOTHING, max_length=500)
+    deployments: Deployments = field("models somewhere", min_length=1, max_length=500)
+    strategies: Strategies = field("ways to serve all requests", min_length=1, max_length=100)
     policy: Policy = field("how calls are made", Policy())
     gateway: Gateway = field("what stands before providers", Gateway())
     slo: Slo = field("targets", Slo())
@@ -227,8 +241,12 @@ class Scenario(Fields):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the canonical JSON of what was given; caches key on it."""
-        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        """SHA-256 of the canonical JSON of what was given and of the files it reads; caches key on it."""
+        given = self.to_dict()
+        files = digests(self)
+        if files:
+            given["files"] = files
+        text = json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def set(self, overrides: Mapping[str, Any]) -> "Scenario":

@@ -13,9 +13,9 @@ from pathlib import Path as FilePath
 
 from planner.scenario.declare import shown
 from planner.scenario.fields import Scenario
-from planner.scenario.known import Service, services
+from planner.scenario.known import Facts, Service, facts, services
 from planner.scenario.paths import Path, closest
-from planner.scenario.policy import Gateway, Policy
+from planner.scenario.policy import Policy, Strategy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +83,34 @@ class View:
         """Every model in force over the horizon."""
         return services(self.scenario, self.horizon, self.used, self.strategies)
 
-    def models_in_force(self, deployment: str, on: datetime.date) -> str:
-        """The model that a deployment runs on a day of the horizon."""
-        return next(s.model for s in self.services if s.owner == deployment and s.start <= on < s.end)
+    @cached_property
+    def services_of(self) -> dict[str, list[Service]]:
+        """DEPLOYMENT: the models in force there, in order of time."""
+        found: dict[str, list[Service]] = {}
+        for service in self.services:
+            if service.owner is not None:
+                found.setdefault(service.owner, []).append(service)
+        return found
+
+    def strategy(self, name: str) -> Strategy:
+        """A strategy with `like` followed; see `Scenario.strategy`."""
+        if name not in self._resolved:
+            self._resolved[name] = self.scenario.strategy(name)
+        return self._resolved[name]
+
+    @cached_property
+    def _resolved(self) -> dict[str, Strategy]:
+        return {}
+
+    def facts(self, model: str) -> Facts | None:
+        """What is known about a model; see `known.facts`."""
+        if model not in self._facts:
+            self._facts[model] = facts(self.scenario, model)
+        return self._facts[model]
+
+    @cached_property
+    def _facts(self) -> dict[str, Facts | None]:
+        return {}
 
     @cached_property
     def models(self) -> tuple[str, ...]:
@@ -137,16 +162,6 @@ class View:
             if field in self.scenario.strategies[name].model_fields_set:
                 return ("strategies", name, field)
         return ("strategies", strategy)
-
-    def gateways(self) -> tuple[tuple[Path, Gateway, Gateway], ...]:
-        """(place, gateway as given there, gateway in force there) for the scenario and each strategy."""
-        found: list[tuple[Path, Gateway, Gateway]] = [
-            (("gateway",), self.scenario.gateway, self.scenario.gateway)
-        ]
-        for name in self.strategies:
-            own = self.scenario.strategies[name].gateway
-            found.append((("strategies", name, "gateway"), own, self.scenario.gateway_for(name)))
-        return tuple(found)
 
 
 def unknown(path: Path, name: str, known: Iterable[str], section: str) -> Finding:

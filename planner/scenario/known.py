@@ -127,9 +127,9 @@ def price_problem(
     if own is not None and _own_price(own, meter) is not None:
         return None
     where = provider or home_provider(model)
-    if where is None:
-        return f"no {meter} price of {model} is known"
     try:
+        if where is None:
+            raise PriceUnknown(f"no {meter} price of {model} is known")
         prices.price(model, where, meter, on)
     except PriceUnknown as error:
         if own is not None and meter == "image" and own.input_usd_per_mtok is not None:

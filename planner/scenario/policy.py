@@ -253,7 +253,9 @@ class Strategy(Fields):
     omni: Levels | None = field("deployments of the strong tier, in order or in levels", None)
     mini: Levels | None = field("deployments of the cheap tier, in order or in levels", None)
     router: Router | None = field("decides between the tiers", None)
-    rules: Annotated[tuple[Rule, ...], AsTuple] = field("first match decides, before the router", ())
+    rules: Annotated[tuple[Rule, ...], AsTuple] = field(
+        "first match decides, before the router", (), max_length=100
+    )
     policy: Policy = field("policy of this strategy, over the scenario's", Policy())
     gateway: Gateway = field("gateway of this strategy, over the scenario's", Gateway())
 

@@ -216,6 +216,8 @@ def _build(
     found, spoiled = list(problems), set(unread)
     if overrides:
         source = _overridden(source, overrides, found, spoiled)
+    if len(found) > MAX_PROBLEMS:
+        raise ScenarioError(_listed(found), source.file or "the scenario")
     draft = Draft(source.data)
     for path in sorted(spoiled, key=len, reverse=True):
         draft.leave_out(path)

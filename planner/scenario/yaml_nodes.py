@@ -142,10 +142,10 @@ class _Reader:
         """Refuse what would take long to read before reading it."""
         if len(self.text) > MAX_CHARACTERS:
             raise _Stop(too_large(self.file))
-        long = re.search(rf"\S{{{MAX_WORD + 1}}}", self.text)
+        long = re.search(rf"[^\s,:\"\[\]{{}}]{{{MAX_WORD + 1}}}", self.text)
         if long is not None:
             line = self.text.count("\n", 0, long.start()) + 1
-            text = f"more than {MAX_WORD:,} characters without a blank"
+            text = f"more than {MAX_WORD:,} characters in one word"
             raise _Stop(Problem(field="", file=self.file, line=line, text=text))
 
     # -- documents -----------------------------------------------------------------------------

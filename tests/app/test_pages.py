@@ -88,6 +88,24 @@ def test_the_address_reproduces_the_screen(start: Start) -> None:
     assert [again.slider[k].value for k in range(3)] == [0.05, 0.6, 240]
 
 
+def test_a_quick_second_move_that_still_carries_the_old_link_is_kept(start: Start) -> None:
+    app = start()
+    old = dict(app.query_params)
+    app.slider[0].set_value(0.05).run()
+    app.query_params.clear()
+    app.query_params.update(old)
+    app.slider[0].set_value(0.06).run()
+    assert app.slider[0].value == 0.06
+    assert app.query_params["traffic.growth_per_month"] == "0.06"
+
+
+def test_a_link_edited_in_the_address_bar_wins_over_the_widgets(start: Start) -> None:
+    app = start(**{"traffic.growth_per_month": "0.05"})
+    app.query_params["traffic.growth_per_month"] = "0.08"
+    app.run()
+    assert app.slider[0].value == 0.08
+
+
 def test_an_outage_of_the_primary_costs_availability(start: Start, small: Comparison) -> None:
     app = start(**{state.OUTAGE: "480"})
     assert not app.exception
@@ -224,6 +242,13 @@ def test_cards_say_verdict_difference_and_interval(small: Comparison) -> None:
         assert found[name].meets == verdict.meets
         assert found[name].verdict.startswith("✓" if verdict.meets else "✗")
     assert sum(card.is_best for card in found.values()) <= 1
+
+
+def test_a_difference_whose_interval_covers_zero_is_told_as_not_certain(small: Comparison) -> None:
+    gaps = small.differences.set_index(["a", "b", "measure"])
+    for card in cards.cards(small)[1:]:
+        row = gaps.loc[("omni-only", card.strategy, "economic_tco_total_usd")]
+        assert card.is_certain == (not row["low"] <= 0 <= row["high"])
 
 
 def test_a_card_holds_the_target_beside_the_figure(small: Comparison) -> None:

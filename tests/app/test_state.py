@@ -63,11 +63,13 @@ def test_the_same_address_gives_the_same_scenario_again(files: dict[str, Path]) 
         ("traffic.growth_per_month", "lots", "allowed"),
         ("traffic.growth_per_mont", "0.1", "did you mean growth_per_month"),
         ("strategies.hybrid.router.omni_share", "1.2", "0 to 1"),
-        ("nonsense[", "1", "bracket"),
+        ("nonsense[", "1", "PATH=VALUE"),
+        ("nonsense[]", "1", "empty"),
         (OUTAGE, "-5", "0 to 43830"),
         (OUTAGE, "much", "0 to 43830"),
         ("run.seed", "1.5", "allowed"),
         ("deployments.omni.model", "nobody", "not in the catalogue"),
+        ("policy.deadline_s", "0.001", "at least policy.timeout_s"),
     ],
 )
 def test_a_bad_value_is_dropped_with_a_notice_and_the_rest_is_kept(

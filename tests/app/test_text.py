@@ -30,7 +30,7 @@ def test_an_amount_under_a_cent_keeps_digits(small: str) -> None:
     for written in (text.amount(Decimal(small)), text.unit_cost(Decimal(small))):
         shown = Decimal(written.removesuffix(" USD"))
         assert shown != 0
-        assert float(shown) == pytest.approx(float(small), rel=0.01)
+        assert float(shown) == pytest.approx(float(small), rel=0.05)  # two digits at least
 
 
 def test_thousands_are_separated() -> None:
@@ -39,7 +39,8 @@ def test_thousands_are_separated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "expected"), [(1.0, "100.0 %"), (0.99999, "99.9990 %"), (0.999, "99.90 %"), (0.5, "50.0 %")]
+    ("share", "expected"),
+    [(1.0, "100.0 %"), (0.99999, "99.9990 %"), (0.99931, "99.931 %"), (0.999, "99.90 %"), (0.5, "50.0 %")],
 )
 def test_the_nines_of_a_share_are_told_apart(share: float, expected: str) -> None:
     assert text.number(share, "share") == expected

@@ -364,3 +364,47 @@ def test_the_gallery_looks_figures_up_in_the_tables() -> None:
     points = rows_with(charts["tradeoff"].to_dict(), "cost_per_1k_usd").set_index("strategy")
     assert points.loc["hybrid", "cost_per_1k_usd"] == 6.5
     assert "invoiced and economic" in charts["cumulative"].to_dict()["description"]
+
+
+def test_the_key_of_the_latency_chart_leaves_the_target_alone() -> None:
+    for seconds, corner in ((40.0, "left"), (0.3, "right")):
+        spec = latency_chart(data.curves(), {"p95_latency_s": seconds}, data.STRATEGIES).to_dict()
+        key = rows(spec, "edge_s")
+        curve = rows(spec, "share", "latency_s", "strategy")
+        is_left = key["edge_s"].iloc[0] <= curve["latency_s"].min()
+        assert is_left == (corner == "left")
+
+
+def test_axes_of_the_tradeoff_hold_every_point_and_interval() -> None:
+    for part, measure in zip(panels(CHARTS["tradeoff"]()), ("p95_latency_s", "accuracy"), strict=True):
+        point = layer_spec(part.to_dict(), "point")[0]["encoding"]
+        low, high = point["x"]["scale"]["domain"]
+        ends = data.points()[["low", "high", "cost_per_1k_usd"]].dropna().astype(float)
+        assert low < ends.to_numpy().min()
+        assert high > ends.to_numpy().max()
+        bottom, top = point["y"]["scale"]["domain"]
+        assert bottom < data.points()[measure].min()
+        assert top > data.points()[measure].max()
+        assert point["x"]["scale"]["zero"] is False  # else the layers' defaults would stretch it to 0
+
+
+def test_names_of_strategies_that_nearly_coincide_can_all_be_read() -> None:
+    names = ["hybrid", "hybrid-through-platform", "cascade", "omni-only"]
+    points = pd.DataFrame(
+        [
+            {
+                "strategy": name, "cost_per_1k_usd": 100.0 + k * 0.01, "low": None, "high": None,
+                "p95_latency_s": 9.8 + k * 0.001, "accuracy": 0.9, "meets": True,
+            }
+            for k, name in enumerate(names)
+        ]
+        + [
+            {
+                "strategy": "far", "cost_per_1k_usd": 150.0, "low": None, "high": None,
+                "p95_latency_s": 14.0, "accuracy": 0.7, "meets": True,
+            }
+        ]
+    )  # fmt: skip
+    for part in panels(tradeoff_chart(points)):
+        marks = [node["mark"] for node in layer_spec(part.to_dict(), "text")]
+        assert len({(mark["dx"], mark["dy"]) for mark in marks[: len(names)]}) == len(names)

@@ -65,7 +65,6 @@ def problems(source: dict[str, Any] | str, **options: Any) -> list[str]:
         else:
             load(source, **options)
     except ScenarioError as error:
-        assert str(error).splitlines()[-1].endswith("; nothing was run.")
         return [str(problem) for problem in error.problems]
     return []
 

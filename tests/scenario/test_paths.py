@@ -87,8 +87,14 @@ trees = st.recursive(
 
 
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
-@given(st.dictionaries(st.text(max_size=5), trees, max_size=4), st.lists(st.text(max_size=5), min_size=1, max_size=4), trees)
-def test_a_value_set_is_got_back_and_nothing_else_changes(tree: dict[str, Any], keys: list[str], value: Any) -> None:
+@given(
+    st.dictionaries(st.text(max_size=5), trees, max_size=4),
+    st.lists(st.text(max_size=5), min_size=1, max_size=4),
+    trees,
+)
+def test_a_value_set_is_got_back_and_nothing_else_changes(
+    tree: dict[str, Any], keys: list[str], value: Any
+) -> None:
     before = copy.deepcopy(tree)
     try:
         after = set_value(tree, tuple(keys), value)
@@ -112,7 +118,10 @@ def test_items_of_a_list_are_got_and_set_by_index_or_name() -> None:
 
 
 def test_parts_of_a_law_and_whole_laws_are_set() -> None:
-    assert set_value(TREE, "tasks.faq.input_tokens.p50", 7)["tasks"]["faq"]["input_tokens"] == {"p50": 7, "p95": 2}
+    assert set_value(TREE, "tasks.faq.input_tokens.p50", 7)["tasks"]["faq"]["input_tokens"] == {
+        "p50": 7,
+        "p95": 2,
+    }
     assert set_value(TREE, "tasks.faq.input_tokens", 300)["tasks"]["faq"]["input_tokens"] == 300
     assert set_value(TREE, "tasks.faq.output_tokens.p50", 7)["tasks"]["faq"]["output_tokens"] == {"p50": 7}
 
@@ -120,7 +129,9 @@ def test_parts_of_a_law_and_whole_laws_are_set() -> None:
 def test_missing_mappings_are_made_and_lists_grow_by_one() -> None:
     assert set_value({}, "a.b.c", 1) == {"a": {"b": {"c": 1}}}
     assert set_value({"a": None}, "a.b", 1) == {"a": {"b": 1}}
-    assert set_value({}, "finance.price_steps[0].factor", 0.5) == {"finance": {"price_steps": [{"factor": 0.5}]}}
+    assert set_value({}, "finance.price_steps[0].factor", 0.5) == {
+        "finance": {"price_steps": [{"factor": 0.5}]}
+    }
     assert set_value({"a": [1]}, "a[1]", 2) == {"a": [1, 2]}
 
 
@@ -128,13 +139,22 @@ def test_missing_mappings_are_made_and_lists_grow_by_one() -> None:
     ("path", "message"),
     [
         ("finance.peple", "path 'finance.peple', character 9: no 'peple' here; did you mean people?"),
-        ("models[gpt-4.0].x", "path 'models[gpt-4.0].x', character 7: no 'gpt-4.0' here; did you mean gpt-4.1?"),
-        ("finance.people[2]", "path 'finance.people[2]', character 15: no item 2; there are 2, counted from 0"),
+        (
+            "models[gpt-4.0].x",
+            "path 'models[gpt-4.0].x', character 7: no 'gpt-4.0' here; did you mean gpt-4.1?",
+        ),
+        (
+            "finance.people[2]",
+            "path 'finance.people[2]', character 15: no item 2; there are 2, counted from 0",
+        ),
         (
             "finance.people[Leed].fte",
             "path 'finance.people.Leed.fte', character 16: no item named 'Leed'; did you mean Lead?",
         ),
-        ("tasks.faq.output_tokens.p50", "path 'tasks.faq.output_tokens.p50', character 25: 500 has no fields"),
+        (
+            "tasks.faq.output_tokens.p50",
+            "path 'tasks.faq.output_tokens.p50', character 25: 500 has no fields",
+        ),
         ("models[0]", "path 'models[0]', character 7: no 0 here; known here: gpt-4.1, gpt-4o"),
     ],
 )
@@ -152,7 +172,7 @@ def test_two_items_of_one_name_need_an_index() -> None:
 
 
 def test_an_index_does_not_fit_a_mapping() -> None:
-    with pytest.raises(PathProblem, match="an index where a mapping stands; known here: gpt-4.1, gpt-4o"):
+    with pytest.raises(PathProblem, match=r"an index where a mapping stands; known here: gpt-4\.1, gpt-4o"):
         set_value(TREE, "models[0].x", 1)
 
 

@@ -236,10 +236,16 @@ def test_values_that_no_file_holds_are_understood_or_refused() -> None:
     assert problems_with({"traffic.requests_per_month": 10**50}) == [
         "traffic.requests_per_month: got a number of more than 38 digits; allowed: a smaller number"
     ]
-    assert problems_with({"name": object()})[0] == "name: got a value of type object; allowed: plain values as in YAML"
+    assert (
+        problems_with({"name": object()})[0]
+        == "name: got a value of type object; allowed: plain values as in YAML"
+    )
     circle: dict[str, Any] = {}
     circle["models"] = circle
-    assert problems({**BASE, "models": circle})[0] == "models.models.models: got values nested deeper than 32 levels; allowed: less depth"
+    assert (
+        problems({**BASE, "models": circle})[0]
+        == "models.models.models: got values nested deeper than 32 levels; allowed: less depth"
+    )
     assert problems({**BASE, 5: 1}) == ["[5]: got the key 5; allowed: text keys"]
 
 
@@ -255,7 +261,10 @@ laws = st.one_of(
     st.floats(0.5, 1e4),
     st.builds(lambda m, f: {"p50": m, "p95": m * f}, st.integers(1, 1000), st.floats(1, 9)),
     st.builds(lambda m, c: {"mean": m, "cv": c, "kind": "gamma"}, st.floats(1, 100), st.floats(0.1, 3)),
-    st.builds(lambda m: {"mixture": [{"weight": 0.5, "law": m}, {"weight": 0.5, "law": {"exponential_mean": m}}]}, st.integers(1, 99)),
+    st.builds(
+        lambda m: {"mixture": [{"weight": 0.5, "law": m}, {"weight": 0.5, "law": {"exponential_mean": m}}]},
+        st.integers(1, 99),
+    ),
 )
 changes = st.fixed_dictionaries(
     {},
@@ -271,7 +280,9 @@ changes = st.fixed_dictionaries(
         "policy.retries": st.integers(0, 100),
         "policy.breaker": st.none(),
         "slo.availability": st.floats(0, 1),
-        "finance.one_time": st.lists(st.builds(lambda u: {"name": "x", "usd": u}, st.integers(0, 99)), max_size=2),
+        "finance.one_time": st.lists(
+            st.builds(lambda u: {"name": "x", "usd": u}, st.integers(0, 99)), max_size=2
+        ),
         "run.seed": st.integers(0, 2**32 - 1),
     },
 )
@@ -290,7 +301,9 @@ def test_writing_and_reading_again_keeps_the_hash(changes: dict[str, Any]) -> No
 
 def test_set_gives_a_new_scenario_and_leaves_the_old() -> None:
     before = loads(SMALLEST)
-    after = before.set({"tasks.chat.input_tokens.p50": 5, "tasks.chat.input_tokens.p95": 9, "models.m.ability.chat": 1})
+    after = before.set(
+        {"tasks.chat.input_tokens.p50": 5, "tasks.chat.input_tokens.p95": 9, "models.m.ability.chat": 1}
+    )
     assert after.tasks["chat"].input_tokens.form == {"p50": 5, "p95": 9}
     assert before.tasks["chat"].input_tokens.form == 500
     assert before.hash != after.hash
@@ -305,7 +318,9 @@ def test_problems_of_overrides_say_so_and_others_keep_their_lines() -> None:
         "<text>: nme: no such field; did you mean name?; set by override",
     ]
     base = loads(SMALLEST).set({"policy.timeout_s": 20})
-    with pytest.raises(ScenarioError, match=r"policy.deadline_s: got 5; allowed: at least policy.timeout_s, which is 20"):
+    with pytest.raises(
+        ScenarioError, match=r"policy.deadline_s: got 5; allowed: at least policy.timeout_s, which is 20"
+    ):
         base.set({"policy.deadline_s": 5})
 
 
@@ -318,7 +333,9 @@ def test_overrides_that_are_no_paths_are_problems() -> None:
     base = load(changed_at({"finance.one_time": [{"name": "Integration", "usd": 1}]}))
     assert base.set({"finance.one_time[Integration].usd": 2}).finance.one_time[0].usd == 2
     with pytest.raises(ScenarioError) as caught:
-        with_overrides(base, {"finance.one_time[Integrating].usd": 2, "a..b": 1, "finance.one_time[0].usd": -2})
+        with_overrides(
+            base, {"finance.one_time[Integrating].usd": 2, "a..b": 1, "finance.one_time[0].usd": -2}
+        )
     assert [str(problem) for problem in caught.value.problems] == [
         "finance.one_time.Integrating.usd: no item named 'Integrating' (character 18 of the path); "
         "did you mean Integration?",

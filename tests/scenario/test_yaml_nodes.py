@@ -54,13 +54,22 @@ def test_plain_scalars_follow_the_core_schema_of_yaml_1_2(text: str, value: obje
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("012", "got 012; allowed: 12 (some readers take a leading zero for octal), or '012' in quotes if text is meant"),
-        ("-007", "got -007; allowed: 7 (some readers take a leading zero for octal), or '-007' in quotes if text is meant"),
+        (
+            "012",
+            "got 012; allowed: 12 (some readers take a leading zero for octal), or '012' in quotes if text is meant",
+        ),
+        (
+            "-007",
+            "got -007; allowed: 7 (some readers take a leading zero for octal), or '-007' in quotes if text is meant",
+        ),
         ("0o17", "got 0o17; allowed: a decimal number, or '0o17' in quotes if text is meant"),
         ("0x1F", "got 0x1F; allowed: a decimal number, or '0x1F' in quotes if text is meant"),
         ("0b101", "got 0b101; allowed: a decimal number, or '0b101' in quotes if text is meant"),
         ("1_000", "got 1_000; allowed: a number without underscores, or '1_000' in quotes if text is meant"),
-        ("1_0.5e1_0", "got 1_0.5e1_0; allowed: a number without underscores, or '1_0.5e1_0' in quotes if text is meant"),
+        (
+            "1_0.5e1_0",
+            "got 1_0.5e1_0; allowed: a number without underscores, or '1_0.5e1_0' in quotes if text is meant",
+        ),
         (".nan", "got .nan; allowed: a finite number (null switches a limit off)"),
         ("-.Inf", "got -.Inf; allowed: a finite number (null switches a limit off)"),
         ("1e400", "got 1e400; allowed: a finite number"),
@@ -68,7 +77,10 @@ def test_plain_scalars_follow_the_core_schema_of_yaml_1_2(text: str, value: obje
         ("!!str 5", "got the tag !!str; allowed: values without tags"),
         ("!point {x: 1}", "got the tag !point; allowed: values without tags"),
         ("*b", "got the alias *b; allowed: an alias of an earlier value; no anchor of that name before it"),
-        ("&s [1, *s]", "got the alias *s; allowed: an alias of an earlier value; it stands inside the value it names"),
+        (
+            "&s [1, *s]",
+            "got the alias *s; allowed: an alias of an earlier value; it stands inside the value it names",
+        ),
         (r'"\0"', "got the control character U+0000; allowed: text"),
         (r'"\ud800"', "got the control character U+D800; allowed: text"),
     ],
@@ -176,7 +188,11 @@ def test_text_that_is_no_yaml_is_one_problem(text: str, message: str) -> None:
 def test_small_aliases_are_allowed_and_point_to_where_they_are_used() -> None:
     document = read_yaml("a: &x {p50: 1, p95: 2}\nb: *x\nc: [*x, &y 3, *y]\n")
     assert document.problems == ()
-    assert document.value == {"a": {"p50": 1, "p95": 2}, "b": {"p50": 1, "p95": 2}, "c": [{"p50": 1, "p95": 2}, 3, 3]}
+    assert document.value == {
+        "a": {"p50": 1, "p95": 2},
+        "b": {"p50": 1, "p95": 2},
+        "c": [{"p50": 1, "p95": 2}, 3, 3],
+    }
     assert document.lines[("b",)] == 2
 
 
@@ -219,8 +235,10 @@ def test_limits_say_what_they_are() -> None:
     assert problems("[" + "1, " * MAX_NODES + "]") == [
         "f.yaml:1: more than 30,000 values in one file; put a long trace into a CSV or Parquet file"
     ]
-    assert problems(HOSTILE["10 MB"]) == ["f.yaml: larger than 512 KiB; put a long trace into a CSV or Parquet file"]
-    assert problems("a: 1\nb: " + "x" * 20_000) == ["f.yaml:2: more than 10,000 characters without a blank"]
+    assert problems(HOSTILE["10 MB"]) == [
+        "f.yaml: larger than 512 KiB; put a long trace into a CSV or Parquet file"
+    ]
+    assert problems("a: 1\nb: " + "x" * 20_000) == ["f.yaml:2: more than 10,000 characters in one word"]
 
 
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
@@ -241,10 +259,14 @@ def test_files_that_cannot_be_read_are_one_problem(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes("a: 1\nb: caf\xe9\n".encode("latin-1"))
     (tmp_path / "picture.yaml").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
     (tmp_path / "support-chatbot.yaml").write_text("a: 1")
-    assert read(tmp_path / "big.yaml") == ["FILE: larger than 512 KiB; put a long trace into a CSV or Parquet file"]
+    assert read(tmp_path / "big.yaml") == [
+        "FILE: larger than 512 KiB; put a long trace into a CSV or Parquet file"
+    ]
     assert read(tmp_path / "latin.yaml") == ["FILE:2: not UTF-8 text"]
     assert read(tmp_path / "picture.yaml") == ["FILE:1: not UTF-8 text"]
-    assert read(tmp_path / "suport-chatbot.yaml") == ["FILE: no such file; did you mean support-chatbot.yaml?"]
+    assert read(tmp_path / "suport-chatbot.yaml") == [
+        "FILE: no such file; did you mean support-chatbot.yaml?"
+    ]
     assert read(tmp_path) == ["FILE: a folder, not a file"]
 
 

@@ -1,0 +1,24 @@
+"""The few rules of style that Streamlit has no option for: tighter head of the page, the figures on cards.
+
+Colours are taken from the text around, so light and dark both work.
+"""
+
+STYLE = """<style>
+[data-testid="stMainBlockContainer"] { padding: 1.2rem 2rem 3rem; max-width: 1760px; margin: 0 auto; }
+[data-testid="stHeader"] { height: 0; min-height: 0; background: transparent; }
+[data-testid="stMainBlockContainer"] h1 { font-size: 1.6rem; padding: 0; }
+[data-testid="stMainBlockContainer"] h3 { font-size: 1.15rem; padding: 0.4rem 0 0; }
+[data-testid="stMainBlockContainer"] h4 { font-size: 1.15rem; padding: 0; }
+.st-key-cards [data-testid="stMetricValue"] { font-size: 1.9rem; }
+.st-key-cards [data-testid="stMarkdownContainer"] { margin-bottom: 0; }
+small.note { display: block; font-size: 0.76rem; line-height: 1.35; opacity: 0.8; }
+small.note + table.figures { margin-top: 0.5rem; }
+table.figures { width: 100%; border-collapse: collapse; font-size: 0.85rem; line-height: 1.3; }
+table.figures th { text-align: left; font-weight: 400; padding: 0.16rem 0.5rem 0.16rem 0; vertical-align: top; }
+table.figures td { text-align: right; padding: 0.16rem 0 0.16rem 0.4rem; vertical-align: top; white-space: nowrap; }
+table.figures small { display: block; font-size: 0.74rem; opacity: 0.75; }
+table.figures tr + tr { border-top: 1px solid rgba(128, 128, 128, 0.25); }
+table.figures .met, table.figures .missed { font-weight: 600; }
+table.figures .missed { text-decoration: underline; text-underline-offset: 2px; }
+@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 1rem 0.8rem 2rem; } }
+</style>"""

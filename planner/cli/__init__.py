@@ -1,0 +1,78 @@
+"""The `planner` command: check a scenario, compare its strategies, look models up, print the schema.
+
+Comes in: a command line; goes out: text on the terminal, JSON, and an exit status (see `ending`). No figure
+is made here. Everything heavy is imported by the command that needs it, so `planner check` starts at once.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from planner import DISTRIBUTION, __version__
+from planner.cli.checking import check, schema
+from planner.cli.comparing import compare
+from planner.cli.ending import (
+    BAD_INPUT,
+    EXIT_STATUS,
+    INTERRUPTED,
+    flush_output,
+    make_encodable,
+    tell_system_error,
+)
+from planner.cli.models import models
+
+app = typer.Typer(
+    name="planner",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EXIT_STATUS,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"planner {__version__} ({DISTRIBUTION})")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """Plan LLM traffic before building it: cost, latency, availability and answer quality of every strategy.
+
+    Start with: planner compare scenarios/support-chatbot.yaml
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+app.command(epilog=EXIT_STATUS)(check)
+app.command(epilog=EXIT_STATUS)(compare)
+app.command(epilog=EXIT_STATUS)(models)
+app.command(epilog=EXIT_STATUS)(schema)
+
+
+def main() -> None:
+    """Run the command line; always ends with SystemExit."""
+    make_encodable(sys.stdout)
+    make_encodable(sys.stderr)
+    try:
+        app(prog_name="planner")
+    except KeyboardInterrupt:  # before or after a command had control
+        raise SystemExit(INTERRUPTED) from None
+    except OSError as error:  # such as the version written to a full disk
+        tell_system_error(error)
+        raise SystemExit(BAD_INPUT) from None
+    finally:
+        flush_output()
+
+
+__all__ = ["app", "main"]

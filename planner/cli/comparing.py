@@ -1,0 +1,217 @@
+"""`planner compare`: run all strategies of a scenario, show them side by side, answer the question.
+
+Comes in: a scenario file and options; goes out: tables on the terminal and, with --json, the document of the
+comparison. Progress goes to stderr and leaves no trace. Ctrl-C stops worker processes and writes nothing.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from planner.cli.checking import FileArgument, SetOption, load
+from planner.cli.ending import GATE_FAILED, plural, reported
+from planner.cli.writing import check_writable, write_whole
+from planner.errors import PlannerError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from planner.api import Comparison
+    from planner.scenario import Scenario
+
+MOST_WORKERS = 2
+WORTH_A_WORKER = 100_000  # requests: a worker needs two seconds to start, in which one process does so many
+Report = Callable[[int, int], None]
+STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@reported
+def compare(
+    file: FileArgument,
+    overrides: SetOption = None,
+    json_to: Annotated[
+        str | None,
+        typer.Option(
+            "--json",
+            help="Write the whole result as JSON; - writes it to stdout, and all else to stderr.",
+            metavar="FILE|-",
+            show_default=False,
+        ),
+    ] = None,
+    engine: Annotated[str, typer.Option(help="Simulation engine: reference.")] = "reference",
+    replications: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            help="Windows to simulate instead of run.replications; planted outages come on top.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help=f"Processes; default: one, on long runs as many as cores, at most {MOST_WORKERS}. "
+            "Results do not depend on it.",
+            show_default=False,
+        ),
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Exit with status 3 if any target (slo) is missed by any strategy."),
+    ] = False,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="With --check: only the targets of this strategy count.", show_default=False),
+    ] = None,
+) -> None:
+    """Compare all strategies of a scenario: cost, latency, availability and quality, and which to take.
+
+    All strategies meet the same requests and the same luck.
+    """
+    if strategy is not None and not check:
+        raise typer.BadParameter("only goes with --check", param_hint="--strategy")
+    target = None if json_to in (None, "-") else Path(str(json_to))
+    if target is not None:
+        check_writable(target)
+    scenario = load(file, overrides)
+    if strategy is not None:
+        _check_strategy(scenario, strategy)
+    found = run(scenario, engine=engine, replications=replications, workers=workers)
+    from rich.console import Console
+
+    from planner.cli.report import show
+
+    if json_to == "-":
+        typer.echo(_document(found, sys.stdout.encoding))
+    elif target is not None:
+        write_whole(target, _document(found, "utf-8") + "\n")
+    show(found, Console(stderr=json_to == "-", highlight=False, markup=False, emoji=False))
+    if target is not None:
+        typer.echo(f"Written: {target}", err=True)
+    if check:
+        _end_on_miss(found, strategy)
+
+
+def run(scenario: "Scenario", *, engine: str, replications: int | None, workers: int | None) -> "Comparison":
+    """The comparison, with a progress bar where stderr is a terminal.
+
+    Raises PlannerError, KeyboardInterrupt on Ctrl-C, SystemExit when asked to stop; workers are then gone.
+    """
+    from rich.console import Console
+
+    from planner.api import compare as run_comparison
+    from planner.engines.run import ENGINES
+
+    if engine not in ENGINES:
+        raise typer.BadParameter(f"{engine!r} is not one of {', '.join(ENGINES)}", param_hint="--engine")
+    n_workers = workers or default_workers(scenario, replications)
+    text = f"Simulating {plural(len(scenario.strategies), 'strategy')}"
+    try:
+        with _progress(Console(stderr=True), text) as report, _stoppable(report, n_workers > 1) as heard:
+            return run_comparison(
+                scenario, engine=engine, replications=replications, workers=n_workers, report=heard
+            )
+    except BrokenExecutor:
+        raise PlannerError(
+            "A worker process ended by itself, perhaps out of memory; try --workers 1."
+        ) from None
+
+
+def default_workers(scenario: "Scenario", replications: int | None) -> int:
+    """One process, or more where so many requests are to be simulated that starting another pays."""
+    from planner.scenario.fields import MONTH_S
+    from planner.workload.windows import requests_per_month, window_length_s
+
+    per_window = requests_per_month(scenario) * window_length_s(scenario) / MONTH_S
+    n_requests = per_window * (replications or scenario.run.replications) * len(scenario.strategies)
+    return max(1, min(MOST_WORKERS, os.cpu_count() or 1, int(n_requests / WORTH_A_WORKER)))
+
+
+@contextmanager
+def _progress(console: "Console", text: str) -> Iterator[Report]:
+    """A bar that disappears when done; nothing at all where stderr is not a terminal."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    if not console.is_terminal:
+        yield lambda done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def _stoppable(report: Report, has_workers: bool) -> Iterator[Report]:
+    """Let Ctrl-C and a request to stop reach this process alone, which then ends its workers.
+
+    A terminal sends Ctrl-C to workers too, and each would print a traceback. They inherit what is held back
+    when they start, so it is held back until the first report, by when all have started.
+    """
+
+    def stop(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, stop) for number in STOPPING}
+    held = None
+    if has_workers and hasattr(signal, "pthread_sigmask"):
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+
+    def let_through() -> None:
+        nonlocal held
+        if held is not None:
+            mask, held = held, None
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def heard(done: int, total: int) -> None:
+        let_through()
+        report(done, total)
+
+    try:
+        yield heard
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        let_through()
+
+
+def _check_strategy(scenario: "Scenario", name: str) -> None:
+    if name not in scenario.strategies:
+        from planner.scenario.paths import closest
+
+        hint = closest(name, scenario.strategies)
+        raise PlannerError(
+            f"--strategy: got {name!r}; allowed: {', '.join(scenario.strategies)}"
+            + (f"; {hint}" if hint else "")
+        )
+
+
+def _document(found: "Comparison", encoding: str) -> str:
+    """The JSON text; beyond ASCII only where the encoding surely has it."""
+    is_ascii = not encoding.lower().startswith("utf")
+    return json.dumps(found.to_dict(), indent=1, ensure_ascii=is_ascii, allow_nan=False)
+
+
+def _end_on_miss(found: "Comparison", strategy: str | None) -> None:
+    missed: dict[str, list[Any]] = {}
+    for row in found.slo_rows:
+        if not row.met and strategy in (None, row.strategy):
+            missed.setdefault(row.strategy, []).append(row.words())
+    for name, words in missed.items():
+        typer.echo(f"{name} misses {'; '.join(words)}", err=True)
+    if missed:
+        raise typer.Exit(GATE_FAILED)
+
+
+__all__ = ["compare", "default_workers", "run"]

@@ -1,0 +1,207 @@
+"""The app in a real Chromium: first screen, keyboard, link, and that no request leaves the machine.
+
+Screenshots are written to the folder named by ARTEFACTS, else to a temporary one.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from app import state
+from tests.app.library import write_library
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+from scripts import screenshots  # noqa: E402  # needs playwright
+
+pytestmark = pytest.mark.browser
+MISSING = "no Chromium found: install Debian's chromium to run the browser tests"
+FIRST_SCREEN_S = 30  # generous: a busy machine; the aim is 10
+
+
+class Opened:
+    """A page with all that happened on it: requests, console errors, and what it shows."""
+
+    def __init__(self, context: "playwright.BrowserContext") -> None:
+        self.page = context.new_page()
+        self.hosts: set[str | None] = set()
+        self.errors: list[str] = []
+        self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname))
+        self.page.on("websocket", lambda socket: self.hosts.add(urlsplit(socket.url).hostname))
+        self.page.on(
+            "console", lambda message: self.errors.append(message.text) if message.type == "error" else None
+        )
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def go(self, address: str) -> float:
+        """Open an address and wait for the comparison; seconds it took."""
+        began_s = time.monotonic()
+        self.page.goto(address)
+        screenshots.wait_for_result(self.page)
+        return time.monotonic() - began_s
+
+    def figures(self) -> list[str]:
+        """All figures on the cards, as they are read."""
+        totals = self.page.locator("[data-testid=stMetricValue]").all_inner_texts()
+        return [*totals, *self.page.locator("table.figures").all_inner_texts()]
+
+    def wait_for_other_figures(self, than: list[str]) -> None:
+        until_s = time.monotonic() + 60
+        while self.figures() == than and time.monotonic() < until_s:
+            self.page.wait_for_timeout(200)
+        screenshots.wait_for_result(self.page)
+
+    def is_clean(self) -> bool:
+        """No request left the machine, nothing complained, and no traceback is on the page."""
+        assert self.hosts <= {"localhost", "127.0.0.1", None}, self.hosts  # None: data and blob addresses
+        assert self.errors == []
+        body = self.page.locator("body").inner_text()
+        assert "Traceback" not in body
+        assert self.page.locator("[data-testid=stException]").count() == 0
+        return True
+
+
+@pytest.fixture(scope="module")
+def chrome() -> "Iterator[playwright.Browser]":
+    if screenshots.chromium() is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    with screenshots.browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def small_app(tmp_path_factory: pytest.TempPathFactory, chrome: "playwright.Browser") -> Iterator[str]:
+    """Address of the app on the library of small scenarios."""
+    folder = write_library(tmp_path_factory.mktemp("library"))
+    with screenshots.serving({state.LIBRARY_VARIABLE: str(folder)}) as address:
+        yield address
+
+
+@pytest.fixture
+def opened(chrome: "playwright.Browser") -> Iterator[Callable[..., Opened]]:
+    contexts = []
+
+    def open_page(width: int = 1440, height: int = 900, scheme: str = "light") -> Opened:
+        contexts.append(chrome.new_context(viewport={"width": width, "height": height}, color_scheme=scheme))
+        return Opened(contexts[-1])
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = Path(os.environ.get("ARTEFACTS") or tmp_path_factory.mktemp("screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_default_scenario_is_compared_when_the_page_opens(
+    chrome: "playwright.Browser", opened: Callable[..., Opened], pictures: Path
+) -> None:
+    with screenshots.serving() as address:
+        first = opened()
+        took_s = first.go(address)
+        assert took_s < FIRST_SCREEN_S
+        assert first.page.locator("table.figures").count() >= 3
+        answer = first.page.locator("[data-testid=stAlert]").first.bounding_box()
+        assert answer is not None
+        assert answer["y"] + answer["height"] < 900  # read without scrolling
+        first.page.wait_for_timeout(1000)
+        first.page.screenshot(path=pictures / "first-screen.png")
+        assert first.is_clean()
+
+
+def test_a_slider_moved_with_the_keyboard_changes_figures_and_a_link_that_reproduces_them(
+    small_app: str, opened: Callable[..., Opened]
+) -> None:
+    one = opened()
+    one.go(small_app)
+    before = one.figures()
+    slider = one.page.get_by_role("slider", name="Growth per month")
+    slider.focus()
+    one.page.keyboard.press("ArrowRight")
+    one.page.keyboard.press("ArrowRight")
+    one.wait_for_other_figures(before)
+    one.page.wait_for_url("**traffic.growth_per_month=0.03**")
+    after = one.figures()
+    assert after != before
+    other = opened()
+    other.go(one.page.url)
+    assert other.figures() == after
+    assert other.page.get_by_role("slider", name="Growth per month").input_value() == "0.03"
+    assert one.is_clean()
+    assert other.is_clean()
+
+
+def test_going_back_in_the_browser_goes_back_in_the_figures(
+    small_app: str, opened: Callable[..., Opened]
+) -> None:
+    one = opened()
+    one.go(f"{small_app}/?v=1&scenario=support-chatbot&traffic.growth_per_month=0.04")
+    first = one.figures()
+    one.page.goto(f"{small_app}/?v=1&scenario=support-chatbot&traffic.growth_per_month=0.08")
+    screenshots.wait_for_result(one.page)
+    assert one.figures() != first
+    one.page.go_back()
+    screenshots.wait_for_result(one.page)
+    assert one.figures() == first
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "height", "scheme"),
+    [
+        ("wide-light", 1600, 1000, "light"),
+        ("wide-dark", 1600, 1000, "dark"),
+        ("phone-light", 390, 844, "light"),
+        ("phone-dark", 390, 844, "dark"),
+    ],
+)
+def test_nothing_is_cut_off_wide_or_on_a_phone(
+    small_app: str,
+    opened: Callable[..., Opened],
+    pictures: Path,
+    name: str,
+    width: int,
+    height: int,
+    scheme: str,
+) -> None:
+    one = opened(width, height, scheme)
+    one.go(small_app)
+    main = one.page.locator("[data-testid=stMain]")
+    tall = main.evaluate("main => main.scrollHeight")
+    one.page.set_viewport_size({"width": width, "height": min(int(tall) + 40, 8000)})
+    one.page.wait_for_timeout(1500)
+    one.page.screenshot(path=pictures / f"{name}.png")
+    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
+    charts = one.page.locator("[data-testid=stVegaLiteChart]")
+    assert charts.count() == 5
+    for box in (chart.bounding_box() for chart in charts.all()):
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["height"] > 150
+    ground = one.page.evaluate(
+        "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+    )
+    shade = sum(int(part) for part in ground.removeprefix("rgb(").removesuffix(")").split(","))
+    assert (shade < 150) == (scheme == "dark")
+    assert one.is_clean()
+
+
+def test_problems_of_a_scenario_are_listed_without_a_traceback(
+    small_app: str, opened: Callable[..., Opened]
+) -> None:
+    one = opened()
+    one.page.goto(f"{small_app}/?scenario=broken")
+    one.page.wait_for_selector("[data-testid=stAlert]")
+    body = one.page.locator("body").inner_text()
+    assert "traffic.requests_per_mont" in body
+    assert one.is_clean()
