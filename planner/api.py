@@ -6,9 +6,9 @@ result = planner.compare(busier)
 print(result.answer)
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from planner.engines import Run
 from planner.experiments import comparison as experiments
@@ -26,39 +26,18 @@ class Comparison(experiments.Comparison):
     @property
     def charts(self) -> "Mapping[str, alt.Chart]":
         """latency, tco, cumulative and tradeoff, each drawn when it is asked for."""
-        return Charts(self)
+        from planner.charts import Gallery
 
-
-class Charts(Mapping[str, Any]):
-    """Charts of a comparison by name."""
-
-    NAMES = ("latency", "tco", "cumulative", "tradeoff")
-
-    def __init__(self, comparison: Comparison) -> None:
-        self._comparison = comparison
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.NAMES)
-
-    def __len__(self) -> int:
-        return len(self.NAMES)
-
-    def __getitem__(self, name: str) -> Any:
-        from planner import charts
-
-        found, names = self._comparison, list(self._comparison.strategies)
-        match name:
-            case "latency":
-                return charts.latency_chart(
-                    found.curves, {"p95_latency_s": found.scenario.slo.p95_latency_s}, names
-                )
-            case "tco":
-                return charts.tco_chart(found.monthly, names)
-            case "cumulative":
-                return charts.cumulative_chart(found.monthly, names, found.scenario.objective)
-            case "tradeoff":
-                return charts.tradeoff_chart(found.points)
-        raise KeyError(f"{name}: charts are {', '.join(self.NAMES)}")
+        return Gallery(
+            strategies=list(self.strategies),
+            objective=self.scenario.objective,
+            curves=self.curves,
+            monthly=self.monthly,
+            summary=self.summary,
+            money=self.money,
+            targets={"p95_latency_s": self.scenario.slo.p95_latency_s},
+            meets={name: verdict.meets for name, verdict in self.verdicts.items()},
+        )
 
 
 def compare(
@@ -91,4 +70,4 @@ def compare(
     return Comparison(**{one.name: getattr(found, one.name) for one in fields(found)})
 
 
-__all__ = ["Charts", "Comparison", "Run", "Scenario", "compare", "load", "simulate"]
+__all__ = ["Comparison", "Run", "Scenario", "compare", "load", "simulate"]
