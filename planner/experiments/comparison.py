@@ -241,23 +241,6 @@ class Comparison:
         return pd.concat(frames, ignore_index=True)
 
     @property
-    def points(self) -> "pd.DataFrame":
-        """One row a strategy for cost against latency and quality; cost per 1,000 requests by the objective."""
-        import pandas as pd
-
-        measure = {"economic": "economic_cost_per_1k_requests_usd", "invoiced": "cost_per_1k_requests_usd"}
-        rows = []
-        for name, result in self.results.items():
-            cost = self.costs(name).get(measure[self.scenario.objective])
-            latency = result.estimates["", "latency_p95_s"].value
-            accuracy = result.estimates["", "accuracy"].value
-            ends = (None, None, None) if cost is None else (cost.value, cost.low, cost.high)
-            money = [None if one is None else float(one) for one in ends]
-            rows.append((name, *money, latency, accuracy, self.verdicts[name].meets))
-        columns = ["strategy", "cost_per_1k_usd", "low", "high", "p95_latency_s", "accuracy", "meets"]
-        return pd.DataFrame(rows, columns=columns)
-
-    @property
     def monthly(self) -> "pd.DataFrame":
         """Costs for charts: strategy, month, view, account (top level), amount_usd."""
         import pandas as pd
