@@ -43,7 +43,7 @@ class Comparison(experiments.Comparison):
 def compare(
     scenario: Scenario,
     *,
-    engine: str = "reference",
+    engine: str = "compiled",
     replications: int | None = None,
     workers: int = 1,
     report: Callable[[int, int], None] | None = None,

@@ -4,34 +4,31 @@ Numba's own cache looks only at the file of the function itself, so a kernel kee
 a helper or a constant in another file has changed. Here the cache directory is named by the hash of every
 source that can end up in machine code, of the library versions and of the CPU: whatever changes, a new
 directory is used. Comes in: a function. Goes out: the same function, compiled (or plain, when the
-environment says NUMBA_DISABLE_JIT=1).
+environment says NUMBA_DISABLE_JIT=1). The compiler itself is imported by the first function that needs it.
 """
 
 import ast
 import functools
 import hashlib
 import os
+import pickle
 import platform
 import shutil
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
-
-import llvmlite  # type: ignore[import-untyped]
-import llvmlite.binding  # type: ignore[import-untyped]
-import numba
-import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PACKAGE = Path(__file__).resolve().parent
 KEPT_DIRECTORIES = 6  # an edit makes a new directory of a few megabytes; older ones are swept away
 _DECORATING = threading.Lock()
-_NUMBA: Any = numba.config  # its settings are set at run time and unknown to type checkers
+_TOLD_NOT_KEPT = threading.Event()
 
 
 def jit(
@@ -56,8 +53,10 @@ def jit(
     and the lock of the interpreter is released, so that a screen stays alive while an engine runs.
     """
 
+    import numba
+
     def decorate(function: Function) -> Function:
-        if _NUMBA.DISABLE_JIT:
+        if _settings().DISABLE_JIT:
             return function
         directory = cache_directory()
         options: dict[str, Any] = {
@@ -67,7 +66,9 @@ def jit(
             "inline": inline,
         }
         with _numba_cache_in(directory):
-            compiled: Any = numba.njit(cache=directory is not None, **options)(function)
+            compiled: Any = numba.njit(**options)(function)
+            if directory is not None:
+                _keep(compiled, directory)
         if signature is not None:
             from numba.core.typeinfer import register_dispatcher
 
@@ -116,6 +117,10 @@ def user_cache() -> Path:
 @functools.cache
 def source_hash() -> str:
     """Hash of all that decides the machine code (sources, versions, CPU, settings); 24 hex digits."""
+    import llvmlite.binding  # type: ignore[import-untyped]
+    import numba
+    import numpy as np
+
     digest = hashlib.blake2s(digest_size=12)
     features = llvmlite.binding.get_host_cpu_features().flatten()
     versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version, platform.machine())
@@ -123,9 +128,9 @@ def source_hash() -> str:
         *versions,
         llvmlite.binding.get_host_cpu_name(),
         features,
-        repr(_NUMBA.USING_SVML),
+        repr(_settings().USING_SVML),
+        *compiler_settings(),
     ]
-    parts += [f"{name}={value}" for name, value in sorted(os.environ.items()) if _changes_code(name)]
     for part in parts:
         digest.update(part.encode() + b"\0")
     for path in jitted_sources(PACKAGE):
@@ -161,7 +166,7 @@ def _imports(path: Path, package: Path) -> set[Path]:
         return set()  # cannot be imported, so it cannot be in any machine code either
     parts = path.relative_to(package).parts
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in _run_nodes(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -178,13 +183,77 @@ def _imports(path: Path, package: Path) -> set[Path]:
     return {candidate for candidate in candidates if candidate.is_file()}
 
 
-def _changes_code(name: str) -> bool:
-    """Whether an environment variable is a Numba setting that may change the machine code."""
-    return name.startswith("NUMBA_") and name not in {
-        "NUMBA_CACHE_DIR",
-        "NUMBA_DISABLE_JIT",
-        "NUMBA_NUM_THREADS",
-    }
+def _run_nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those under `if TYPE_CHECKING`: what only type checkers import is in no machine code."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        is_for_types = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        waiting.extend(node.orelse if is_for_types else ast.iter_child_nodes(node))  # type: ignore[attr-defined]
+
+
+def compiler_settings() -> list[str]:
+    """Numba's settings in the environment that may change the machine code, as NAME=VALUE, sorted."""
+    harmless = {"NUMBA_CACHE_DIR", "NUMBA_DISABLE_JIT", "NUMBA_NUM_THREADS"}
+    return [
+        f"{name}={value}"
+        for name, value in sorted(os.environ.items())
+        if name.startswith("NUMBA_") and name not in harmless
+    ]
+
+
+def _settings() -> Any:
+    """Numba's settings; they are made at run time and unknown to type checkers."""
+    import numba
+
+    return numba.config
+
+
+def _keep(compiled: Any, directory: Path) -> None:
+    """Have the machine code of a function kept in a directory; where that is refused, it stays in memory.
+
+    The disk can fill up, or the directory become read-only, between its check and the compiler's writing. Numba
+    would end the run then, or look for a place of its own, whose name does not change with other sources.
+    """
+    from numba.core.caching import NullCache
+
+    try:
+        compiled.enable_caching()
+    except (OSError, RuntimeError) as error:  # no locator available
+        return _tell_not_kept(directory, error)
+    cache = compiled._cache
+    if not Path(cache.cache_path).is_relative_to(directory):
+        compiled._cache = NullCache()
+        return _tell_not_kept(directory, "no permission to write")
+    save, load = cache.save_overload, cache.load_overload
+
+    def save_if_possible(*overload: Any) -> None:
+        try:
+            save(*overload)
+        except OSError as error:
+            _tell_not_kept(directory, error.strerror or error)
+
+    def load_if_sound(*overload: Any) -> Any:
+        with suppress(OSError):
+            try:
+                return load(*overload)
+            except (EOFError, pickle.UnpicklingError):
+                cache.flush()  # cut short by a crash of the machine: forgotten, and written anew
+        return None
+
+    cache.save_overload, cache.load_overload = save_if_possible, load_if_sound
+
+
+def _tell_not_kept(directory: Path, why: object) -> None:
+    """Warn once in a process."""
+    if not _TOLD_NOT_KEPT.is_set():
+        _TOLD_NOT_KEPT.set()
+        warnings.warn(
+            f"{directory}: machine code cannot be kept ({why}); it is compiled again each time until that is put right",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def _sweep(parent: Path) -> None:
@@ -201,9 +270,10 @@ def _sweep(parent: Path) -> None:
 def _numba_cache_in(directory: Path | None) -> Iterator[None]:
     """Point Numba's process-wide cache setting at a directory while one function is registered."""
     with _DECORATING:
-        before = _NUMBA.CACHE_DIR
-        _NUMBA.CACHE_DIR = str(directory or "")
+        settings = _settings()
+        before = settings.CACHE_DIR
+        settings.CACHE_DIR = str(directory or "")
         try:
             yield
         finally:
-            _NUMBA.CACHE_DIR = before
+            settings.CACHE_DIR = before

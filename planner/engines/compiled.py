@@ -4,7 +4,7 @@ Comes in: a Program and blocks of Work; goes out: rows of Outcomes, Attempts and
 the reference engine's to the bit.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,19 +38,35 @@ class CompiledEngine:
     """A run: feed it blocks in order of arrival, take rows from it as they come."""
 
     def __init__(
-        self, program: Program, routes: tuple[Route, ...], *, wants_rows: bool = True, n_recorded: int = 0
+        self,
+        program: Program,
+        routes: tuple[Route, ...],
+        *,
+        n_tasks: int,
+        wants_rows: bool = True,
+        n_recorded: int = 0,
+        long_above: Mapping[str, int] | None = None,
     ) -> None:
         self.program = program
-        slots = min(FIRST_SLOTS, program.max_in_flight)
-        self.state = c.new_state(program, routes, wants_rows=wants_rows, n_recorded=n_recorded, slots=slots)
+        self.state = c.new_state(
+            program,
+            routes,
+            n_tasks=n_tasks,
+            wants_rows=wants_rows,
+            n_recorded=n_recorded,
+            slots=min(FIRST_SLOTS, program.max_in_flight),
+            long_above=long_above or {},
+        )
         self._plant_outage_edges()
 
     def run(self, blocks: Iterable[Work], report: Report | None = None) -> Iterator[Rows]:
         """Let every request of the blocks live to its end; rows come in the order of their ends."""
         waiting = iter(blocks)
         state = self.state
-        block = make_block(state, next(waiting))
-        following = next(waiting, None)
+        first = next(waiting, None)
+        if first is None:
+            return
+        block, following = make_block(state, first), next(waiting, None)
         while True:
             status = kernel.run(state.m, state.f, state.e, state.laws, block, following is None, STEPS)
             if status in (c.NEED_ROWS, c.FINISHED):
@@ -123,7 +139,8 @@ def run_rows(
     """Outcomes, Attempts and Events of one block of requests, as arrays by the contracts of `tables`."""
     requests = work.requests
     n_recorded = 0 if requests.service_ns is None else requests.service_ns.shape[1]
-    engine = CompiledEngine(program, work.routing.routes, n_recorded=n_recorded)
+    n_tasks = int(requests.task.max(initial=0)) + 1
+    engine = CompiledEngine(program, work.routing.routes, n_tasks=n_tasks, n_recorded=n_recorded)
     taken = list(engine.run([work], None if report is None else lambda done: report(done, requests.n)))
     outcomes = np.concatenate([rows.outcomes for rows in taken])
     attempts = np.concatenate([rows.attempts for rows in taken])
@@ -159,10 +176,9 @@ def make_block(state: State, work: Work) -> Block:
         for column, values in columns.items():
             table[:, index, column] = values
         correct[:, index] = work.correct[key[0]]
-    facts = c.FACT_SENSITIVE * requests.sensitive.astype(np.int64) + c.FACT_ASKED * routing.asked.astype(
-        np.int64
-    )
-    facts += c.FACT_OVER_CONTEXT * work.over_context().astype(np.int64)
+    facts = tables.FACT_SENSITIVE * requests.sensitive.astype(np.int64)
+    facts += tables.FACT_ASKED * routing.asked.astype(np.int64)
+    facts += tables.FACT_OVER_CONTEXT * work.over_context().astype(np.int64)
     service = requests.service_ns
     return Block(
         names=np.ascontiguousarray(requests.request, np.int64),

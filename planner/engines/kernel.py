@@ -112,6 +112,82 @@ def meter_of(m, f, e, laws, slot, desk, meter):  # type: ignore[no-untyped-def]
     return m[slot + m[desk + c.D_SIZES] + meter]
 
 
+@jit(_V(RAW_INTEGERS, _I, _I, _I, _I, _I))
+def tally_tokens(m, slot, desk, kind, is_billed_input, is_billed_output):  # type: ignore[no-untyped-def]
+    """Add a call's billed tokens to the counts of its task and desk."""
+    size = slot + m[desk + c.D_SIZES]
+    above = m[desk + c.D_LONG_ABOVE]
+    if above != c.NONE and m[size + c.M_INPUT] + m[size + c.M_IMAGE] + m[size + c.M_HEARD] > above:
+        kind += c.API_LONG - c.API
+    at = m[slot + c.L_COUNTS] + m[desk + c.D_COUNTS] + c.QD_TOKENS + kind * N_METERS
+    for meter in range(N_METERS):
+        is_answer = meter == c.M_OUTPUT or meter == c.M_HIDDEN or meter == c.M_SPOKEN
+        if is_billed_output if is_answer else is_billed_input:
+            m[at + meter] += m[size + meter]
+
+
+@jit(_V(RAW_INTEGERS, _I, _I, _I, _I))
+def tally_call(m, slot, desk, is_billed_input, is_billed_output):  # type: ignore[no-untyped-def]
+    """Count a call that has ended; whether its answer was of use is known when the request is over."""
+    counts = m[slot + c.L_COUNTS]
+    if desk == c.NONE:
+        m[counts + c.Q_CHECKS] += 1
+        if is_billed_input:
+            m[counts + c.Q_CHECK_TOKENS + c.M_INPUT] += m[c.C_CHECK_INPUT]
+        if is_billed_output:
+            m[counts + c.Q_CHECK_TOKENS + c.M_OUTPUT] += m[c.C_CHECK_OUTPUT]
+        return
+    at, size = counts + m[desk + c.D_COUNTS], slot + m[desk + c.D_SIZES]
+    m[at + c.QD_BUSY_NS] += m[slot + c.L_ENDED] - m[slot + c.L_STARTED]
+    m[at + c.QD_CALLS] += 1
+    m[at + c.QD_SENT] += m[size + c.M_INPUT]
+    m[at + c.QD_SENT + 1] += m[size + c.M_IMAGE]
+    m[at + c.QD_SENT + 2] += m[size + c.M_HEARD]
+    if m[desk + c.D_OUTSIDE]:
+        m[slot + c.L_FACTS] |= t.FACT_OUTSIDE
+    outcome = m[slot + c.L_CALL_OUTCOME]
+    if outcome == t.OK:
+        if m[slot + c.L_ANSWERED] == c.NONE:
+            m[slot + c.L_ANSWERED] = desk
+        else:
+            m[slot + c.L_ANSWERED_AGAIN] = desk
+    elif outcome == t.LIMITED:
+        m[at + c.QD_LIMITED] += 1
+    else:
+        tally_tokens(m, slot, desk, c.WASTED, is_billed_input, is_billed_output)
+
+
+@jit(_V(RAW_INTEGERS, _I, _I, _I))
+def tally_answer(m, slot, desk, is_served):  # type: ignore[no-untyped-def]
+    """Count the tokens of a call that was answered, now that its request is over."""
+    tally_tokens(m, slot, desk, c.API if is_served else c.WASTED, 1, 1)
+    if is_served and m[desk + c.D_INDEX] == m[m[slot + c.L_SERVED] + c.D_INDEX]:
+        at, size = m[slot + c.L_COUNTS] + m[desk + c.D_COUNTS], slot + m[desk + c.D_SIZES]
+        m[at + c.QD_DELIVERED] += m[size + c.M_OUTPUT]
+        m[at + c.QD_DELIVERED + 1] += m[size + c.M_SPOKEN]
+
+
+@jit(_V(RAW_INTEGERS, _I, _I))
+def tally_request(m, slot, is_served):  # type: ignore[no-untyped-def]
+    """Count a request that is over, and the answers it had."""
+    counts = m[slot + c.L_COUNTS]
+    m[counts + c.Q_ARRIVED] += 1
+    if m[slot + c.L_FACTS] & t.FACT_ASKED:
+        m[counts + c.Q_ASKED] += 1
+    if m[slot + c.L_ANSWERED] != c.NONE:
+        tally_answer(m, slot, m[slot + c.L_ANSWERED], is_served)
+    if m[slot + c.L_ANSWERED_AGAIN] != c.NONE:
+        tally_answer(m, slot, m[slot + c.L_ANSWERED_AGAIN], is_served)
+    if is_served:
+        m[counts + c.Q_COMPLETED] += 1
+        desk = m[slot + c.L_SERVED]
+        correct = m[slot + m[desk + c.D_CORRECT]]
+        answer = c.QD_UNRATED if correct == t.UNRATED else c.QD_WRONG + correct
+        m[counts + m[desk + c.D_COUNTS] + answer] += 1
+    else:
+        m[counts + c.Q_FAILED] += 1
+
+
 @jit(_V(*_S, _I, _I, _I, _I))
 def record(m, f, e, laws, slot, desk, is_billed_input, is_billed_output):  # type: ignore[no-untyped-def]
     """A call has ended: its row if rows are wanted, and what measures need of it.
@@ -142,6 +218,7 @@ def record(m, f, e, laws, slot, desk, is_billed_input, is_billed_output):  # typ
             is_billed = is_billed_output if is_answer else is_billed_input
             m[row + 13 + N_METERS + meter] = tokens if is_billed else 0
         m[c.R_ATTEMPT_ROW] = row + c.N_ATTEMPT_COLUMNS
+    tally_call(m, slot, desk, is_billed_input, is_billed_output)
     m[slot + c.L_ATTEMPTS] += 1
 
 
@@ -504,6 +581,7 @@ def pause(m, f, e, laws, slot, wait_ns, resume):  # type: ignore[no-untyped-def]
 @jit(_V(*_S, _I, _I))
 def finish(m, f, e, laws, slot, is_served):  # type: ignore[no-untyped-def]
     """A request is over: its row, and its slot goes back."""
+    tally_request(m, slot, is_served)
     row = m[c.R_OUTCOME_ROW]
     m[c.R_OUTCOME_ROW] = row + c.N_OUTCOME_COLUMNS
     tier = m[m[slot + c.L_ROUTE] + c.T_TIER]
@@ -574,7 +652,7 @@ def serve(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
             m[c.C_CHECK_STREAM],
             m[slot + c.L_NAME],
             0,
-        )  # fmt: skip
+        )
     )
     m[slot + c.L_CALL_ATTEMPT] = m[slot + c.L_ATTEMPTS]
     m[slot + c.L_ROLE] = t.ROLE_VERIFIER
@@ -804,6 +882,9 @@ def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
     m[slot + c.L_PLACE] = -1
     m[slot + c.L_WAIT_NS] = 0
     m[slot + c.L_IS_WAITING] = 0
+    m[slot + c.L_COUNTS] = m[c.C_COUNTS] + block.tasks[index] * m[c.C_TASK_WIDTH]
+    m[slot + c.L_ANSWERED] = c.NONE
+    m[slot + c.L_ANSWERED_AGAIN] = c.NONE
     f[m[slot + c.L_FLOATS] + c.G_SCORE] = block.scores[index]
     at = slot + c.N_SLOT
     for model in range(block.sizes.shape[1]):
@@ -820,7 +901,7 @@ def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
         m[at + k] = block.service[index, k]
     thinking_ns = 0
     law = m[c.C_ROUTER_LAW]
-    if m[slot + c.L_FACTS] & c.FACT_ASKED and law != rules.NO_LAW:
+    if m[slot + c.L_FACTS] & t.FACT_ASKED and law != rules.NO_LAW:
         seed, replication = m[c.C_SEED], m[c.C_REPLICATION]
         stream = m[c.C_ROUTER_STREAM]
         thinking_ns = to_ns(draw_law(laws, law, seed, replication, stream, m[slot + c.L_NAME], 0))

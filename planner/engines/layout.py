@@ -8,7 +8,7 @@ the event list. One flat array each: passing many arrays from function to functi
 whole simulation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,8 +33,9 @@ NONE = -1
     R_EVENT_ROW, R_EVENT_FIRST, R_EVENT_END,
     C_SEED, C_REPLICATION, C_DEADLINE, C_ROUTER_LAW, C_ROUTER_STREAM, C_CHECK_LAW, C_CHECK_STREAM, C_VERDICT_STREAM,
     C_CHECK_INPUT, C_CHECK_OUTPUT, C_CHECK_BILL, C_HAS_ACCEPT, C_WANTS_ROWS, C_N_DESKS, C_SERVICE, C_N_SERVICE,
+    C_COUNTS, C_TASK_WIDTH,
     N_HEADER,
-) = range(33)  # fmt: skip
+) = range(35)  # fmt: skip
 # First places of `f`.
 CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 
@@ -44,11 +45,11 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP, D_FAILURES, D_OPEN_NS,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
     D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
-    D_S_OUTAGE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE,
+    D_S_OUTAGE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
     # ... and its state.
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_STATE, D_COUNT, D_OPEN_UNTIL, D_EPOCH, D_LEVEL_R, D_LEVEL_T, D_FILLED,
     N_DESK,
-) = range(57)  # fmt: skip
+) = range(60)  # fmt: skip
 F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, N_DESK_F = range(5)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
@@ -66,8 +67,8 @@ T_TIER, T_CHAIN, T_LENGTH, T_ESCALATE, T_ESCALATE_LENGTH, N_ROUTE = range(6)
     L_RESUME, L_DESK, L_ROLE, L_CALL_ATTEMPT, L_DRAW, L_TICKET, L_QUEUED, L_STARTED, L_FIRST, L_ENDED,
     L_CALL_OUTCOME, L_STATUS, L_RETRY_AFTER, L_TURNED_AWAY, L_IS_WAITING, L_IS_PROBE, L_EPOCH, L_HAS_DONE,
     L_NEED_R, L_NEED_T, L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
-    L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, N_SLOT,
-) = range(44)  # fmt: skip
+    L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS, L_ANSWERED, L_ANSWERED_AGAIN, N_SLOT,
+) = range(47)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -84,15 +85,24 @@ H_CAPACITY, H_EVENTS, H_FREE, H_SEQUENCE, H_HEAP_NS = range(5)
 K_END, K_CHECK, K_RESUME, K_LEFT, K_HAND_OVER, K_WAKE, K_EXPIRE, K_GIVE_UP, K_EDGE = range(9)
 E_ROUND, E_NAME, E_ATTEMPT, E_SEQUENCE, E_KIND, E_WHO, E_TICKET, E_CAUSE, N_EVENT = range(9)
 
+# Counts of a task: of its requests and of a verifier's calls ...
+Q_ARRIVED, Q_COMPLETED, Q_FAILED, Q_ASKED, Q_CHECKS, Q_CHECK_TOKENS, N_TASK_COUNTS = 0, 1, 2, 3, 4, 5, 13
+# ... and, desk by desk, of its calls there: billed tokens by meter that led to an answer and that did
+# not, below and above a long-context threshold, then time, calls, tokens sent and passed on, answers.
+(QD_TOKENS, QD_BUSY_NS, QD_CALLS, QD_LIMITED, QD_SENT, QD_DELIVERED, QD_WRONG, QD_RIGHT, QD_UNRATED, N_DESK_COUNTS) = (
+    0, 32, 33, 34, 35, 38, 40, 41, 42, 43,
+)  # fmt: skip
+API, WASTED, API_LONG, WASTED_LONG, N_KINDS = range(5)
+
 # Why the kernel comes back.
 FINISHED, NEED_REQUESTS, NEED_SLOTS, NEED_EVENTS, NEED_ROWS, TICK = range(6)
 
 N_EVENT_COLUMNS = 6
 N_ATTEMPT_COLUMNS = 29
+# Rows of outcomes have the columns of `tables.FACTS`.
 (O_WAIT, O_SPEED_OUTPUT, O_SPEED_NS, O_FACTS, O_INPUT, O_OUTPUT, N_OUTCOME_COLUMNS) = range(11, 18)
-FACT_SENSITIVE, FACT_OVER_CONTEXT, FACT_ASKED = 1, 2, 4
 
-ROOM = 4096  # rows of outcomes and attempts that are kept before they are taken away
+ROOM = 16_384  # rows of outcomes and attempts that are kept before they are taken away
 EVENT_ROOM = 1024
 
 
@@ -135,6 +145,28 @@ class State:
     first_slot: int
     first_slot_f: int
 
+    def counts(self) -> dict[str, Integers]:
+        """What finance bills, by task (T) and desk (D, in the order of `desks`), summed over the run so far."""
+        n_desks, width = len(self.desks), int(self.m[C_TASK_WIDTH])
+        first, end = int(self.m[C_COUNTS]), int(self.m[R_OUTCOME_FIRST])
+        table = self.m[first:end].reshape(-1, width).copy()
+        by_desk = table[:, N_TASK_COUNTS:].reshape(len(table), n_desks, N_DESK_COUNTS)
+        return {
+            "arrived": table[:, Q_ARRIVED],
+            "completed": table[:, Q_COMPLETED],
+            "failed": table[:, Q_FAILED],
+            "asked": table[:, Q_ASKED],
+            "checks": table[:, Q_CHECKS],
+            "check_tokens": table[:, Q_CHECK_TOKENS:N_TASK_COUNTS],  # (T, meters)
+            "tokens": by_desk[..., QD_TOKENS:QD_BUSY_NS].reshape(len(table), n_desks, N_KINDS, -1),
+            "busy_ns": by_desk[..., QD_BUSY_NS],
+            "calls": by_desk[..., QD_CALLS],
+            "limited": by_desk[..., QD_LIMITED],
+            "sent": by_desk[..., QD_SENT:QD_DELIVERED],  # input, image, audio_input
+            "delivered": by_desk[..., QD_DELIVERED:QD_WRONG],  # output, audio_output
+            "answers": by_desk[..., QD_WRONG:N_DESK_COUNTS],  # wrong, right, unrated
+        }
+
     @property
     def n_slots(self) -> int:
         return (len(self.m) - self.first_slot) // self.slot_width
@@ -173,9 +205,19 @@ class State:
 
 
 def new_state(
-    program: Program, routes: Sequence[Route], *, wants_rows: bool, n_recorded: int, slots: int
+    program: Program,
+    routes: Sequence[Route],
+    *,
+    n_tasks: int,
+    wants_rows: bool,
+    n_recorded: int,
+    slots: int,
+    long_above: Mapping[str, int],
 ) -> State:
-    """The state of an engine before the first request."""
+    """The state of an engine before the first request.
+
+    `long_above` gives deployments' long-context thresholds in prompt tokens.
+    """
     targets = list(program.targets.values())
     models = list(dict.fromkeys((target.model, target.provider) for target in targets))
     f: list[float] = [0.0] * N_HEADER_F
@@ -192,6 +234,9 @@ def new_state(
             D_CORRECT: behind + model,
             D_CALLS: behind + len(models) + number,
             D_SPELLS: len(m),
+            D_COUNTS: N_TASK_COUNTS + number * N_DESK_COUNTS,
+            D_LONG_ABOVE: long_above.get(target.name, NONE),
+            D_OUTSIDE: int(target.is_outside),
         }
         for spell in target.spells:
             m += [spell.from_ns, spell.to_ns, spell.mode, spell.status, spell.latency_law, len(f)]
@@ -209,9 +254,12 @@ def new_state(
         C_WANTS_ROWS: int(wants_rows), C_N_DESKS: len(targets), C_SERVICE: calls_end, C_N_SERVICE: n_recorded,
         R_FREE_SLOT: NONE,
     }  # fmt: skip
+    task_width = N_TASK_COUNTS + len(targets) * N_DESK_COUNTS
+    header |= {C_COUNTS: len(m), C_TASK_WIDTH: task_width}
+    m += [0] * (n_tasks * task_width)
     for row, room, columns in (
         (R_OUTCOME_ROW, ROOM, N_OUTCOME_COLUMNS),
-        (R_ATTEMPT_ROW, ROOM if wants_rows else 256, N_ATTEMPT_COLUMNS),
+        (R_ATTEMPT_ROW, ROOM if wants_rows else 128, N_ATTEMPT_COLUMNS),
         (R_EVENT_ROW, EVENT_ROOM, N_EVENT_COLUMNS),
     ):
         header |= {row: len(m), row + 1: len(m), row + 2: len(m) + room * columns}

@@ -1,13 +1,15 @@
 """One window of one strategy, from scenario to the three tables of a run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from planner import tables
+from planner.engines.facts import facts
 from planner.engines.program import Program, compile_program
 from planner.engines.reference import Engine, Report
 from planner.engines.work import Work, prepare
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ENGINES = ("reference", "compiled")
-Arrays = dict[str, npt.NDArray[np.generic]]
+Arrays = dict[str, npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,14 @@ class Run:
     def names(self) -> dict[str, tuple[str, ...]]:
         return {"task": tuple(self.scenario.tasks), "deployment": tuple(self.scenario.deployments)}
 
+    def facts(self) -> npt.NDArray[np.int64]:
+        """Rows of `tables.FACTS`, by request."""
+        outside = np.array(
+            [one.effective_trust in ("outside", "contract") for one in self.scenario.deployments.values()],
+            np.bool_,
+        )
+        return facts(self.outcome_arrays, self.attempt_arrays, self.work, outside)
+
     @property
     def outcomes(self) -> "pd.DataFrame":
         """One row per request."""
@@ -58,6 +68,66 @@ class Run:
     def events(self) -> "pd.DataFrame":
         """Every edge of a breaker or an outage."""
         return tables.frame(tables.EVENTS, self.event_arrays, self.names)
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """What is left of a run whose requests were not kept: rows went to whoever wanted them."""
+
+    scenario: Scenario
+    strategy: str
+    deployments: tuple[str, ...]  # in the order of the counts
+    counts: dict[str, npt.NDArray[np.int64]]  # see `layout.State.counts`
+
+
+def reduce_window(
+    scenario: Scenario,
+    strategy: str,
+    window: Window,
+    blocks: Iterable[Requests],
+    take: Callable[[npt.NDArray[np.int64]], None],
+    *,
+    long_above: Mapping[str, int] | None = None,
+    report: Callable[[int], None] | None = None,
+) -> Reduced:
+    """Simulate one window with the compiled engine, in memory that does not grow with its requests.
+
+    Parameters
+    ----------
+    blocks : iterable of Requests
+        In the order of arrival, at least one.
+    take : callable
+        Is given rows of `tables.FACTS` of finished requests, in any order.
+    long_above : mapping from deployment to prompt tokens, optional
+        Long-context thresholds; calls above them are counted apart.
+    report : callable (requests done), optional
+        Called often; what it raises ends the run.
+    """
+    from planner.engines.compiled import CompiledEngine
+
+    program = compile_program(scenario, strategy, eras(scenario)[window.era].models, window)
+    works = _works(scenario, strategy, program, blocks)
+    first = next(works)
+    recorded = first.requests.service_ns
+    engine = CompiledEngine(
+        program,
+        first.routing.routes,
+        n_tasks=len(scenario.tasks),
+        wants_rows=False,
+        n_recorded=0 if recorded is None else recorded.shape[1],
+        long_above=long_above,
+    )
+    for rows in engine.run(chain([first], works), report):
+        take(rows.outcomes)
+    return Reduced(scenario, strategy, tuple(engine.state.desks), engine.state.counts())
+
+
+def _works(scenario: Scenario, strategy: str, program: Program, blocks: Iterable[Requests]) -> Iterator[Work]:
+    threshold: float | None = None
+    for requests in blocks:
+        work = prepare(scenario, strategy, program, requests, threshold)
+        threshold = work.routing.threshold
+        yield work
 
 
 def run_window(

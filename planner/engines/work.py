@@ -34,9 +34,14 @@ class Work:
         return over
 
 
-def prepare(scenario: Scenario, strategy: str, program: Program, requests: Requests) -> Work:
-    """Route, measure and rate the requests of a window for a strategy."""
-    routing = decide(scenario, strategy, requests, program.replication)
+def prepare(
+    scenario: Scenario, strategy: str, program: Program, requests: Requests, threshold: float | None = None
+) -> Work:
+    """Route, measure and rate the requests of a window, or of a block of it, for a strategy.
+
+    `threshold` is the router's, where an earlier block of the window has found it.
+    """
+    routing = decide(scenario, strategy, requests, program.replication, threshold)
     measured: dict[str, Sizes] = {}
     same: dict[tuple[str, str | None], Sizes] = {}
     for name, target in program.targets.items():
