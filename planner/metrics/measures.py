@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner import tables
+from planner.jit import jit
 from planner.metrics import samples as s
 from planner.metrics.intervals import Deletions, Estimate, Floats, estimate
-from planner.metrics.samples import Sample
+from planner.metrics.samples import Integers, Sample
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 SPEED_QUANTILES = {"p05": 0.05, **QUANTILES}
@@ -46,7 +47,8 @@ class Pool:
         self.samples, self.plan = samples, plan
         arrived = np.array([one.n for one in samples])
         # A request's weight is its window's, shared among the requests of the window.
-        self.per_request = plan.weights / np.maximum(arrived, 1)
+        self.per_request = np.ascontiguousarray(plan.weights / np.maximum(arrived, 1))
+        self._by_value: dict[str, tuple[Floats, Integers, Integers, Integers]] = {}
 
     @property
     def n_tasks(self) -> int:
@@ -71,38 +73,79 @@ class Pool:
         )
 
     def quantiles(self, column: str, scope: Scope, shares: Sequence[float]) -> Floats:
-        """Weighted quantiles, shape (shares, 1 + windows).
+        """Weighted quantiles at ascending shares, shape (shares, 1 + windows).
 
         Exact samples: linear between order statistics, with equal weights NumPy's default. Binned ones:
         the value of the bin in which the share falls.
         """
-        parts = [one.values[column] for one in self.samples]
-        keep = [np.isin(tasks, list(scope)) for _, tasks, _ in parts]
-        values = np.concatenate([part[0][kept] for part, kept in zip(parts, keep, strict=True)])
-        stands_for = np.concatenate([part[2][kept] for part, kept in zip(parts, keep, strict=True)])
-        windows = np.repeat(np.arange(len(parts)), [int(kept.sum()) for kept in keep])
-        result = np.full((len(shares), self.plan.n_windows + 1), np.nan)
-        order = np.argsort(values, kind="stable")
-        values, stands_for, windows = values[order], stands_for[order], windows[order]
+        values, tasks, windows, stands_for = self._sorted(column)
+        in_scope = np.zeros(self.n_tasks, np.bool_)
+        in_scope[list(scope)] = True
+        kept = in_scope[tasks]
+        if not kept.all():
+            values, windows, stands_for = values[kept], windows[kept], stands_for[kept]
         is_exact = all(one.is_exact for one in self.samples)
-        for row, weights in enumerate(self.per_request):
-            weight = weights[windows] * stands_for
-            kept_here = weight > 0
-            if kept_here.any():
-                result[:, row] = _quantiles(values[kept_here], weight[kept_here], shares, is_exact)
-        return result
+        wanted = np.array(shares, dtype=np.float64)
+        assert np.all(np.diff(wanted) >= 0), "shares ascend"
+        return weighted_quantiles(values, windows, stands_for, self.per_request, wanted, is_exact)
+
+    def _sorted(self, column: str) -> tuple[Floats, Integers, Integers, Integers]:
+        """Values of all windows in ascending order, with their tasks, windows and requests each stands for."""
+        if column not in self._by_value:
+            parts = [one.values[column] for one in self.samples]
+            values, tasks, stands_for = (np.concatenate([part[i] for part in parts]) for i in range(3))
+            windows = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
+            order = np.argsort(values, kind="stable")
+            self._by_value[column] = (values[order], tasks[order], windows[order], stands_for[order])
+        return self._by_value[column]
 
 
-def _quantiles(values: Floats, weight: Floats, shares: Sequence[float], is_exact: bool) -> Floats:
-    """Quantiles of sorted values with weights > 0."""
-    if is_exact:
-        before = np.cumsum(weight) - weight
-        if before[-1] <= 0:
-            return np.full(len(shares), values[-1])
-        return np.interp(shares, before / before[-1], values)
-    reached = np.cumsum(weight)
-    places = np.searchsorted(reached, np.array(shares) * reached[-1], side="left")
-    return values[np.minimum(places, len(values) - 1)]
+@jit("float64[:, ::1](float64[::1], int64[::1], int64[::1], float64[:, ::1], float64[::1], boolean)")
+def weighted_quantiles(
+    values: Floats,
+    windows: Integers,
+    stands_for: Integers,
+    per_request: Floats,
+    shares: Floats,
+    is_exact: bool,
+) -> Floats:
+    """Quantiles of sorted values under several weightings; shape (shares, weightings), NaN of nothing.
+
+    A value weighs per_request[weighting, its window] times the requests it stands for.
+    """
+    found = np.full((shares.shape[0], per_request.shape[0]), np.nan)
+    for row in range(per_request.shape[0]):
+        total = last = 0.0
+        for i in range(values.shape[0]):
+            weight = per_request[row, windows[i]] * stands_for[i]
+            if weight > 0.0:
+                total += weight
+                last = weight
+        if total == 0.0:
+            continue
+        # Positions run from 0 at the first value to the weight before the last one.
+        length = total - last if is_exact else total
+        place = 0
+        before = before_value = reached = 0.0
+        is_first = True
+        for i in range(values.shape[0]):
+            weight = per_request[row, windows[i]] * stands_for[i]
+            if weight <= 0.0:
+                continue
+            position = reached if is_exact else reached + weight
+            while place < shares.shape[0] and shares[place] * length <= position:
+                if is_first or not is_exact or position == before:
+                    found[place, row] = values[i]
+                else:
+                    part = (shares[place] * length - before) / (position - before)
+                    found[place, row] = before_value + part * (values[i] - before_value)
+                place += 1
+            before, before_value, is_first = position, values[i], False
+            reached += weight
+        while place < shares.shape[0]:  # rounding left the last positions a hair below
+            found[place, row] = before_value
+            place += 1
+    return found
 
 
 def measures(

@@ -19,7 +19,7 @@ from planner.metrics.histogram import N_BINS, add_values, representatives
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-EXACT_LIMIT = 200_000
+EXACT_LIMIT = 20_000  # a window; a plan of ten has 200,000 to sort
 INTERVAL_NS = 60 * 10**9  # of the time series
 
 # Columns of values, and what their integer sums are counted in.

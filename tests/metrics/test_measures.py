@@ -50,10 +50,8 @@ def test_equal_windows_give_numpys_quantiles_of_the_pool():
     found = measure_all([make_sample(list(one)) for one in windows])
     pooled = np.concatenate(windows)
     for name, share in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)):
-        assert found[f"latency_{name}_s"].replicates[0] == pytest.approx(
-            np.quantile(pooled, share), rel=1e-12
-        )
-    assert found["latency_mean_s"].replicates[0] == pytest.approx(pooled.mean(), rel=1e-12)
+        assert found[f"latency_{name}_s"].replicates[0] == pytest.approx(np.quantile(pooled, share), abs=2e-9)
+    assert found["latency_mean_s"].replicates[0] == pytest.approx(pooled.mean(), abs=2e-9)
 
 
 def test_quantiles_left_without_a_window_are_those_of_the_others():
@@ -62,7 +60,7 @@ def test_quantiles_left_without_a_window_are_those_of_the_others():
     found = measure_all([make_sample(list(one)) for one in windows])["latency_p95_s"].replicates
     for left_out in range(3):
         rest = np.concatenate([one for index, one in enumerate(windows) if index != left_out])
-        assert found[left_out + 1] == pytest.approx(np.quantile(rest, 0.95), rel=1e-12)
+        assert found[left_out + 1] == pytest.approx(np.quantile(rest, 0.95), abs=2e-9)
 
 
 def test_windows_count_by_their_weight_not_by_their_size():
