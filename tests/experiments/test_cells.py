@@ -107,9 +107,9 @@ def test_beyond_the_exact_limit_quantiles_are_within_half_a_percent(monkeypatch)
                 other.quantiles(column, scope, shares)[:, 0],
             )
             # Half a percent for the bin, and the step between neighbouring order statistics.
-                assert np.array_equal(np.isnan(truth), np.isnan(found))
-                if np.isnan(truth).all():
-                    continue  # nothing of the task streamed
+            assert np.array_equal(np.isnan(truth), np.isnan(found))
+            if np.isnan(truth).all():
+                continue  # nothing of the task streamed
             neighbours = one.quantiles(column, scope, [share + 0.002 for share in shares])[:, 0] - truth
             assert np.all(np.abs(found - truth) <= 0.0051 * np.abs(truth) + np.abs(neighbours) + 1e-12), (
                 column
