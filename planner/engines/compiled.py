@@ -69,6 +69,8 @@ class CompiledEngine:
         block, following = make_block(state, first), next(waiting, None)
         while True:
             status = kernel.run(state.m, state.f, state.e, state.laws, block, following is None, STEPS)
+            if report is not None:
+                report(int(state.m[c.R_DONE]))
             if status in (c.NEED_ROWS, c.FINISHED):
                 yield self._take_rows()
             if status == c.FINISHED:
@@ -81,8 +83,6 @@ class CompiledEngine:
                 self._more_slots()
             elif status == c.NEED_EVENTS:
                 state.more_events(2 * int(state.e[c.H_CAPACITY]))
-            if report is not None:
-                report(int(state.m[c.R_DONE]))
 
     def _take_rows(self) -> Rows:
         m, taken = self.state.m, []

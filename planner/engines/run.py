@@ -21,8 +21,11 @@ from planner.workload.windows import Window, eras
 if TYPE_CHECKING:
     import pandas as pd
 
+    from planner.engines.compiled import CompiledEngine
+
 ENGINES = ("reference", "compiled")
 Arrays = dict[str, npt.NDArray[np.int64]]
+Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,39 @@ def reduce_window(
     report : callable (requests done), optional
         Called often; what it raises ends the run.
     """
+    engine, works = _compiled(scenario, strategy, window, blocks, wants_rows=False, long_above=long_above)
+    for rows in engine.run(works, report):
+        take(rows.outcomes)
+    return Reduced(scenario, strategy, tuple(engine.state.desks), engine.state.counts())
+
+
+def stream_window(
+    scenario: Scenario,
+    strategy: str,
+    window: Window,
+    blocks: Iterable[Requests],
+    report: Callable[[int], None] | None = None,
+) -> Iterator[tuple[Rows, Rows, Rows]]:
+    """Rows of Outcomes, Attempts and Events as they come (columns by the contracts of `tables`).
+
+    The arguments are those of `reduce_window`; rows come in the order of their ends.
+    """
+    _check(scenario, strategy, "compiled")
+    engine, works = _compiled(scenario, strategy, window, blocks, wants_rows=True)
+    width = len(tables.OUTCOMES_TABLE)
+    for rows in engine.run(works, report):
+        yield rows.outcomes[:, :width], rows.attempts, rows.events
+
+
+def _compiled(
+    scenario: Scenario,
+    strategy: str,
+    window: Window,
+    blocks: Iterable[Requests],
+    *,
+    wants_rows: bool,
+    long_above: Mapping[str, int] | None = None,
+) -> "tuple[CompiledEngine, Iterator[Work]]":
     from planner.engines.compiled import CompiledEngine
 
     program = compile_program(scenario, strategy, eras(scenario)[window.era].models, window)
@@ -113,13 +149,11 @@ def reduce_window(
         program,
         first.routing.routes,
         n_tasks=len(scenario.tasks),
-        wants_rows=False,
+        wants_rows=wants_rows,
         n_recorded=0 if recorded is None else recorded.shape[1],
         long_above=long_above,
     )
-    for rows in engine.run(chain([first], works), report):
-        take(rows.outcomes)
-    return Reduced(scenario, strategy, tuple(engine.state.desks), engine.state.counts())
+    return engine, chain([first], works)
 
 
 def _works(scenario: Scenario, strategy: str, program: Program, blocks: Iterable[Requests]) -> Iterator[Work]:
@@ -150,16 +184,20 @@ def run_window(
     report : callable (done, total), optional
         Called as requests end; what it raises ends the run.
     """
-    if engine not in ENGINES:
-        raise PlannerError(f"engine: got {engine!r}; allowed: {', '.join(ENGINES)}")
-    if strategy not in scenario.strategies:
-        raise PlannerError(f"strategy: got {strategy!r}; allowed: {', '.join(scenario.strategies)}")
+    _check(scenario, strategy, engine)
     if requests is None:
         requests = generate(scenario, window)
     era = eras(scenario)[window.era]
     program = compile_program(scenario, strategy, era.models, window)
     work = prepare(scenario, strategy, program, requests)
     return _run(scenario, strategy, window, era.models, program, work, engine, report)
+
+
+def _check(scenario: Scenario, strategy: str, engine: str) -> None:
+    if engine not in ENGINES:
+        raise PlannerError(f"engine: got {engine!r}; allowed: {', '.join(ENGINES)}")
+    if strategy not in scenario.strategies:
+        raise PlannerError(f"strategy: got {strategy!r}; allowed: {', '.join(scenario.strategies)}")
 
 
 def _run(

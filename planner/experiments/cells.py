@@ -4,9 +4,11 @@ Comes in: a scenario and a window; goes out: a Sample and Quantities by strategy
 named by its window, so it can run anywhere and in any order; requests are made once for all strategies.
 """
 
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from multiprocessing import get_context
 
@@ -166,18 +168,28 @@ def run_cells(
     windows: Sequence[Window],
     *,
     engine: str = "compiled",
-    workers: int = 1,
+    workers: int | None = None,
     report: Progress | None = None,
 ) -> list[Mapping[str, Cell]]:
-    """All windows, in the plan's order, on `workers` processes.
+    """All windows, in the plan's order, on `workers` threads (compiled engine) or processes (reference).
 
-    `report(done, total)` counts windows in thousandths, often; what it raises ends the work: running
-    processes are stopped and nothing is kept.
+    Parameters
+    ----------
+    workers : int, optional
+        All cores for the compiled engine, whose kernels hold no interpreter lock, and 1 for the
+        reference engine, whose processes need an importable main module.
+    report : callable (done, total), optional
+        Counts windows in thousandths, often; what it raises ends the work and nothing is kept.
     """
     total = 1000 * len(windows)
-    if workers <= 1 or len(windows) == 1:
+    if workers is None:
+        workers = (os.cpu_count() or 1) if engine == "compiled" else 1
+    workers = min(workers, len(windows))
+    if workers <= 1:
         return list(_one_by_one(scenario, windows, engine, report, total))
-    return _side_by_side(scenario, windows, engine, workers, report, total)
+    if engine == "compiled":
+        return _in_threads(scenario, windows, engine, workers, report, total)
+    return _in_processes(scenario, windows, engine, workers, report, total)
 
 
 def _one_by_one(
@@ -194,7 +206,45 @@ def _one_by_one(
             report(1000 * (index + 1), total)
 
 
-def _side_by_side(
+class _Stopped(Exception):
+    """Tells a thread to give up."""
+
+
+def _in_threads(
+    scenario: Scenario,
+    windows: Sequence[Window],
+    engine: str,
+    workers: int,
+    report: Progress | None,
+    total: int,
+) -> list[Mapping[str, Cell]]:
+    done = [0] * len(windows)  # thousandths of each window
+    stop = threading.Event()
+
+    def run(index: int) -> Mapping[str, Cell]:
+        def heard(so_far: int, of: int) -> None:
+            done[index] = 1000 * so_far // max(of, 1)
+            if stop.is_set():
+                raise _Stopped
+
+        if stop.is_set():
+            raise _Stopped
+        cell = run_cell(scenario, windows[index], engine, heard)
+        done[index] = 1000
+        return cell
+
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(run, index) for index in range(len(windows))]
+        try:
+            _follow(futures, report, lambda: sum(done), total)
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        return [future.result() for future in futures]
+
+
+def _in_processes(
     scenario: Scenario,
     windows: Sequence[Window],
     engine: str,
@@ -203,14 +253,10 @@ def _side_by_side(
     total: int,
 ) -> list[Mapping[str, Cell]]:
     # spawn, not fork: the parent may hold threads (a web server's, a compiler's) that a fork would break.
-    pool = ProcessPoolExecutor(min(workers, len(windows)), mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     try:
         futures = [pool.submit(run_cell, scenario, window, engine) for window in windows]
-        open_futures = set(futures)
-        while open_futures:
-            _, open_futures = wait(open_futures, timeout=_TICK_S, return_when=FIRST_COMPLETED)
-            if report is not None:
-                report(1000 * (len(futures) - len(open_futures)), total)
+        _follow(futures, report, lambda: 1000 * sum(future.done() for future in futures), total)
         return [future.result() for future in futures]
     except BaseException:
         for process in (pool._processes or {}).values():
@@ -218,6 +264,22 @@ def _side_by_side(
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _follow(
+    futures: Sequence[Future[Mapping[str, Cell]]],
+    report: Progress | None,
+    done: Callable[[], int],
+    total: int,
+) -> None:
+    """Wait for all, telling of progress; the first failure is raised at once."""
+    open_futures = set(futures)
+    while open_futures:
+        finished, open_futures = wait(open_futures, timeout=_TICK_S, return_when=FIRST_COMPLETED)
+        for future in finished:
+            future.result()
+        if report is not None:
+            report(done(), total)
 
 
 def clock() -> float:

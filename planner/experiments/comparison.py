@@ -271,7 +271,7 @@ def compare(
     *,
     engine: str = "compiled",
     replications: int | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     report: Progress | None = None,
 ) -> Comparison:
     """Run every strategy of a scenario over the plan's windows and lay them side by side.
@@ -280,8 +280,9 @@ def compare(
     ----------
     replications : int, optional
         Windows instead of `run.replications`; those with a planted outage come on top.
-    workers : int
-        Processes; results do not depend on it. More than one needs an importable main module.
+    workers : int, optional
+        Threads of the compiled engine (all cores if not given) or processes of the reference engine (1;
+        more need an importable main module). Results do not depend on it.
     report : callable (done, total), optional
         Called often while it runs; what it raises ends the run.
     """
