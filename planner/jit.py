@@ -10,6 +10,8 @@ environment says NUMBA_DISABLE_JIT=1). The compiler itself is imported by the fi
 import ast
 import functools
 import hashlib
+import importlib.util
+import json
 import os
 import pickle
 import platform
@@ -26,6 +28,7 @@ from typing import Any, Literal, TypeVar, cast
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PACKAGE = Path(__file__).resolve().parent
+ORIGIN = "made-from.json"  # in a directory of machine code: its sources and machine
 KEPT_DIRECTORIES = 6  # an edit makes a new directory of a few megabytes; older ones are swept away
 _DECORATING = threading.Lock()
 _TOLD_NOT_KEPT = threading.Event()
@@ -90,7 +93,7 @@ def cache_directory() -> Path | None:
     ``~/.cache``) when the package is installed read-only. None means: compile in memory, in every process.
     """
     name = f"jit-{source_hash()}"
-    for parent in (PACKAGE / "__pycache__", user_cache()):
+    for parent in places():
         directory = parent / name
         try:
             is_new = not directory.is_dir()
@@ -98,12 +101,18 @@ def cache_directory() -> Path | None:
             with tempfile.TemporaryFile(dir=directory):
                 pass
             os.utime(directory)  # marks it as used, for the sweep
+            _write_origin(directory)
         except OSError:
             continue
         if is_new:
             _sweep(parent)
         return directory
     return None
+
+
+def places() -> tuple[Path, Path]:
+    """Where directories of machine code may lie, in order of choice."""
+    return PACKAGE / "__pycache__", user_cache()
 
 
 def user_cache() -> Path:
@@ -133,10 +142,59 @@ def source_hash() -> str:
     ]
     for part in parts:
         digest.update(part.encode() + b"\0")
-    for path in jitted_sources(PACKAGE):
-        digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
-        digest.update(hashlib.blake2s(path.read_bytes()).digest())
+    for name, found in _digests().items():
+        digest.update(name.encode() + b"\0")
+        digest.update(bytes.fromhex(found))
     return digest.hexdigest()
+
+
+def is_made_from_this(directory: Path) -> bool:
+    """Whether a directory's machine code is of these sources, of this Python and of this machine.
+
+    Imports no compiler: it compares with what stood there when the directory was chosen.
+    """
+    try:
+        origin = json.loads((directory / ORIGIN).read_text(encoding="utf-8"))
+        sources = origin["sources"]
+        return origin["machine"] == machine() and sources == {name: _digest(name) for name in sources}
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+@functools.cache
+def machine() -> str:
+    """Python, libraries, CPU, place and settings in words, found out in a few milliseconds."""
+    found = [sys.version, platform.machine(), str(PACKAGE), *compiler_settings()]
+    for library in ("numba", "llvmlite", "numpy"):
+        spec = importlib.util.find_spec(library)  # finds it without importing it
+        if spec is not None and spec.origin is not None:
+            status = os.stat(spec.origin)
+            found.append(f"{spec.origin} {status.st_size} {status.st_mtime_ns}")
+    with suppress(OSError), open("/proc/cpuinfo", "rb") as file:
+        told = file.read(4096).decode(errors="replace").splitlines()
+        found += dict.fromkeys(line for line in told if line.startswith(("model name", "flags", "Features")))
+    return "\n".join(found)
+
+
+def _write_origin(directory: Path) -> None:
+    """Leave in a directory what `is_made_from_this` asks for."""
+    text = json.dumps({"machine": machine(), "sources": _digests()})
+    path = directory / ORIGIN
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        draft = directory / f"{ORIGIN}.{os.getpid()}.part"
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+
+
+@functools.cache
+def _digests() -> dict[str, str]:
+    """Digest of each source that can end up in machine code, by its path in the package."""
+    names = [path.relative_to(PACKAGE).as_posix() for path in jitted_sources(PACKAGE)]
+    return {name: _digest(name) for name in names}
+
+
+def _digest(name: str) -> str:
+    return hashlib.blake2s((PACKAGE / name).read_bytes()).hexdigest()
 
 
 def jitted_sources(package: Path) -> list[Path]:
@@ -225,6 +283,7 @@ def _keep(compiled: Any, directory: Path) -> None:
     except (OSError, RuntimeError) as error:  # no locator available
         return _tell_not_kept(directory, error)
     cache = compiled._cache
+    cache._cache_file._source_stamp = ""  # the directory's name says it better than the time of a file
     if not Path(cache.cache_path).is_relative_to(directory):
         compiled._cache = NullCache()
         return _tell_not_kept(directory, "no permission to write")

@@ -78,7 +78,7 @@ def raw(array: Any) -> Any:
 @numba.extending.overload(raw)
 def _overload_raw(array: Any) -> Any:
     def get(array: Any) -> Any:
-        return _raw(array)
+        return _raw(array)  # type: ignore[call-arg]
 
     return get
 

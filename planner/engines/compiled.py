@@ -7,6 +7,7 @@ the reference engine's to the bit.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 from planner import tables
@@ -18,6 +19,7 @@ from planner.engines.program import Program
 from planner.engines.rules import MODES, Round
 from planner.engines.work import Work
 from planner.errors import LoadExceedsCapacity
+from planner.jit import jit
 from planner.routing.routers import Route
 
 STEPS = 200_000  # events between two looks at the clock: a few hundredths of a second
@@ -159,22 +161,14 @@ def make_block(state: State, work: Work) -> Block:
     """A block of requests as arrays that the kernel copies from."""
     requests, routing, keys = work.requests, work.routing, state.models
     n = requests.n
-    table = np.zeros((n, len(keys), c.N_SIZE), np.int64)
+    table = np.empty((n, len(keys), c.N_SIZE), np.int64)
     correct = np.zeros((n, len(keys)), np.int64)
     for index, key in enumerate(keys):
         one = work.sizes_by_model[key]
-        columns = {
-            c.M_INPUT: one.input,
-            c.M_OUTPUT: one.output,
-            c.M_HIDDEN: one.reasoning,
-            c.M_IMAGE: one.image,
-            c.M_HEARD: one.audio_input,
-            c.M_SPOKEN: one.audio_output,
-            c.M_MAX_OUTPUT: one.max_output,
-            c.M_ELIGIBLE: one.eligible,
-        }
-        for column, values in columns.items():
-            table[:, index, column] = values
+        _fill_sizes(
+            table, index, one.input, one.output, one.reasoning, one.image, one.audio_input, one.audio_output,
+            one.max_output, one.eligible,
+        )  # fmt: skip
         correct[:, index] = work.correct[key[0]]
     facts = tables.FACT_SENSITIVE * requests.sensitive.astype(np.int64)
     facts += tables.FACT_ASKED * routing.asked.astype(np.int64)
@@ -193,6 +187,24 @@ def make_block(state: State, work: Work) -> Block:
         correct=correct,
         service=np.zeros((n, 0), np.int64) if service is None else np.ascontiguousarray(service, np.int64),
     )
+
+
+@jit(numba.void(numba.int64[:, :, ::1], numba.int64, *(numba.int64[::1],) * 7, numba.boolean[::1]))
+def _fill_sizes(  # type: ignore[no-untyped-def]
+    table, index, sent, output, hidden, image, heard, spoken, max_output, eligible
+):
+    """Sizes at one model, side by side as a slot takes them."""
+    for i in range(sent.shape[0]):
+        table[i, index, c.M_INPUT] = sent[i]
+        table[i, index, c.M_CACHED] = 0
+        table[i, index, c.M_WRITTEN] = 0
+        table[i, index, c.M_OUTPUT] = output[i]
+        table[i, index, c.M_HIDDEN] = hidden[i]
+        table[i, index, c.M_IMAGE] = image[i]
+        table[i, index, c.M_HEARD] = heard[i]
+        table[i, index, c.M_SPOKEN] = spoken[i]
+        table[i, index, c.M_MAX_OUTPUT] = max_output[i]
+        table[i, index, c.M_ELIGIBLE] = eligible[i]
 
 
 assert MODES == ("up", "error", "hang", "degraded"), "states of outages follow their modes"

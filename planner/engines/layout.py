@@ -257,12 +257,12 @@ def new_state(
     task_width = N_TASK_COUNTS + len(targets) * N_DESK_COUNTS
     header |= {C_COUNTS: len(m), C_TASK_WIDTH: task_width}
     m += [0] * (n_tasks * task_width)
-    for row, room, columns in (
+    for at, room, columns in (
         (R_OUTCOME_ROW, ROOM, N_OUTCOME_COLUMNS),
         (R_ATTEMPT_ROW, ROOM if wants_rows else 128, N_ATTEMPT_COLUMNS),
         (R_EVENT_ROW, EVENT_ROOM, N_EVENT_COLUMNS),
     ):
-        header |= {row: len(m), row + 1: len(m), row + 2: len(m) + room * columns}
+        header |= {at: len(m), at + 1: len(m), at + 2: len(m) + room * columns}
         m += [0] * (room * columns)
     for place, value in header.items():
         m[place] = value

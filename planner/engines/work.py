@@ -27,6 +27,8 @@ class Work:
     def over_context(self) -> npt.NDArray[np.bool_]:
         """Requests that some deployment of their route cannot take for their size."""
         over = np.zeros(self.requests.n, dtype=np.bool_)
+        if not any(one.over_context.any() for one in self.sizes_by_model.values()):
+            return over
         for index, route in enumerate(self.routing.routes):
             taken = self.routing.route == index
             for name in (*route.chain, *route.escalate):

@@ -38,7 +38,7 @@ class Cell:
 
 def run_cell(
     scenario: Scenario, window: Window, engine: str = "compiled", report: Progress | None = None
-) -> dict[str, Cell]:
+) -> Mapping[str, Cell]:
     """All strategies of a scenario in one window, on the same requests and luck.
 
     `report` hears of requests done and requests in all, over the strategies together.
@@ -255,7 +255,9 @@ def _in_processes(
     # spawn, not fork: the parent may hold threads (a web server's, a compiler's) that a fork would break.
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     try:
-        futures = [pool.submit(run_cell, scenario, window, engine) for window in windows]
+        futures: list[Future[Mapping[str, Cell]]] = [
+            pool.submit(run_cell, scenario, window, engine) for window in windows
+        ]
         _follow(futures, report, lambda: 1000 * sum(future.done() for future in futures), total)
         return [future.result() for future in futures]
     except BaseException:

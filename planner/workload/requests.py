@@ -126,7 +126,10 @@ def joined(blocks: Sequence[Requests]) -> Requests:
         for one in fields(Requests)
         if one.name not in ("correct", "output_by_model", "service_ns", "source")
     ]
-    return Requests(**{name: np.concatenate([getattr(block, name) for block in blocks]) for name in columns})
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(block, name) for block in blocks]) for name in columns
+    }
+    return Requests(**arrays)
 
 
 def _stretch(window: "Window") -> tuple[int, int]:
