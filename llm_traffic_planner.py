@@ -61,3 +61,7 @@ def _remedy(others: list[str]) -> str:
         "Use a separate virtual environment for each, or repair this one: "
         f"python -m pip uninstall {' '.join(others)}; then {reinstall}"
     )
+
+
+if __name__ == "__main__":
+    main()
