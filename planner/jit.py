@@ -35,7 +35,7 @@ _TOLD_NOT_KEPT = threading.Event()
 
 
 def jit(
-    signature: Any = None, *, inline: Literal["never", "always"] = "never"
+    signature: Any = None, *, inline: Literal["never", "always"] = "never", forceinline: bool = False
 ) -> Callable[[Function], Function]:
     """Decorator that compiles a function ahead of its first call and caches the machine code.
 
@@ -67,6 +67,7 @@ def jit(
             "fastmath": False,
             "nogil": True,
             "inline": inline,
+            "forceinline": forceinline,
         }
         with _numba_cache_in(directory):
             compiled: Any = numba.njit(**options)(function)

@@ -83,6 +83,12 @@ def pack_laws(laws: Sequence[Law]) -> Laws:
     return np.array([*places, *(number for row in rows for number in row), *values], dtype=np.float64)
 
 
+def is_zero(laws: Laws, law_index: int) -> bool:
+    """Whether a law gives 0 and nothing else."""
+    row = int(laws[law_index])
+    return bool(laws[row + KIND] == FIXED and laws[row + CUMULATED_WEIGHT] == 1.0 and laws[row + A] == 0.0)
+
+
 def _check(name: str, component: Component) -> None:
     """Refuse a component that is no law."""
     weight, kind, a, b, values = component
@@ -113,7 +119,7 @@ def _check(name: str, component: Component) -> None:
         raise ValueError(f"{name}: {rule}: {given!r}")
 
 
-@jit([numba.float64(laws, *(numba.int64,) * 6) for laws in (LAWS_TYPE, RAW_FLOATS)])
+@jit([numba.float64(laws, *(numba.int64,) * 6) for laws in (LAWS_TYPE, RAW_FLOATS)], forceinline=True)
 def draw_law(
     laws: Laws, law_index: int, seed: int, replication: int, stream: int, request: int, attempt: int
 ) -> float:

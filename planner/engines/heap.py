@@ -54,7 +54,7 @@ def push(e, time_ns, round_, name, attempt, kind, who, ticket, cause):  # type: 
     e[heap + place] = event
 
 
-@jit(_I(_E))
+@jit(_I(_E), forceinline=True)
 def pop(e):  # type: ignore[no-untyped-def]
     """Take the first event out of the heap; its columns stay readable until the next push."""
     capacity = e[c.H_CAPACITY]

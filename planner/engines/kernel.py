@@ -32,7 +32,7 @@ WILL_HAPPEN, AT_ONCE = 1, 0
 MARGIN = 64
 
 
-@jit(_F(*_S, _I, _I, _I, _I))
+@jit(_F(*_S, _I, _I, _I, _I), forceinline=True)
 def draw(m, f, e, laws, desk, stream_column, law, slot):  # type: ignore[no-untyped-def]
     """A draw of the present call of a request, by the stream of a desk."""
     seed, replication = m[c.C_SEED], m[c.C_REPLICATION]
@@ -40,7 +40,7 @@ def draw(m, f, e, laws, desk, stream_column, law, slot):  # type: ignore[no-unty
     return draw_law(laws, law, seed, replication, stream, m[slot + c.L_NAME], m[slot + c.L_DRAW])
 
 
-@jit(_F(*_S, _I, _I, _I))
+@jit(_F(*_S, _I, _I, _I), forceinline=True)
 def chance_of(m, f, e, laws, desk, stream_column, slot):  # type: ignore[no-untyped-def]
     """The uniform of the present call of a request, by the stream of a desk."""
     seed, replication = m[c.C_SEED], m[c.C_REPLICATION]
@@ -48,7 +48,7 @@ def chance_of(m, f, e, laws, desk, stream_column, slot):  # type: ignore[no-unty
     return uniform(seed, replication, stream, m[slot + c.L_NAME], m[slot + c.L_DRAW])
 
 
-@jit(_V(*_S, _I, _I, _I))
+@jit(_V(*_S, _I, _I, _I), forceinline=True)
 def log_change(m, f, e, laws, desk, state, slot):  # type: ignore[no-untyped-def]
     """A breaker changes its state: a row of Events."""
     row = m[c.R_EVENT_ROW]
@@ -62,26 +62,26 @@ def log_change(m, f, e, laws, desk, state, slot):  # type: ignore[no-untyped-def
     m[desk + c.D_STATE] = state
 
 
-@jit(_B(*_S, _I, _I))
+@jit(_B(*_S, _I, _I), forceinline=True)
 def is_rejecting(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
     """Open, or half-open with the probe in flight."""
     state = m[desk + c.D_STATE]
     return state == t.HALF_OPEN or (state == t.OPEN and now < m[desk + c.D_OPEN_UNTIL])
 
 
-@jit(_B(*_S, _I))
+@jit(_B(*_S, _I), forceinline=True)
 def is_busy(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
     cap = m[desk + c.D_CONCURRENT]
     return cap != c.NONE and m[desk + c.D_BUSY] >= cap
 
 
-@jit(_B(*_S, _I, _I))
+@jit(_B(*_S, _I, _I), forceinline=True)
 def is_over(m, f, e, laws, slot, now):  # type: ignore[no-untyped-def]
     deadline = m[slot + c.L_DEADLINE]
     return deadline != c.NONE and now >= deadline
 
 
-@jit(_I(*_S, _I, _I, _I))
+@jit(_I(*_S, _I, _I, _I), forceinline=True)
 def limiter_wait(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
     """Nanoseconds until every bucket holds what the call needs."""
     longest = 0
@@ -102,7 +102,7 @@ def limiter_wait(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def
     return longest
 
 
-@jit(_I(*_S, _I, _I, _I))
+@jit(_I(*_S, _I, _I, _I), forceinline=True)
 def meter_of(m, f, e, laws, slot, desk, meter):  # type: ignore[no-untyped-def]
     """Tokens of a call by meter."""
     if desk == c.NONE:
@@ -112,7 +112,7 @@ def meter_of(m, f, e, laws, slot, desk, meter):  # type: ignore[no-untyped-def]
     return m[slot + m[desk + c.D_SIZES] + meter]
 
 
-@jit(_V(RAW_INTEGERS, _I, _I, _I, _I, _I))
+@jit(_V(RAW_INTEGERS, _I, _I, _I, _I, _I), forceinline=True)
 def tally_tokens(m, slot, desk, kind, is_billed_input, is_billed_output):  # type: ignore[no-untyped-def]
     """Add a call's billed tokens to the counts of its task and desk."""
     size = slot + m[desk + c.D_SIZES]
@@ -126,7 +126,7 @@ def tally_tokens(m, slot, desk, kind, is_billed_input, is_billed_output):  # typ
             m[at + meter] += m[size + meter]
 
 
-@jit(_V(RAW_INTEGERS, _I, _I, _I, _I))
+@jit(_V(RAW_INTEGERS, _I, _I, _I, _I), forceinline=True)
 def tally_call(m, slot, desk, is_billed_input, is_billed_output):  # type: ignore[no-untyped-def]
     """Count a call that has ended; whether its answer was of use is known when the request is over."""
     counts = m[slot + c.L_COUNTS]
@@ -157,7 +157,7 @@ def tally_call(m, slot, desk, is_billed_input, is_billed_output):  # type: ignor
         tally_tokens(m, slot, desk, c.WASTED, is_billed_input, is_billed_output)
 
 
-@jit(_V(RAW_INTEGERS, _I, _I, _I))
+@jit(_V(RAW_INTEGERS, _I, _I, _I), forceinline=True)
 def tally_answer(m, slot, desk, is_served):  # type: ignore[no-untyped-def]
     """Count the tokens of a call that was answered, now that its request is over."""
     tally_tokens(m, slot, desk, c.API if is_served else c.WASTED, 1, 1)
@@ -167,7 +167,7 @@ def tally_answer(m, slot, desk, is_served):  # type: ignore[no-untyped-def]
         m[at + c.QD_DELIVERED + 1] += m[size + c.M_SPOKEN]
 
 
-@jit(_V(RAW_INTEGERS, _I, _I))
+@jit(_V(RAW_INTEGERS, _I, _I), forceinline=True)
 def tally_request(m, slot, is_served):  # type: ignore[no-untyped-def]
     """Count a request that is over, and the answers it had."""
     counts = m[slot + c.L_COUNTS]
@@ -188,7 +188,7 @@ def tally_request(m, slot, is_served):  # type: ignore[no-untyped-def]
         m[counts + c.Q_FAILED] += 1
 
 
-@jit(_V(*_S, _I, _I, _I, _I))
+@jit(_V(*_S, _I, _I, _I, _I), forceinline=True)
 def record(m, f, e, laws, slot, desk, is_billed_input, is_billed_output):  # type: ignore[no-untyped-def]
     """A call has ended: its row if rows are wanted, and what measures need of it.
 
@@ -222,7 +222,7 @@ def record(m, f, e, laws, slot, desk, is_billed_input, is_billed_output):  # typ
     m[slot + c.L_ATTEMPTS] += 1
 
 
-@jit(_V(*_S, _I, _I))
+@jit(_V(*_S, _I, _I), forceinline=True)
 def refuse(m, f, e, laws, slot, retry_after_ns):  # type: ignore[no-untyped-def]
     """A 429: a row of no duration, and an attempt."""
     now = m[c.R_NOW]
@@ -234,7 +234,7 @@ def refuse(m, f, e, laws, slot, retry_after_ns):  # type: ignore[no-untyped-def]
     record(m, f, e, laws, slot, m[slot + c.L_DESK], 0, 0)
 
 
-@jit(_V(*_S, _I, _I, _I, _I))
+@jit(_V(*_S, _I, _I, _I, _I), forceinline=True)
 def expire_in(m, f, e, laws, slot, delay_ns, cause, kind):  # type: ignore[no-untyped-def]
     at = m[c.R_NOW] + delay_ns
     push(
@@ -250,7 +250,7 @@ def expire_in(m, f, e, laws, slot, delay_ns, cause, kind):  # type: ignore[no-un
     )
 
 
-@jit(_I(*_S, _I, _I))
+@jit(_I(*_S, _I, _I), forceinline=True)
 def join(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Queue at a desk; WILL_HAPPEN, or AT_ONCE where the queue is full."""
     if m[desk + c.D_QUEUE_LIMIT] != c.NONE and m[desk + c.D_WAITING] >= m[desk + c.D_QUEUE_LIMIT]:
@@ -275,7 +275,7 @@ def join(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     return WILL_HAPPEN
 
 
-@jit(_V(*_S, _I, _I))
+@jit(_V(*_S, _I, _I), forceinline=True)
 def dequeue(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     before, after = m[slot + c.L_PREVIOUS], m[slot + c.L_NEXT]
     if before == c.NONE:
@@ -291,7 +291,7 @@ def dequeue(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[c.R_WAITING] -= 1
 
 
-@jit(_V(*_S, _I, _I, _I))
+@jit(_V(*_S, _I, _I, _I), forceinline=True)
 def leave(m, f, e, laws, desk, slot, cause):  # type: ignore[no-untyped-def]
     """Leave the queue without being sent; the request goes on in a start of this instant."""
     dequeue(m, f, e, laws, desk, slot)
@@ -309,7 +309,7 @@ def leave(m, f, e, laws, desk, slot, cause):  # type: ignore[no-untyped-def]
     )
 
 
-@jit(_V(*_S, _I))
+@jit(_V(*_S, _I), forceinline=True)
 def offer(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
     """Offer what may be free to the head of the queue, as a start of this instant."""
     head = m[desk + c.D_HEAD]
@@ -317,13 +317,13 @@ def offer(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
         push(e, m[c.R_NOW], STARTS, m[head + c.L_NAME], m[head + c.L_CALL_ATTEMPT], c.K_HAND_OVER, desk, 0, 0)
 
 
-@jit(_V(*_S, _I, _I, _I))
+@jit(_V(*_S, _I, _I, _I), forceinline=True)
 def wake_in(m, f, e, laws, desk, slot, delay_ns):  # type: ignore[no-untyped-def]
     at = m[c.R_NOW] + delay_ns
     push(e, at, TIMERS, m[slot + c.L_NAME], m[slot + c.L_CALL_ATTEMPT], c.K_WAKE, desk, 0, 0)
 
 
-@jit(_I(*_S, _I, _I))
+@jit(_I(*_S, _I, _I), forceinline=True)
 def spell_at(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
     """The outage that holds when an attempt starts: the last to begin whose [from, to) holds now."""
     first = m[desk + c.D_SPELLS]
@@ -334,7 +334,7 @@ def spell_at(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
     return c.NONE
 
 
-@jit(_I(*_S, _I))
+@jit(_I(*_S, _I), forceinline=True)
 def recorded_ns(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Recorded service time of the next attempt; the last one repeats."""
     n = m[c.C_N_SERVICE]
@@ -355,7 +355,9 @@ def recorded_ns(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
 @jit(numba.types.UniTuple(_I, 2)(*_S, _I, _I, _I))
 def service(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
     """(first token, end) after the start, NEVER where it does not come; sets outcome and status."""
-    added_s = draw(m, f, e, laws, desk, c.D_S_GATEWAY, m[desk + c.D_GATEWAY], slot)
+    added_s = 0.0
+    if m[desk + c.D_GATEWAY] != rules.NO_LAW:
+        added_s = draw(m, f, e, laws, desk, c.D_S_GATEWAY, m[desk + c.D_GATEWAY], slot)
     spell = spell_at(m, f, e, laws, desk, now)
     slowdown = 1.0
     if spell != c.NONE:
@@ -393,7 +395,7 @@ def service(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
     return (first_ns if m[desk + c.D_STREAMS] else total_ns), total_ns
 
 
-@jit(_V(*_S, _I, _I))
+@jit(_V(*_S, _I, _I), forceinline=True)
 def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Send the call: take slot and charges, draw what will happen, schedule its end."""
     now = m[c.R_NOW]
@@ -431,7 +433,7 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     )
 
 
-@jit(_V(*_S, _I))
+@jit(_V(*_S, _I), forceinline=True)
 def hand_over(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
     slot, now = m[desk + c.D_HEAD], m[c.R_NOW]
     rejecting = is_rejecting(m, f, e, laws, desk, now)
@@ -458,7 +460,7 @@ def hand_over(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
     offer(m, f, e, laws, desk)
 
 
-@jit(_V(*_S, _I, _I))
+@jit(_V(*_S, _I, _I), forceinline=True)
 def open_breaker(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     log_change(m, f, e, laws, desk, t.OPEN, slot)
     m[desk + c.D_EPOCH] += 1
@@ -468,7 +470,7 @@ def open_breaker(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         leave(m, f, e, laws, desk, m[desk + c.D_HEAD], t.OWN_BREAKER)
 
 
-@jit(_V(*_S, _I, _I))
+@jit(_V(*_S, _I, _I), forceinline=True)
 def count(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Count an end for the breaker; those of attempts that started before the opening never count."""
     failed = m[slot + c.L_CALL_OUTCOME] == t.ERROR or m[slot + c.L_CALL_OUTCOME] == t.TIMEOUT
@@ -484,7 +486,7 @@ def count(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
             open_breaker(m, f, e, laws, desk, slot)
 
 
-@jit(_V(*_S, _I))
+@jit(_V(*_S, _I), forceinline=True)
 def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """A call has ended: free its slot, write its row, count it, and offer the slot."""
     now = m[c.R_NOW]
@@ -503,7 +505,7 @@ def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     offer(m, f, e, laws, desk)
 
 
-@jit(_I(*_S, _I, _I))
+@jit(_I(*_S, _I, _I), forceinline=True)
 def place(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Ask for admission: breaker, then concurrency, then all limiters."""
     now = m[c.R_NOW]
@@ -566,7 +568,7 @@ def place(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     return WILL_HAPPEN
 
 
-@jit(_V(*_S, _I, _I, _I))
+@jit(_V(*_S, _I, _I, _I), forceinline=True)
 def pause(m, f, e, laws, slot, wait_ns, resume):  # type: ignore[no-untyped-def]
     """Wait, then be a start that resumes there; or be given up, if the deadline comes first."""
     now = m[c.R_NOW]
@@ -578,7 +580,7 @@ def pause(m, f, e, laws, slot, wait_ns, resume):  # type: ignore[no-untyped-def]
         push(e, now + wait_ns, STARTS, m[slot + c.L_NAME], m[slot + c.L_ATTEMPTS], c.K_RESUME, slot, 0, 0)
 
 
-@jit(_V(*_S, _I, _I))
+@jit(_V(*_S, _I, _I), forceinline=True)
 def finish(m, f, e, laws, slot, is_served):  # type: ignore[no-untyped-def]
     """A request is over: its row, and its slot goes back."""
     tally_request(m, slot, is_served)
@@ -620,13 +622,13 @@ def finish(m, f, e, laws, slot, is_served):  # type: ignore[no-untyped-def]
     m[c.R_DONE] += 1
 
 
-@jit(_V(*_S, _I))
+@jit(_V(*_S, _I), forceinline=True)
 def give_up(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_CAUSE] = t.DEADLINE
     finish(m, f, e, laws, slot, 0)
 
 
-@jit(_V(*_S, _I))
+@jit(_V(*_S, _I), forceinline=True)
 def serve(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """An answer came: done, or to be checked by a cascade's verifier."""
     now = m[c.R_NOW]
@@ -668,7 +670,7 @@ def serve(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     push(e, now + took_ns, ENDS, m[slot + c.L_NAME], m[slot + c.L_CALL_ATTEMPT], c.K_CHECK, slot, 0, 0)
 
 
-@jit(_V(*_S, _I))
+@jit(_V(*_S, _I), forceinline=True)
 def end_check(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """The verifier has judged, or the deadline cut it."""
     now = m[c.R_NOW]
@@ -698,7 +700,7 @@ def end_check(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         push(e, now, STARTS, m[slot + c.L_NAME], m[slot + c.L_ATTEMPTS], c.K_RESUME, slot, 0, 0)
 
 
-@jit(_B(*_S, _I))
+@jit(_B(*_S, _I), forceinline=True)
 def next_target(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Move to the next eligible deployment of the chain; False where the request is over."""
     now = m[c.R_NOW]
@@ -727,7 +729,7 @@ def next_target(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
             return True
 
 
-@jit(_F(*_S, _I, _I))
+@jit(_F(*_S, _I, _I), forceinline=True)
 def backoff(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """The wait before the next retry on a desk, in seconds."""
     floats = m[desk + c.D_FLOATS]
@@ -751,7 +753,7 @@ def backoff(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     return wait_s
 
 
-@jit(_I(*_S, _I))
+@jit(_I(*_S, _I), forceinline=True)
 def conclude(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """A call has ended or was turned away: what the request does now.
 
@@ -798,7 +800,7 @@ def conclude(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     return c.NONE
 
 
-@jit(_V(*_S, _I, _I))
+@jit(_V(*_S, _I, _I), forceinline=True)
 def advance(m, f, e, laws, slot, resume):  # type: ignore[no-untyped-def]
     """Go on from an event until the next one must be waited for."""
     if resume == c.ESCALATE:
@@ -822,7 +824,7 @@ def advance(m, f, e, laws, slot, resume):  # type: ignore[no-untyped-def]
             return
 
 
-@jit(_V(*_S, _I, _I))
+@jit(_V(*_S, _I, _I), forceinline=True)
 def handle(m, f, e, laws, event, now):  # type: ignore[no-untyped-def]
     """One event."""
     kind, who = e[event + c.E_KIND], e[event + c.E_WHO]
@@ -862,7 +864,7 @@ def handle(m, f, e, laws, event, now):  # type: ignore[no-untyped-def]
         m[c.R_EVENT_ROW] = row + c.N_EVENT_COLUMNS
 
 
-@jit(_V(*_S, _I, c.BLOCK_TYPE, _I))
+@jit(_V(*_S, _I, c.BLOCK_TYPE, _I), forceinline=True)
 def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
     """A request enters: its facts are copied, so that a block can go while it is under way."""
     now = m[c.R_NOW]

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from planner.engines.program import Program, Target
+from planner.engines.rules import NO_LAW
 from planner.routing.routers import Route
-from planner.sampling import Laws
+from planner.sampling import Laws, is_zero
 from planner.tables import CLOSED
 
 Integers = npt.NDArray[np.int64]
@@ -228,7 +229,7 @@ def new_state(
     behind = N_SLOT + len(models) * N_SIZE  # of a slot's fixed columns and sizes
     for number, target in enumerate(targets):
         model = models.index((target.model, target.provider))
-        row = _desk_row(target, f)
+        row = _desk_row(target, program.laws, f)
         row |= {
             D_SIZES: N_SLOT + model * N_SIZE,
             D_CORRECT: behind + model,
@@ -287,7 +288,7 @@ def new_state(
     return state
 
 
-def _desk_row(target: Target, f: list[float]) -> dict[int, int]:
+def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
     """The settings of a deployment and its state at the start: nothing in flight, buckets full."""
     streams, backoff = target.streams, target.backoff
     floats = len(f)
@@ -318,7 +319,8 @@ def _desk_row(target: Target, f: list[float]) -> dict[int, int]:
         D_SPEED: target.speed_law,
         D_TOTAL: target.total_law,
         D_STREAMS: int(target.streams_answer),
-        D_GATEWAY: target.gateway_law,
+        # A gateway that adds nothing is no draw: most calls have none.
+        D_GATEWAY: NO_LAW if is_zero(laws, target.gateway_law) else target.gateway_law,
         D_ERROR_STATUS: target.error_status,
         D_ERROR_LAW: target.error_law,
         D_N_SPELLS: len(target.spells),
