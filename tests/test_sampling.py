@@ -9,7 +9,6 @@ from scipy import stats
 from planner import chance
 from planner.sampling import (
     CUMULATED_WEIGHT,
-    EMPIRICAL,
     END_OF_VALUES,
     FIRST_VALUE,
     KIND,
@@ -141,7 +140,7 @@ def test_the_packed_array_has_the_documented_places():
     for row in components:
         values = laws[int(row[FIRST_VALUE]) : int(row[END_OF_VALUES])]
         assert values.tolist() == sorted(values)
-        assert (len(values) > 0) == (row[KIND] == EMPIRICAL)
+        assert (len(values) > 0) == (row[KIND] == 4)
     assert pack_laws([]).shape == (0,)
 
 

@@ -31,7 +31,7 @@ from planner.workload.sizes import Sizes
 Report = Callable[[int, int], None]
 Life = Generator[Moment, Any, Any]
 _REPORT_EVERY_S = 0.05
-_EVENTS_BETWEEN_LOOKS = 2_000  # a few milliseconds
+_EVENTS_BETWEEN_LOOKS = 1_000  # a few milliseconds
 
 
 class Engine:
