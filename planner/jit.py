@@ -164,7 +164,7 @@ def is_made_from_this(directory: Path) -> bool:
 
 @functools.cache
 def machine() -> str:
-    """Python, libraries, CPU, place and settings in words, found out in a few milliseconds."""
+    """Digest of Python, libraries, CPU, place and settings, found out in a few milliseconds."""
     found = [sys.version, platform.machine(), str(PACKAGE), *compiler_settings()]
     for library in ("numba", "llvmlite", "numpy"):
         spec = importlib.util.find_spec(library)  # finds it without importing it
@@ -174,7 +174,7 @@ def machine() -> str:
     with suppress(OSError), open("/proc/cpuinfo", "rb") as file:
         told = file.read(4096).decode(errors="replace").splitlines()
         found += dict.fromkeys(line for line in told if line.startswith(("model name", "flags", "Features")))
-    return "\n".join(found)
+    return hashlib.blake2s("\n".join(found).encode(), digest_size=12).hexdigest()
 
 
 def _write_origin(directory: Path) -> None:

@@ -258,13 +258,14 @@ def new_state(
     task_width = N_TASK_COUNTS + len(targets) * N_DESK_COUNTS
     header |= {C_COUNTS: len(m), C_TASK_WIDTH: task_width}
     m += [0] * (n_tasks * task_width)
+    end = len(m)  # rows follow, and the slots behind them
     for at, room, columns in (
         (R_OUTCOME_ROW, ROOM, N_OUTCOME_COLUMNS),
         (R_ATTEMPT_ROW, ROOM if wants_rows else 128, N_ATTEMPT_COLUMNS),
         (R_EVENT_ROW, EVENT_ROOM, N_EVENT_COLUMNS),
     ):
-        header |= {at: len(m), at + 1: len(m), at + 2: len(m) + room * columns}
-        m += [0] * (room * columns)
+        header |= {at: end, at + 1: end, at + 2: end + room * columns}
+        end += room * columns
     for place, value in header.items():
         m[place] = value
     if program.verifier is not None:
@@ -272,7 +273,7 @@ def new_state(
         f[CF_FALSE_POSITIVE] = program.verifier.false_positive
         f[CF_ACCEPT] = program.verifier.accept_score or 0.0
     state = State(
-        m=np.array(m, np.int64),
+        m=_grown(np.array(m, np.int64), end),
         f=np.array(f, np.float64),
         e=np.zeros(H_HEAP_NS, np.int64),
         laws=program.laws,
@@ -280,7 +281,7 @@ def new_state(
         routes=places,
         models=models,
         slot_width=calls_end + n_recorded,
-        first_slot=len(m),
+        first_slot=end,
         first_slot_f=len(f),
     )
     state.more_slots(slots)

@@ -22,6 +22,7 @@ SPEED_QUANTILES = {"p05": 0.05, **QUANTILES}
 TOKEN_QUANTILES = {"p50": 0.5, "p95": 0.95}
 SHARE = (0.0, 1.0)
 POSITIVE = (0.0, float("inf"))
+EXACT_POOL = 200_000  # requests of a plan whose values are sorted
 
 Scope = Sequence[int]  # indices of tasks
 
@@ -48,6 +49,8 @@ class Pool:
         arrived = np.array([one.n for one in samples])
         # A request's weight is its window's, shared among the requests of the window.
         self.per_request = np.ascontiguousarray(plan.weights / np.maximum(arrived, 1))
+        # Sorting is for plans of moderate size; larger ones are binned, like the windows of large ones.
+        self.is_exact = all(one.is_exact for one in samples) and int(arrived.sum()) <= EXACT_POOL
         self._by_value: dict[str, tuple[Floats, Integers, Integers, Integers]] = {}
 
     @property
@@ -84,15 +87,14 @@ class Pool:
         kept = in_scope[tasks]
         if not kept.all():
             values, windows, stands_for = values[kept], windows[kept], stands_for[kept]
-        is_exact = all(one.is_exact for one in self.samples)
         wanted = np.array(shares, dtype=np.float64)
         assert np.all(np.diff(wanted) >= 0), "shares ascend"
-        return weighted_quantiles(values, windows, stands_for, self.per_request, wanted, is_exact)
+        return weighted_quantiles(values, windows, stands_for, self.per_request, wanted, self.is_exact)
 
     def _sorted(self, column: str) -> tuple[Floats, Integers, Integers, Integers]:
         """Values of all windows in ascending order, with their tasks, windows and requests each stands for."""
         if column not in self._by_value:
-            parts = [one.values[column] for one in self.samples]
+            parts = [one.values[column] if self.is_exact else one.binned(column) for one in self.samples]
             values, tasks, stands_for = (np.concatenate([part[i] for part in parts]) for i in range(3))
             windows = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
             order = np.argsort(values, kind="stable")

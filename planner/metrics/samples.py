@@ -88,6 +88,15 @@ class Sample:
         """Requests that arrived."""
         return int(self.counts[:, ARRIVED].sum())
 
+    def binned(self, column: str) -> tuple[Floats, Integers, Integers]:
+        """A column's values as bins: what they stand for, their tasks, and the requests in them."""
+        values, tasks, stands_for = self.values[column]
+        if not self.is_exact:
+            return values, tasks, stands_for
+        bins = np.zeros((len(self.counts), N_BINS), np.int64)
+        add_values(bins, np.ascontiguousarray(values), np.ascontiguousarray(tasks))
+        return _of_bins(bins)
+
     @property
     def n_completed(self) -> int:
         return int(self.counts[:, COMPLETED].sum())
@@ -239,8 +248,10 @@ class Tally:
         return found
 
     def _binned(self, bins: Integers) -> dict[str, tuple[Floats, Integers, Integers]]:
-        standing_for, found = representatives(), {}
-        for index, name in enumerate(COLUMNS):
-            tasks, places = np.nonzero(bins[index])
-            found[name] = (standing_for[places], tasks.astype(np.int64), bins[index][tasks, places])
-        return found
+        return {name: _of_bins(bins[index]) for index, name in enumerate(COLUMNS)}
+
+
+def _of_bins(bins: Integers) -> tuple[Floats, Integers, Integers]:
+    """(values, tasks, requests) of the bins that hold any; `bins` has shape (tasks, N_BINS)."""
+    tasks, places = np.nonzero(bins)
+    return representatives()[places], tasks.astype(np.int64), bins[tasks, places]

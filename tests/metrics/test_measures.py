@@ -194,3 +194,18 @@ def test_merged_bins_are_the_bins_of_the_whole(monkeypatch):
     for name in samples.COLUMNS:
         for left, right in zip(one.values[name], other.values[name], strict=True):
             assert np.array_equal(left, right)
+
+
+def test_a_plan_too_large_to_sort_is_binned(monkeypatch):
+    from planner.metrics import measures as module
+
+    latency = list(np.random.Generator(np.random.Philox(10)).exponential(2.0, 900))
+    samples = [make_sample(latency[:300]), make_sample(latency[300:600]), make_sample(latency[600:])]
+    exact = measure_all(samples)
+    monkeypatch.setattr(module, "EXACT_POOL", 500)
+    binned = measure_all(samples)
+    for name in ("latency_p50_s", "latency_p95_s", "ttft_p90_s"):
+        one, other = exact[name].replicates, binned[name].replicates
+        assert not np.array_equal(one, other)
+        assert other == pytest.approx(one, rel=0.02)
+    assert exact["latency_mean_s"].replicates.tolist() == binned["latency_mean_s"].replicates.tolist()
