@@ -207,5 +207,5 @@ def test_a_plan_too_large_to_sort_is_binned(monkeypatch):
     for name in ("latency_p50_s", "latency_p95_s", "ttft_p90_s"):
         one, other = exact[name].replicates, binned[name].replicates
         assert not np.array_equal(one, other)
-        assert other == pytest.approx(one, rel=0.02)
+        assert other == pytest.approx(one, rel=0.06)
     assert exact["latency_mean_s"].replicates.tolist() == binned["latency_mean_s"].replicates.tolist()
