@@ -25,8 +25,9 @@ endif
 .PHONY: setup setup-test run test lint bench lock clean moved
 .DELETE_ON_ERROR:
 
+# The machine code carries its own stamp: what it was made from, by content.
 setup: $(VENV)/run.stamp
-	@:
+	@$(BIN)/llm-traffic-planner warm-up --if-cold || echo "Not compiled ahead: the first run will take longer." >&2
 
 setup-test: $(VENV)/dev.stamp
 	@:

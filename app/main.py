@@ -2,8 +2,18 @@
 
 import streamlit as st
 
+from planner import warming
+
 # An emoji as icon is drawn from what Streamlit ships; a material icon would be fetched from an outside server.
 st.set_page_config(page_title="LLM traffic planner", page_icon="🚦", layout="wide")
+
+# Asked in milliseconds at the first run of a session only; the pages import the engine, so it is asked before them.
+if not st.session_state.get("engine is warm"):
+    place = st.empty()
+    if warming.announce(place.info):
+        warming.load()
+        place.empty()
+    st.session_state["engine is warm"] = True
 
 PAGES = [st.Page("pages/compare.py", title="Compare strategies", url_path="compare", default=True)]
 

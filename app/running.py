@@ -9,7 +9,7 @@ import planner
 from planner.api import Comparison
 from planner.scenario.fields import Scenario
 
-ENGINE = "reference"
+ENGINE = "compiled"
 REPORT_EVERY_S = 0.1
 
 

@@ -1,128 +1,207 @@
-"""`make bench`: requests per second of the reference engine beside a plain SimPy script, in one run.
+"""`make bench`: speed and memory, each row with what is wanted and whether it passes, in one run.
 
-Every figure is the median of several rounds taken in turn, so that a machine that slows down slows
-both. Prints a table with pass or falls short per row and writes it to benchmarks/RESULTS.md.
+Every figure is the median of several rounds taken in turn, so that a machine that slows down slows all
+of them. Prints a table and writes it to benchmarks/RESULTS.md.
 """
 
 import argparse
 import datetime
-import gc
 import os
 import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import numba
 import numpy as np
 import simpy
 
 import planner
 from benchmarks import plain_simpy
-from benchmarks.models import two_providers
-from planner.engines.program import compile_program
-from planner.engines.reference import Engine
-from planner.engines.work import prepare
-from planner.workload.requests import generate
-from planner.workload.windows import eras, plan_windows
+from benchmarks.models import A_MILLION, slots
+from benchmarks.runs import Model, seconds, two_provider_model
 
 ROOT = Path(__file__).resolve().parent.parent
-LEAST_RATIO = 0.3
-LONGEST_CHECK_S = 1.0
-LONGEST_SCREEN_S = 10.0
+DEFAULT = "scenarios/support-chatbot.yaml"
+MB_ABOVE_IMPORTS = 500
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Wall seconds of one call, garbage collected before."""
-    gc.collect()
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+@dataclass(frozen=True)
+class Row:
+    """What was measured, and whether that is what is wanted (None where nothing is)."""
+
+    what: str
+    measured: str
+    wanted: str = ""
+    passed: bool | None = None
 
 
-def reference_against_plain(n: int, rounds: int) -> list[tuple[str, str, str, bool | None]]:
-    """Requests/s of the reference engine, of the plain script, and the ratio of the medians."""
-    scenario = planner.load(two_providers())
-    window = plan_windows(scenario)[0]
-    requests = generate(scenario, window, n)
-    program = compile_program(scenario, "failover", eras(scenario)[0].models, window)
-    work = prepare(scenario, "failover", program, requests)
-    # Warm: the first run loads compiled helpers.
-    Engine(program, prepare(scenario, "failover", program, generate(scenario, window, 1000))).run()
-    ours, plain = [], []
+def at_least(what: str, value: float, least: float, unit: str = "", more: str = "") -> Row:
+    return Row(what, f"{value:,.4g}{unit}{more}", f"at least {least:,.4g}{unit}", value >= least)
+
+
+def under(what: str, value: float, most: float, unit: str, more: str = "") -> Row:
+    return Row(what, f"{value:,.3g}{unit}{more}", f"under {most:,.4g}{unit}", value < most)
+
+
+def engines(n: int, rounds: int) -> Iterator[Row]:
+    """The two-provider model on both engines and as a plain SimPy script, in turn."""
+    small, large = max(n // 20, 1000), n
+    slow, fast = two_provider_model(small), two_provider_model(large)
+    rates: dict[str, list[float]] = {"plain": [], "reference": [], "compiled": [], "whole": []}
+    fast.compiled_s()  # the first run loads machine code
     for _ in range(rounds):
-        ours.append(n / seconds(lambda: Engine(program, work).run()))
-        plain.append(n / seconds(lambda: plain_simpy.run(n)))
-    ratio = statistics.median(ours) / statistics.median(plain)
-    pairs = sorted(a / b for a, b in zip(ours, plain, strict=True))
-    return [
-        (
-            "reference engine, two providers with failover",
-            f"{statistics.median(ours):,.0f} requests/s",
-            "",
-            None,
-        ),
-        ("plain SimPy script of the same model", f"{statistics.median(plain):,.0f} requests/s", "", None),
-        (
-            "ratio, medians (pairs from lowest to highest)",
-            f"{ratio:.2f} ({pairs[0]:.2f} to {pairs[-1]:.2f})",
-            f"at least {LEAST_RATIO}",
-            ratio >= LEAST_RATIO,
-        ),
-    ]
+        rates["plain"].append(small / seconds(lambda: plain_simpy.run(small)))
+        rates["reference"].append(small / slow.reference_s())
+        rates["compiled"].append(large / fast.compiled_s())
+        rates["whole"].append(large / fast.end_to_end_s())
+    plain, reference, compiled, whole = (statistics.median(found) for found in rates.values())
+    spread = f" ({min(rates['compiled']):,.0f} to {max(rates['compiled']):,.0f})"
+    yield Row("plain SimPy script, two providers with failover", f"{plain:,.0f} requests/s")
+    yield Row("reference engine, same model", f"{reference:,.0f} requests/s")
+    yield at_least("reference engine / plain script", reference / plain, 0.3)
+    yield at_least(f"compiled engine on one core, {n:,} requests", compiled, 3e6, " requests/s", spread)
+    yield at_least("scenario to reduced measures on one core", whole, 1.5e6, " requests/s")
+    yield at_least("compiled engine / plain script", compiled / plain, 40)
+    yield at_least("compiled engine / reference engine", compiled / reference, 100)
 
 
-def whole_commands(rounds: int) -> list[tuple[str, str, str, bool | None]]:
-    """Wall time of the commands a user waits for."""
-    default = str(ROOT / "scenarios" / "support-chatbot.yaml")
-    rows: list[tuple[str, str, str, bool | None]] = []
-    for words, limit in ((["check", default], LONGEST_CHECK_S), (["compare", default], LONGEST_SCREEN_S)):
-        command = [sys.executable, "-m", "llm_traffic_planner", *words]
-        times = [
-            seconds(lambda c=command: subprocess.run(c, check=True, capture_output=True, cwd=ROOT))
-            for _ in range(rounds)
-        ]
-        median = statistics.median(times)
-        name = f"planner {words[0]} scenarios/support-chatbot.yaml, whole process"
-        rows.append(
-            (
-                name,
-                f"{median:.2f} s ({min(times):.2f} to {max(times):.2f})",
-                f"under {limit:g} s",
-                median < limit,
-            )
+def flatness(largest: int, rounds: int) -> Iterator[Row]:
+    """Time per request against the number of requests, of slots, and in overload."""
+    sizes = [size for size in (100_000, 1_000_000, 10_000_000, 100_000_000) if size <= largest]
+    costs = {
+        size: statistics.median(
+            two_provider_model(size).end_to_end_s() / size for _ in range(rounds if size <= 1_000_000 else 1)
         )
-    return rows
+        for size in sizes
+    }
+    yield _flat(f"ns per request, {sizes[0]:,} to {sizes[-1]:,} requests", costs)
+    by_slots = {number: _cost(slots(number, 0.8), rounds) for number in (10, 100, 500, 2000)}
+    yield _flat("ns per request in the engine, 10 to 2,000 slots", by_slots)
+    in_overload = {load: _cost(slots(100, load), rounds) for load in (0.8, 2.0)}
+    yield _flat("ns per request in the engine, load 0.8 and 2.0 with a queue of 1,000", in_overload)
+
+
+def _cost(raw: dict[str, object], rounds: int, n: int = 500_000) -> float:
+    model = Model(raw, n)
+    return statistics.median(model.compiled_s() / n for _ in range(rounds))
+
+
+def _flat(what: str, costs: dict[float, float]) -> Row:
+    ratio = max(costs.values()) / min(costs.values())
+    each = ", ".join(f"{key:,.4g}: {cost * 1e9:.0f}" for key, cost in costs.items())
+    return Row(what, f"{ratio:.2f} ({each})", "within 1.5 times", ratio <= 1.5)
+
+
+def memory(n: int) -> Row:
+    """Peak above the imports of a run in a process of its own."""
+    said = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", str(n)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    ).stdout.split()
+    above = float(said[1]) - float(said[0])
+    return under(f"peak memory above the imports, {n:,} requests", above, MB_ABOVE_IMPORTS, " MB")
+
+
+def commands(rounds: int) -> Iterator[Row]:
+    """Wall time of whole commands, imports included."""
+    yield _command("planner check, default scenario", ["check", DEFAULT], 1.0, rounds)
+    yield _command("planner compare, default scenario", ["compare", DEFAULT], 10.0, rounds)
+    overrides = [f"--set={path}={value:g}" for path, value in A_MILLION.items()]
+    scenario = planner.load(ROOT / DEFAULT).set(A_MILLION)
+    n = planner.compare(scenario).simulated_requests
+    yield _command(
+        f"planner compare, default scenario at {n:,} simulated requests",
+        ["compare", DEFAULT, *overrides],
+        3.0,
+        rounds,
+    )
+
+
+def _command(what: str, words: list[str], most_s: float, rounds: int) -> Row:
+    command = [sys.executable, "-m", "llm_traffic_planner", *words]
+    times = [
+        seconds(lambda: subprocess.run(command, check=True, capture_output=True, cwd=ROOT))
+        for _ in range(rounds)
+    ]
+    return under(what, statistics.median(times), most_s, " s", f" ({min(times):.2f} to {max(times):.2f})")
+
+
+def compiling() -> Iterator[Row]:
+    """Import of every kernel with an empty cache, then with a full one."""
+    # A NUMBA_ variable is part of the cache's key: a new value is a new, empty cache.
+    with tempfile.TemporaryDirectory() as home:
+        environment = os.environ | {
+            "NUMBA_BENCHMARK": str(time.time_ns()),
+            "HOME": home,
+            "XDG_CACHE_HOME": home,
+        }
+        script = "import time, numba; began = time.perf_counter(); import planner.engines.compiled, planner.metrics; print(time.perf_counter() - began)"
+
+        def load() -> float:
+            said = subprocess.run(
+                [sys.executable, "-c", script],
+                check=True,
+                capture_output=True,
+                text=True,
+                cwd=ROOT,
+                env=environment,
+            )
+            return float(said.stdout)
+
+        yield under("cold compile of every kernel", load(), 30.0, " s")
+        yield under(
+            "warm load of every kernel, Numba itself imported before",
+            statistics.median(load() for _ in range(3)),
+            1.0,
+            " s",
+        )
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
+    "engines": lambda given: engines(given.requests, given.rounds),
+    "flatness": lambda given: flatness(given.largest, given.rounds),
+    "memory": lambda given: iter([memory(given.largest)]),
+    "commands": lambda given: commands(given.rounds),
+    "compiling": lambda given: compiling(),
+}
 
 
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--requests", type=int, default=100_000)
+    options.add_argument("--requests", type=int, default=1_000_000)
+    options.add_argument("--largest", type=int, default=100_000_000, help="requests of the longest run")
     options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--no-write", action="store_true", help="print only")
+    options.add_argument(
+        "--only", choices=list(PARTS), action="append", help="these parts only, nothing written"
+    )
     given = options.parse_args()
-    rows = [*reference_against_plain(given.requests, given.rounds), *whole_commands(given.rounds)]
+    rows = [row for name in given.only or PARTS for row in PARTS[name](given)]
     lines = ["| what | measured | wanted | |", "|---|---|---|---|"]
-    for name, measured, wanted, passed in rows:
-        verdict = "" if passed is None else "pass" if passed else "**falls short**"
-        lines.append(f"| {name} | {measured} | {wanted} | {verdict} |")
+    for row in rows:
+        verdict = "" if row.passed is None else "pass" if row.passed else "**falls short**"
+        lines.append(f"| {row.what} | {row.measured} | {row.wanted} | {verdict} |")
     table = "\n".join(lines)
     print(table)
-    if not given.no_write:
-        (Path(__file__).parent / "RESULTS.md").write_text(
-            _page(table, given.requests, given.rounds), encoding="utf-8"
-        )
-    return 0 if all(passed is not False for *_, passed in rows) else 1
+    if given.only is None:
+        (Path(__file__).parent / "RESULTS.md").write_text(_page(table, given), encoding="utf-8")
+    return 0 if all(row.passed is not False for row in rows) else 1
 
 
-def _page(table: str, n: int, rounds: int) -> str:
+def _page(table: str, given: argparse.Namespace) -> str:
     machine = f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, SimPy {simpy.__version__}"
+    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, Numba {numba.__version__}, SimPy {simpy.__version__}"
     return (
         f"# Measured\n\n`make bench` on {datetime.date.today()}: {machine}; {versions}. "
-        f"{n:,} requests a run, medians of {rounds} rounds taken in turn.\n\n{table}\n"
+        f"Medians of {given.rounds} rounds taken in turn.\n\n{table}\n"
     )
 
 

@@ -34,3 +34,28 @@ def two_providers() -> dict[str, Any]:
         },
         "finance": {"horizon_months": 1},
     }
+
+
+def slots(concurrent: int, load: float) -> dict[str, Any]:
+    """One deployment with `concurrent` slots at an offered load of `load` times them; a bounded queue of 1,000."""
+    mean_s = 2.0
+    return {
+        "name": f"{concurrent} slots at load {load:g}",
+        "traffic": {"requests_per_month": load * concurrent / mean_s * MONTH_S},
+        "tasks": {"any": {"input_tokens": 500, "output_tokens": 200}},
+        "models": {"any": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2}},
+        "deployments": {
+            "only": {
+                "model": "any",
+                "latency": {"total_s": {"exponential_mean": mean_s}},
+                "limits": {"concurrent": concurrent},
+            }
+        },
+        "strategies": {"one": {"omni": ["only"]}},
+        "policy": {"timeout_s": None, "retries": 0, "breaker": None, "queue_limit": 1000},
+        "finance": {"horizon_months": 1},
+    }
+
+
+#: Brings the default scenario to about a million simulated requests over its three strategies.
+A_MILLION = {"run.window_s": 3600.0, "run.replications": 30}

@@ -43,9 +43,9 @@ class Comparison(experiments.Comparison):
 def compare(
     scenario: Scenario,
     *,
-    engine: str = "reference",
+    engine: str = "compiled",
     replications: int | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     report: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Run every strategy of a scenario side by side on common luck.
@@ -54,8 +54,9 @@ def compare(
     ----------
     replications : int, optional
         Windows instead of `run.replications`; those with a planted outage come on top.
-    workers : int
-        Processes; results do not depend on it. More than one needs an importable main module.
+    workers : int, optional
+        Threads of the compiled engine (all cores if not given) or processes of the reference engine (1;
+        more need an importable main module). Results do not depend on it.
     report : callable (done, total), optional
         Called often while it runs; what it raises ends the run.
 

@@ -64,7 +64,7 @@ def check_streams(ids: Mapping[str, int]) -> None:
         owners[number] = name
 
 
-@jit("UniTuple(int64, 4)(int64, int64, int64, int64, int64, int64)")
+@jit("UniTuple(int64, 4)(int64, int64, int64, int64, int64, int64)", forceinline=True)
 def philox4x32(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> tuple[int, int, int, int]:
     """Ten rounds of Philox4x32: four random 32-bit words from a counter of four and a key of two.
 
@@ -84,7 +84,7 @@ def philox4x32(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> tuple[in
     return c0, c1, c2, c3
 
 
-@jit("UniTuple(float64, 2)(int64, int64, int64, int64, int64)")
+@jit("UniTuple(float64, 2)(int64, int64, int64, int64, int64)", forceinline=True)
 def uniform_pair(seed: int, replication: int, stream: int, request: int, attempt: int) -> tuple[float, float]:
     """Two independent uniforms strictly between 0 and 1.
 
@@ -99,7 +99,7 @@ def uniform_pair(seed: int, replication: int, stream: int, request: int, attempt
     return u, v
 
 
-@jit("float64(int64, int64, int64, int64, int64)")
+@jit("float64(int64, int64, int64, int64, int64)", forceinline=True)
 def uniform(seed: int, replication: int, stream: int, request: int, attempt: int) -> float:
     """One uniform strictly between 0 and 1: the first of `uniform_pair`."""
     return uniform_pair(seed, replication, stream, request, attempt)[0]
@@ -116,7 +116,7 @@ def uniform_many(
     return drawn
 
 
-@jit("float64(float64)")
+@jit("float64(float64)", forceinline=True)
 def exp(x: float) -> float:
     """e to the x; infinity above the largest float, in plain Python too."""
     if x > _LARGEST_EXP_ARGUMENT:
@@ -124,7 +124,7 @@ def exp(x: float) -> float:
     return math.exp(x)
 
 
-@jit("float64(float64)")
+@jit("float64(float64)", forceinline=True)
 def log(x: float) -> float:
     """Natural logarithm; minus infinity at 0, NaN below, in plain Python too."""
     if x > 0.0:
@@ -153,7 +153,7 @@ def logistic(x: float) -> float:
     return e / (1.0 + e)
 
 
-@jit("float64(float64)")
+@jit("float64(float64)", forceinline=True)
 def normal_quantile(p: float) -> float:
     """Standard normal quantile; relative error below 1e-15 in (0, 1), infinite at the ends, NaN outside.
 
@@ -362,7 +362,7 @@ def poisson_quantile(mean: float, u: float) -> int:
     return k
 
 
-@jit("int64(float64)")
+@jit("int64(float64)", forceinline=True)
 def to_ns(seconds: float) -> int:
     """Seconds to whole nanoseconds, half to even: the only such conversion in the product.
 

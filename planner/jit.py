@@ -4,38 +4,38 @@ Numba's own cache looks only at the file of the function itself, so a kernel kee
 a helper or a constant in another file has changed. Here the cache directory is named by the hash of every
 source that can end up in machine code, of the library versions and of the CPU: whatever changes, a new
 directory is used. Comes in: a function. Goes out: the same function, compiled (or plain, when the
-environment says NUMBA_DISABLE_JIT=1).
+environment says NUMBA_DISABLE_JIT=1). The compiler itself is imported by the first function that needs it.
 """
 
 import ast
 import functools
 import hashlib
+import importlib.util
+import json
 import os
+import pickle
 import platform
 import shutil
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
-
-import llvmlite  # type: ignore[import-untyped]
-import llvmlite.binding  # type: ignore[import-untyped]
-import numba
-import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PACKAGE = Path(__file__).resolve().parent
+ORIGIN = "made-from.json"  # in a directory of machine code: its sources and machine
 KEPT_DIRECTORIES = 6  # an edit makes a new directory of a few megabytes; older ones are swept away
 _DECORATING = threading.Lock()
-_NUMBA: Any = numba.config  # its settings are set at run time and unknown to type checkers
+_TOLD_NOT_KEPT = threading.Event()
 
 
 def jit(
-    signature: Any = None, *, inline: Literal["never", "always"] = "never"
+    signature: Any = None, *, inline: Literal["never", "always"] = "never", forceinline: bool = False
 ) -> Callable[[Function], Function]:
     """Decorator that compiles a function ahead of its first call and caches the machine code.
 
@@ -56,8 +56,10 @@ def jit(
     and the lock of the interpreter is released, so that a screen stays alive while an engine runs.
     """
 
+    import numba
+
     def decorate(function: Function) -> Function:
-        if _NUMBA.DISABLE_JIT:
+        if _settings().DISABLE_JIT:
             return function
         directory = cache_directory()
         options: dict[str, Any] = {
@@ -65,9 +67,12 @@ def jit(
             "fastmath": False,
             "nogil": True,
             "inline": inline,
+            "forceinline": forceinline,
         }
         with _numba_cache_in(directory):
-            compiled: Any = numba.njit(cache=directory is not None, **options)(function)
+            compiled: Any = numba.njit(**options)(function)
+            if directory is not None:
+                _keep(compiled, directory)
         if signature is not None:
             from numba.core.typeinfer import register_dispatcher
 
@@ -89,7 +94,7 @@ def cache_directory() -> Path | None:
     ``~/.cache``) when the package is installed read-only. None means: compile in memory, in every process.
     """
     name = f"jit-{source_hash()}"
-    for parent in (PACKAGE / "__pycache__", user_cache()):
+    for parent in places():
         directory = parent / name
         try:
             is_new = not directory.is_dir()
@@ -97,12 +102,18 @@ def cache_directory() -> Path | None:
             with tempfile.TemporaryFile(dir=directory):
                 pass
             os.utime(directory)  # marks it as used, for the sweep
+            _write_origin(directory)
         except OSError:
             continue
         if is_new:
             _sweep(parent)
         return directory
     return None
+
+
+def places() -> tuple[Path, Path]:
+    """Where directories of machine code may lie, in order of choice."""
+    return PACKAGE / "__pycache__", user_cache()
 
 
 def user_cache() -> Path:
@@ -116,6 +127,10 @@ def user_cache() -> Path:
 @functools.cache
 def source_hash() -> str:
     """Hash of all that decides the machine code (sources, versions, CPU, settings); 24 hex digits."""
+    import llvmlite.binding  # type: ignore[import-untyped]
+    import numba
+    import numpy as np
+
     digest = hashlib.blake2s(digest_size=12)
     features = llvmlite.binding.get_host_cpu_features().flatten()
     versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version, platform.machine())
@@ -123,15 +138,64 @@ def source_hash() -> str:
         *versions,
         llvmlite.binding.get_host_cpu_name(),
         features,
-        repr(_NUMBA.USING_SVML),
+        repr(_settings().USING_SVML),
+        *compiler_settings(),
     ]
-    parts += [f"{name}={value}" for name, value in sorted(os.environ.items()) if _changes_code(name)]
     for part in parts:
         digest.update(part.encode() + b"\0")
-    for path in jitted_sources(PACKAGE):
-        digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
-        digest.update(hashlib.blake2s(path.read_bytes()).digest())
+    for name, found in _digests().items():
+        digest.update(name.encode() + b"\0")
+        digest.update(bytes.fromhex(found))
     return digest.hexdigest()
+
+
+def is_made_from_this(directory: Path) -> bool:
+    """Whether a directory's machine code is of these sources, of this Python and of this machine.
+
+    Imports no compiler: it compares with what stood there when the directory was chosen.
+    """
+    try:
+        origin = json.loads((directory / ORIGIN).read_text(encoding="utf-8"))
+        sources = origin["sources"]
+        return origin["machine"] == machine() and sources == {name: _digest(name) for name in sources}
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+@functools.cache
+def machine() -> str:
+    """Digest of Python, libraries, CPU, place and settings, found out in a few milliseconds."""
+    found = [sys.version, platform.machine(), str(PACKAGE), *compiler_settings()]
+    for library in ("numba", "llvmlite", "numpy"):
+        spec = importlib.util.find_spec(library)  # finds it without importing it
+        if spec is not None and spec.origin is not None:
+            status = os.stat(spec.origin)
+            found.append(f"{spec.origin} {status.st_size} {status.st_mtime_ns}")
+    with suppress(OSError), open("/proc/cpuinfo", "rb") as file:
+        told = file.read(4096).decode(errors="replace").splitlines()
+        found += dict.fromkeys(line for line in told if line.startswith(("model name", "flags", "Features")))
+    return hashlib.blake2s("\n".join(found).encode(), digest_size=12).hexdigest()
+
+
+def _write_origin(directory: Path) -> None:
+    """Leave in a directory what `is_made_from_this` asks for."""
+    text = json.dumps({"machine": machine(), "sources": _digests()})
+    path = directory / ORIGIN
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        draft = directory / f"{ORIGIN}.{os.getpid()}.part"
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+
+
+@functools.cache
+def _digests() -> dict[str, str]:
+    """Digest of each source that can end up in machine code, by its path in the package."""
+    names = [path.relative_to(PACKAGE).as_posix() for path in jitted_sources(PACKAGE)]
+    return {name: _digest(name) for name in names}
+
+
+def _digest(name: str) -> str:
+    return hashlib.blake2s((PACKAGE / name).read_bytes()).hexdigest()
 
 
 def jitted_sources(package: Path) -> list[Path]:
@@ -161,7 +225,7 @@ def _imports(path: Path, package: Path) -> set[Path]:
         return set()  # cannot be imported, so it cannot be in any machine code either
     parts = path.relative_to(package).parts
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in _run_nodes(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -178,13 +242,80 @@ def _imports(path: Path, package: Path) -> set[Path]:
     return {candidate for candidate in candidates if candidate.is_file()}
 
 
-def _changes_code(name: str) -> bool:
-    """Whether an environment variable is a Numba setting that may change the machine code."""
-    return name.startswith("NUMBA_") and name not in {
-        "NUMBA_CACHE_DIR",
-        "NUMBA_DISABLE_JIT",
-        "NUMBA_NUM_THREADS",
-    }
+def _run_nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those under `if TYPE_CHECKING`: what only type checkers import is in no machine code."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            waiting.extend(node.orelse)
+        else:
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def compiler_settings() -> list[str]:
+    """Numba's settings in the environment that may change the machine code, as NAME=VALUE, sorted."""
+    harmless = {"NUMBA_CACHE_DIR", "NUMBA_DISABLE_JIT", "NUMBA_NUM_THREADS"}
+    return [
+        f"{name}={value}"
+        for name, value in sorted(os.environ.items())
+        if name.startswith("NUMBA_") and name not in harmless
+    ]
+
+
+def _settings() -> Any:
+    """Numba's settings; they are made at run time and unknown to type checkers."""
+    import numba
+
+    return numba.config
+
+
+def _keep(compiled: Any, directory: Path) -> None:
+    """Have the machine code of a function kept in a directory; where that is refused, it stays in memory.
+
+    The disk can fill up, or the directory become read-only, between its check and the compiler's writing. Numba
+    would end the run then, or look for a place of its own, whose name does not change with other sources.
+    """
+    from numba.core.caching import NullCache
+
+    try:
+        compiled.enable_caching()
+    except (OSError, RuntimeError) as error:  # no locator available
+        return _tell_not_kept(directory, error)
+    cache = compiled._cache
+    cache._cache_file._source_stamp = ""  # the directory's name says it better than the time of a file
+    if not Path(cache.cache_path).is_relative_to(directory):
+        compiled._cache = NullCache()
+        return _tell_not_kept(directory, "no permission to write")
+    save, load = cache.save_overload, cache.load_overload
+
+    def save_if_possible(*overload: Any) -> None:
+        try:
+            save(*overload)
+        except OSError as error:
+            _tell_not_kept(directory, error.strerror or error)
+
+    def load_if_sound(*overload: Any) -> Any:
+        with suppress(OSError):
+            try:
+                return load(*overload)
+            except (EOFError, pickle.UnpicklingError):
+                cache.flush()  # cut short by a crash of the machine: forgotten, and written anew
+        return None
+
+    cache.save_overload, cache.load_overload = save_if_possible, load_if_sound
+
+
+def _tell_not_kept(directory: Path, why: object) -> None:
+    """Warn once in a process."""
+    if not _TOLD_NOT_KEPT.is_set():
+        _TOLD_NOT_KEPT.set()
+        warnings.warn(
+            f"{directory}: machine code cannot be kept ({why}); it is compiled again each time until that is put right",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def _sweep(parent: Path) -> None:
@@ -201,9 +332,10 @@ def _sweep(parent: Path) -> None:
 def _numba_cache_in(directory: Path | None) -> Iterator[None]:
     """Point Numba's process-wide cache setting at a directory while one function is registered."""
     with _DECORATING:
-        before = _NUMBA.CACHE_DIR
-        _NUMBA.CACHE_DIR = str(directory or "")
+        settings = _settings()
+        before = settings.CACHE_DIR
+        settings.CACHE_DIR = str(directory or "")
         try:
             yield
         finally:
-            _NUMBA.CACHE_DIR = before
+            settings.CACHE_DIR = before

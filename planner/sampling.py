@@ -9,7 +9,6 @@ that two strategies with the same law meet the same value.
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from planner.chance import exponential_quantile, gamma_variate, lognormal_quantile, uniform_pair
 from planner.jit import jit
+from planner.raw import RAW_FLOATS
 
 FIXED = 0  # a = the value
 EXPONENTIAL = 1  # a = mean
@@ -24,25 +24,21 @@ LOGNORMAL = 2  # a, b = mean and standard deviation of the logarithm
 GAMMA = 3  # a = shape, b = scale
 EMPIRICAL = 4  # values, sorted ascending
 
-# Columns of Laws.rows.
-KIND, CUMULATED_WEIGHT, A, B = 0, 1, 2, 3
+# Columns of a component in `Laws`.
+KIND, CUMULATED_WEIGHT, A, B, FIRST_VALUE, END_OF_VALUES, WIDTH = range(7)
 
 Component = tuple[float, int, float, float, Sequence[float]]
 Law = Sequence[Component]
 
 
-class Laws(NamedTuple):
-    """Packed laws; one row per component, in the order of the laws."""
-
-    rows: npt.NDArray[np.float64]  # (components, 4): kind, cumulated weight, a, b
-    starts: npt.NDArray[np.int64]  # (laws + 1,): first row of each law, then the number of rows
-    value_starts: npt.NDArray[np.int64]  # (components, 2): first and one-past-last place in `values`
-    values: npt.NDArray[np.float64]  # all empirical values
-
+#: Packed laws, one array of reals: for each law the place of its first component, then the components
+#: (KIND, CUMULATED_WEIGHT, A, B, FIRST_VALUE, END_OF_VALUES), then all empirical values. Places are
+#: whole numbers and exact. One array, so that a compiled loop can take it as a bare pointer.
+Laws = npt.NDArray[np.float64]
 
 _FLOATS, _INTEGERS = numba.float64[::1], numba.int64[::1]
 #: Numba's type of `Laws`, for the signatures of functions that take it.
-LAWS_TYPE = numba.types.NamedTuple((numba.float64[:, ::1], _INTEGERS, numba.int64[:, ::1], _FLOATS), Laws)
+LAWS_TYPE = _FLOATS
 
 
 def pack_laws(laws: Sequence[Law]) -> Laws:
@@ -60,9 +56,8 @@ def pack_laws(laws: Sequence[Law]) -> Laws:
     ValueError
         A component that is no law, by place, rule and value.
     """
-    rows: list[tuple[float, float, float, float]] = []
-    starts: list[int] = [0]
-    value_starts: list[tuple[int, int]] = []
+    places: list[int] = []
+    rows: list[list[float]] = []
     values: list[float] = []
     for index, law in enumerate(laws):
         if not law:
@@ -70,24 +65,28 @@ def pack_laws(laws: Sequence[Law]) -> Laws:
         total = math.fsum(component[0] for component in law)
         last = max((place for place, component in enumerate(law) if component[0] > 0.0), default=0)
         cumulated = 0.0
+        places.append(len(laws) + WIDTH * len(rows))
         for place, component in enumerate(law):
             _check(f"laws[{index}][{place}]", component)
             weight, kind, a, b, own = component
             cumulated += weight
             # From the last component with a weight on it is exactly 1, so that every uniform finds one.
             share = cumulated / total if place < last else 1.0
-            rows.append((float(kind), share, float(a), float(b)))
-            value_starts.append((len(values), len(values) + len(own)))
+            rows.append([float(kind), share, float(a), float(b), len(values), len(values) + len(own)])
             values.extend(float(value) for value in own)
         if not total > 0.0:
             raise ValueError(f"laws[{index}]: weights must have a sum > 0: {total}")
-        starts.append(len(rows))
-    return Laws(
-        rows=np.array(rows, dtype=np.float64).reshape(-1, 4),
-        starts=np.array(starts, dtype=np.int64),
-        value_starts=np.array(value_starts, dtype=np.int64).reshape(-1, 2),
-        values=np.array(values, dtype=np.float64),
-    )
+    behind = len(laws) + WIDTH * len(rows)
+    for row in rows:
+        row[FIRST_VALUE] += behind
+        row[END_OF_VALUES] += behind
+    return np.array([*places, *(number for row in rows for number in row), *values], dtype=np.float64)
+
+
+def is_zero(laws: Laws, law_index: int) -> bool:
+    """Whether a law gives 0 and nothing else."""
+    row = int(laws[law_index])
+    return bool(laws[row + KIND] == FIXED and laws[row + CUMULATED_WEIGHT] == 1.0 and laws[row + A] == 0.0)
 
 
 def _check(name: str, component: Component) -> None:
@@ -120,7 +119,7 @@ def _check(name: str, component: Component) -> None:
         raise ValueError(f"{name}: {rule}: {given!r}")
 
 
-@jit(numba.float64(LAWS_TYPE, numba.int64, numba.int64, numba.int64, numba.int64, numba.int64, numba.int64))
+@jit([numba.float64(laws, *(numba.int64,) * 6) for laws in (LAWS_TYPE, RAW_FLOATS)], forceinline=True)
 def draw_law(
     laws: Laws, law_index: int, seed: int, replication: int, stream: int, request: int, attempt: int
 ) -> float:
@@ -130,12 +129,14 @@ def draw_law(
     number floor(u n)); the component of a mixture is the first whose cumulated weight exceeds the second. A
     gamma value uses further draws of its own (`planner.chance.gamma_variate`).
     """
+    row = int(laws[law_index])
+    if laws[row + KIND] == FIXED and laws[row + CUMULATED_WEIGHT] == 1.0:
+        return laws[row + A]  # no luck is needed
     u, v = uniform_pair(seed, replication, stream, request, attempt)
-    row = laws.starts[law_index]
-    while v >= laws.rows[row, CUMULATED_WEIGHT]:
-        row += 1
-    kind = int(laws.rows[row, KIND])
-    a, b = laws.rows[row, A], laws.rows[row, B]
+    while v >= laws[row + CUMULATED_WEIGHT]:
+        row += WIDTH
+    kind = int(laws[row + KIND])
+    a, b = laws[row + A], laws[row + B]
     if kind == FIXED:
         return a
     if kind == EXPONENTIAL:
@@ -144,8 +145,8 @@ def draw_law(
         return lognormal_quantile(u, a, b)
     if kind == GAMMA:
         return b * gamma_variate(seed, replication, stream, request, attempt, a)
-    first, end = laws.value_starts[row, 0], laws.value_starts[row, 1]
-    return laws.values[first + math.floor(u * (end - first))]
+    first, end = int(laws[row + FIRST_VALUE]), int(laws[row + END_OF_VALUES])
+    return laws[first + math.floor(u * (end - first))]
 
 
 @jit(_FLOATS(LAWS_TYPE, numba.int64, numba.int64, numba.int64, numba.int64, _INTEGERS, numba.int64))

@@ -106,6 +106,18 @@ OUTCOMES_TABLE = (
     Column("cause", "int64", "", "why it failed", CAUSES),
     Column("correct", "int64", "", "1 right, 0 wrong, -1 unrated or failed"),
 )
+FACT_SENSITIVE, FACT_OVER_CONTEXT, FACT_ASKED, FACT_OUTSIDE = 1, 2, 4, 8
+FACTS = (
+    *OUTCOMES_TABLE,
+    Column("wait_ns", "int64", "ns", "sum over attempts of started minus queued; backoff apart"),
+    Column("speed_output_tokens", "int64", "tokens", "streamed tokens of the served attempt"),
+    Column("speed_ns", "int64", "ns", "from its first token to its end; 0 where it did not stream"),
+    Column(
+        "flags", "int64", "", "sensitive 1, over a context window 2, decided by the router 4, sent outside 8"
+    ),
+    Column("input_tokens", "int64", "tokens", "text sent, counted alike for every model"),
+    Column("output_tokens", "int64", "tokens", "visible answer, counted alike for every model"),
+)
 EVENTS = (
     Column("time_ns", "int64", "ns", "when"),
     Column("kind", "int64", "", "what changed", EVENT_KINDS),

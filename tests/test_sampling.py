@@ -7,7 +7,16 @@ import pytest
 from scipy import stats
 
 from planner import chance
-from planner.sampling import Laws, draw_law, draw_many, pack_laws
+from planner.sampling import (
+    CUMULATED_WEIGHT,
+    END_OF_VALUES,
+    FIRST_VALUE,
+    KIND,
+    WIDTH,
+    draw_law,
+    draw_many,
+    pack_laws,
+)
 
 COUNT = 40_000
 REQUESTS = np.arange(COUNT)
@@ -121,14 +130,18 @@ def test_another_attempt_is_another_draw():
     assert abs(stats.spearmanr(first, second).statistic) < 5.2 / math.sqrt(COUNT)
 
 
-def test_arrays_have_the_documented_shapes_and_types():
-    laws = pack_laws(ALL)
-    assert isinstance(laws, Laws)
-    assert [array.shape for array in laws] == [(9, 4), (7,), (9, 2), (8,)]
-    assert [array.dtype for array in laws] == [np.float64, np.int64, np.int64, np.float64]
-    assert laws.starts.tolist() == [0, 1, 2, 3, 4, 5, 9]
-    assert laws.rows[5:, 1].tolist() == [0.25, 0.5, 0.75, 1.0]
-    assert [array.shape for array in pack_laws([])] == [(0, 4), (1,), (0, 2), (0,)]
+def test_the_packed_array_has_the_documented_places():
+    laws = pack_laws(ALL)  # six laws of 1, 1, 1, 1, 1 and 4 components, eight empirical values in all
+    assert laws.dtype == np.float64
+    assert laws.shape == (6 + 9 * WIDTH + 8,)
+    assert laws[:6].tolist() == [6 + WIDTH * row for row in (0, 1, 2, 3, 4, 5)]
+    components = laws[6 : 6 + 9 * WIDTH].reshape(9, WIDTH)
+    assert components[5:, CUMULATED_WEIGHT].tolist() == [0.25, 0.5, 0.75, 1.0]
+    for row in components:
+        values = laws[int(row[FIRST_VALUE]) : int(row[END_OF_VALUES])]
+        assert values.tolist() == sorted(values)
+        assert (len(values) > 0) == (row[KIND] == 4)
+    assert pack_laws([]).shape == (0,)
 
 
 @pytest.mark.parametrize(

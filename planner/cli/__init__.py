@@ -1,4 +1,4 @@
-"""The `planner` command: check a scenario, compare its strategies, look models up, print the schema.
+"""The `planner` command: check a scenario, compare its strategies, explain one request, look models up.
 
 Comes in: a command line; goes out: text on the terminal, JSON, and an exit status (see `ending`). No figure
 is made here. Everything heavy is imported by the command that needs it, so `planner check` starts at once.
@@ -20,7 +20,9 @@ from planner.cli.ending import (
     make_encodable,
     tell_system_error,
 )
+from planner.cli.explaining import explain
 from planner.cli.models import models
+from planner.cli.warming import warm_up
 
 app = typer.Typer(
     name="planner",
@@ -56,8 +58,10 @@ def root(
 
 app.command(epilog=EXIT_STATUS)(check)
 app.command(epilog=EXIT_STATUS)(compare)
+app.command(epilog=EXIT_STATUS)(explain)
 app.command(epilog=EXIT_STATUS)(models)
 app.command(epilog=EXIT_STATUS)(schema)
+app.command(epilog=EXIT_STATUS)(warm_up)
 
 
 def main() -> None:

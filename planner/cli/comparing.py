@@ -19,6 +19,7 @@ import typer
 
 from planner.cli.checking import FileArgument, SetOption, load
 from planner.cli.ending import GATE_FAILED, plural, reported
+from planner.cli.warming import announce
 from planner.cli.writing import check_writable, write_whole
 from planner.errors import PlannerError
 
@@ -28,9 +29,13 @@ if TYPE_CHECKING:
     from planner.api import Comparison
     from planner.scenario import Scenario
 
+ENGINES = ("compiled", "reference")
 MOST_WORKERS = 2
 WORTH_A_WORKER = 100_000  # requests: a worker needs two seconds to start, in which one process does so many
 Report = Callable[[int, int], None]
+EngineOption = Annotated[
+    str, typer.Option(help="compiled, or reference: the same results, slowly.", metavar="NAME")
+]
 STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -47,7 +52,7 @@ def compare(
             show_default=False,
         ),
     ] = None,
-    engine: Annotated[str, typer.Option(help="Simulation engine: reference.")] = "reference",
+    engine: EngineOption = "compiled",
     replications: Annotated[
         int | None,
         typer.Option(
@@ -61,8 +66,8 @@ def compare(
         int | None,
         typer.Option(
             min=1,
-            help=f"Processes; default: one, on long runs as many as cores, at most {MOST_WORKERS}. "
-            "Results do not depend on it.",
+            help="Threads, by default as many as cores; processes of the reference engine, by default one, on "
+            f"long runs as many as cores, at most {MOST_WORKERS}. Results do not depend on it.",
             show_default=False,
         ),
     ] = None,
@@ -86,7 +91,7 @@ def compare(
         check_writable(target)
     scenario = load(file, overrides)
     if strategy is not None:
-        _check_strategy(scenario, strategy)
+        check_strategy(scenario, strategy)
     found = run(scenario, engine=engine, replications=replications, workers=workers)
     from rich.console import Console
 
@@ -110,22 +115,29 @@ def run(scenario: "Scenario", *, engine: str, replications: int | None, workers:
     """
     from rich.console import Console
 
+    announce(check_engine(engine))
     from planner.api import compare as run_comparison
-    from planner.engines.run import ENGINES
 
-    if engine not in ENGINES:
-        raise typer.BadParameter(f"{engine!r} is not one of {', '.join(ENGINES)}", param_hint="--engine")
-    n_workers = workers or default_workers(scenario, replications)
+    if workers is None and engine == "reference":
+        workers = default_workers(scenario, replications)
+    has_processes = engine == "reference" and workers != 1
     text = f"Simulating {plural(len(scenario.strategies), 'strategy')}"
     try:
-        with _progress(Console(stderr=True), text) as report, _stoppable(report, n_workers > 1) as heard:
+        with progress(Console(stderr=True), text) as report, _stoppable(report, has_processes) as heard:
             return run_comparison(
-                scenario, engine=engine, replications=replications, workers=n_workers, report=heard
+                scenario, engine=engine, replications=replications, workers=workers, report=heard
             )
     except BrokenExecutor:
         raise PlannerError(
             "A worker process ended by itself, perhaps out of memory; try --workers 1."
         ) from None
+
+
+def check_engine(name: str) -> str:
+    """The name of an engine as it was given; anything else is wrong use."""
+    if name not in ENGINES:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(ENGINES)}", param_hint="--engine")
+    return name
 
 
 def default_workers(scenario: "Scenario", replications: int | None) -> int:
@@ -139,7 +151,7 @@ def default_workers(scenario: "Scenario", replications: int | None) -> int:
 
 
 @contextmanager
-def _progress(console: "Console", text: str) -> Iterator[Report]:
+def progress(console: "Console", text: str) -> Iterator[Report]:
     """A bar that disappears when done; nothing at all where stderr is not a terminal."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
@@ -186,7 +198,7 @@ def _stoppable(report: Report, has_workers: bool) -> Iterator[Report]:
         let_through()
 
 
-def _check_strategy(scenario: "Scenario", name: str) -> None:
+def check_strategy(scenario: "Scenario", name: str) -> None:
     if name not in scenario.strategies:
         from planner.scenario.paths import closest
 

@@ -67,6 +67,8 @@ class Target:
     name: str
     index: int  # in the scenario's order
     model: str
+    provider: str | None
+    is_outside: bool  # private data would leave the house
     ttft_law: int
     speed_law: int
     total_law: int  # one law for the whole call instead of the two above; NO_LAW if not
@@ -219,6 +221,8 @@ def _target(
         name=name,
         index=list(scenario.deployments).index(name),
         model=model,
+        provider=deployment.provider,
+        is_outside=deployment.effective_trust in ("outside", "contract"),
         ttft_law=table.add(ttft),
         speed_law=table.add(speed),
         total_law=table.add(total),

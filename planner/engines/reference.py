@@ -8,7 +8,9 @@ insertion; no simpy.Resource or Timeout stands for anything that has a rank.
 """
 
 import math
+import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import simpy
@@ -28,7 +30,8 @@ from planner.workload.sizes import Sizes
 
 Report = Callable[[int, int], None]
 Life = Generator[Moment, Any, Any]
-_REPORT_EVERY = 500
+_REPORT_EVERY_S = 0.05
+_EVENTS_BETWEEN_LOOKS = 1_000  # a few milliseconds
 
 
 class Engine:
@@ -58,12 +61,27 @@ class Engine:
         self._plant_outage_edges()
         if self.names:
             self._arrive_next(0)
-        self.env.run()
+        if self.report is None:
+            self.env.run()
+        else:
+            self._run_told(self.report)
         assert len(self.outcomes) == len(self.names), (len(self.outcomes), len(self.names))
         self.outcomes.sort()
         self.attempts.sort()
         if self.report is not None:
             self.report(len(self.names), len(self.names))
+
+    def _run_told(self, report: Report) -> None:
+        """As `env.run`, with a report several times a second: by the clock, as in an overload nothing may end."""
+        env, told_s = self.env, time.perf_counter()
+        with suppress(simpy.core.EmptySchedule):
+            while True:
+                for _ in range(_EVENTS_BETWEEN_LOOKS):
+                    env.step()
+                now_s = time.perf_counter()
+                if now_s - told_s >= _REPORT_EVERY_S:
+                    report(self.n_done, len(self.names))
+                    told_s = now_s
 
     def _arrive_next(self, index: int) -> None:
         def arrive(_: simpy.Event) -> None:
@@ -254,8 +272,6 @@ class Engine:
     def _finish(self, journey: Journey, served: Call | None, tier: int) -> None:
         self.n_in_flight -= 1
         self.n_done += 1
-        if self.report is not None and self.n_done % _REPORT_EVERY == 0:
-            self.report(self.n_done, len(self.names))
         i = journey.index
         if served is None:
             deployment, first_ns, correct = tables.NO_DEPLOYMENT, NEVER, tables.UNRATED

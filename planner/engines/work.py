@@ -21,12 +21,29 @@ class Work:
     requests: Requests
     routing: Routing
     sizes: Mapping[str, Sizes]  # by deployment
+    sizes_by_model: Mapping[tuple[str, str | None], Sizes]  # by (model, provider)
     correct: Mapping[str, npt.NDArray[np.int8]]  # by model
 
+    def over_context(self) -> npt.NDArray[np.bool_]:
+        """Requests that some deployment of their route cannot take for their size."""
+        over = np.zeros(self.requests.n, dtype=np.bool_)
+        if not any(one.over_context.any() for one in self.sizes_by_model.values()):
+            return over
+        for index, route in enumerate(self.routing.routes):
+            taken = self.routing.route == index
+            for name in (*route.chain, *route.escalate):
+                over |= taken & self.sizes[name].over_context
+        return over
 
-def prepare(scenario: Scenario, strategy: str, program: Program, requests: Requests) -> Work:
-    """Route, measure and rate the requests of a window for a strategy."""
-    routing = decide(scenario, strategy, requests, program.replication)
+
+def prepare(
+    scenario: Scenario, strategy: str, program: Program, requests: Requests, threshold: float | None = None
+) -> Work:
+    """Route, measure and rate the requests of a window, or of a block of it, for a strategy.
+
+    `threshold` is the router's, where an earlier block of the window has found it.
+    """
+    routing = decide(scenario, strategy, requests, program.replication, threshold)
     measured: dict[str, Sizes] = {}
     same: dict[tuple[str, str | None], Sizes] = {}
     for name, target in program.targets.items():
@@ -37,4 +54,4 @@ def prepare(scenario: Scenario, strategy: str, program: Program, requests: Reque
         measured[name] = same[key]
     models = dict.fromkeys(target.model for target in program.targets.values())
     rated = {model: correctness(scenario, requests, program.replication, model) for model in models}
-    return Work(requests, routing, measured, rated)
+    return Work(requests, routing, measured, same, rated)

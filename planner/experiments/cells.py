@@ -4,25 +4,28 @@ Comes in: a scenario and a window; goes out: a Sample and Quantities by strategy
 named by its window, so it can run anywhere and in any order; requests are made once for all strategies.
 """
 
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from multiprocessing import get_context
 
 import numpy as np
-import numpy.typing as npt
 
-from planner.engines.run import Run, run_window
-from planner.finance import Quantities, count, long_thresholds
-from planner.metrics import Sample, sample
+from planner import tables
+from planner.engines.run import Run, reduce_window, run_window
+from planner.finance import Quantities, count, from_counts, long_thresholds
+from planner.metrics import Rules, Sample, Tally
 from planner.routing.routers import flat
 from planner.scenario.fields import Scenario
-from planner.workload.requests import generate
+from planner.workload.requests import Requests, generate_blocks, joined
 from planner.workload.windows import Window, eras
 
 Progress = Callable[[int, int], None]
 _TICK_S = 0.1
+TARGETS = ("p95_latency_s", "p95_ttft_s", "min_tokens_per_s")
 
 
 @dataclass(frozen=True)
@@ -34,84 +37,159 @@ class Cell:
 
 
 def run_cell(
-    scenario: Scenario, window: Window, engine: str = "reference", report: Progress | None = None
-) -> dict[str, Cell]:
+    scenario: Scenario, window: Window, engine: str = "compiled", report: Progress | None = None
+) -> Mapping[str, Cell]:
     """All strategies of a scenario in one window, on the same requests and luck.
 
     `report` hears of requests done and requests in all, over the strategies together.
     """
-    requests = generate(scenario, window)
-    total = requests.n * len(scenario.strategies)
+    one_by_one = _compiled_cell if engine == "compiled" else _table_cell
+    strategies = list(scenario.strategies)
+    blocks = _Blocks(scenario, window)
     cells = {}
-    for index, strategy in enumerate(scenario.strategies):
-        before = index * requests.n
+    for index, strategy in enumerate(strategies):
 
-        def heard(done: int, _: int, before: int = before) -> None:
+        def heard(done: int, index: int = index) -> None:
             if report is not None:
-                report(before + done, total)
+                # How many requests there are is known when the first strategy has met them all.
+                n = blocks.n if blocks.n is not None else max(done, blocks.expected)
+                report(index * n + done, len(strategies) * n)
 
-        run = run_window(scenario, strategy, window, engine=engine, requests=requests, report=heard)
-        cells[strategy] = reduce_run(run)
+        cells[strategy] = one_by_one(scenario, strategy, window, engine, blocks, heard)
     return cells
 
 
-def reduce_run(run: Run) -> Cell:
-    """What measures and money need of a run."""
-    scenario, requests = run.scenario, run.work.requests
-    deployments = list(scenario.deployments)
-    omni = flat(scenario.strategy(run.strategy).omni)
-    taken = sample(
-        run.outcome_arrays,
-        run.attempt_arrays,
-        {name: getattr(requests, name) for name in ("request", "input_tokens", "output_tokens", "sensitive")},
-        length_s=run.window.length_s,
-        over_context=_over_context(run),
-        outside=np.array(
-            [one.effective_trust in ("outside", "contract") for one in scenario.deployments.values()],
-            dtype=np.bool_,
-        ),
-        omni=frozenset(deployments.index(name) for name in omni),
+class _Blocks:
+    """The blocks of a window, made once for all strategies unless there are too many to keep."""
+
+    KEPT = 1_000_000  # requests
+
+    def __init__(self, scenario: Scenario, window: Window) -> None:
+        self.scenario, self.window = scenario, window
+        self.n: int | None = None
+        self.expected = 1
+        self._kept: list[Requests] | None = None
+
+    def __iter__(self) -> Iterator[Requests]:
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept: list[Requests] | None = []
+        n = 0
+        for block in generate_blocks(self.scenario, self.window):
+            n += block.n
+            self.expected = max(self.expected, n)
+            if kept is not None:
+                kept.append(block)
+                if n > self.KEPT:
+                    kept = None
+            yield block
+        self.n, self._kept = n, kept
+
+
+def _compiled_cell(
+    scenario: Scenario,
+    strategy: str,
+    window: Window,
+    engine: str,
+    blocks: _Blocks,
+    report: Callable[[int], None],
+) -> Cell:
+    tally = Tally(len(scenario.tasks), rules_of(scenario, strategy), window.length_s)
+    models = eras(scenario)[window.era].models
+    long_above = long_thresholds(scenario, strategy, models, eras(scenario)[window.era].start)
+    run = reduce_window(scenario, strategy, window, blocks, tally.add, long_above=long_above, report=report)
+    places = [list(scenario.deployments).index(name) for name in run.deployments]
+    counts = run.counts
+    tokens = counts["tokens"].sum(axis=(0, 1, 2)) + counts["check_tokens"].sum(axis=0)
+    billed = dict(zip(tables.METERS, tokens.tolist(), strict=True))
+    limited = dict(zip(places, counts["limited"].sum(axis=0).tolist(), strict=True))
+    calls = dict(zip(places, counts["calls"].sum(axis=0).tolist(), strict=True))
+    return Cell(tally.sample(billed, limited, calls), from_counts(scenario, run.deployments, counts))
+
+
+def _table_cell(
+    scenario: Scenario,
+    strategy: str,
+    window: Window,
+    engine: str,
+    blocks: _Blocks,
+    report: Callable[[int], None],
+) -> Cell:
+    requests = joined(list(blocks))
+    run = run_window(
+        scenario, strategy, window, engine=engine, requests=requests, report=lambda done, _: report(done)
     )
-    by_name = np.argsort(requests.request, kind="stable")
+    return reduce_run(run)
+
+
+def reduce_run(run: Run) -> Cell:
+    """What measures and money need of a run whose tables were kept."""
+    scenario = run.scenario
+    tally = Tally(len(scenario.tasks), rules_of(scenario, run.strategy), run.window.length_s)
+    tally.add(run.facts())
+    attempts = run.attempt_arrays
+    is_real = attempts["deployment"] >= 0
+    sent = attempts["deployment"][is_real]
+    limited = sent[attempts["outcome"][is_real] == tables.LIMITED]
+    n_deployments = len(scenario.deployments)
+    billed = {meter: int(attempts[f"billed_{meter}_tokens"].sum()) for meter in tables.METERS}
+    taken = tally.sample(
+        billed,
+        dict(enumerate(np.bincount(limited, minlength=n_deployments).tolist())),
+        dict(enumerate(np.bincount(sent, minlength=n_deployments).tolist())),
+    )
+    by_name = np.argsort(run.work.requests.request, kind="stable")
     quantities = count(
         scenario,
         run.strategy,
         run.outcome_arrays,
-        run.attempt_arrays,
+        attempts,
         asked=run.work.routing.asked[by_name],
         long_above=long_thresholds(scenario, run.strategy, run.models, eras(scenario)[run.window.era].start),
     )
     return Cell(taken, quantities)
 
 
-def _over_context(run: Run) -> npt.NDArray[np.bool_]:
-    """Requests that some deployment of their route cannot take for their size."""
-    routing = run.work.routing
-    over = np.zeros(run.work.requests.n, dtype=np.bool_)
-    for index, route in enumerate(routing.routes):
-        taken = routing.route == index
-        for name in (*route.chain, *route.escalate):
-            over |= taken & run.work.sizes[name].over_context
-    return over
+def rules_of(scenario: Scenario, strategy: str) -> Rules:
+    """Targets of each task (its own, else the scenario's) and the deployments of the omni tier."""
+    targets = np.full((len(scenario.tasks), len(TARGETS)), np.nan)
+    for row, task in zip(targets, scenario.tasks.values(), strict=True):
+        for column, name in enumerate(TARGETS):
+            own, common = getattr(task.slo, name), getattr(scenario.slo, name)
+            chosen = common if own is None else own
+            row[column] = np.nan if chosen is None else chosen
+    omni = flat(scenario.strategy(strategy).omni)
+    return Rules(targets=targets, is_omni=np.array([name in omni for name in scenario.deployments], np.bool_))
 
 
 def run_cells(
     scenario: Scenario,
     windows: Sequence[Window],
     *,
-    engine: str = "reference",
-    workers: int = 1,
+    engine: str = "compiled",
+    workers: int | None = None,
     report: Progress | None = None,
 ) -> list[Mapping[str, Cell]]:
-    """All windows, in the plan's order, on `workers` processes.
+    """All windows, in the plan's order, on `workers` threads (compiled engine) or processes (reference).
 
-    `report(done, total)` counts windows in thousandths, often; what it raises ends the work: running
-    processes are stopped and nothing is kept.
+    Parameters
+    ----------
+    workers : int, optional
+        All cores for the compiled engine, whose kernels hold no interpreter lock, and 1 for the
+        reference engine, whose processes need an importable main module.
+    report : callable (done, total), optional
+        Counts windows in thousandths, often; what it raises ends the work and nothing is kept.
     """
     total = 1000 * len(windows)
-    if workers <= 1 or len(windows) == 1:
+    if workers is None:
+        workers = (os.cpu_count() or 1) if engine == "compiled" else 1
+    workers = min(workers, len(windows))
+    if workers <= 1:
         return list(_one_by_one(scenario, windows, engine, report, total))
-    return _side_by_side(scenario, windows, engine, workers, report, total)
+    if engine == "compiled":
+        return _in_threads(scenario, windows, engine, workers, report, total)
+    return _in_processes(scenario, windows, engine, workers, report, total)
 
 
 def _one_by_one(
@@ -128,7 +206,45 @@ def _one_by_one(
             report(1000 * (index + 1), total)
 
 
-def _side_by_side(
+class _Stopped(Exception):
+    """Tells a thread to give up."""
+
+
+def _in_threads(
+    scenario: Scenario,
+    windows: Sequence[Window],
+    engine: str,
+    workers: int,
+    report: Progress | None,
+    total: int,
+) -> list[Mapping[str, Cell]]:
+    done = [0] * len(windows)  # thousandths of each window
+    stop = threading.Event()
+
+    def run(index: int) -> Mapping[str, Cell]:
+        def heard(so_far: int, of: int) -> None:
+            done[index] = 1000 * so_far // max(of, 1)
+            if stop.is_set():
+                raise _Stopped
+
+        if stop.is_set():
+            raise _Stopped
+        cell = run_cell(scenario, windows[index], engine, heard)
+        done[index] = 1000
+        return cell
+
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(run, index) for index in range(len(windows))]
+        try:
+            _follow(futures, report, lambda: sum(done), total)
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        return [future.result() for future in futures]
+
+
+def _in_processes(
     scenario: Scenario,
     windows: Sequence[Window],
     engine: str,
@@ -137,14 +253,12 @@ def _side_by_side(
     total: int,
 ) -> list[Mapping[str, Cell]]:
     # spawn, not fork: the parent may hold threads (a web server's, a compiler's) that a fork would break.
-    pool = ProcessPoolExecutor(min(workers, len(windows)), mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     try:
-        futures = [pool.submit(run_cell, scenario, window, engine) for window in windows]
-        open_futures = set(futures)
-        while open_futures:
-            _, open_futures = wait(open_futures, timeout=_TICK_S, return_when=FIRST_COMPLETED)
-            if report is not None:
-                report(1000 * (len(futures) - len(open_futures)), total)
+        futures: list[Future[Mapping[str, Cell]]] = [
+            pool.submit(run_cell, scenario, window, engine) for window in windows
+        ]
+        _follow(futures, report, lambda: 1000 * sum(future.done() for future in futures), total)
         return [future.result() for future in futures]
     except BaseException:
         for process in (pool._processes or {}).values():
@@ -152,6 +266,22 @@ def _side_by_side(
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _follow(
+    futures: Sequence[Future[Mapping[str, Cell]]],
+    report: Progress | None,
+    done: Callable[[], int],
+    total: int,
+) -> None:
+    """Wait for all, telling of progress; the first failure is raised at once."""
+    open_futures = set(futures)
+    while open_futures:
+        finished, open_futures = wait(open_futures, timeout=_TICK_S, return_when=FIRST_COMPLETED)
+        for future in finished:
+            future.result()
+        if report is not None:
+            report(done(), total)
 
 
 def clock() -> float:

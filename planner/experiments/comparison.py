@@ -36,7 +36,6 @@ from planner.metrics import (
     deletions,
     latency_curve,
     measures,
-    meets_targets,
 )
 from planner.scenario.fields import Scenario
 from planner.workload.arrivals import day_factor
@@ -65,7 +64,6 @@ MONEY = {
     "economic_cost_per_correct_answer_usd": "economic_per_correct_usd",
 }
 OBJECTIVE = {"economic": "economic_usd", "invoiced": "invoiced_usd"}
-TARGETS = ("p95_latency_s", "p95_ttft_s", "min_tokens_per_s")
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ class StrategyResult:
         """Requests per window: arrived, completed or failed."""
         totals = {
             "arrived": sum(cell.sample.n for cell in self.cells),
-            "completed": sum(int(cell.sample.completed.sum()) for cell in self.cells),
+            "completed": sum(cell.sample.n_completed for cell in self.cells),
         }
         totals["failed"] = totals["arrived"] - totals["completed"]
         return totals[which] / len(self.cells)
@@ -271,9 +269,9 @@ def money_difference(a: StrategyResult, b: StrategyResult, name: str) -> Cost | 
 def compare(
     scenario: Scenario,
     *,
-    engine: str = "reference",
+    engine: str = "compiled",
     replications: int | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     report: Progress | None = None,
 ) -> Comparison:
     """Run every strategy of a scenario over the plan's windows and lay them side by side.
@@ -282,8 +280,9 @@ def compare(
     ----------
     replications : int, optional
         Windows instead of `run.replications`; those with a planted outage come on top.
-    workers : int
-        Processes; results do not depend on it. More than one needs an importable main module.
+    workers : int, optional
+        Threads of the compiled engine (all cores if not given) or processes of the reference engine (1;
+        more need an importable main module). Results do not depend on it.
     report : callable (done, total), optional
         Called often while it runs; what it raises ends the run.
     """
@@ -332,15 +331,14 @@ def _result(
     scenario: Scenario, name: str, windows: Sequence[Window], plan: Deletions, cells: tuple[Cell, ...]
 ) -> StrategyResult:
     pool = Pool([cell.sample for cell in cells], plan)
-    good = meets_targets(pool, [_targets(scenario, task) for task in scenario.tasks])
     found: dict[tuple[str, str], Measure] = {}
     deployments = list(scenario.deployments)
     rate, shares = mean_rate_per_s(scenario), task_share(scenario)
     for index, task in [(-1, ""), *enumerate(scenario.tasks)]:
-        scope = pool.task == index if task else np.ones(len(pool.task), dtype=np.bool_)
+        scope = [index] if task else range(len(scenario.tasks))
         share = shares.get(task, 0.0) if task else 1.0
         for measure, one in measures(
-            pool, scope, deployments, None if rate is None else rate * share, good
+            pool, scope, deployments, None if rate is None else rate * share
         ).items():
             found[task, measure] = one
     quantities = [cell.quantities for cell in cells]
@@ -376,15 +374,6 @@ def measure_weights(scenario: Scenario, windows: Sequence[Window]) -> list[float
         planned = sum(windows[i].weight for i in alike)
         found.append(busy[window.index] / sum(busy[i] for i in alike) * planned)
     return found
-
-
-def _targets(scenario: Scenario, task: str) -> dict[str, float | None]:
-    """Per-request targets of a task: its own, else the scenario's."""
-    own, common = scenario.tasks[task].slo, scenario.slo
-    return {
-        name: getattr(own, name) if getattr(own, name) is not None else getattr(common, name)
-        for name in TARGETS
-    }
 
 
 def mean_rate_per_s(scenario: Scenario) -> float | None:

@@ -20,7 +20,7 @@ def simulate(
     scenario: Scenario,
     strategy: str,
     *,
-    engine: str = "reference",
+    engine: str = "compiled",
     replication: int = 0,
     requests: "int | Requests | pd.DataFrame | Sequence[Mapping[str, Any]] | None" = None,
     report: Callable[[int, int], None] | None = None,

@@ -15,7 +15,7 @@ from planner.finance.intervals import (
     tco_interval,
 )
 from planner.finance.ledger import Ledger, LedgerRow, merge, plain, usd
-from planner.finance.quantities import Key, Quantities, count
+from planner.finance.quantities import Key, Quantities, count, from_counts
 from planner.finance.rates import NotSimulated
 from planner.finance.tariff import long_thresholds
 from planner.finance.tco import MonthCost, Tco, tco
@@ -37,6 +37,7 @@ __all__ = [
     "cost_vectors",
     "count",
     "difference_interval",
+    "from_counts",
     "long_thresholds",
     "merge",
     "not_included",

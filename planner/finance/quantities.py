@@ -4,7 +4,7 @@ Comes in: the Attempts and Outcomes of a simulated window (arrays of `planner.ta
 by task, deployment, kind and meter. No price and no scaling here, and nothing of the engine that ran.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -84,6 +84,48 @@ def count(
         counter.add(ROUTED, "requests", tasks, nobody, asked)
     _count_calls(counter, scenario, outcomes, attempts, long_above or {})
     return counter.counts()
+
+
+def from_counts(
+    scenario: Scenario, deployments: Sequence[str], counts: Mapping[str, npt.NDArray[np.int64]]
+) -> Quantities:
+    """The same counts from sums that an engine kept as it ran.
+
+    Parameters
+    ----------
+    deployments : names, in the order of the second axis of `counts`
+    counts : mapping to int64 arrays, T tasks and D deployments
+        arrived, completed, failed, asked, checks (T,); check_tokens (T, meters); tokens (T, D, 4, meters) of
+        useful and wasted calls below and above a long-context threshold; busy_ns, calls (T, D);
+        sent (T, D, 3) and delivered (T, D, 2) by meter; answers (T, D, 3): wrong, right, unrated.
+    """
+    found: Quantities = {}
+    for index, task in enumerate(scenario.tasks):
+
+        def put(kind: str, meter: str, amount: int, deployment: str | None = None, task: str = task) -> None:
+            assert amount >= 0, f"{kind}/{meter} of {deployment} counts {amount}"
+            if amount:
+                found[Key(task, deployment, kind, meter)] = amount
+
+        for meter in ("arrived", "completed", "failed"):
+            put(REQUESTS, meter, int(counts[meter][index]))
+        put(ROUTED, "requests", int(counts["asked"][index]))
+        put(VERIFIED, "calls", int(counts["checks"][index]))
+        for place, meter in enumerate(METERS):
+            put(VERIFIED, meter, int(counts["check_tokens"][index, place]))
+        for number, name in enumerate(deployments):
+            for place, meter in enumerate(("wrong", "right", "unrated")):
+                put(ANSWERS, meter, int(counts["answers"][index, number, place]), name)
+            for kind_place, kind in enumerate((API, WASTED, API + LONG, WASTED + LONG)):
+                for place, meter in enumerate(METERS):
+                    put(kind, meter, int(counts["tokens"][index, number, kind_place, place]), name)
+            put(BUSY, "ms", _divided(int(counts["busy_ns"][index, number]), 1_000_000), name)
+            put(SENT, "calls", int(counts["calls"][index, number]), name)
+            for place, meter in enumerate(PROMPT_METERS):
+                put(SENT, meter, int(counts["sent"][index, number, place]), name)
+            for place, meter in enumerate(ANSWER_METERS):
+                put(DELIVERED, meter, int(counts["delivered"][index, number, place]), name)
+    return found
 
 
 def _count_calls(

@@ -1,10 +1,10 @@
 """Outcomes in, measures with intervals out."""
 
 from planner.metrics.intervals import Deletions, Estimate, deletions, estimate, interval
-from planner.metrics.measures import Measure, Pool, latency_curve, measures, meets_targets
-from planner.metrics.samples import Sample, sample
+from planner.metrics.measures import Measure, Pool, latency_curve, measures
+from planner.metrics.samples import Rules, Sample, Tally
 
 __all__ = [
-    "Deletions", "Estimate", "Measure", "Pool", "Sample", "deletions", "estimate", "interval", "latency_curve",
-    "measures", "meets_targets", "sample",
+    "Deletions", "Estimate", "Measure", "Pool", "Rules", "Sample", "Tally", "deletions", "estimate", "interval",
+    "latency_curve", "measures",
 ]  # fmt: skip

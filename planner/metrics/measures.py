@@ -6,21 +6,25 @@ quantiles come from the weighted pool (never from averaged quantiles), intervals
 window at a time. Comes in: Samples of the same windows; goes out: Estimates by measure and scope.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from planner import tables
+from planner.jit import jit
+from planner.metrics import samples as s
 from planner.metrics.intervals import Deletions, Estimate, Floats, estimate
-from planner.metrics.samples import Sample
+from planner.metrics.samples import Integers, Sample
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 SPEED_QUANTILES = {"p05": 0.05, **QUANTILES}
-TIMES = ("latency_s", "ttft_s", "wait_s")
+TOKEN_QUANTILES = {"p50": 0.5, "p95": 0.95}
 SHARE = (0.0, 1.0)
 POSITIVE = (0.0, float("inf"))
+EXACT_POOL = 200_000  # requests of a plan whose values are sorted
+
+Scope = Sequence[int]  # indices of tasks
 
 
 @dataclass(frozen=True)
@@ -42,169 +46,171 @@ class Pool:
     def __init__(self, samples: Sequence[Sample], plan: Deletions) -> None:
         assert len(samples) == plan.n_windows
         self.samples, self.plan = samples, plan
-        counts = np.array([one.n for one in samples])
-        self.window = np.repeat(np.arange(len(samples)), counts)
+        arrived = np.array([one.n for one in samples])
         # A request's weight is its window's, shared among the requests of the window.
-        self.per_request = plan.weights / np.maximum(counts, 1)
-        self.task = self.column("task")
+        self.per_request = np.ascontiguousarray(plan.weights / np.maximum(arrived, 1))
+        # Sorting is for plans of moderate size; larger ones are binned, like the windows of large ones.
+        self.is_exact = all(one.is_exact for one in samples) and int(arrived.sum()) <= EXACT_POOL
+        self._by_value: dict[str, tuple[Floats, Integers, Integers, Integers]] = {}
 
-    def column(self, name: str) -> npt.NDArray[np.generic]:
-        return np.concatenate([getattr(one, name) for one in self.samples])
+    @property
+    def n_tasks(self) -> int:
+        return len(self.samples[0].counts)
 
-    def sums(self, values: npt.NDArray[np.generic]) -> Floats:
-        """Weighted sum for the plan and every deletion; shape (1 + windows,)."""
-        by_window = np.bincount(self.window, weights=values.astype(np.float64), minlength=len(self.samples))
-        return self.per_request @ by_window
+    def count(self, column: int, scope: Scope) -> Floats:
+        """A count by window; shape (windows,)."""
+        return np.array([one.counts[list(scope), column].sum() for one in self.samples], dtype=np.float64)
 
-    def ratio(self, above: npt.NDArray[np.generic], below: npt.NDArray[np.generic]) -> Floats:
-        """Ratio of weighted sums, never a mean of ratios; NaN where nothing stands below."""
-        numerator, denominator = self.sums(above), self.sums(below)
+    def ratio(self, above: Floats, below: Floats) -> Floats:
+        """Ratio of weighted sums for the plan and every deletion, never a mean of ratios; NaN over nothing."""
+        numerator, denominator = self.per_request @ above, self.per_request @ below
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(denominator > 0, numerator / denominator, np.nan)
 
-    def mean(self, values: Floats, scope: npt.NDArray[np.bool_]) -> Floats:
-        """Weighted mean over the requests of a scope that have the value."""
-        has = scope & ~np.isnan(values)
-        return self.ratio(np.where(has, values, 0.0), has)
+    def mean(self, column: str, scope: Scope) -> Floats:
+        """Weighted mean over the requests of a scope that have the value, from exact sums."""
+        place, per = s.COLUMNS.index(column), s.UNITS_PER[column]
+        totals = np.array([sum(one.sums[task][place] for task in scope) / per for one in self.samples])
+        return self.ratio(
+            totals, np.array([one.has[list(scope), place].sum() for one in self.samples], dtype=float)
+        )
 
-    def quantiles(self, values: Floats, scope: npt.NDArray[np.bool_], shares: Sequence[float]) -> Floats:
-        """Weighted quantiles, shape (shares, 1 + windows); linear between order statistics.
+    def quantiles(self, column: str, scope: Scope, shares: Sequence[float]) -> Floats:
+        """Weighted quantiles at ascending shares, shape (shares, 1 + windows).
 
-        With equal weights this is NumPy's default quantile of the pooled values.
+        Exact samples: linear between order statistics, with equal weights NumPy's default. Binned ones:
+        the value of the bin in which the share falls.
         """
-        has = np.flatnonzero(scope & ~np.isnan(values))
-        result = np.full((len(shares), self.plan.n_windows + 1), np.nan)
-        if not len(has):
-            return result
-        order = has[np.argsort(values[has], kind="stable")]
-        ordered, windows = values[order], self.window[order]
-        for row, weights in enumerate(self.per_request):
-            weight = weights[windows]
-            kept = weight > 0
-            if not kept.any():
-                continue
-            weight, value = weight[kept], ordered[kept]
-            before = np.cumsum(weight) - weight
-            if before[-1] <= 0:
-                result[:, row] = value[-1]
-            else:
-                result[:, row] = np.interp(shares, before / before[-1], value)
-        return result
+        values, tasks, windows, stands_for = self._sorted(column)
+        in_scope = np.zeros(self.n_tasks, np.bool_)
+        in_scope[list(scope)] = True
+        kept = in_scope[tasks]
+        if not kept.all():
+            values, windows, stands_for = values[kept], windows[kept], stands_for[kept]
+        wanted = np.array(shares, dtype=np.float64)
+        assert np.all(np.diff(wanted) >= 0), "shares ascend"
+        return weighted_quantiles(values, windows, stands_for, self.per_request, wanted, self.is_exact)
+
+    def _sorted(self, column: str) -> tuple[Floats, Integers, Integers, Integers]:
+        """Values of all windows in ascending order, with their tasks, windows and requests each stands for."""
+        if column not in self._by_value:
+            parts = [one.values[column] if self.is_exact else one.binned(column) for one in self.samples]
+            values, tasks, stands_for = (np.concatenate([part[i] for part in parts]) for i in range(3))
+            windows = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
+            order = np.argsort(values, kind="stable")
+            self._by_value[column] = (values[order], tasks[order], windows[order], stands_for[order])
+        return self._by_value[column]
 
 
-def measures(
-    pool: Pool,
-    scope: npt.NDArray[np.bool_],
-    names: Sequence[str],
-    mean_rate_per_s: float | None,
-    good: npt.NDArray[np.bool_],
-) -> dict[str, Measure]:
-    """Every measure over the requests in `scope`.
+@jit("float64[:, ::1](float64[::1], int64[::1], int64[::1], float64[:, ::1], float64[::1], boolean)")
+def weighted_quantiles(
+    values: Floats,
+    windows: Integers,
+    stands_for: Integers,
+    per_request: Floats,
+    shares: Floats,
+    is_exact: bool,
+) -> Floats:
+    """Quantiles of sorted values under several weightings; shape (shares, weightings), NaN of nothing.
 
-    Parameters
-    ----------
-    scope : bool array, shape (requests of all windows,)
-    names : deployments in the scenario's order
-    mean_rate_per_s : float or None
-        Mean arrivals per second of the scope over the horizon, for goodput; None where unknown.
-    good : bool array, shape (requests,)
-        Completed requests that meet every target of their task.
+    A value weighs per_request[weighting, its window] times the requests it stands for.
     """
-    found: dict[str, Measure] = {}
-    for column in TIMES:
-        base = column.removesuffix("_s")
-        values = pool.column(column).astype(np.float64)
-        found[f"{base}_mean_s"] = Measure(pool.mean(values, scope), "s", POSITIVE)
-        for name, row in zip(QUANTILES, pool.quantiles(values, scope, list(QUANTILES.values())), strict=True):
-            found[f"{base}_{name}_s"] = Measure(row, "s", POSITIVE)
-    speed = pool.column("speed").astype(np.float64)
-    found["speed_mean"] = Measure(pool.mean(speed, scope), "tokens/s", POSITIVE)
-    for name, row in zip(
-        SPEED_QUANTILES, pool.quantiles(speed, scope, list(SPEED_QUANTILES.values())), strict=True
-    ):
-        found[f"speed_{name}"] = Measure(row, "tokens/s", POSITIVE)
-    for column in ("input_tokens", "output_tokens"):
-        values = pool.column(column).astype(np.float64)
-        found[f"{column}_mean"] = Measure(pool.mean(values, scope), "tokens", POSITIVE)
-        for name, row in zip(("p50", "p95"), pool.quantiles(values, scope, [0.5, 0.95]), strict=True):
-            found[f"{column}_{name}"] = Measure(row, "tokens", POSITIVE)
-    return found | _shares(pool, scope, names, mean_rate_per_s, good)
-
-
-def _shares(
-    pool: Pool,
-    scope: npt.NDArray[np.bool_],
-    names: Sequence[str],
-    mean_rate_per_s: float | None,
-    good: npt.NDArray[np.bool_],
-) -> dict[str, Measure]:
-    completed = pool.column("completed").astype(np.bool_)
-    correct = pool.column("correct").astype(np.int64)
-    deployment, cause = pool.column("deployment"), pool.column("cause")
-    rated = scope & completed & (correct != tables.UNRATED)
-
-    def share(which: npt.NDArray[np.generic], of: npt.NDArray[np.bool_] = scope) -> Measure:
-        return Measure(pool.ratio(which.astype(np.bool_) & of, of), "share", SHARE)
-
-    def chance(which: npt.NDArray[np.generic], of: npt.NDArray[np.bool_]) -> Measure:
-        return Measure(share(which, of).replicates, "share", SHARE, int(of.sum()))
-
-    found = {
-        "availability": chance(completed, scope),
-        "accuracy": chance(correct == 1, rated),
-        "omni_share": share(pool.column("is_omni")),
-        "over_context_share": share(pool.column("over_context")),
-        "attempts_mean": Measure(
-            pool.mean(pool.column("n_attempts").astype(np.float64), scope), "attempts", POSITIVE
-        ),
-        "sensitive_outside": Measure(
-            _per_window(pool, pool.column("sensitive_outside").astype(np.bool_) & scope), "requests", POSITIVE
-        ),
-    }
-    good_share = pool.ratio(good & scope, scope)
-    if mean_rate_per_s is not None:
-        found["goodput_per_s"] = Measure(good_share * mean_rate_per_s, "requests/s", POSITIVE)
-    for index, name in enumerate(names):
-        if np.any(deployment[scope] == index):
-            found[f"served_share:{name}"] = share(deployment == index, scope & completed)
-    for index, name in enumerate(tables.CAUSES):
-        if name and np.any(cause[scope] == index):
-            found[f"failed:{name}"] = share(cause == index)
+    found = np.full((shares.shape[0], per_request.shape[0]), np.nan)
+    for row in range(per_request.shape[0]):
+        total = last = 0.0
+        for i in range(values.shape[0]):
+            weight = per_request[row, windows[i]] * stands_for[i]
+            if weight > 0.0:
+                total += weight
+                last = weight
+        if total == 0.0:
+            continue
+        # Positions run from 0 at the first value to the weight before the last one.
+        length = total - last if is_exact else total
+        place = 0
+        before = before_value = reached = 0.0
+        is_first = True
+        for i in range(values.shape[0]):
+            weight = per_request[row, windows[i]] * stands_for[i]
+            if weight <= 0.0:
+                continue
+            position = reached if is_exact else reached + weight
+            while place < shares.shape[0] and shares[place] * length <= position:
+                if is_first or not is_exact or position == before:
+                    found[place, row] = values[i]
+                else:
+                    part = (shares[place] * length - before) / (position - before)
+                    found[place, row] = before_value + part * (values[i] - before_value)
+                place += 1
+            before, before_value, is_first = position, values[i], False
+            reached += weight
+        while place < shares.shape[0]:  # rounding left the last positions a hair below
+            found[place, row] = before_value
+            place += 1
     return found
 
 
-def _per_window(pool: Pool, which: npt.NDArray[np.bool_]) -> Floats:
-    """Mean count per window, by the plan's weights."""
-    counts = np.bincount(pool.window, weights=which.astype(np.float64), minlength=len(pool.samples))
-    return pool.plan.weights @ counts
+def measures(
+    pool: Pool, scope: Scope, names: Sequence[str], mean_rate_per_s: float | None
+) -> dict[str, Measure]:
+    """Every measure over the requests of the tasks in `scope`.
+
+    Parameters
+    ----------
+    names : deployments in the scenario's order
+    mean_rate_per_s : float or None
+        Mean arrivals per second of the scope over the horizon, for goodput; None where unknown.
+    """
+    found: dict[str, Measure] = {}
+    for column in ("latency_s", "ttft_s", "wait_s"):
+        base = column.removesuffix("_s")
+        found[f"{base}_mean_s"] = Measure(pool.mean(column, scope), "s", POSITIVE)
+        for name, row in zip(QUANTILES, pool.quantiles(column, scope, list(QUANTILES.values())), strict=True):
+            found[f"{base}_{name}_s"] = Measure(row, "s", POSITIVE)
+    found["speed_mean"] = Measure(pool.mean("speed", scope), "tokens/s", POSITIVE)
+    for name, row in zip(
+        SPEED_QUANTILES, pool.quantiles("speed", scope, list(SPEED_QUANTILES.values())), strict=True
+    ):
+        found[f"speed_{name}"] = Measure(row, "tokens/s", POSITIVE)
+    for column in ("input_tokens", "output_tokens"):
+        found[f"{column}_mean"] = Measure(pool.mean(column, scope), "tokens", POSITIVE)
+        rows = pool.quantiles(column, scope, list(TOKEN_QUANTILES.values()))
+        for name, row in zip(TOKEN_QUANTILES, rows, strict=True):
+            found[f"{column}_{name}"] = Measure(row, "tokens", POSITIVE)
+    return found | _shares(pool, scope, names, mean_rate_per_s)
+
+
+def _shares(
+    pool: Pool, scope: Scope, names: Sequence[str], mean_rate_per_s: float | None
+) -> dict[str, Measure]:
+    arrived, completed, rated = (pool.count(column, scope) for column in (s.ARRIVED, s.COMPLETED, s.RATED))
+
+    def share(column: int, of: Floats = arrived) -> Floats:
+        return pool.ratio(pool.count(column, scope), of)
+
+    found = {
+        "availability": Measure(share(s.COMPLETED), "share", SHARE, int(arrived.sum())),
+        "accuracy": Measure(share(s.CORRECT, rated), "share", SHARE, int(rated.sum())),
+        "omni_share": Measure(share(s.IS_OMNI), "share", SHARE),
+        "over_context_share": Measure(share(s.OVER_CONTEXT), "share", SHARE),
+        "attempts_mean": Measure(share(s.ATTEMPTS), "attempts", POSITIVE),
+        "sensitive_outside": Measure(
+            pool.plan.weights @ pool.count(s.SENSITIVE_OUTSIDE, scope), "requests", POSITIVE
+        ),
+    }
+    if mean_rate_per_s is not None:
+        found["goodput_per_s"] = Measure(share(s.GOOD) * mean_rate_per_s, "requests/s", POSITIVE)
+    for index, name in enumerate(names):
+        if pool.count(s.N_COUNTS + index, scope).any():
+            found[f"served_share:{name}"] = Measure(share(s.N_COUNTS + index, completed), "share", SHARE)
+    for index, name in enumerate(tables.CAUSES):
+        column = s.N_COUNTS + len(names) + index
+        if name and pool.count(column, scope).any():
+            found[f"failed:{name}"] = Measure(share(column), "share", SHARE)
+    return found
 
 
 def latency_curve(pool: Pool, points: int = 400) -> tuple[Floats, Floats]:
     """(shares, latencies in s) of the latency distribution, denser towards the tail."""
     shares = 1 - np.geomspace(1, 1e-3, points)
-    values = pool.column("latency_s").astype(np.float64)
-    return shares, pool.quantiles(values, np.ones(len(values), dtype=np.bool_), list(shares))[:, 0]
-
-
-Targets = Mapping[str, float | None]
-
-
-def meets_targets(pool: Pool, targets_by_task: Sequence[Targets]) -> npt.NDArray[np.bool_]:
-    """Completed requests that meet every per-request target of their task.
-
-    `targets_by_task` gives p95_latency_s, p95_ttft_s and min_tokens_per_s by task; None is no target.
-    A request without a time to first token or a speed cannot miss it.
-    """
-    good = pool.column("completed").astype(np.bool_)
-    checks = (
-        ("p95_latency_s", "latency_s", 1),
-        ("p95_ttft_s", "ttft_s", 1),
-        ("min_tokens_per_s", "speed", -1),
-    )
-    for target, column, sign in checks:
-        limits = np.array(
-            [np.nan if one.get(target) is None else one[target] for one in targets_by_task], dtype=np.float64
-        )
-        limit, value = limits[pool.task.astype(np.int64)], pool.column(column).astype(np.float64)
-        good &= ~(sign * value > sign * limit)
-    return good
+    return shares, pool.quantiles("latency_s", range(pool.n_tasks), list(shares))[:, 0]

@@ -1,129 +1,257 @@
-"""What measures need to know of a simulated window: one column per fact, one entry per request.
+"""A window under a strategy, reduced to what measures need, as rows of finished requests come in.
 
-Comes in: Outcomes, Attempts and Requests as arrays; goes out: a `Sample`. Token sums stay integers.
+Comes in: rows of `planner.tables.FACTS`, in any order and in blocks of any size; goes out: a `Sample`.
+Counts and sums are integers, so no figure depends on the size of a block or the order of rows. Values
+are kept exactly up to `EXACT_LIMIT` requests, beyond that as log-histograms.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from planner import tables
+from planner.jit import jit
+from planner.metrics.histogram import N_BINS, add_values, representatives
 
 Floats = npt.NDArray[np.float64]
-Arrays = Mapping[str, npt.NDArray[Any]]
+Integers = npt.NDArray[np.int64]
+
+EXACT_LIMIT = 20_000  # a window; a plan of ten has 200,000 to sort
+INTERVAL_NS = 60 * 10**9  # of the time series
+
+# Columns of values, and what their integer sums are counted in.
+COLUMNS = ("latency_s", "ttft_s", "wait_s", "speed", "input_tokens", "output_tokens")
+UNITS_PER = {
+    "latency_s": 10**9,
+    "ttft_s": 10**9,
+    "wait_s": 10**9,
+    "speed": 10**6,
+    "input_tokens": 1,
+    "output_tokens": 1,
+}
+LATENCY, TTFT, WAIT, SPEED, INPUT, OUTPUT = range(6)
+N_COLUMNS = len(COLUMNS)
+
+# Counts by task; after these, requests served by each deployment and failed by each cause.
+COUNTS = (
+    "arrived",
+    "completed",
+    "rated",
+    "correct",
+    "omni",
+    "over_context",
+    "sensitive_outside",
+    "good",
+    "attempts",
+)
+ARRIVED, COMPLETED, RATED, CORRECT, IS_OMNI, OVER_CONTEXT, SENSITIVE_OUTSIDE, GOOD, ATTEMPTS, N_COUNTS = (
+    range(10)
+)
+N_CAUSES = len(tables.CAUSES)
+
+SERIES = ("arrived", "failed", "latency_ns")  # per interval of arrival
+
+_OK, _NEVER, _UNRATED, _OMNI, _RULE = tables.OK, tables.NEVER, tables.UNRATED, tables.OMNI, tables.RULE
+(
+    _TASK, _ARRIVED, _FIRST, _ENDED, _OUTCOME, _DEPLOYMENT, _TIER, _CALLS, _CAUSE, _CORRECT,
+    _WAIT, _SPEED_OUTPUT, _SPEED_NS, _FLAGS, _INPUT, _OUTPUT,
+) = range(1, 17)  # fmt: skip
+_SENSITIVE_AND_OUTSIDE = tables.FACT_SENSITIVE | tables.FACT_OUTSIDE
+_OVER = tables.FACT_OVER_CONTEXT
+assert [column.name for column in tables.FACTS][_WAIT] == "wait_ns"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A window under a strategy; arrays have shape (requests,), NaN where a fact does not exist."""
+    """A window under a strategy.
+
+    `values` holds each column's values with their tasks and how many requests each stands for: one in
+    an exact sample, the requests of a bin in a binned one. `sums` are whole numbers of `UNITS_PER`.
+    """
 
     length_s: float
-    task: npt.NDArray[np.int64]
-    latency_s: Floats  # end, by success or final failure, minus arrival
-    ttft_s: Floats  # first visible token of the served answer minus arrival
-    wait_s: Floats  # sum over attempts of started minus queued; backoff apart
-    speed: Floats  # tokens/s of the served answer
-    input_tokens: Floats
-    output_tokens: Floats
-    completed: npt.NDArray[np.bool_]
-    correct: npt.NDArray[np.int8]
-    is_omni: npt.NDArray[np.bool_]
-    deployment: npt.NDArray[np.int64]
-    cause: npt.NDArray[np.int64]
-    over_context: npt.NDArray[np.bool_]
-    sensitive_outside: npt.NDArray[np.bool_]
-    n_attempts: npt.NDArray[np.int64]
-    billed_tokens: Mapping[str, int]  # by meter, all attempts
-    n_limited: Mapping[int, int]  # calls refused with 429, by deployment
-    n_calls: Mapping[int, int]  # calls by deployment
+    counts: Integers  # (tasks, N_COUNTS + deployments + causes)
+    sums: list[list[int]]  # [task][column]
+    has: Integers  # (tasks, columns): requests that have the value
+    values: Mapping[str, tuple[Floats, Integers, Integers]]  # COLUMN: values, tasks, requests
+    is_exact: bool
+    series: Integers  # (intervals, SERIES)
+    billed_tokens: Mapping[str, int] = field(default_factory=dict)  # by meter, all calls
+    n_limited: Mapping[int, int] = field(default_factory=dict)  # calls refused with 429, by deployment
+    n_calls: Mapping[int, int] = field(default_factory=dict)  # calls by deployment
 
     @property
     def n(self) -> int:
-        return len(self.task)
+        """Requests that arrived."""
+        return int(self.counts[:, ARRIVED].sum())
+
+    def binned(self, column: str) -> tuple[Floats, Integers, Integers]:
+        """A column's values as bins: what they stand for, their tasks, and the requests in them."""
+        values, tasks, stands_for = self.values[column]
+        if not self.is_exact:
+            return values, tasks, stands_for
+        bins = np.zeros((len(self.counts), N_BINS), np.int64)
+        add_values(bins, np.ascontiguousarray(values), np.ascontiguousarray(tasks))
+        return _of_bins(bins)
+
+    @property
+    def n_completed(self) -> int:
+        return int(self.counts[:, COMPLETED].sum())
 
 
-def sample(
-    outcomes: Arrays,
-    attempts: Arrays,
-    requests: Arrays,
-    *,
-    length_s: float,
-    over_context: npt.NDArray[np.bool_],
-    outside: npt.NDArray[np.bool_],
-    omni: frozenset[int],
-) -> Sample:
-    """A window's Sample.
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What a request is held against: targets by task (NaN is none) and the deployments of the omni tier."""
 
-    Parameters
-    ----------
-    outcomes, attempts : arrays by the contracts of `planner.tables`
-        Outcomes sorted by request.
-    requests : arrays `request`, `input_tokens`, `output_tokens`, `sensitive`, shape (requests,)
-    over_context : bool array, shape (requests,)
-        In the order of `requests`.
-    outside : bool array, shape (deployments,)
-        Deployments whose trust is neither in-house nor device.
-    omni : deployments of the omni tier
-    """
-    names = outcomes["request"]
-    order = np.argsort(requests["request"], kind="stable")
-    assert np.array_equal(requests["request"][order], names), "Outcomes and Requests name the same requests"
-    ended, arrived = outcomes["ended_ns"].astype(np.int64), outcomes["arrived_ns"].astype(np.int64)
-    first = outcomes["first_token_ns"].astype(np.int64)
-    place = np.searchsorted(names, attempts["request"])  # row of each attempt's request
-    waited = np.bincount(
-        place,
-        weights=(attempts["started_ns"] - attempts["queued_ns"]).astype(np.float64),
-        minlength=len(names),
-    )
-    sensitive = requests["sensitive"][order]
-    sent = attempts["deployment"].astype(np.int64)
-    to_outside = np.zeros(len(names), dtype=np.bool_)
-    is_real = sent >= 0
-    to_outside[place[is_real][outside[sent[is_real]]]] = True
-    tier, deployment = outcomes["tier"].astype(np.int64), outcomes["deployment"].astype(np.int64)
-    by_rule = (tier == tables.RULE) & np.isin(deployment, list(omni))
-    limited = sent[(attempts["outcome"] == tables.LIMITED) & is_real]
-    return Sample(
-        length_s=length_s,
-        task=outcomes["task"].astype(np.int64),
-        latency_s=(ended - arrived) / 1e9,
-        ttft_s=np.where(first == tables.NEVER, np.nan, (first - arrived) / 1e9),
-        wait_s=waited / 1e9,
-        speed=_speed(outcomes, attempts, place),
-        input_tokens=requests["input_tokens"][order].astype(np.float64),
-        output_tokens=requests["output_tokens"][order].astype(np.float64),
-        completed=outcomes["outcome"] == tables.OK,
-        correct=outcomes["correct"].astype(np.int8),
-        is_omni=(tier == tables.OMNI) | by_rule,
-        deployment=deployment,
-        cause=outcomes["cause"].astype(np.int64),
-        over_context=over_context[order],
-        sensitive_outside=sensitive & to_outside,
-        n_attempts=outcomes["attempts"].astype(np.int64),
-        billed_tokens={meter: int(attempts[f"billed_{meter}_tokens"].sum()) for meter in tables.METERS},
-        n_limited=_counts(limited),
-        n_calls=_counts(sent[is_real]),
-    )
+    targets: Floats  # (tasks, 3): p95_latency_s, p95_ttft_s, min_tokens_per_s
+    is_omni: npt.NDArray[np.bool_]  # (deployments,)
 
 
-def _counts(codes: npt.NDArray[np.int64]) -> dict[int, int]:
-    found, counts = np.unique(codes, return_counts=True)
-    return dict(zip(found.tolist(), counts.tolist(), strict=True))
+@jit(
+    "void(int64[:, ::1], float64[:, ::1], boolean[::1], int64[:, ::1], int64[:, ::1], int64[:, ::1], float64[:, ::1])"
+)
+def _reduce(
+    rows: Integers,
+    targets: Floats,
+    is_omni: npt.NDArray[np.bool_],
+    counts: Integers,
+    sums: Integers,
+    has: Integers,
+    values: Floats,
+) -> None:
+    """Add rows to counts, sums and numbers of values; write their values, NaN where there is none."""
+    n_deployments = is_omni.shape[0]
+    for i in range(rows.shape[0]):
+        task, deployment, flags = rows[i, _TASK], rows[i, _DEPLOYMENT], rows[i, _FLAGS]
+        completed = rows[i, _OUTCOME] == _OK
+        latency_ns = rows[i, _ENDED] - rows[i, _ARRIVED]
+        values[LATENCY, i] = latency_ns / 1e9
+        values[WAIT, i] = rows[i, _WAIT] / 1e9
+        values[INPUT, i] = rows[i, _INPUT]
+        values[OUTPUT, i] = rows[i, _OUTPUT]
+        sums[task, LATENCY] += latency_ns
+        sums[task, WAIT] += rows[i, _WAIT]
+        sums[task, INPUT] += rows[i, _INPUT]
+        sums[task, OUTPUT] += rows[i, _OUTPUT]
+        values[TTFT, i] = math.nan
+        values[SPEED, i] = math.nan
+        if rows[i, _FIRST] != _NEVER:
+            ttft_ns = rows[i, _FIRST] - rows[i, _ARRIVED]
+            values[TTFT, i] = ttft_ns / 1e9
+            sums[task, TTFT] += ttft_ns
+            has[task, TTFT] += 1
+        if completed and rows[i, _SPEED_NS] > 0:
+            speed = rows[i, _SPEED_OUTPUT] / (rows[i, _SPEED_NS] / 1e9)
+            values[SPEED, i] = speed
+            sums[task, SPEED] += math.floor(speed * 1e6 + 0.5)
+            has[task, SPEED] += 1
+        counts[task, ARRIVED] += 1
+        counts[task, ATTEMPTS] += rows[i, _CALLS]
+        if rows[i, _TIER] == _OMNI or (rows[i, _TIER] == _RULE and deployment >= 0 and is_omni[deployment]):
+            counts[task, IS_OMNI] += 1
+        if flags & _OVER:
+            counts[task, OVER_CONTEXT] += 1
+        if flags & _SENSITIVE_AND_OUTSIDE == _SENSITIVE_AND_OUTSIDE:
+            counts[task, SENSITIVE_OUTSIDE] += 1
+        if completed:
+            counts[task, COMPLETED] += 1
+            counts[task, N_COUNTS + deployment] += 1
+            if rows[i, _CORRECT] != _UNRATED:
+                counts[task, RATED] += 1
+                counts[task, CORRECT] += rows[i, _CORRECT]
+            missed = values[LATENCY, i] > targets[task, 0] or values[TTFT, i] > targets[task, 1]
+            if not (missed or values[SPEED, i] < targets[task, 2]):
+                counts[task, GOOD] += 1
+        else:
+            counts[task, N_COUNTS + n_deployments + rows[i, _CAUSE]] += 1
 
 
-def _speed(outcomes: Arrays, attempts: Arrays, place: npt.NDArray[np.intp]) -> Floats:
-    """Output tokens / (ended - first token) of the attempt that was served; NaN where it did not stream."""
-    speed = np.full(len(outcomes["request"]), np.nan)
-    streamed = (
-        (attempts["outcome"] == tables.OK)
-        & (attempts["deployment"] == outcomes["deployment"][place])
-        & (attempts["ended_ns"] > attempts["first_token_ns"])
-    )
-    took_s = (attempts["ended_ns"] - attempts["first_token_ns"])[streamed] / 1e9
-    tokens = (attempts["output_tokens"] + attempts["audio_output_tokens"])[streamed]
-    speed[place[streamed]] = tokens / took_s
-    return speed
+@jit("void(int64[:, ::1], int64[:, ::1])")
+def _add_series(rows: Integers, series: Integers) -> None:
+    last = series.shape[0] - 1
+    for i in range(rows.shape[0]):
+        interval = min(rows[i, _ARRIVED] // INTERVAL_NS, last)
+        series[interval, 0] += 1
+        series[interval, 1] += rows[i, _OUTCOME] != _OK
+        series[interval, 2] += rows[i, _ENDED] - rows[i, _ARRIVED]
+
+
+class Tally:
+    """Takes rows of finished requests, in blocks of any size, and gives a Sample."""
+
+    def __init__(self, n_tasks: int, rules: Rules, length_s: float) -> None:
+        self.rules, self.length_s = rules, length_s
+        n_deployments = len(rules.is_omni)
+        self.counts = np.zeros((n_tasks, N_COUNTS + n_deployments + N_CAUSES), np.int64)
+        self.sums = [[0] * N_COLUMNS for _ in range(n_tasks)]
+        self.has = np.zeros((n_tasks, N_COLUMNS), np.int64)
+        self.series = np.zeros((max(1, math.ceil(length_s * 1e9 / INTERVAL_NS)), len(SERIES)), np.int64)
+        self._kept: list[tuple[Floats, Integers]] = []
+        self._n_kept = 0
+        self._bins: Integers | None = None
+
+    def add(self, rows: Integers) -> None:
+        """Rows of `tables.FACTS`; shape (n, columns)."""
+        rows = np.ascontiguousarray(rows)
+        values = np.empty((N_COLUMNS, len(rows)))
+        sums = np.zeros((len(self.sums), N_COLUMNS), np.int64)
+        _reduce(rows, self.rules.targets, self.rules.is_omni, self.counts, sums, self.has, values)
+        _add_series(rows, self.series)
+        for total, more in zip(self.sums, sums.tolist(), strict=True):
+            total[:] = [one + other for one, other in zip(total, more, strict=True)]
+        self._kept.append((values, rows[:, _TASK].copy()))
+        self._n_kept += len(rows)
+        if self._bins is not None or self._n_kept > EXACT_LIMIT:
+            self._fill_bins()
+
+    def _fill_bins(self) -> None:
+        if self._bins is None:
+            self._bins = np.zeros((N_COLUMNS, len(self.sums), N_BINS), np.int64)
+        for values, tasks in self._kept:
+            for column in range(N_COLUMNS):
+                add_values(self._bins[column], values[column], tasks)
+        self._kept.clear()
+
+    def sample(
+        self,
+        billed_tokens: Mapping[str, int],
+        n_limited: Mapping[int, int],
+        n_calls: Mapping[int, int],
+    ) -> Sample:
+        """The window so far. The arguments are sums over its calls (see `Sample`)."""
+        has = self.has.copy()
+        has[:, [LATENCY, WAIT, INPUT, OUTPUT]] = self.counts[:, [ARRIVED]]
+        return Sample(
+            length_s=self.length_s,
+            counts=self.counts,
+            sums=self.sums,
+            has=has,
+            values=self._exact() if self._bins is None else self._binned(self._bins),
+            is_exact=self._bins is None,
+            series=self.series,
+            billed_tokens=billed_tokens,
+            n_limited=n_limited,
+            n_calls=n_calls,
+        )
+
+    def _exact(self) -> dict[str, tuple[Floats, Integers, Integers]]:
+        kept = self._kept or [(np.empty((N_COLUMNS, 0)), np.empty(0, np.int64))]
+        values = np.concatenate([one for one, _ in kept], axis=1)
+        tasks = np.concatenate([one for _, one in kept])
+        found = {}
+        for index, name in enumerate(COLUMNS):
+            is_there = ~np.isnan(values[index])
+            found[name] = (values[index][is_there], tasks[is_there], np.ones(int(is_there.sum()), np.int64))
+        return found
+
+    def _binned(self, bins: Integers) -> dict[str, tuple[Floats, Integers, Integers]]:
+        return {name: _of_bins(bins[index]) for index, name in enumerate(COLUMNS)}
+
+
+def _of_bins(bins: Integers) -> tuple[Floats, Integers, Integers]:
+    """(values, tasks, requests) of the bins that hold any; `bins` has shape (tasks, N_BINS)."""
+    tasks, places = np.nonzero(bins)
+    return representatives()[places], tasks.astype(np.int64), bins[tasks, places]

@@ -55,13 +55,16 @@ def routes_of(scenario: Scenario, name: str) -> tuple[Route, ...]:
     return (first, second, *rules, *([Route(MINI, mini, omni)] if cascade else []))
 
 
-def decide(scenario: Scenario, name: str, requests: Requests, replication: int) -> Routing:
+def decide(
+    scenario: Scenario, name: str, requests: Requests, replication: int, threshold: float | None = None
+) -> Routing:
     """The route of each request under a strategy.
 
     Rules are tried in order and the first that matches decides; the router decides the rest. A
     strategy with one tier sends everything there. `omni_share` is the wanted share of the requests
     that reach the router: the threshold is the linear-interpolated quantile of a trace's own
-    scores, or of a large sample of generated ones.
+    scores, or of a large sample of generated ones. A `threshold` that an earlier block of the same
+    window found is taken over.
     """
     strategy = scenario.strategy(name)
     routes = routes_of(scenario, name)
@@ -74,7 +77,6 @@ def decide(scenario: Scenario, name: str, requests: Requests, replication: int) 
             target = 0 if rule.to == "omni" else 1
         route[(route == -1) & matches(scenario, rule, requests)] = target
     open_ = route == -1
-    threshold: float | None = None
     asked = np.zeros(requests.n, dtype=np.bool_)
     router = strategy.router
     if not (strategy.omni and strategy.mini) or router is None:
@@ -83,7 +85,8 @@ def decide(scenario: Scenario, name: str, requests: Requests, replication: int) 
         route[open_], asked = len(routes) - 1, open_
     else:
         scores = router_scores(scenario, requests, replication, router.score_correlation)
-        threshold = threshold_of(scenario, strategy, router, requests, scores, open_)
+        if threshold is None:
+            threshold = threshold_of(scenario, strategy, router, requests, scores, open_)
         route[open_], asked = np.where(scores[open_] >= threshold, 0, 1), open_
     return Routing(routes, route, asked, threshold)
 

@@ -16,6 +16,7 @@ hour has the same names in every window.
 
 import datetime
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -127,10 +128,26 @@ def hourly_means(scenario: Scenario, replication: int, first_hour: int, hours: i
     return means
 
 
+BLOCK_REQUESTS = 32_768  # mean number of arrivals that are made at a time
+
+
 def arrivals(
     scenario: Scenario, replication: int, first_hour: int, length_ns: int, limit: int | None = None
 ) -> tuple[Integers, Integers]:
     """Names and moments of the arrivals of a stretch, by time; moments in ns since its start.
+
+    The arguments are those of `arrival_blocks`.
+    """
+    blocks = list(arrival_blocks(scenario, replication, first_hour, length_ns, limit))
+    if not blocks:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    return np.concatenate([names for names, _ in blocks]), np.concatenate([moments for _, moments in blocks])
+
+
+def arrival_blocks(
+    scenario: Scenario, replication: int, first_hour: int, length_ns: int, limit: int | None = None
+) -> Iterator[tuple[Integers, Integers]]:
+    """The arrivals of a stretch, block by block in time: (names, moments in ns since its start).
 
     Parameters
     ----------
@@ -150,8 +167,6 @@ def arrivals(
     """
     cells = cells_per_hour(scenario)
     last_cell = -(-length_ns * cells // HOUR_NS)  # whole cells that cover the stretch
-    names: list[Integers] = [np.empty(0, np.int64)]
-    moments: list[Integers] = [np.empty(0, np.int64)]
     means = np.empty(0)
     found = cell = 0  # cells since the start of the stretch
     while cell < last_cell if limit is None else found < limit:
@@ -164,10 +179,10 @@ def arrivals(
         cell_mean = float(means[hour % 24]) / cells
         if cell_mean > MAX_CELL_MEAN:
             raise ScenarioError([_too_many(scenario, cell_mean * cells)], "the traffic")
-        # No more cells at a time than are wanted: an hour of the largest volumes would not fit in memory.
-        wanted = cells if limit is None else math.ceil((limit - found) / max(cell_mean, 1e-9)) + 64
+        # A block lies within an hour and has as many cells as bring about a block of requests.
+        wanted = math.ceil(BLOCK_REQUESTS / max(cell_mean, 1e-9))
         end = min(cells, begin + wanted, last_cell - hour * cells if limit is None else cells)
-        new_names, new_moments = _some_cells(
+        names, moments = _some_cells(
             scenario.run.seed,
             replication,
             COUNT_STREAM,
@@ -178,16 +193,17 @@ def arrivals(
             cells,
             cell_mean,
         )
-        names.append(new_names)
-        moments.append(new_moments + hour * HOUR_NS)
-        found += new_names.shape[0]
+        # Names ascend already, so a stable sort by time puts equal moments in the order of names.
+        order = np.argsort(moments, kind="stable")
+        names, moments = names[order], moments[order] + hour * HOUR_NS
+        if limit is None:
+            kept = int(np.searchsorted(moments, length_ns, side="left"))
+        else:
+            kept = min(len(names), limit - found)
+        found += kept
         cell += end - begin
-    name, moment = np.concatenate(names), np.concatenate(moments)
-    # Names ascend already, so a stable sort by time puts equal moments in the order of names.
-    order = np.argsort(moment, kind="stable")
-    name, moment = name[order], moment[order]
-    end = int(np.searchsorted(moment, length_ns, side="left")) if limit is None else limit
-    return name[:end], moment[:end]
+        if kept:
+            yield names[:kept], moments[:kept]
 
 
 def _too_many(scenario: Scenario, per_hour: float) -> Problem:

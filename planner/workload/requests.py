@@ -6,8 +6,8 @@ does not depend on the strategy, on how many requests there are, or on who else 
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -20,7 +20,7 @@ from planner.jit import jit
 from planner.scenario.fields import Scenario
 from planner.scenario.laws import Law
 from planner.workload import traces
-from planner.workload.arrivals import arrivals
+from planner.workload.arrivals import arrival_blocks, arrivals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,12 +94,49 @@ def generate(scenario: Scenario, window: "Window", limit: int | None = None) -> 
         raise ValueError(f"limit must be >= 0: {limit}")
     if scenario.traffic.trace is not None:
         return _replay(scenario, traces.recording(scenario), window.index, limit)
+    names, arrived_ns = arrivals(scenario, window.index, *_stretch(window), limit)
+    return drawn(scenario, window.index, names, arrived_ns)
+
+
+def generate_blocks(scenario: Scenario, window: "Window", limit: int | None = None) -> Iterator[Requests]:
+    """`generate`, block by block in the order of arrival, so that memory does not grow with the window.
+
+    A recording is one block: it is in memory as a whole. At least one block comes, if only an empty one.
+    """
+    if limit is not None and limit < 0:
+        raise ValueError(f"limit must be >= 0: {limit}")
+    if scenario.traffic.trace is not None:
+        yield _replay(scenario, traces.recording(scenario), window.index, limit)
+        return
+    is_empty = True
+    for names, arrived_ns in arrival_blocks(scenario, window.index, *_stretch(window), limit):
+        is_empty = False
+        yield drawn(scenario, window.index, names, arrived_ns)
+    if is_empty:
+        yield drawn(scenario, window.index, np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+def joined(blocks: Sequence[Requests]) -> Requests:
+    """Blocks in the order of arrival as one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    assert all(block.source == "generated" for block in blocks), "a recording is one block"
+    columns = [
+        one.name
+        for one in fields(Requests)
+        if one.name not in ("correct", "output_by_model", "service_ns", "source")
+    ]
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(block, name) for block in blocks]) for name in columns
+    }
+    return Requests(**arrays)
+
+
+def _stretch(window: "Window") -> tuple[int, int]:
+    """(first hour, length in ns) of a window."""
     first_hour, rest = divmod(window.start_s, 3600.0)
     assert rest == 0.0, f"a window starts at a full hour: {window.start_s}"
-    names, arrived_ns = arrivals(
-        scenario, window.index, int(first_hour), int(chance.to_ns(window.length_s)), limit
-    )
-    return drawn(scenario, window.index, names, arrived_ns)
+    return int(first_hour), int(chance.to_ns(window.length_s))
 
 
 def from_frame(

@@ -222,7 +222,10 @@ def test_reader_who_has_gone_is_no_traceback() -> None:
 def test_interrupt_stops_all_processes_and_writes_nothing(tmp_path: Path, workers: int) -> None:
     file = write_scenario(tmp_path, SCENARIO.replace("1000000", "500000000"))
     process = subprocess.Popen(
-        [*PLANNER, "compare", str(file), "--workers", str(workers), "--json", str(tmp_path / "out.json")],
+        [
+            *[*PLANNER, "compare", str(file), "--engine", "reference"],
+            *["--workers", str(workers), "--json", str(tmp_path / "out.json")],
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
@@ -244,7 +247,7 @@ def test_interrupt_stops_all_processes_and_writes_nothing(tmp_path: Path, worker
 def test_request_to_stop_ends_the_workers_too(tmp_path: Path) -> None:
     file = write_scenario(tmp_path, SCENARIO.replace("1000000", "500000000"))
     process = subprocess.Popen(
-        [*PLANNER, "compare", str(file), "--workers", "2"],
+        [*PLANNER, "compare", str(file), "--engine", "reference", "--workers", "2"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         encoding="utf-8",

@@ -116,7 +116,7 @@ def test_answer_findings_notices_volume_and_basis_are_said(compared: Compared) -
     assert all(re.sub(r"\s+", "", one) in re.sub(r"\s+", "", compared.report) for one in document["notices"])
     assert "1,000,000 requests a month (user turns) in 250,000 conversations" in text
     assert (
-        f"simulated in 3 windows per strategy; engine reference; seed 11; hash {document['scenario']['hash'][:12]}"
+        f"simulated in 3 windows per strategy; engine compiled; seed 11; hash {document['scenario']['hash'][:12]}"
         in text
     )
     assert f"represented by {document['simulated_requests']:,} simulated" in text

@@ -14,7 +14,7 @@ import pandas as pd
 
 from planner import tables
 from planner.engines.run import Run, run_window
-from planner.scenario import load
+from planner.scenario import Scenario, load
 from planner.workload.windows import plan_windows
 
 MODEL = {
@@ -82,7 +82,7 @@ def run_rows(
     policy: Mapping[str, Any] | None = None,
     **sections: Any,
 ) -> Run:
-    """Replay rows through strategy `s`: all deployments in order as omni, unless `strategy` says otherwise.
+    """Replay rows on both engines through strategy `s`: all deployments in order as omni, unless `strategy` says otherwise.
 
     `deployments` defaults to one plain target called `a`; `sections` are further parts of the
     scenario (`tasks`, `models`, `gateway`, `run`) or the `strategy`.
@@ -103,7 +103,18 @@ def run_rows(
             **sections,
         }
     )
-    return run_window(scenario, "s", plan_windows(scenario)[0])
+    return on_both_engines(scenario, "s")
+
+
+def on_both_engines(scenario: Scenario, strategy: str) -> Run:
+    """The reference engine's run of the first window, after seeing that the compiled one gives the same rows."""
+    window = plan_windows(scenario)[0]
+    runs = [run_window(scenario, strategy, window, engine=engine) for engine in ("reference", "compiled")]
+    for name in ("outcome_arrays", "attempt_arrays", "event_arrays"):
+        one, other = (getattr(run, name) for run in runs)
+        for column in one:
+            assert np.array_equal(one[column], other[column]), f"the engines differ in {name}, column {column}"
+    return runs[0]
 
 
 def nanoseconds(text: str) -> int:

@@ -1,0 +1,210 @@
+"""The compiled engine: drives the kernel over blocks of requests, and grows its tables as it goes.
+
+Comes in: a Program and blocks of Work; goes out: rows of Outcomes, Attempts and Events, identical to
+the reference engine's to the bit.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from planner import tables
+from planner.engines import kernel
+from planner.engines import layout as c
+from planner.engines.heap import push_first
+from planner.engines.layout import Block, Integers, State
+from planner.engines.program import Program
+from planner.engines.rules import MODES, Round
+from planner.engines.work import Work
+from planner.errors import LoadExceedsCapacity
+from planner.jit import jit
+from planner.routing.routers import Route
+
+STEPS = 200_000  # events between two looks at the clock: a few hundredths of a second
+FIRST_SLOTS = 256
+Report = Callable[[int], None]
+
+
+@dataclass
+class Rows:
+    """What the kernel wrote since the last time: outcomes, attempts and events."""
+
+    outcomes: Integers
+    attempts: Integers
+    events: Integers
+
+
+class CompiledEngine:
+    """A run: feed it blocks in order of arrival, take rows from it as they come."""
+
+    def __init__(
+        self,
+        program: Program,
+        routes: tuple[Route, ...],
+        *,
+        n_tasks: int,
+        wants_rows: bool = True,
+        n_recorded: int = 0,
+        long_above: Mapping[str, int] | None = None,
+    ) -> None:
+        self.program = program
+        self.state = c.new_state(
+            program,
+            routes,
+            n_tasks=n_tasks,
+            wants_rows=wants_rows,
+            n_recorded=n_recorded,
+            slots=min(FIRST_SLOTS, program.max_in_flight),
+            long_above=long_above or {},
+        )
+        self._plant_outage_edges()
+
+    def run(self, blocks: Iterable[Work], report: Report | None = None) -> Iterator[Rows]:
+        """Let every request of the blocks live to its end; rows come in the order of their ends."""
+        waiting = iter(blocks)
+        state = self.state
+        first = next(waiting, None)
+        if first is None:
+            return
+        block, following = make_block(state, first), next(waiting, None)
+        while True:
+            status = kernel.run(state.m, state.f, state.e, state.laws, block, following is None, STEPS)
+            if report is not None:
+                report(int(state.m[c.R_DONE]))
+            if status in (c.NEED_ROWS, c.FINISHED):
+                yield self._take_rows()
+            if status == c.FINISHED:
+                return
+            if status == c.NEED_REQUESTS:
+                assert following is not None
+                block, following = make_block(state, following), next(waiting, None)
+                state.m[c.R_NEXT_REQUEST] = 0
+            elif status == c.NEED_SLOTS:
+                self._more_slots()
+            elif status == c.NEED_EVENTS:
+                state.more_events(2 * int(state.e[c.H_CAPACITY]))
+
+    def _take_rows(self) -> Rows:
+        m, taken = self.state.m, []
+        for row, columns in (
+            (c.R_OUTCOME_ROW, c.N_OUTCOME_COLUMNS),
+            (c.R_ATTEMPT_ROW, c.N_ATTEMPT_COLUMNS),
+            (c.R_EVENT_ROW, c.N_EVENT_COLUMNS),
+        ):
+            first = m[row + 1]
+            taken.append(m[first : m[row]].reshape(-1, columns).copy())
+            m[row] = first
+        return Rows(*taken)
+
+    def _more_slots(self) -> None:
+        n = self.state.n_slots
+        if n >= self.program.max_in_flight:
+            raise LoadExceedsCapacity(self._too_much())
+        self.state.more_slots(min(2 * n, self.program.max_in_flight))
+
+    def _too_much(self) -> str:
+        m, desks = self.state.m, self.state.desks
+        waiting = ", ".join(
+            f"{name}: {m[desk + c.D_WAITING]} waiting, {m[desk + c.D_BUSY]} in flight"
+            for name, desk in desks.items()
+        )
+        return (
+            f"load exceeds capacity: more than run.max_in_flight = {self.program.max_in_flight} requests in flight "
+            f"{m[c.R_NOW] / 1e9:.3f} s into the window ({m[c.R_DONE]} done; {waiting})"
+        )
+
+    def _plant_outage_edges(self) -> None:
+        """Edges of outages are state timers that only leave an event; ranked like the reference's."""
+        states = (tables.UP, tables.OUT_ERROR, tables.OUT_HANG, tables.OUT_DEGRADED)
+        edges = [
+            (time_ns, target.index, before, after)
+            for target in self.program.targets.values()
+            for spell in target.spells
+            for time_ns, before, after in (
+                (spell.from_ns, tables.UP, states[spell.mode]),
+                (spell.to_ns, states[spell.mode], tables.UP),
+            )
+            if time_ns >= 0
+        ]
+        room = int(self.state.e[c.H_CAPACITY])
+        if len(edges) + 2 * kernel.MARGIN > room:
+            self.state.more_events(room + len(edges) + 2 * kernel.MARGIN)
+        for time_ns, index, before, after in edges:
+            push_first(self.state.e, time_ns, int(Round.TIMERS), 0, index, c.K_EDGE, before, after, 0)
+
+
+def run_rows(
+    program: Program, work: Work, report: Callable[[int, int], None] | None = None
+) -> tuple[dict[str, Integers], dict[str, Integers], dict[str, Integers]]:
+    """Outcomes, Attempts and Events of one block of requests, as arrays by the contracts of `tables`."""
+    requests = work.requests
+    n_recorded = 0 if requests.service_ns is None else requests.service_ns.shape[1]
+    n_tasks = int(requests.task.max(initial=0)) + 1
+    engine = CompiledEngine(program, work.routing.routes, n_tasks=n_tasks, n_recorded=n_recorded)
+    taken = list(engine.run([work], None if report is None else lambda done: report(done, requests.n)))
+    outcomes = np.concatenate([rows.outcomes for rows in taken])
+    attempts = np.concatenate([rows.attempts for rows in taken])
+    outcomes = outcomes[np.argsort(outcomes[:, 0], kind="stable")]
+    attempts = attempts[np.lexsort((attempts[:, 1], attempts[:, 0]))]
+    events = np.concatenate([rows.events for rows in taken])
+    contracts = (tables.OUTCOMES_TABLE, tables.ATTEMPTS, tables.EVENTS)
+    found = [
+        {column.name: np.ascontiguousarray(table[:, index]) for index, column in enumerate(contract)}
+        for contract, table in zip(contracts, (outcomes, attempts, events), strict=True)
+    ]
+    return found[0], found[1], found[2]
+
+
+def make_block(state: State, work: Work) -> Block:
+    """A block of requests as arrays that the kernel copies from."""
+    requests, routing, keys = work.requests, work.routing, state.models
+    n = requests.n
+    table = np.empty((n, len(keys), c.N_SIZE), np.int64)
+    correct = np.zeros((n, len(keys)), np.int64)
+    for index, key in enumerate(keys):
+        one = work.sizes_by_model[key]
+        _fill_sizes(
+            table, index, one.input, one.output, one.reasoning, one.image, one.audio_input, one.audio_output,
+            one.max_output, one.eligible,
+        )  # fmt: skip
+        correct[:, index] = work.correct[key[0]]
+    facts = tables.FACT_SENSITIVE * requests.sensitive.astype(np.int64)
+    facts += tables.FACT_ASKED * routing.asked.astype(np.int64)
+    facts += tables.FACT_OVER_CONTEXT * work.over_context().astype(np.int64)
+    service = requests.service_ns
+    return Block(
+        names=np.ascontiguousarray(requests.request, np.int64),
+        tasks=np.ascontiguousarray(requests.task, np.int64),
+        arrived=np.ascontiguousarray(requests.arrived_ns, np.int64),
+        routes=np.array(state.routes, np.int64)[routing.route],
+        facts=facts,
+        inputs=np.ascontiguousarray(requests.input_tokens, np.int64),
+        outputs=np.ascontiguousarray(requests.output_tokens, np.int64),
+        scores=np.ascontiguousarray(requests.verifier_score, np.float64),
+        sizes=table,
+        correct=correct,
+        service=np.zeros((n, 0), np.int64) if service is None else np.ascontiguousarray(service, np.int64),
+    )
+
+
+@jit(numba.void(numba.int64[:, :, ::1], numba.int64, *(numba.int64[::1],) * 7, numba.boolean[::1]))
+def _fill_sizes(  # type: ignore[no-untyped-def]
+    table, index, sent, output, hidden, image, heard, spoken, max_output, eligible
+):
+    """Sizes at one model, side by side as a slot takes them."""
+    for i in range(sent.shape[0]):
+        table[i, index, c.M_INPUT] = sent[i]
+        table[i, index, c.M_CACHED] = 0
+        table[i, index, c.M_WRITTEN] = 0
+        table[i, index, c.M_OUTPUT] = output[i]
+        table[i, index, c.M_HIDDEN] = hidden[i]
+        table[i, index, c.M_IMAGE] = image[i]
+        table[i, index, c.M_HEARD] = heard[i]
+        table[i, index, c.M_SPOKEN] = spoken[i]
+        table[i, index, c.M_MAX_OUTPUT] = max_output[i]
+        table[i, index, c.M_ELIGIBLE] = eligible[i]
+
+
+assert MODES == ("up", "error", "hang", "degraded"), "states of outages follow their modes"

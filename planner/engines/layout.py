@@ -1,0 +1,378 @@
+"""A program as a few typed arrays, with a name for every column: what the compiled engine runs on.
+
+Comes in: a `Program` and the routes of a strategy; goes out: a `State`. The engine's memory `m` is one
+array of integers: registers and constants, then desks (deployments), routes, chains, outage spells and
+rows to be taken away, then the slots of requests in flight, last because they grow. A desk, a route, a
+spell or a slot is named by the place of its first column in `m`. `f` holds the few real numbers, `e`
+the event list. One flat array each: passing many arrays from function to function costs more than the
+whole simulation.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from planner.engines.program import Program, Target
+from planner.engines.rules import NO_LAW
+from planner.routing.routers import Route
+from planner.sampling import Laws, is_zero
+from planner.tables import CLOSED
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+NONE = -1
+
+# Registers, which change, and constants of a run: the first places of `m`.
+(
+    R_NOW, R_TICKET, R_FREE_SLOT, R_IN_FLIGHT, R_WAITING, R_NEXT_REQUEST, R_DONE,
+    R_OUTCOME_ROW, R_OUTCOME_FIRST, R_OUTCOME_END, R_ATTEMPT_ROW, R_ATTEMPT_FIRST, R_ATTEMPT_END,
+    R_EVENT_ROW, R_EVENT_FIRST, R_EVENT_END,
+    C_SEED, C_REPLICATION, C_DEADLINE, C_ROUTER_LAW, C_ROUTER_STREAM, C_CHECK_LAW, C_CHECK_STREAM, C_VERDICT_STREAM,
+    C_CHECK_INPUT, C_CHECK_OUTPUT, C_CHECK_BILL, C_HAS_ACCEPT, C_WANTS_ROWS, C_N_DESKS, C_SERVICE, C_N_SERVICE,
+    C_COUNTS, C_TASK_WIDTH,
+    N_HEADER,
+) = range(35)  # fmt: skip
+# First places of `f`.
+CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
+
+# Columns of a desk: settings of a deployment ...
+(
+    D_INDEX, D_SIZES, D_CORRECT, D_CALLS, D_FLOATS, D_CONCURRENT, D_RP, D_RQ, D_RCAP, D_TP, D_TQ, D_TCAP, D_CHARGE,
+    D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP, D_FAILURES, D_OPEN_NS,
+    D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
+    D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
+    D_S_OUTAGE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
+    # ... and its state.
+    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_STATE, D_COUNT, D_OPEN_UNTIL, D_EPOCH, D_LEVEL_R, D_LEVEL_T, D_FILLED,
+    N_DESK,
+) = range(60)  # fmt: skip
+F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, N_DESK_F = range(5)
+RETRY, WAIT, REJECT = range(3)
+WHEN_LIMITED = ("retry", "wait", "reject")
+
+# Columns of a spell.
+P_FROM, P_TO, P_MODE, P_STATUS, P_LAW, P_FLOAT, N_SPELL = range(7)
+
+# Columns of a route: a tier and two chains, each a stretch of desks in `m`.
+T_TIER, T_CHAIN, T_LENGTH, T_ESCALATE, T_ESCALATE_LENGTH, N_ROUTE = range(6)
+
+# Columns of a slot: a request on its way and its present call. Behind them stand its sizes by model, its
+# right answers by model, its calls by desk and its recorded service times.
+(
+    L_NAME, L_TASK, L_ARRIVED, L_ROUTE, L_DEADLINE, L_ATTEMPTS, L_CAUSE, L_OUTCOME, L_STAGE, L_PLACE, L_TRY,
+    L_RESUME, L_DESK, L_ROLE, L_CALL_ATTEMPT, L_DRAW, L_TICKET, L_QUEUED, L_STARTED, L_FIRST, L_ENDED,
+    L_CALL_OUTCOME, L_STATUS, L_RETRY_AFTER, L_TURNED_AWAY, L_IS_WAITING, L_IS_PROBE, L_EPOCH, L_HAS_DONE,
+    L_NEED_R, L_NEED_T, L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
+    L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS, L_ANSWERED, L_ANSWERED_AGAIN, N_SLOT,
+) = range(47)  # fmt: skip
+# A slot's real numbers in `f`.
+G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
+# Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
+(
+    M_INPUT, M_CACHED, M_WRITTEN, M_OUTPUT, M_HIDDEN, M_IMAGE, M_HEARD, M_SPOKEN, M_MAX_OUTPUT, M_ELIGIBLE, N_SIZE,
+) = range(11)  # fmt: skip
+
+# What a request does when its event comes.
+ATTEMPT, NEXT, ESCALATE = range(3)
+MINI_STAGE, OMNI_STAGE = range(2)
+
+# The event list `e`: a header, then `capacity` times, events, free events, and events of N_EVENT columns.
+H_CAPACITY, H_EVENTS, H_FREE, H_SEQUENCE, H_HEAP_NS = range(5)
+K_END, K_CHECK, K_RESUME, K_LEFT, K_HAND_OVER, K_WAKE, K_EXPIRE, K_GIVE_UP, K_EDGE = range(9)
+E_ROUND, E_NAME, E_ATTEMPT, E_SEQUENCE, E_KIND, E_WHO, E_TICKET, E_CAUSE, N_EVENT = range(9)
+
+# Counts of a task: of its requests and of a verifier's calls ...
+Q_ARRIVED, Q_COMPLETED, Q_FAILED, Q_ASKED, Q_CHECKS, Q_CHECK_TOKENS, N_TASK_COUNTS = 0, 1, 2, 3, 4, 5, 13
+# ... and, desk by desk, of its calls there: billed tokens by meter that led to an answer and that did
+# not, below and above a long-context threshold, then time, calls, tokens sent and passed on, answers.
+(QD_TOKENS, QD_BUSY_NS, QD_CALLS, QD_LIMITED, QD_SENT, QD_DELIVERED, QD_WRONG, QD_RIGHT, QD_UNRATED, N_DESK_COUNTS) = (
+    0, 32, 33, 34, 35, 38, 40, 41, 42, 43,
+)  # fmt: skip
+API, WASTED, API_LONG, WASTED_LONG, N_KINDS = range(5)
+
+# Why the kernel comes back.
+FINISHED, NEED_REQUESTS, NEED_SLOTS, NEED_EVENTS, NEED_ROWS, TICK = range(6)
+
+N_EVENT_COLUMNS = 6
+N_ATTEMPT_COLUMNS = 29
+# Rows of outcomes have the columns of `tables.FACTS`.
+(O_WAIT, O_SPEED_OUTPUT, O_SPEED_NS, O_FACTS, O_INPUT, O_OUTPUT, N_OUTCOME_COLUMNS) = range(11, 18)
+
+ROOM = 16_384  # rows of outcomes and attempts that are kept before they are taken away
+EVENT_ROOM = 1024
+
+
+class Block(NamedTuple):
+    """Requests that arrive, by (arrival, name): what a slot takes over; shapes (n,) or (n, ...)."""
+
+    names: Integers
+    tasks: Integers
+    arrived: Integers
+    routes: Integers  # places in `m`
+    facts: Integers
+    inputs: Integers
+    outputs: Integers
+    scores: Floats
+    sizes: Integers  # (n, models, N_SIZE)
+    correct: Integers  # (n, models)
+    service: Integers  # (n, recorded calls)
+
+
+_I1 = numba.int64[::1]
+#: Numba's type of `Block`.
+BLOCK_TYPE = numba.types.NamedTuple(
+    (_I1, _I1, _I1, _I1, _I1, _I1, _I1, numba.float64[::1], numba.int64[:, :, ::1], numba.int64[:, ::1], numba.int64[:, ::1]),
+    Block,
+)  # fmt: skip
+
+
+@dataclass
+class State:
+    """The engine's memory and where things stand in it."""
+
+    m: Integers
+    f: Floats
+    e: Integers
+    laws: Laws
+    desks: dict[str, int]  # DEPLOYMENT: its place
+    routes: list[int]  # places, in the order of the strategy's routes
+    models: list[tuple[str, str | None]]  # (model, provider), in the order of a request's sizes
+    slot_width: int
+    first_slot: int
+    first_slot_f: int
+
+    def counts(self) -> dict[str, Integers]:
+        """What finance bills, by task (T) and desk (D, in the order of `desks`), summed over the run so far."""
+        n_desks, width = len(self.desks), int(self.m[C_TASK_WIDTH])
+        first, end = int(self.m[C_COUNTS]), int(self.m[R_OUTCOME_FIRST])
+        table = self.m[first:end].reshape(-1, width).copy()
+        by_desk = table[:, N_TASK_COUNTS:].reshape(len(table), n_desks, N_DESK_COUNTS)
+        return {
+            "arrived": table[:, Q_ARRIVED],
+            "completed": table[:, Q_COMPLETED],
+            "failed": table[:, Q_FAILED],
+            "asked": table[:, Q_ASKED],
+            "checks": table[:, Q_CHECKS],
+            "check_tokens": table[:, Q_CHECK_TOKENS:N_TASK_COUNTS],  # (T, meters)
+            "tokens": by_desk[..., QD_TOKENS:QD_BUSY_NS].reshape(len(table), n_desks, N_KINDS, -1),
+            "busy_ns": by_desk[..., QD_BUSY_NS],
+            "calls": by_desk[..., QD_CALLS],
+            "limited": by_desk[..., QD_LIMITED],
+            "sent": by_desk[..., QD_SENT:QD_DELIVERED],  # input, image, audio_input
+            "delivered": by_desk[..., QD_DELIVERED:QD_WRONG],  # output, audio_output
+            "answers": by_desk[..., QD_WRONG:N_DESK_COUNTS],  # wrong, right, unrated
+        }
+
+    @property
+    def n_slots(self) -> int:
+        return (len(self.m) - self.first_slot) // self.slot_width
+
+    def more_slots(self, capacity: int) -> None:
+        """Room for more requests in flight; new slots are free."""
+        before = self.n_slots
+        assert capacity > before
+        self.m = _grown(self.m, self.first_slot + capacity * self.slot_width)
+        self.f = _grown(self.f, self.first_slot_f + capacity * N_SLOT_F)
+        places = self.first_slot + np.arange(before, capacity) * self.slot_width
+        # New slots are taken in order; the last one leads to those that were free before.
+        self.m[places[:-1] + L_FREE] = places[1:]
+        self.m[places[-1] + L_FREE] = self.m[R_FREE_SLOT]
+        self.m[places + L_FLOATS] = self.first_slot_f + np.arange(before, capacity) * N_SLOT_F
+        self.m[R_FREE_SLOT] = places[0]
+
+    def more_events(self, capacity: int) -> None:
+        """Room for more pending events."""
+        before = int(self.e[H_CAPACITY])
+        assert capacity > before
+        grown = np.zeros(H_HEAP_NS + capacity * (3 + N_EVENT), np.int64)
+        grown[:H_HEAP_NS] = self.e[:H_HEAP_NS]
+        grown[H_CAPACITY] = capacity
+        events = H_HEAP_NS + 3 * capacity
+        moved = events - (H_HEAP_NS + 3 * before)
+        for part in range(3):
+            old = self.e[H_HEAP_NS + part * before : H_HEAP_NS + (part + 1) * before]
+            grown[H_HEAP_NS + part * capacity :][:before] = old if part == 0 else old + moved
+        grown[events:][: before * N_EVENT] = self.e[H_HEAP_NS + 3 * before :]
+        n_free = int(self.e[H_FREE])
+        fresh = events + np.arange(before, capacity) * N_EVENT
+        grown[H_HEAP_NS + 2 * capacity + n_free :][: len(fresh)] = fresh
+        grown[H_FREE] = n_free + len(fresh)
+        self.e = grown
+
+
+def new_state(
+    program: Program,
+    routes: Sequence[Route],
+    *,
+    n_tasks: int,
+    wants_rows: bool,
+    n_recorded: int,
+    slots: int,
+    long_above: Mapping[str, int],
+) -> State:
+    """The state of an engine before the first request.
+
+    `long_above` gives deployments' long-context thresholds in prompt tokens.
+    """
+    targets = list(program.targets.values())
+    models = list(dict.fromkeys((target.model, target.provider) for target in targets))
+    f: list[float] = [0.0] * N_HEADER_F
+    m: list[int] = [0] * N_HEADER
+    first_desk = len(m)
+    desks = {target.name: first_desk + number * N_DESK for number, target in enumerate(targets)}
+    m += [0] * (N_DESK * len(targets))
+    behind = N_SLOT + len(models) * N_SIZE  # of a slot's fixed columns and sizes
+    for number, target in enumerate(targets):
+        model = models.index((target.model, target.provider))
+        row = _desk_row(target, program.laws, f)
+        row |= {
+            D_SIZES: N_SLOT + model * N_SIZE,
+            D_CORRECT: behind + model,
+            D_CALLS: behind + len(models) + number,
+            D_SPELLS: len(m),
+            D_COUNTS: N_TASK_COUNTS + number * N_DESK_COUNTS,
+            D_LONG_ABOVE: long_above.get(target.name, NONE),
+            D_OUTSIDE: int(target.is_outside),
+        }
+        for spell in target.spells:
+            m += [spell.from_ns, spell.to_ns, spell.mode, spell.status, spell.latency_law, len(f)]
+            f.append(spell.slowdown)
+        for column, value in row.items():
+            m[desks[target.name] + column] = value
+    places = []
+    for route in routes:
+        first = len(m)
+        m += [desks[name] for name in (*route.chain, *route.escalate)]
+        places.append(len(m))
+        m += [route.tier, first, len(route.chain), first + len(route.chain), len(route.escalate)]
+    calls_end = behind + len(models) + len(targets)
+    header = _header(program) | {
+        C_WANTS_ROWS: int(wants_rows), C_N_DESKS: len(targets), C_SERVICE: calls_end, C_N_SERVICE: n_recorded,
+        R_FREE_SLOT: NONE,
+    }  # fmt: skip
+    task_width = N_TASK_COUNTS + len(targets) * N_DESK_COUNTS
+    header |= {C_COUNTS: len(m), C_TASK_WIDTH: task_width}
+    m += [0] * (n_tasks * task_width)
+    end = len(m)  # rows follow, and the slots behind them
+    for at, room, columns in (
+        (R_OUTCOME_ROW, ROOM, N_OUTCOME_COLUMNS),
+        (R_ATTEMPT_ROW, ROOM if wants_rows else 128, N_ATTEMPT_COLUMNS),
+        (R_EVENT_ROW, EVENT_ROOM, N_EVENT_COLUMNS),
+    ):
+        header |= {at: end, at + 1: end, at + 2: end + room * columns}
+        end += room * columns
+    for place, value in header.items():
+        m[place] = value
+    if program.verifier is not None:
+        f[CF_TRUE_POSITIVE] = program.verifier.true_positive
+        f[CF_FALSE_POSITIVE] = program.verifier.false_positive
+        f[CF_ACCEPT] = program.verifier.accept_score or 0.0
+    state = State(
+        m=_grown(np.array(m, np.int64), end),
+        f=np.array(f, np.float64),
+        e=np.zeros(H_HEAP_NS, np.int64),
+        laws=program.laws,
+        desks=desks,
+        routes=places,
+        models=models,
+        slot_width=calls_end + n_recorded,
+        first_slot=end,
+        first_slot_f=len(f),
+    )
+    state.more_slots(slots)
+    state.more_events(256 + 2 * slots)
+    return state
+
+
+def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
+    """The settings of a deployment and its state at the start: nothing in flight, buckets full."""
+    streams, backoff = target.streams, target.backoff
+    floats = len(f)
+    f += [target.error_rate, backoff.base_s, backoff.cap_s, backoff.jitter_s]
+    waits = len(f)
+    f += backoff.waits_s
+    row = {
+        D_INDEX: target.index,
+        D_FLOATS: floats,
+        D_CONCURRENT: _or_none(target.concurrent),
+        D_CHARGE: target.charge,
+        D_TIMEOUT: _or_none(target.timeout_ns),
+        D_RETRIES: target.retries,
+        D_BACKOFF: backoff.kind,
+        D_WAIT_LAW: backoff.law,
+        D_WAITS: waits,
+        D_N_WAITS: len(backoff.waits_s),
+        D_SLEEPS: int(target.sleep_after_last),
+        D_RETRY_CAP: target.retry_after_cap_ns,
+        D_FAILURES: _or_none(target.breaker_failures),
+        D_OPEN_NS: target.breaker_open_ns,
+        D_WAITS_BUSY: int(target.waits_when_busy),
+        D_WHEN_LIMITED: WHEN_LIMITED.index(target.when_limited),
+        D_QUEUE_LIMIT: _or_none(target.queue_limit),
+        D_PATIENCE_LAW: target.queue_timeout_law,
+        D_BILL: target.bill_timeouts,
+        D_TTFT: target.ttft_law,
+        D_SPEED: target.speed_law,
+        D_TOTAL: target.total_law,
+        D_STREAMS: int(target.streams_answer),
+        # A gateway that adds nothing is no draw: most calls have none.
+        D_GATEWAY: NO_LAW if is_zero(laws, target.gateway_law) else target.gateway_law,
+        D_ERROR_STATUS: target.error_status,
+        D_ERROR_LAW: target.error_law,
+        D_N_SPELLS: len(target.spells),
+        D_S_TTFT: streams["ttft"],
+        D_S_SPEED: streams["speed"],
+        D_S_ERROR: streams["error"],
+        D_S_ERROR_LATENCY: streams["error-latency"],
+        D_S_OUTAGE: streams["outage-latency"],
+        D_S_GATEWAY: streams["gateway-latency"],
+        D_S_BACKOFF: streams["backoff"],
+        D_S_PATIENCE: streams["queue-timeout"],
+        D_HEAD: NONE,
+        D_TAIL: NONE,
+        D_STATE: CLOSED,
+    }
+    for bucket, columns in (
+        (target.requests_bucket, (D_RP, D_RQ, D_RCAP, D_LEVEL_R)),
+        (target.tokens_bucket, (D_TP, D_TQ, D_TCAP, D_LEVEL_T)),
+    ):
+        if bucket is not None:
+            row |= dict(zip(columns, (bucket.p, bucket.q, bucket.capacity, bucket.capacity), strict=True))
+    return row
+
+
+def _header(program: Program) -> dict[int, int]:
+    verifier = program.verifier
+    values = {
+        C_SEED: program.seed,
+        C_REPLICATION: program.replication,
+        C_DEADLINE: _or_none(program.deadline_ns),
+        C_ROUTER_LAW: program.router_law,
+        C_ROUTER_STREAM: program.router_stream,
+        C_CHECK_STREAM: program.verifier_stream,
+        C_VERDICT_STREAM: program.verdict_stream,
+    }
+    if verifier is not None:
+        values |= {
+            C_CHECK_LAW: verifier.latency_law,
+            C_CHECK_INPUT: verifier.input_tokens,
+            C_CHECK_OUTPUT: verifier.output_tokens,
+            C_CHECK_BILL: verifier.bill_timeouts,
+            C_HAS_ACCEPT: int(verifier.accept_score is not None),
+        }
+    return values
+
+
+def _or_none(value: int | None) -> int:
+    return NONE if value is None else value
+
+
+def _grown(array: np.ndarray, size: int) -> np.ndarray:
+    found = np.zeros(size, array.dtype)
+    found[: len(array)] = array
+    return found

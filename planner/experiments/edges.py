@@ -1,0 +1,87 @@
+"""What breakers and outages did on one request's way.
+
+Comes in: a run's Events and the deployments of a route; goes out: edges in order, and the state that the request met
+at a moment. Edges that it caused itself in that moment come after it, so they are no part of what it met.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from planner import tables as t
+from planner.chance import to_ns
+from planner.engines.run import Arrays, Run
+
+Row = Mapping[str, int]
+
+
+class Edges:
+    """Edges of the deployments on a request's route."""
+
+    def __init__(self, run: Run, request: int, route: Sequence[str]) -> None:
+        self.run, self.request = run, request
+        self.deployments = list(run.scenario.deployments)
+        events = run.event_arrays
+        chosen = np.isin(events["deployment"], [self.deployments.index(name) for name in route])
+        self.all = sorted(rows_of(events, chosen), key=lambda event: event["time_ns"])
+
+    def of(self, deployment: str, kind: str) -> list[Row]:
+        """Edges of a deployment's breaker or outage, in order of time."""
+        wanted = self.deployments.index(deployment), t.EVENT_KINDS.index(kind)
+        return [one for one in self.all if (one["deployment"], one["kind"]) == wanted]
+
+    def last(self, deployment: str, kind: str, time_ns: int) -> Row | None:
+        """The last edge until a moment that the request did not cause in that very moment."""
+        past = [
+            one
+            for one in self.of(deployment, kind)
+            if one["time_ns"] < time_ns or (one["time_ns"] == time_ns and one["request"] != self.request)
+        ]
+        return past[-1] if past else None
+
+    def breaker_at(self, deployment: str, time_ns: int) -> str:
+        """State of a breaker in words; nothing where it is closed."""
+        last = self.last(deployment, "breaker", time_ns)
+        if last is None or last["to"] == t.CLOSED:
+            return ""
+        since = f"breaker {t.STATES[last['to']]} since {seconds(last['time_ns'])} s"
+        if last["to"] == t.HALF_OPEN:
+            return f"{since}, its probe is under way"
+        return since if self.is_rejecting(deployment, time_ns) else f"{since}, its next call is the probe"
+
+    def outage_at(self, deployment: str, time_ns: int) -> str:
+        """An outage that is under way in words; one that began before the window shows in its end."""
+        last, edges = self.last(deployment, "outage", time_ns), self.of(deployment, "outage")
+        if last is not None:
+            began = f" since {seconds(last['time_ns'])} s"
+            return "" if last["to"] == t.UP else f"outage ({t.STATES[last['to']]}){began}"
+        if edges and edges[0]["from"] != t.UP:
+            return f"outage ({t.STATES[edges[0]['from']]}) since before the window"
+        return ""
+
+    def is_rejecting(self, deployment: str, time_ns: int) -> bool:
+        """Whether a breaker surely rejected: half-open with its probe under way, or open and not yet over."""
+        last = self.last(deployment, "breaker", time_ns)
+        breaker = self.run.scenario.policy_for(self.run.strategy, deployment).breaker
+        if last is None or last["to"] == t.CLOSED or breaker is None:
+            return False
+        return last["to"] == t.HALF_OPEN or time_ns < last["time_ns"] + int(to_ns(breaker.open_s))
+
+
+def rows_of(arrays: Arrays, chosen: np.ndarray) -> list[Row]:
+    """Rows of a table where `chosen` is true."""
+    places = np.flatnonzero(chosen)
+    return [{name: int(values[place]) for name, values in arrays.items()} for place in places]
+
+
+def seconds(time_ns: int) -> str:
+    """Nanoseconds as seconds with milliseconds, rounded half up in integers.
+
+    >>> seconds(1_234_567_500_000), seconds(499_999)
+    ('1,234.568', '0.000')
+    """
+    whole, rest = divmod(time_ns + 500_000, 10**9)
+    return f"{whole:,}.{rest // 10**6:03d}"
+
+
+__all__ = ["Edges", "Row", "rows_of", "seconds"]
