@@ -113,7 +113,9 @@ def on_both_engines(scenario: Scenario, strategy: str) -> Run:
     for name in ("outcome_arrays", "attempt_arrays", "event_arrays"):
         one, other = (getattr(run, name) for run in runs)
         for column in one:
-            assert np.array_equal(one[column], other[column]), f"the engines differ in {name}, column {column}"
+            assert np.array_equal(one[column], other[column]), (
+                f"the engines differ in {name}, column {column}"
+            )
     return runs[0]
 
 
