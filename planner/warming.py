@@ -15,7 +15,7 @@ from planner import jit
 from planner.errors import PlannerError
 
 COLD_S = 20  # seconds, measured on a server core of 2025
-Tell = Callable[[str], None]
+Tell = Callable[[str], object]
 
 # The last function that an engine compiles: where it is on disk, so are the others.
 _LAST = {"reference": "*/rules.call_times-*.nbi", "compiled": "*/kernel.run-*.nbi"}
