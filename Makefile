@@ -3,6 +3,7 @@
 #   make test    lint, types, import rules, then all tests
 #   make setup   only prepare .venv with what the app and the command line need
 #   make bench   speed of the engines
+#   make fuzz    compare the two engines on drawn scenarios (MINUTES=60 make fuzz: for an hour)
 #   make lock    choose new versions for requirements/*.lock from pyproject.toml
 #   make clean   remove .venv and everything generated
 # PYTHON=/path/to/python3.12 chooses the interpreter for a new .venv.
@@ -11,6 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 PYTEST_ARGS ?=
+MINUTES ?= 10
 CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11 python)
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
@@ -22,7 +24,7 @@ ifneq ($(shell test -x $(BIN)/python && cat $(VENV)/made-in 2>/dev/null),$(CURDI
 $(VENV)/made-in: moved
 endif
 
-.PHONY: setup setup-test run test lint bench lock clean moved
+.PHONY: setup setup-test run test lint bench fuzz lock clean moved
 .DELETE_ON_ERROR:
 
 # The machine code carries its own stamp: what it was made from, by content.
@@ -74,6 +76,9 @@ test: lint
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+fuzz: setup-test
+	$(BIN)/python -m benchmarks.fuzz --minutes "$(MINUTES)"
 
 # uv only writes the lock; installing needs pip alone. Shared packages get the same version in both files.
 lock: setup

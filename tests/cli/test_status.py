@@ -231,6 +231,7 @@ def test_interrupt_stops_all_processes_and_writes_nothing(tmp_path: Path, worker
         encoding="utf-8",
         env=environment(),
         start_new_session=True,
+        preexec_fn=heed_interrupts,
     )
     wait_until_busy(process.pid, workers)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the command and its workers
@@ -260,6 +261,11 @@ def test_request_to_stop_ends_the_workers_too(tmp_path: Path) -> None:
     assert process.returncode == 128 + signal.SIGTERM
     assert stderr == ""
     assert left_after(process.pid) == []
+
+
+def heed_interrupts() -> None:
+    """What a shell starts in the background, these tests perhaps, would ignore them, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_until_busy(session: int, workers: int) -> None:

@@ -1,0 +1,290 @@
+"""Scenarios drawn over everything the engines read, for comparing the two of them.
+
+In comes a `random.Random` (hypothesis' own, which can shrink, or one with a seed, for the fuzzer), out goes a plain
+scenario with one strategy, `s`. Values are few and coarse, so that ties are common: outages that begin where attempts
+begin, timeouts equal to service times, caps of one, no tokens at all, loads far above capacity.
+"""
+
+from random import Random
+from typing import Any
+
+SECONDS = (0, 0.25, 0.5, 1, 2)
+OFF = None  # what is switched off by null
+
+
+def draw_scenario(random: Random) -> dict[str, Any]:
+    names = ["a", "b", "c", "d"][: random.choice((1, 2, 2, 3, 4))]
+    tasks = {"ask": _task(random), "photo": _task(random)}
+    return {
+        "name": "drawn",
+        "traffic": _traffic(random, list(tasks)),
+        "tasks": tasks,
+        "models": {"big": _model(random, 1.0), "small": _model(random, 0.0), "judge": _model(random, 0.0)},
+        "deployments": {name: _deployment(random) for name in names},
+        "strategies": {"s": _strategy(random, names)},
+        "policy": _policy(random),
+        "gateway": _gateway(random),
+        "finance": {"horizon_months": 1},
+        "run": {"seed": random.randrange(1000), "replications": 1, "window_s": 60, "max_in_flight": 5000},
+    }
+
+
+# -- demand ----------------------------------------------------------------------------------------
+
+
+def _traffic(random: Random, tasks: list[str]) -> dict[str, Any]:
+    if random.random() < 0.4:
+        return {"requests_per_month": random.choice((50_000, 1_000_000, 5_000_000))}
+    arrival_s, rows = 0.0, []
+    for _ in range(random.randrange(1, 60)):
+        arrival_s += random.choice((0, 0, 0.25, 0.25, 1, 5))
+        row: dict[str, Any] = {
+            "arrival_s": arrival_s,
+            "input_tokens": random.choice((0, 1, 100, 900)),
+            "output_tokens": random.choice((0, 1, 25, 100)),
+            "task": random.choice(tasks),
+        }
+        if random.random() < 0.3:
+            row["service_s"] = [random.choice((0, 0.5, 1, 3)) for _ in range(random.randrange(1, 4))]
+        if random.random() < 0.3:
+            row["router_score"] = random.choice((0.25, 0.5, 0.75))
+        if random.random() < 0.3:
+            row["verifier_score"] = random.choice((0.25, 0.5, 0.75))
+        rows.append(row)
+    return {"trace": {"rows": rows}}
+
+
+def _task(random: Random) -> dict[str, Any]:
+    images = [{"width_px": 512, "height_px": 512}] if random.random() < 0.5 else []
+    return {
+        "shared_prefix_tokens": random.choice((0, 0, 120)),
+        "difficulty": {"mean": random.choice((0, 1)), "sd": random.choice((0.5, 1))},
+        "discrimination": random.choice((0.5, 2)),
+        "luck_correlation": random.choice((0, 0.5, 1)),
+        "images": images,
+        "modalities": ["text", "vision"] if images else ["text"],
+        "input_tokens": random.choice((0, 10, 400, {"p50": 100, "p95": 900})),
+        "output_tokens": random.choice((0, 10, {"exponential_mean": 60})),
+        "max_output_tokens": random.choice((1, 50, 200)),
+        "sensitive": random.choice((0, 0.5, 1)),
+    }
+
+
+def _model(random: Random, ability: float) -> dict[str, Any]:
+    return {
+        "modalities": ["text", "vision"],
+        "context_tokens": random.choice((500, 100_000)),
+        "max_output_tokens": random.choice((60, 1000)),
+        "image_tokens": 85,
+        "input_usd_per_mtok": 1,
+        "output_usd_per_mtok": 2,
+        "ability": {"ask": ability, "photo": ability},
+        "reasoning_tokens_per_output_token": random.choice((0, 0, 1.5)),
+        "input_token_factor": random.choice((1, 1.3)),
+        "output_token_factor": random.choice((1, 0.7)),
+    }
+
+
+# -- supply ----------------------------------------------------------------------------------------
+
+
+def _law(random: Random, *numbers: float) -> Any:
+    if random.random() < 0.6:
+        return random.choice(numbers)
+    return random.choice(
+        (
+            {"fixed": 0.5},
+            {"exponential_mean": 0.5},
+            {"p50": 0.5, "p95": 2.0},
+            {"mean": 1.0, "cv": 2.0, "kind": "gamma"},
+            {"mean": 1.0, "cv": 0.5, "kind": "lognormal"},
+            {"empirical": [0.25, 0.5, 0.5, 3]},
+            {"mixture": [{"weight": 0.5, "law": 0.25}, {"weight": 0.5, "law": {"exponential_mean": 2}}]},
+        )
+    )
+
+
+def _deployment(random: Random) -> dict[str, Any]:
+    if random.random() < 0.5:
+        latency = {"total_s": _law(random, 0, 0.5, 1, 2)}
+    else:
+        latency = {
+            "ttft_s": _law(random, 0, 0.25, 1),
+            "tokens_per_s": random.choice((25, 100, {"mean": 60, "cv": 0.3})),
+        }
+    deployment: dict[str, Any] = {
+        "model": random.choice(("big", "small")),
+        "latency": latency,
+        "limits": random.choice((OFF, _limits(random), _limits(random))),
+        "errors": random.choice(
+            (
+                OFF,
+                {
+                    "rate": random.choice((0.1, 0.5, 1)),
+                    "status": random.choice((500, 503)),
+                    "latency_s": _law(random, 0, 0.5),
+                },
+            )
+        ),
+        "outages": random.choice((OFF, _windows(random), _outage_law(random))),
+        "trust": random.choice(("outside", "contract", "in-house", "device")),
+        "provider": random.choice((OFF, "openai", "azure")),
+    }
+    hardware = random.choice((OFF, OFF, OFF, "server", "device"))
+    if hardware is not OFF:
+        deployment["limits"] = (deployment["limits"] or {}) | {"concurrent": random.choice((1, 4))}
+    if hardware == "server":
+        deployment["server"] = {"gpu": "l40s", "replicas": random.choice((1, 2)), "usd_per_gpu_hour": 1}
+    if hardware == "device":
+        deployment["device"] = {
+            "kind": "laptop-rtx-4050",
+            "fleet": random.choice((1, 1000)),
+            "tokens_per_s": 30,
+            "usd": 900,
+        }
+    if random.random() < 0.3:
+        deployment["policy"] = _some_of_a_policy(random, "deadline_s")  # a deadline is of the whole request
+    return {name: value for name, value in deployment.items() if name != "provider" or value is not None}
+
+
+def _limits(random: Random) -> dict[str, Any]:
+    requests_per_minute = random.choice((OFF, 1, 6, 60))
+    shortest_s = 60 / (requests_per_minute or 60)  # less would let no request through, ever
+    return {
+        "requests_per_minute": requests_per_minute,
+        "tokens_per_minute": random.choice((OFF, 60, 6000)),
+        "concurrent": random.choice((OFF, 1, 1, 2, 10)),
+        "kind": "token-bucket",
+        "charge": random.choice(
+            ("estimate", "prompt-plus-max-output", "max-of-max-output-and-estimate", "actual")
+        ),
+        "burst_s": random.choice([burst_s for burst_s in (1, 10, 60) if burst_s >= shortest_s]),
+    }
+
+
+def _episode(random: Random) -> dict[str, Any]:
+    episode: dict[str, Any] = {"mode": random.choice(("error", "hang", "degraded"))}
+    if episode["mode"] == "error":
+        episode |= {"status": random.choice((500, 503)), "error_latency_s": _law(random, 0, 0.25, 1)}
+    if episode["mode"] == "degraded":
+        episode["slowdown"] = random.choice((1, 2, 3.5))
+    return episode
+
+
+def _windows(random: Random) -> list[dict[str, Any]]:
+    edges = sorted(random.sample(range(0, 120), random.choice((2, 4, 6))))
+    return [
+        {"from_s": start / 4, "to_s": end / 4} | _episode(random)
+        for start, end in zip(edges[::2], edges[1::2], strict=True)
+    ]
+
+
+def _outage_law(random: Random) -> dict[str, Any]:
+    duration_h = random.choice((0.001, {"exponential_mean": 0.002}))
+    return {"mtbf_h": random.choice((0.005, 0.02)), "duration_h": duration_h} | _episode(random)
+
+
+# -- how calls are made ----------------------------------------------------------------------------
+
+
+def _policy(random: Random) -> dict[str, Any]:
+    timeout_s = random.choice((OFF, 0.5, 1, 2))
+    return {
+        "select": "in-order",
+        "timeout_s": timeout_s,
+        "deadline_s": random.choice((OFF, OFF, timeout_s, 2, 4.5)),
+        "retries": random.choice((0, 1, 2, 3)),
+        "backoff": _backoff(random),
+        "sleep_after_last": random.choice((False, True)),
+        "retry_after_cap_s": random.choice((0, 5, 60)),
+        "breaker": random.choice(
+            (
+                OFF,
+                {
+                    "kind": "consecutive",
+                    "failures": random.choice((1, 2, 5)),
+                    "open_s": random.choice((0.5, 2, 30)),
+                    "open_growth": "constant",
+                },
+            )
+        ),
+        "when_busy": random.choice(("wait", "wait", "reject")),
+        "when_limited": random.choice(("retry", "wait", "reject")),
+        "queue_limit": random.choice((OFF, 0, 1, 4)),
+        "queue_timeout_s": random.choice((OFF, _law(random, 0, 0.5, 1))),
+        "bill_timeouts": random.choice(("none", "input", "full")),
+    }
+
+
+def _some_of_a_policy(random: Random, never: str) -> dict[str, Any]:
+    whole = _policy(random)
+    return {name: whole[name] for name in random.sample(sorted(set(whole) - {never}), 3)}
+
+
+def _backoff(random: Random) -> dict[str, Any]:
+    kind = random.choice(BACKOFFS)
+    if kind == "fixed":
+        return {"kind": kind, "waits_s": [random.choice(SECONDS) for _ in range(random.randrange(1, 4))]}
+    if kind == "law":
+        return {"kind": kind, "wait_s": _law(random, 0, 0.5, 1)}
+    backoff = {"kind": kind, "base_s": random.choice((0.25, 1)), "cap_s": random.choice((0.5, 8))}
+    return backoff | ({"jitter_s": random.choice((0, 0.75))} if kind == "litellm" else {})
+
+
+def _gateway(random: Random) -> dict[str, Any]:
+    if random.random() < 0.5:
+        return {"kind": "direct"}
+    return {"kind": "unified", "fee": 0.05, "latency_s": _law(random, 0, 0.25)}
+
+
+def _levels(random: Random, names: list[str]) -> list[Any]:
+    chosen: list[Any] = random.sample(names, random.randrange(1, len(names) + 1))
+    return [chosen] if random.random() < 0.2 else chosen
+
+
+def _strategy(random: Random, names: list[str]) -> dict[str, Any]:
+    strategy: dict[str, Any] = {"omni": _levels(random, names)}
+    if random.random() < 0.7:
+        strategy["mini"] = _levels(random, names)
+        strategy["router"] = random.choice((_threshold, _cascade))(random)
+    if random.random() < 0.4:
+        whens = (
+            {"sensitive": True},
+            {"context_tokens_over": 100},
+            {"modality": random.choice(("text", "vision"))},
+            {"task": "ask"},
+        )
+        tiers = [tier for tier in ("omni", "mini") if tier in strategy]
+        strategy["rules"] = [
+            {"when": when, "to": random.choice((random.choice(tiers), _levels(random, names)))}
+            for when in random.sample(whens, random.randrange(1, 4))
+        ]
+    if random.random() < 0.3:
+        strategy["policy"] = _some_of_a_policy(
+            random, "timeout_s"
+        )  # a timeout may pass the scenario's deadline
+    if random.random() < 0.2:
+        strategy["gateway"] = _gateway(random)
+    return strategy
+
+
+def _threshold(random: Random) -> dict[str, Any]:
+    rule = random.choice(({"omni_share": random.choice((0, 0.3, 1))}, {"threshold": 0.5}))
+    return {
+        "kind": "threshold", **rule, "score_correlation": random.choice((0, 0.6, 1)),
+        "latency_s": _law(random, 0, 0.25), "usd_per_1k_requests": 0.1,
+    }  # fmt: skip
+
+
+def _cascade(random: Random) -> dict[str, Any]:
+    verifier = {
+        "model": "judge", "input_tokens": 20, "output_tokens": 1, "latency_s": _law(random, 0, 0.5),
+        "true_positive": random.choice((0, 0.9, 1)), "false_positive": random.choice((0, 0.3)),
+    }  # fmt: skip
+    return {
+        "kind": "cascade", "accept_score": random.choice((OFF, 0.5)), "verifier": verifier,
+        "latency_s": _law(random, 0, 0.25), "usd_per_1k_requests": 0.1,
+    }  # fmt: skip
+
+
+BACKOFFS = ("fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm")
