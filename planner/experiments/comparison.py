@@ -289,9 +289,7 @@ def compare(
     began = clock()
     windows = plan_windows(scenario, replications)
     cells = run_cells(scenario, windows, engine=engine, workers=workers, report=report)
-    plan = deletions(
-        [window.weight for window in windows], [(window.era, window.stratum) for window in windows]
-    )
+    plan = deletions(measure_weights(scenario, windows), [(window.era, window.stratum) for window in windows])
     results = {
         name: _result(scenario, name, windows, plan, tuple(by_strategy[name] for by_strategy in cells))
         for name in scenario.strategies

@@ -19,7 +19,7 @@ from planner.finance.calendar import discount_factor
 from planner.finance.horizon import Plan, charged, plan_of, standing_ledger
 from planner.finance.ledger import EXACT, INVOICED, exact
 from planner.finance.quantities import ANSWERS, REQUESTS, Key, Quantities
-from planner.finance.rates import PlannedWindow, Rates, rates_of, sources_of
+from planner.finance.rates import PlannedWindow, Rates, evening, rates_of, sources_of
 from planner.finance.tco import present_value
 from planner.metrics.intervals import jackknife, t_quantile
 from planner.scenario.fields import Scenario
@@ -52,8 +52,8 @@ class CostVectors:
     strategy: str
     windows: tuple[tuple[int, str], ...]  # (era, stratum) of each window
     weights: Floats  # (W,)
-    requests: Floats  # (W, T) arrived
-    counts: Floats  # (W, K)
+    requests: Floats  # (W, T) arrived, times the window's factor (see `rates.evening`)
+    counts: Floats  # (W, K), times the same factor
     task_of: npt.NDArray[np.int64]  # (K,)
     borrowed: dict[int, tuple[int, ...]]  # ERA: eras with the same models
     prices: dict[str, Floats]  # MEASURE of TOTALS: USD for a rate of 1, (E, K)
@@ -174,7 +174,7 @@ def cost_vectors(
         key=lambda key: (key.task, key.deployment or "", key.kind, key.meter),
     )
     prices, right = _prices(plan, exact_rates, keys)
-    shape = (len(windows), len(keys))
+    factors = np.array(evening(windows), float)[:, np.newaxis]
     vectors = CostVectors(
         strategy=strategy,
         windows=tuple((window.era, window.stratum) for window in windows),
@@ -185,10 +185,12 @@ def cost_vectors(
                 for counted in quantities
             ],
             float,
-        ).reshape(len(windows), len(tasks)),
+        ).reshape(len(windows), len(tasks))
+        * factors,
         counts=np.array([[counted.get(key, 0) for key in keys] for counted in quantities], float).reshape(
-            shape
-        ),
+            len(windows), len(keys)
+        )
+        * factors,
         task_of=np.array([tasks.index(key.task) for key in keys], np.int64),
         borrowed=sources_of(scenario, strategy, plan.eras),
         prices=prices,

@@ -1,8 +1,10 @@
 """From simulated windows to use per expected request, in whole numbers and fractions.
 
 Comes in: the windows of a plan and what was counted in each; goes out: for every era and task, units of
-each count per request. Windows of one stratum are pooled (sum of counts over sum of requests), strata are
-combined by their probability; with a single stratum that is the rule of design §8 as it stands.
+each count per request. Windows are drawn in proportion to expected requests; of one stratum they are pooled as
+sum of count / volume over sum of requests / volume, because a busy window, drawn more often, must not count for its
+requests once more. Strata are combined by their probability. Where all windows are as busy, one stratum is
+pooled by the plain rule of design §8.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +16,8 @@ from planner.finance.ledger import exact
 from planner.finance.quantities import REQUESTS, Key, Quantities
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.workload.windows import Era, model_in_force, task_share
+
+_WHOLE = 2**40  # fine enough for volumes a million times apart
 
 Rates = dict[str, dict[Key, Fraction]]  # TASK: count per request of the task
 
@@ -31,6 +35,8 @@ class PlannedWindow(Protocol):
     def weight(self) -> float: ...
     @property
     def stratum(self) -> str: ...
+    @property
+    def volume(self) -> float: ...
 
 
 def shares(scenario: Scenario) -> dict[str, Fraction]:
@@ -57,6 +63,15 @@ def sources_of(scenario: Scenario, strategy: str, eras: Sequence[Era]) -> dict[i
         index: tuple(other for other in models if other != index and models[other] == mine)
         for index, mine in models.items()
     }
+
+
+def evening(windows: Sequence[PlannedWindow]) -> list[int]:
+    """Factors that let windows of busy and of quiet hours count alike: whole, so that sums stay exact.
+
+    A day's luck (`traffic.daily_spread`) is not evened out: days are drawn whatever they turn out to be.
+    """
+    least = min((window.volume for window in windows), default=1.0)
+    return [round(_WHOLE * least / window.volume) for window in windows]
 
 
 def rates_of(
@@ -99,12 +114,13 @@ def _pooled(
     for i in chosen:
         strata.setdefault((windows[i].era, windows[i].stratum), []).append(i)
     arrived = Key(task, None, REQUESTS, "arrived")
+    factors = evening(windows)
     parts = []
     for members in strata.values():
-        requests = sum(quantities[i].get(arrived, 0) for i in members)
+        requests = sum(factors[i] * quantities[i].get(arrived, 0) for i in members)
         weight = sum((Fraction(windows[i].weight) for i in members), Fraction(0))
         if requests and weight:
-            parts.append((weight, requests, _summed(task, (quantities[i] for i in members))))
+            parts.append((weight, requests, _summed(task, ((factors[i], quantities[i]) for i in members))))
     total = sum((weight for weight, _, _ in parts), Fraction(0))
     if not total:
         return None
@@ -115,12 +131,12 @@ def _pooled(
     return rate
 
 
-def _summed(task: str, counted: Iterable[Mapping[Key, int]]) -> Quantities:
+def _summed(task: str, counted: Iterable[tuple[int, Mapping[Key, int]]]) -> Quantities:
     sums: Quantities = {}
-    for quantities in counted:
+    for factor, quantities in counted:
         for key, count in quantities.items():
             if key.task == task:
-                sums[key] = sums.get(key, 0) + count
+                sums[key] = sums.get(key, 0) + factor * count
     return sums
 
 

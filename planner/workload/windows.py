@@ -70,6 +70,7 @@ class Window:
     weight: float  # of all windows together: 1
     stratum: str  # the outage line that was planted; "" for none
     spells: tuple[Spell, ...]
+    volume: float = 1.0  # relative to others: how busy it is expected to be, by hour and growth
 
 
 @dataclass(frozen=True)
@@ -290,13 +291,13 @@ def plan_windows(scenario: Scenario, replications: int | None = None) -> tuple[W
             )
             left *= 1.0 - probability
         starts = _start_hours(scenario, era, number, len(windows), length_s)
-        for start_s in starts:
+        for start_s, volume in starts:
             index = len(windows)
             drawn = [line for line in lines if line not in rare]
             spells = _cut_all(scenario, drawn, index, start_s, length_s)
-            windows.append(Window(index, era.index, start_s, length_s, left / number, "", spells))
+            windows.append(Window(index, era.index, start_s, length_s, left / number, "", spells, volume))
     for era, drawn, line, weight in extra:
-        for start_s in _start_hours(scenario, era, PLANTED_PER_LINE, len(windows), length_s):
+        for start_s, volume in _start_hours(scenario, era, PLANTED_PER_LINE, len(windows), length_s):
             index = len(windows)
             spells = planted(scenario, line, index, length_s) + _cut_all(
                 scenario, drawn, index, start_s, length_s
@@ -310,6 +311,7 @@ def plan_windows(scenario: Scenario, replications: int | None = None) -> tuple[W
                     weight / PLANTED_PER_LINE,
                     line.key,
                     tuple(sorted(spells)),
+                    volume,
                 )
             )
     return tuple(windows)
@@ -367,8 +369,10 @@ def _cut_all(
     return tuple(spell for line in lines for spell in cut(scenario, line, replication, start_s, length_s))
 
 
-def _start_hours(scenario: Scenario, era: Era, number: int, first_index: int, length_s: float) -> list[float]:
-    """Starts in s since the horizon's start: one in each n-th part of the era's expected requests."""
+def _start_hours(
+    scenario: Scenario, era: Era, number: int, first_index: int, length_s: float
+) -> list[tuple[float, float]]:
+    """Starts in s since the horizon's start, with the relative volume: one in each n-th part of the era's requests."""
     first = (era.start - scenario.start).days * 24
     hours = (era.end - era.start).days * 24
     whole, rest = divmod(length_s / 3600.0, 1.0)
@@ -386,5 +390,8 @@ def _start_hours(scenario: Scenario, era: Era, number: int, first_index: int, le
     for j in range(number):
         u = chance.uniform(scenario.run.seed, first_index + j, WINDOW_STREAM, 0, 0)
         place = int(np.searchsorted(bounds, (j + u) / number * bounds[-1], side="right"))
-        starts.append((first + min(place, hours - 1)) * 3600.0)
+        hour = min(place, hours - 1)
+        is_replay = scenario.traffic.trace is not None  # the same requests, whatever the hour
+        volume = 1.0 if is_replay or inside[hour] <= 0.0 else float(inside[hour])
+        starts.append(((first + hour) * 3600.0, volume))
     return starts

@@ -15,6 +15,7 @@ class Window(NamedTuple):
     era: int = 0
     weight: float = 1.0
     stratum: str = ""
+    volume: float = 1.0
 
 
 def scenario(**changes: Any) -> Scenario:

@@ -590,6 +590,16 @@ def test_windows_of_a_stratum_are_pooled_by_requests() -> None:
     )  # 600 tokens over 4 requests, not the mean of 100 and 166.7
 
 
+def test_a_window_of_a_busy_hour_counts_for_its_requests_once() -> None:
+    # Drawn four times as often, it stands for as many requests as the quiet one: the mean of 100 and 150 tokens.
+    ledger = bill(
+        scenario(),
+        (Window(weight=0.5, volume=1.0), counted(requests=1, omni__api__input=100)),
+        (Window(weight=0.5, volume=4.0), counted(requests=4, omni__api__input=600)),
+    )
+    assert ledger.rows[0].quantity == 31 * D("125000000")
+
+
 def test_strata_are_combined_by_their_probability() -> None:
     calm, outage = Window(weight=0.45), Window(weight=0.05, stratum="outage:openai")
     ledger = bill(

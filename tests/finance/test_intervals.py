@@ -42,12 +42,12 @@ def plan():
 
 
 def drawn(deployment: str, seed: int) -> tuple[list[Window], list[dict]]:
-    """Ten windows in two eras and two strata, with uneven counts of two tasks."""
+    """Ten windows in two eras and two strata, of busy and quiet hours, with uneven counts of two tasks."""
     luck = np.random.default_rng(seed)
     windows, counts = [], []
     for era, stratum, number, weight in ((0, "", 4, 0.5), (0, "outage:openai", 2, 0.1), (1, "", 4, 0.4)):
         for _ in range(number):
-            windows.append(Window(era, weight / number, stratum))
+            windows.append(Window(era, weight / number, stratum, float(luck.uniform(0.2, 5))))
             merged: dict = {}
             for task in ("faq", "photo"):
                 n = int(luck.integers(20, 60))
