@@ -20,10 +20,12 @@ def facts(
     attempts: Mapping[str, Integers],
     work: Work,
     outside: npt.NDArray[np.bool_],
+    is_verified_outside: bool,
 ) -> Integers:
     """Rows of `tables.FACTS`, by request; shape (requests, columns).
 
-    `outside` says of each deployment, in the scenario's order, whether private data would leave the house.
+    `outside` says of each deployment, in the scenario's order, whether private data would leave the house;
+    `is_verified_outside` says it of a cascade's verifier.
     """
     requests = work.requests
     order = np.argsort(requests.request, kind="stable")
@@ -46,6 +48,8 @@ def facts(
     left = np.zeros(len(names), np.bool_)
     is_real = sent >= 0
     left[place[is_real][outside[sent[is_real]]]] = True
+    if is_verified_outside:
+        left[place[sent == tables.VERIFIER]] = True
     rows[:, columns.index("flags")] = (
         tables.FACT_SENSITIVE * requests.sensitive[order].astype(np.int64)
         + tables.FACT_ASKED * work.routing.asked[order].astype(np.int64)

@@ -132,6 +132,8 @@ def tally_call(m, slot, desk, is_billed_input, is_billed_output):  # type: ignor
     counts = m[slot + c.L_COUNTS]
     if desk == c.NONE:
         m[counts + c.Q_CHECKS] += 1
+        if m[c.C_CHECK_OUTSIDE]:
+            m[slot + c.L_FACTS] |= t.FACT_OUTSIDE
         if is_billed_input:
             m[counts + c.Q_CHECK_TOKENS + c.M_INPUT] += m[c.C_CHECK_INPUT]
         if is_billed_output:

@@ -33,10 +33,10 @@ NONE = -1
     R_OUTCOME_ROW, R_OUTCOME_FIRST, R_OUTCOME_END, R_ATTEMPT_ROW, R_ATTEMPT_FIRST, R_ATTEMPT_END,
     R_EVENT_ROW, R_EVENT_FIRST, R_EVENT_END,
     C_SEED, C_REPLICATION, C_DEADLINE, C_ROUTER_LAW, C_ROUTER_STREAM, C_CHECK_LAW, C_CHECK_STREAM, C_VERDICT_STREAM,
-    C_CHECK_INPUT, C_CHECK_OUTPUT, C_CHECK_BILL, C_HAS_ACCEPT, C_WANTS_ROWS, C_N_DESKS, C_SERVICE, C_N_SERVICE,
+    C_CHECK_INPUT, C_CHECK_OUTPUT, C_CHECK_BILL, C_CHECK_OUTSIDE, C_HAS_ACCEPT, C_WANTS_ROWS, C_N_DESKS, C_SERVICE, C_N_SERVICE,
     C_COUNTS, C_TASK_WIDTH,
     N_HEADER,
-) = range(35)  # fmt: skip
+) = range(36)  # fmt: skip
 # First places of `f`.
 CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 
@@ -363,6 +363,7 @@ def _header(program: Program) -> dict[int, int]:
             C_CHECK_INPUT: verifier.input_tokens,
             C_CHECK_OUTPUT: verifier.output_tokens,
             C_CHECK_BILL: verifier.bill_timeouts,
+            C_CHECK_OUTSIDE: int(verifier.is_outside),
             C_HAS_ACCEPT: int(verifier.accept_score is not None),
         }
     return values

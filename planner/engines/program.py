@@ -108,6 +108,7 @@ class Verifier:
     input_tokens: int
     output_tokens: int
     bill_timeouts: int
+    is_outside: bool  # private data would leave the house
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +187,7 @@ def compile_program(
             input_tokens=round(judge.input_tokens),
             output_tokens=round(judge.output_tokens),
             bill_timeouts=rules.BILLS.index(policy.bill_timeouts),
+            is_outside=scenario.is_verified_outside(strategy),
         )
     return Program(
         seed=scenario.run.seed,
@@ -222,7 +224,7 @@ def _target(
         index=list(scenario.deployments).index(name),
         model=model,
         provider=deployment.provider,
-        is_outside=deployment.effective_trust in ("outside", "contract"),
+        is_outside=deployment.is_outside,
         ttft_law=table.add(ttft),
         speed_law=table.add(speed),
         total_law=table.add(total),

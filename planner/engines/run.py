@@ -52,10 +52,16 @@ class Run:
     def facts(self) -> npt.NDArray[np.int64]:
         """Rows of `tables.FACTS`, by request."""
         outside = np.array(
-            [one.effective_trust in ("outside", "contract") for one in self.scenario.deployments.values()],
+            [one.is_outside for one in self.scenario.deployments.values()],
             np.bool_,
         )
-        return facts(self.outcome_arrays, self.attempt_arrays, self.work, outside)
+        return facts(
+            self.outcome_arrays,
+            self.attempt_arrays,
+            self.work,
+            outside,
+            self.scenario.is_verified_outside(self.strategy),
+        )
 
     @property
     def outcomes(self) -> "pd.DataFrame":

@@ -215,6 +215,18 @@ class Scenario(Fields):
         levels += [level for rule in found.rules if isinstance(rule.to, tuple) for level in rule.to]
         return tuple(dict.fromkeys(name for level in levels for name in level))
 
+    def is_verified_outside(self, strategy: str) -> bool:
+        """Whether a cascade's verifier reads private data outside the house.
+
+        It does not where it names no provider and every deployment of its model is in-house or a device.
+        """
+        router = self.strategy(strategy).router
+        if not isinstance(router, CascadeRouter):
+            return False
+        same = [one for one in self.deployments.values() if one.model == router.verifier.model]
+        is_own = router.verifier.provider is None and same and not any(one.is_outside for one in same)
+        return not is_own
+
     def shares(self) -> dict[str, float]:
         """TASK: share of all requests; equal where no task gives one."""
         given = {name: task.share for name, task in self.tasks.items()}

@@ -270,6 +270,11 @@ class Deployment(Fields):
         return "in-house" if self.server is not None else "outside"
 
     @property
+    def is_outside(self) -> bool:
+        """Whether private data sent here leaves the house."""
+        return self.effective_trust in ("outside", "contract")
+
+    @property
     def is_own_hardware(self) -> bool:
         """Own hardware is paid by the hour or the piece, not by the token."""
         return self.server is not None or self.device is not None

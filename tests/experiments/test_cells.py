@@ -115,3 +115,39 @@ def test_beyond_the_exact_limit_quantiles_are_within_half_a_percent(monkeypatch)
                 column
             )
             assert one.mean(column, scope)[0] == other.mean(column, scope)[0]
+
+
+@pytest.mark.parametrize(
+    ("verifier", "small", "leaves"),
+    [
+        ({"model": "big"}, "in-house", True),  # its only deployment is outside
+        ({"model": "small"}, "in-house", False),
+        ({"model": "small"}, "device", False),
+        ({"model": "small"}, "contract", True),
+        ({"model": "judge"}, "in-house", True),  # nobody says where it runs
+    ],
+)
+def test_a_verifier_that_reads_private_data_outside_is_counted(verifier, small, leaves):
+    """Every request is private, mini is at home and always accepted, omni is never asked."""
+    raw = cascading().to_dict()
+    raw["models"]["judge"] = raw["models"]["small"]
+    raw["policy"] = {"timeout_s": 60, "deadline_s": None}
+    for task in raw["tasks"].values():
+        task |= {"sensitive": 1, "input_tokens": 300}
+    raw["deployments"]["b"] = {
+        "model": "small",
+        "latency": {"total_s": 1},
+        "trust": small,
+        "limits": None,
+        "errors": None,
+    }
+    strategy = raw["strategies"]["cascade"]
+    strategy["rules"] = []
+    strategy["router"]["verifier"] |= verifier | {"true_positive": 1, "false_positive": 1}
+    scenario = Scenario.model_validate(raw)
+    window = plan_windows(scenario)[0]
+    for engine in ("compiled", "reference"):
+        counts = run_cell(scenario, window, engine)["cascade"].sample.counts
+        arrived, outside = counts[:, samples.ARRIVED].sum(), counts[:, samples.SENSITIVE_OUTSIDE].sum()
+        assert arrived > 100
+        assert outside == (arrived if leaves or small == "contract" else 0)
