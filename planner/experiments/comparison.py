@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from planner.errors import PlannerError
 from planner.experiments import answer as answers
 from planner.experiments.answer import Cost, SloRow, Verdict
 from planner.experiments.assumptions import assumptions, not_included, notices
@@ -37,7 +38,7 @@ from planner.metrics import (
     latency_curve,
     measures,
 )
-from planner.scenario.fields import Scenario
+from planner.scenario.fields import MONTH_S, Scenario
 from planner.workload.arrivals import day_factor
 from planner.workload.windows import (
     DAY_S,
@@ -46,11 +47,14 @@ from planner.workload.windows import (
     expected_requests,
     horizon,
     plan_windows,
+    requests_per_month,
     task_share,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
+
+MOST_REQUESTS = 10_000_000_000  # about an hour on two cores
 
 # Our name of a money measure: the field of `finance.Tco` it is.
 MONEY = {
@@ -288,6 +292,7 @@ def compare(
     """
     began = clock()
     windows = plan_windows(scenario, replications)
+    _check_size(scenario, windows)
     cells = run_cells(scenario, windows, engine=engine, workers=workers, report=report)
     plan = deletions(measure_weights(scenario, windows), [(window.era, window.stratum) for window in windows])
     results = {
@@ -351,6 +356,20 @@ def _result(
         tco=tco(scenario, ledger),
         vectors=cost_vectors(scenario, name, windows, quantities),
     )
+
+
+def _check_size(scenario: Scenario, windows: Sequence[Window]) -> None:
+    """Refuse ahead what would run for hours: the requests that the windows are expected to hold."""
+    if scenario.traffic.trace is not None:
+        return
+    per_hour = requests_per_month(scenario) / MONTH_S * 3600
+    expected = sum(per_hour * window.volume for window in windows) * len(scenario.strategies)
+    if expected > MOST_REQUESTS:
+        raise PlannerError(
+            f"About {expected:,.0f} requests would have to be simulated ({len(windows)} windows of "
+            f"{windows[0].length_s:g} s, {len(scenario.strategies)} strategies); at most {MOST_REQUESTS:,} are. "
+            "Give shorter windows (run.window_s) or fewer of them (run.replications)."
+        )
 
 
 def measure_weights(scenario: Scenario, windows: Sequence[Window]) -> list[float]:

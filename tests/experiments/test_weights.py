@@ -1,10 +1,12 @@
 """Weights of windows: alike where days are alike, by the day's factor where they are not."""
 
+import re
+
 import numpy as np
 import pytest
 
-from planner import compare
-from planner.experiments.comparison import measure_weights
+from planner import PlannerError, compare
+from planner.experiments.comparison import MOST_REQUESTS, measure_weights
 from planner.scenario.fields import MONTH_S, Scenario
 from planner.workload.arrivals import day_factor, hourly_weights
 from planner.workload.windows import plan_windows
@@ -115,3 +117,15 @@ def test_measures_and_bill_weigh_days_by_their_requests():
     assert truth - float(lost(rate).mean()) > 0.08
     assert measured == pytest.approx(truth, abs=0.05)
     assert billed == pytest.approx(truth, abs=0.05)
+
+
+def test_a_plan_of_too_many_requests_is_refused_ahead_with_about_their_number():
+    found = overflowing(100_000, 40, growth_per_month=0.05, weekly_shape="business-hours")
+    simulated = compare(found).simulated_requests
+    windows = plan_windows(found)
+    factor = MOST_REQUESTS / simulated * 2
+    with pytest.raises(PlannerError, match=r"run\.window_s") as caught:
+        compare(found.set({"traffic.requests_per_month": 100_000 * factor}))
+    said = float(re.search(r"About ([\d,]+) requests", str(caught.value))[1].replace(",", ""))
+    assert said == pytest.approx(2 * MOST_REQUESTS, rel=0.15)  # Poisson counts of a few thousand
+    assert f"{len(windows)} windows of 600 s, 1 strategies" in str(caught.value)
