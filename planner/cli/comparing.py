@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -178,6 +179,8 @@ def _stoppable(report: Report, has_workers: bool) -> Iterator[Report]:
     before = {number: signal.signal(number, stop) for number in STOPPING}
     held = None
     if has_workers and hasattr(signal, "pthread_sigmask"):
+        # Its start lets interrupts through again, whatever was held back: it has to come first.
+        resource_tracker.ensure_running()
         held = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 
     def let_through() -> None:

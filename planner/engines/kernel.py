@@ -28,6 +28,9 @@ N_METERS = 8
 # What `place` and `advance` say of a call.
 WILL_HAPPEN, AT_ONCE = 1, 0
 
+#: Tokens of one call that a bucket's arithmetic takes in any case (see `program`).
+EXACT_TOKENS = 10**7
+
 #: Rows and events that one event can make beyond those of a queue that is sent on.
 MARGIN = 64
 
@@ -539,7 +542,10 @@ def place(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
             m[size + c.M_OUTPUT] + m[size + c.M_HIDDEN] + m[size + c.M_SPOKEN],
             m[size + c.M_MAX_OUTPUT],
         )
-        m[slot + c.L_NEED_T] = tokens * m[desk + c.D_TQ]
+        if tokens > EXACT_TOKENS and tokens > m[desk + c.D_TCAP] // m[desk + c.D_TQ]:
+            m[slot + c.L_NEED_T] = m[desk + c.D_TCAP] + 1  # the product may not fit 64 bits
+        else:
+            m[slot + c.L_NEED_T] = tokens * m[desk + c.D_TQ]
     if is_rejecting(m, f, e, laws, desk, now):
         m[slot + c.L_TURNED_AWAY] = t.OWN_BREAKER
         return AT_ONCE
@@ -940,13 +946,13 @@ def run(memory, floats, event_list, law_table, block, is_last, steps):  # type: 
             m[c.R_NOW] = now
             handle(m, f, e, laws, pop(e), now)
         elif index < n:
+            m[c.R_NOW] = block.arrived[index]
             slot = m[c.R_FREE_SLOT]
             if slot == c.NONE:
                 return c.NEED_SLOTS
             m[c.R_FREE_SLOT] = m[slot + c.L_FREE]
             m[c.R_IN_FLIGHT] += 1
             m[c.R_NEXT_REQUEST] = index + 1
-            m[c.R_NOW] = block.arrived[index]
             arrive(m, f, e, laws, slot, block, index)
         else:
             return c.FINISHED
