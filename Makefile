@@ -71,7 +71,9 @@ lint: setup-test
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 
+# Compiled ahead, so that no two workers compile the same at once.
 test: lint
+	@$(BIN)/llm-traffic-planner warm-up --if-cold
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 bench: setup
