@@ -73,7 +73,7 @@ lint: setup-test
 
 # Compiled ahead, so that no two workers compile the same at once.
 test: lint
-	@$(BIN)/llm-traffic-planner warm-up --if-cold
+	-@$(BIN)/llm-traffic-planner warm-up --if-cold
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 bench: setup
