@@ -29,6 +29,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 PACKAGE = Path(__file__).resolve().parent
 ORIGIN = "made-from.json"  # in a directory of machine code: its sources and machine
+SOURCES = "jitted-sources.json"  # beside these directories: which files can end up in machine code
 KEPT_DIRECTORIES = 6  # an edit makes a new directory of a few megabytes; older ones are swept away
 _DECORATING = threading.Lock()
 _TOLD_NOT_KEPT = threading.Event()
@@ -182,20 +183,49 @@ def _write_origin(directory: Path) -> None:
     text = json.dumps({"machine": machine(), "sources": _digests()})
     path = directory / ORIGIN
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        draft = directory / f"{ORIGIN}.{os.getpid()}.part"
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
+        _write(path, text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
 
 
 @functools.cache
 def _digests() -> dict[str, str]:
     """Digest of each source that can end up in machine code, by its path in the package."""
-    names = [path.relative_to(PACKAGE).as_posix() for path in jitted_sources(PACKAGE)]
-    return {name: _digest(name) for name in names}
+    return {name: _digest(name) for name in _remembered_sources()}
 
 
 def _digest(name: str) -> str:
     return hashlib.blake2s((PACKAGE / name).read_bytes()).hexdigest()
+
+
+def _remembered_sources() -> list[str]:
+    """Names of the jitted sources, kept on disk for as long as no file of the package changes.
+
+    Finding them means parsing the whole package, a quarter of a second at the start of every process.
+    """
+    whole = hashlib.blake2s(sys.version.encode())
+    for path in sorted(PACKAGE.rglob("*.py")):
+        content = path.read_bytes()
+        whole.update(f"\0{path.relative_to(PACKAGE).as_posix()}\0{len(content)}\0".encode())
+        whole.update(content)
+    package = whole.hexdigest()
+    for place in places():
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            kept = json.loads((place / SOURCES).read_text(encoding="utf-8"))
+            if kept["package"] == package:
+                return list(kept["sources"])
+    names = [path.relative_to(PACKAGE).as_posix() for path in jitted_sources(PACKAGE)]
+    for place in places():
+        with suppress(OSError):
+            place.mkdir(parents=True, exist_ok=True)
+            _write(place / SOURCES, json.dumps({"package": package, "sources": names}))
+            break
+    return names
 
 
 def jitted_sources(package: Path) -> list[Path]:

@@ -90,6 +90,20 @@ def test_editing_a_constant_that_a_helper_imports_changes_the_kernels_result(pac
     assert (before, after) == (700, 900)
 
 
+def test_a_file_that_becomes_part_of_a_kernel_changes_its_code_although_the_sources_are_remembered(package):
+    before, _, _ = ask(package)
+    assert before == 700
+    (package / "other.py").write_text("FACTOR = 5\n", encoding="utf-8")
+    (package / "helper.py").write_text(
+        FILES["planner/helper.py"].replace("columns", "other"), encoding="utf-8"
+    )
+    assert ask(package)[0] == 1100
+    (package / "other.py").write_text("FACTOR = 7\n", encoding="utf-8")
+    assert ask(package)[0] == 1500
+    (package / "__pycache__" / jit_module.SOURCES).write_text("{", encoding="utf-8")
+    assert ask(package)[:2] == (1500, 1)
+
+
 def test_editing_a_file_that_is_not_compiled_keeps_the_machine_code(package):
     _, _, directory = ask(package)
     (package / "other.py").write_text("TEXT = 'changed'\n")

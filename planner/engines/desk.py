@@ -211,6 +211,7 @@ class Desk:
         call.epoch = self.epoch
         call.started_ns = now
         first_ns, total_ns = self._service(call, now)
+        call.answers = call.outcome != tables.ERROR
         cut_ns = target.timeout_ns
         if call.deadline_ns is not None:
             left_ns = call.deadline_ns - now
@@ -274,7 +275,7 @@ class Desk:
         billed = NO_METERS
         if call.outcome == tables.OK:
             billed = call.meters
-        elif call.outcome == tables.TIMEOUT:
+        elif call.outcome == tables.TIMEOUT and call.answers:
             billed = billed_when_cut(call.meters, self.target.bill_timeouts)
         self.engine.record(call, billed)
         if self.target.breaker_failures is not None:

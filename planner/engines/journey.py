@@ -51,7 +51,7 @@ class Call:
     """One attempt at a deployment: waiting, then sent, then ended or turned away."""
 
     __slots__ = (
-        "attempt", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "is_probe", "is_waiting",
+        "answers", "attempt", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "is_probe", "is_waiting",
         "journey", "meters", "needed", "outcome", "queued_ns", "retry_after_ns", "role", "service_ns", "started_ns",
         "status", "target", "turned_away",
     )  # fmt: skip
@@ -77,6 +77,7 @@ class Call:
         self.status = 0
         self.turned_away = tables.NO_CAUSE  # cause, where no call was sent
         self.is_waiting = self.is_probe = False
+        self.answers = False  # tokens are made, were it not cut
         self.epoch = 0
 
 

@@ -413,6 +413,7 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_EPOCH] = m[desk + c.D_EPOCH]
     m[slot + c.L_STARTED] = now
     first_ns, total_ns = service(m, f, e, laws, desk, slot, now)
+    m[slot + c.L_ANSWERS] = m[slot + c.L_CALL_OUTCOME] != t.ERROR
     cut_ns = m[desk + c.D_TIMEOUT]
     if m[slot + c.L_DEADLINE] != c.NONE:
         left_ns = m[slot + c.L_DEADLINE] - now
@@ -502,7 +503,7 @@ def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     bills_input, bills_output = 0, 0
     if outcome == t.OK:
         bills_input, bills_output = 1, 1
-    elif outcome == t.TIMEOUT and m[desk + c.D_BILL] != rules.BILL_NONE:
+    elif outcome == t.TIMEOUT and m[slot + c.L_ANSWERS] and m[desk + c.D_BILL] != rules.BILL_NONE:
         bills_input, bills_output = 1, 1 if m[desk + c.D_BILL] == rules.BILL_FULL else 0
     record(m, f, e, laws, slot, desk, bills_input, bills_output)
     if m[desk + c.D_FAILURES] != c.NONE:

@@ -67,9 +67,10 @@ T_TIER, T_CHAIN, T_LENGTH, T_ESCALATE, T_ESCALATE_LENGTH, N_ROUTE = range(6)
     L_NAME, L_TASK, L_ARRIVED, L_ROUTE, L_DEADLINE, L_ATTEMPTS, L_CAUSE, L_OUTCOME, L_STAGE, L_PLACE, L_TRY,
     L_RESUME, L_DESK, L_ROLE, L_CALL_ATTEMPT, L_DRAW, L_TICKET, L_QUEUED, L_STARTED, L_FIRST, L_ENDED,
     L_CALL_OUTCOME, L_STATUS, L_RETRY_AFTER, L_TURNED_AWAY, L_IS_WAITING, L_IS_PROBE, L_EPOCH, L_HAS_DONE,
+    L_ANSWERS,  # tokens are made, were it not cut
     L_NEED_R, L_NEED_T, L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
     L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS, L_ANSWERED, L_ANSWERED_AGAIN, N_SLOT,
-) = range(47)  # fmt: skip
+) = range(48)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.

@@ -59,7 +59,7 @@ BILLED = {
     "ok": "full",
     "error": "none",
     "limited": "none",
-    "timeout": "policy.bill_timeouts",
+    "timeout": "policy.bill_timeouts; none where an error would have come",
     "cancelled": "none",
     "rejected": "none",
 }

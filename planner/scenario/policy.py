@@ -108,7 +108,9 @@ class Policy(Fields):
         "requests that may wait at a deployment; null: none", None, unit="requests", ge=0, le=10**9
     )
     queue_timeout_s: Law | None = field("longest wait in a queue; null: none", None, unit="s")
-    bill_timeouts: Literal["none", "input", "full"] = field("what a call cut by a timeout costs", "full")
+    bill_timeouts: Literal["none", "input", "full"] = field(
+        "what a call cut by a timeout costs; nothing where an error would have come", "full"
+    )
     preset: Annotated[Any, later("policy presets")] = field("fills the policy as that system behaves", None)
 
     def over(self, base: "Policy") -> "Policy":

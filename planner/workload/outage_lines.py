@@ -140,15 +140,37 @@ def cut(
     return _spells(line, hours - start_s / 3600.0, length_s)
 
 
-def planted(scenario: Scenario, line: Line, replication: int, length_s: float) -> tuple[Spell, ...]:
-    """Spells of a line that touch a window, given that at least one does, in order of start."""
+def planted(
+    scenario: Scenario, line: Line, replication: int, length_s: float, part: int = 0, parts: int = 1
+) -> tuple[Spell, ...]:
+    """Spells of a line that touch a window, given that at least one does, in order of start.
+
+    The windows that are planted alike are told apart by `part` of `parts`: how early the first spell lies is
+    drawn from that part of its law, so that together they show its end, its middle and its beginning.
+    """
     _check_mean(line, length_s)
-    hours = _touching(scenario, line, replication, "outage-planted", length_s / 3600.0, at_least_one=True)
+    hours = _touching(
+        scenario,
+        line,
+        replication,
+        "outage-planted",
+        length_s / 3600.0,
+        at_least_one=True,
+        part=part,
+        parts=parts,
+    )
     return _spells(line, hours, length_s)
 
 
 def _touching(
-    scenario: Scenario, line: Line, replication: int, purpose: str, length_h: float, at_least_one: bool
+    scenario: Scenario,
+    line: Line,
+    replication: int,
+    purpose: str,
+    length_h: float,
+    at_least_one: bool,
+    part: int = 0,
+    parts: int = 1,
 ) -> npt.NDArray[np.float64]:
     """Starts and ends, in hours, of the spells that touch [0, length]; shape (spells, 2).
 
@@ -170,6 +192,7 @@ def _touching(
         law, 0, seed, replication, chance.stream_id(f"{purpose}-duration", line.key), names, 0
     )
     places = chance.uniform_many(seed, replication, chance.stream_id(f"{purpose}-start", line.key), names, 0)
+    places[:1] = (part + places[:1]) / parts
     starts = places * (durations + length_h) - durations
     return np.column_stack([starts, starts + durations])
 

@@ -31,7 +31,8 @@ from planner.workload.outage_lines import Line, Spell, cut, outage_lines, plante
 WINDOW_STREAM = chance.stream_id("windows")
 LEAST_PER_ERA = 2
 LEAST_TO_SPLIT = 4
-PLANTED_PER_LINE = 2
+LEAST_MET = 2  # windows of an era that have to meet a spell by themselves, or it is planted
+PLANTED_PER_LINE = 4
 DAY_S = 86_400
 
 
@@ -297,9 +298,10 @@ def plan_windows(scenario: Scenario, replications: int | None = None) -> tuple[W
             spells = _cut_all(scenario, drawn, index, start_s, length_s)
             windows.append(Window(index, era.index, start_s, length_s, left / number, "", spells, volume))
     for era, drawn, line, weight in extra:
-        for start_s, volume in _start_hours(scenario, era, PLANTED_PER_LINE, len(windows), length_s):
+        starts = _start_hours(scenario, era, PLANTED_PER_LINE, len(windows), length_s)
+        for part, (start_s, volume) in enumerate(starts):
             index = len(windows)
-            spells = planted(scenario, line, index, length_s) + _cut_all(
+            spells = planted(scenario, line, index, length_s, part, PLANTED_PER_LINE) + _cut_all(
                 scenario, drawn, index, start_s, length_s
             )
             windows.append(
@@ -355,7 +357,7 @@ def rare_lines(lines: list[Line], number: int, length_s: float) -> list[Line]:
     """Lines of which fewer than two of an era's windows would meet a spell by themselves."""
     if number < LEAST_TO_SPLIT:
         return []
-    return [line for line in lines if line.chance_in(length_s) * number < PLANTED_PER_LINE]
+    return [line for line in lines if line.chance_in(length_s) * number < LEAST_MET]
 
 
 def _common(lines: list[Line], rare: list[Line], planted_line: Line) -> list[Line]:

@@ -136,6 +136,32 @@ def test_a_call_cut_by_a_timeout_is_billed_as_the_policy_says(
 
 
 @pytest.mark.parametrize(("rule", "billed"), [("none", "0 0"), ("input", "100 0"), ("full", "100 50")])
+@pytest.mark.parametrize("cut", [{"timeout_s": 2}, {"deadline_s": 2}])
+def test_a_cut_call_costs_nothing_where_an_error_would_have_come(
+    cut: dict[str, float], rule: str, billed: str
+) -> None:
+    # All four are cut after 2 s. An error made no tokens, however long it took; a hang may have, and an answer has.
+    slow = outage(20, 21, error_latency_s=3)
+    run = run_rows(
+        at(0, 10, 20),
+        {"a": target(outages=[outage(0, 1, "hang"), outage(10, 11, "degraded", slowdown=2), slow])},
+        {**cut, "bill_timeouts": rule},
+    )
+    check_attempts(
+        run,
+        f"""
+        request ended_s outcome billed_input_tokens billed_output_tokens
+        0       2       timeout {billed}
+        1       12      timeout {billed}
+        2       22      timeout 0 0
+        """,
+    )
+    broken = {"a": target(errors={"rate": 1, "status": 500, "latency_s": 3})}
+    run = run_rows(at(0), broken, {**cut, "bill_timeouts": rule})
+    check_attempts(run, "request ended_s outcome billed_input_tokens billed_output_tokens\n0 2 timeout 0 0")
+
+
+@pytest.mark.parametrize(("rule", "billed"), [("none", "0 0"), ("input", "100 0"), ("full", "100 50")])
 def test_a_call_cut_by_the_deadline_is_billed_like_one_cut_by_a_timeout(rule: str, billed: str) -> None:
     run = run_rows(at(0), policy={"deadline_s": 1, "bill_timeouts": rule})
     check_attempts(run, f"request outcome billed_input_tokens billed_output_tokens\n0 timeout {billed}")

@@ -137,10 +137,11 @@ def test_starts_are_a_poisson_process():
         },
     ],
 )
-def test_planted_spells_have_the_law_of_drawn_ones_given_that_there_is_one(duration):
+@pytest.mark.parametrize("parts", [1, 4])
+def test_planted_spells_have_the_law_of_drawn_ones_given_that_there_is_one(duration, parts):
     scenario, x = small(), line(mtbf_h=4.0, duration_h=duration)
     drawn = [spells for r in range(6000) if (spells := cut(scenario, x, r, 30 * 3600, 3600))]
-    wanted = [planted(scenario, x, r, 3600) for r in range(len(drawn))]
+    wanted = [planted(scenario, x, r, 3600, r % parts, parts) for r in range(len(drawn))]
     assert all(wanted)
     counts = [[len(spells) for spells in sample] for sample in (drawn, wanted)]
     table = [[np.minimum(sample, 3).tolist().count(k) for k in (1, 2, 3)] for sample in counts]

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from planner.metrics.intervals import deletions, interval
 from planner.scenario.fields import MONTH_S
 from planner.workload import windows as windows_
 from planner.workload.outage_lines import outage_lines
@@ -386,10 +387,10 @@ def test_an_era_without_expected_traffic_still_has_windows():
     assert [window.start_s < 86_400 for window in plan if window.era == 0] == [True, True]
 
 
-def test_rare_outages_are_planted_twice_for_each_line_and_absent_elsewhere():
+def test_rare_outages_are_planted_four_times_for_each_line_and_absent_elsewhere():
     scenario = outages((300, {"p50": 0.7, "p95": 4.8}), (200, {"fixed": 2.0}))
     plan = plan_windows(scenario)
-    assert Counter(window.stratum for window in plan) == {"": 10, "outage:openai": 2, "outage:azure": 2}
+    assert Counter(window.stratum for window in plan) == {"": 10, "outage:openai": 4, "outage:azure": 4}
     p_openai, p_azure = (line.chance_in(3600) for line in outage_lines(scenario).values())
     weight = {
         stratum: weights_of([w for w in plan if w.stratum == stratum])
@@ -440,6 +441,26 @@ def test_outage_time_of_the_plan_is_unbiased(replications):
     error = shares.std(axis=0, ddof=1) / math.sqrt(600)
     assert (np.abs(shares.mean(axis=0) - expected) < 5 * error).all()
     assert (error < 0.2 * expected).all()
+
+
+@pytest.mark.parametrize(
+    ("duration", "least"),
+    [({"p50": 0.7, "p95": 4.8}, 360), ({"exponential_mean": 0.2}, 360), ({"exponential_mean": 5}, 280)],
+)
+def test_the_interval_of_a_rare_outage_seldom_misses(duration, least):
+    """One provider that is out once in two weeks: the share of time without it is 1 - E[D] / mtbf.
+
+    Spells much longer than a window mostly cover all four windows whole, which then show no spread.
+    """
+    scenario = outages((328, duration))
+    ((key, line),) = outage_lines(scenario).items()
+    truth, covered = line.duration_h.mean / line.mtbf_h, 0
+    for seed in range(400):
+        plan = plan_windows(with_seed(scenario, seed))
+        weights = deletions([w.weight for w in plan], [(w.era, w.stratum) for w in plan])
+        low, high = interval(weights.weights @ [down_share(w, key) for w in plan], weights.strata)
+        covered += low <= truth <= high
+    assert covered >= least
 
 
 def test_probability_of_any_outage_in_the_plan_is_exact():
