@@ -18,7 +18,7 @@ COLD_S = 20  # seconds, measured on a server core of 2025
 Tell = Callable[[str], object]
 
 # The last function that an engine compiles: where it is on disk, so are the others.
-_LAST = {"reference": "*/rules.call_times-*.nbi", "compiled": "*/kernel.run-*.nbi"}
+_LAST = {"reference": "*/rules.call_times-*.nbi", "compiled": "*/loop.run-*.nbi"}
 _MODULES = {"reference": ("planner.api",), "compiled": ("planner.api", "planner.engines.compiled")}
 
 # A request or two of everything that compiles at its first call, whatever the user's scenarios hold.

@@ -117,7 +117,7 @@ def test_warm_up_after_it_loads_and_says_how_long_it_took_and_where_the_code_is(
     directory = re.fullmatch(r"Machine code: (.+) \(\d+\.\d MB\)", where)
     assert directory is not None, where
     assert Path(directory[1]).parent == site / "planner" / "__pycache__"
-    assert list(Path(directory[1]).rglob("kernel.run-*.nbi"))
+    assert list(Path(directory[1]).rglob("loop.run-*.nbi"))
 
 
 @pytest.mark.slow
@@ -141,7 +141,7 @@ def test_it_is_cold_again_for_other_sources_settings_and_places_only(site: Path,
     assert not is_cold(site, "reference")
     assert is_cold(site, NUMBA_BOUNDSCHECK="1")
     assert not is_cold(site, NUMBA_BOUNDSCHECK="1", NUMBA_DISABLE_JIT="1")
-    kernel, face = site / "planner" / "engines" / "kernel.py", site / "planner" / "cli" / "models.py"
+    kernel, face = site / "planner" / "engines" / "kernel" / "loop.py", site / "planner" / "cli" / "models.py"
     with kept(kernel), kept(face):
         os.utime(kernel, (1_000_000_000, 1_000_000_000))  # checked out again: the content counts
         face.write_text(face.read_text() + "# not compiled\n")
@@ -155,7 +155,7 @@ def test_it_is_cold_again_for_other_sources_settings_and_places_only(site: Path,
 
 @pytest.mark.slow
 def test_it_is_cold_while_the_last_function_is_missing(site: Path) -> None:
-    index = next((site / "planner" / "__pycache__").rglob("kernel.run-*.nbi"))
+    index = next((site / "planner" / "__pycache__").rglob("loop.run-*.nbi"))
     with kept(index):
         index.unlink()  # as after an interrupt while it was compiled
         assert is_cold(site)

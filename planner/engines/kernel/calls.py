@@ -1,0 +1,179 @@
+"""A call at a deployment: asked for, admitted or turned away, sent, ended."""
+
+from planner import tables as t
+from planner.engines import layout as c
+from planner.engines import rules
+from planner.engines.heap import push
+from planner.engines.kernel.breakers import count, is_rejecting, log_change
+from planner.engines.kernel.limits import limiter_wait
+from planner.engines.kernel.queues import dequeue, is_busy, join, leave, offer, wake_in
+from planner.engines.kernel.service import service
+from planner.engines.kernel.signatures import AT_ONCE, ENDS, INT, MEMORY, VOID, WILL_HAPPEN, is_over
+from planner.engines.kernel.tallies import record
+from planner.jit import jit
+
+#: Tokens of one call that a bucket's arithmetic takes in any case (see `program`).
+EXACT_TOKENS = 10**7
+
+
+@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+def refuse(m, f, e, laws, slot, retry_after_ns):  # type: ignore[no-untyped-def]
+    """A 429: a row of no duration, and an attempt."""
+    now = m[c.R_NOW]
+    m[slot + c.L_STARTED] = now
+    m[slot + c.L_ENDED] = now
+    m[slot + c.L_CALL_OUTCOME] = t.LIMITED
+    m[slot + c.L_STATUS] = 429
+    m[slot + c.L_RETRY_AFTER] = retry_after_ns
+    record(m, f, e, laws, slot, m[slot + c.L_DESK], 0, 0)
+
+
+@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
+    """Send the call: take slot and charges, draw what will happen, schedule its end."""
+    now = m[c.R_NOW]
+    m[desk + c.D_BUSY] += 1
+    m[desk + c.D_LEVEL_R] -= m[slot + c.L_NEED_R]
+    m[desk + c.D_LEVEL_T] -= m[slot + c.L_NEED_T]
+    if m[desk + c.D_STATE] == t.OPEN:
+        log_change(m, f, e, laws, desk, t.HALF_OPEN, slot)
+        m[slot + c.L_IS_PROBE] = 1
+    m[slot + c.L_EPOCH] = m[desk + c.D_EPOCH]
+    m[slot + c.L_STARTED] = now
+    first_ns, total_ns = service(m, f, e, laws, desk, slot, now)
+    m[slot + c.L_ANSWERS] = m[slot + c.L_CALL_OUTCOME] != t.ERROR
+    cut_ns = m[desk + c.D_TIMEOUT]
+    if m[slot + c.L_DEADLINE] != c.NONE:
+        left_ns = m[slot + c.L_DEADLINE] - now
+        cut_ns = left_ns if cut_ns == c.NONE else min(cut_ns, left_ns)
+    if cut_ns != c.NONE and (total_ns == t.NEVER or total_ns > cut_ns):
+        total_ns = cut_ns
+        m[slot + c.L_CALL_OUTCOME] = t.TIMEOUT
+        m[slot + c.L_STATUS] = 0
+        if first_ns > cut_ns:
+            first_ns = t.NEVER
+    m[slot + c.L_FIRST] = t.NEVER if first_ns == t.NEVER else now + first_ns
+    m[slot + c.L_HAS_DONE] = 1
+    push(
+        e,
+        now + total_ns,
+        ENDS,
+        m[slot + c.L_NAME],
+        m[slot + c.L_CALL_ATTEMPT],
+        c.K_END,
+        slot,
+        m[slot + c.L_TICKET],
+        0,
+    )
+
+
+@jit(VOID(*MEMORY, INT), forceinline=True)
+def hand_over(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
+    slot, now = m[desk + c.D_HEAD], m[c.R_NOW]
+    rejecting = is_rejecting(m, f, e, laws, desk, now)
+    if slot == c.NONE or (is_busy(m, f, e, laws, desk) and not rejecting):
+        return
+    if rejecting:
+        leave(m, f, e, laws, desk, slot, t.OWN_BREAKER)
+    elif is_over(m, f, e, laws, slot, now):
+        leave(m, f, e, laws, desk, slot, t.DEADLINE)
+    else:
+        wait_ns = limiter_wait(m, f, e, laws, desk, slot, now)
+        when = m[desk + c.D_WHEN_LIMITED]
+        if wait_ns == 0:
+            dequeue(m, f, e, laws, desk, slot)
+            start(m, f, e, laws, desk, slot)
+        elif when == c.WAIT:
+            wake_in(m, f, e, laws, desk, slot, wait_ns)
+            return
+        elif when == c.RETRY:
+            leave(m, f, e, laws, desk, slot, t.NO_CAUSE)
+            refuse(m, f, e, laws, slot, wait_ns)
+        else:
+            leave(m, f, e, laws, desk, slot, t.LIMIT)
+    offer(m, f, e, laws, desk)
+
+
+@jit(VOID(*MEMORY, INT), forceinline=True)
+def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """A call has ended: free its slot, write its row, count it, and offer the slot."""
+    now = m[c.R_NOW]
+    desk = m[slot + c.L_DESK]
+    m[slot + c.L_ENDED] = now
+    m[desk + c.D_BUSY] -= 1
+    outcome = m[slot + c.L_CALL_OUTCOME]
+    bills_input, bills_output = 0, 0
+    if outcome == t.OK:
+        bills_input, bills_output = 1, 1
+    elif outcome == t.TIMEOUT and m[slot + c.L_ANSWERS] and m[desk + c.D_BILL] != rules.BILL_NONE:
+        bills_input, bills_output = 1, 1 if m[desk + c.D_BILL] == rules.BILL_FULL else 0
+    record(m, f, e, laws, slot, desk, bills_input, bills_output)
+    if m[desk + c.D_FAILURES] != c.NONE:
+        count(m, f, e, laws, desk, slot)
+    offer(m, f, e, laws, desk)
+
+
+@jit(INT(*MEMORY, INT, INT), forceinline=True)
+def place(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
+    """Ask for admission: breaker, then concurrency, then all limiters."""
+    now = m[c.R_NOW]
+    m[slot + c.L_DESK] = desk
+    m[slot + c.L_CALL_ATTEMPT] = m[slot + c.L_ATTEMPTS]
+    m[slot + c.L_DRAW] = m[slot + m[desk + c.D_CALLS]]
+    m[c.R_TICKET] += 1
+    m[slot + c.L_TICKET] = m[c.R_TICKET]
+    m[slot + c.L_QUEUED] = now
+    m[slot + c.L_STARTED] = t.NEVER
+    m[slot + c.L_FIRST] = t.NEVER
+    m[slot + c.L_RETRY_AFTER] = t.NEVER
+    m[slot + c.L_CALL_OUTCOME] = t.REJECTED
+    m[slot + c.L_STATUS] = 0
+    m[slot + c.L_TURNED_AWAY] = t.NO_CAUSE
+    m[slot + c.L_IS_PROBE] = 0
+    m[slot + c.L_HAS_DONE] = 0
+    m[slot + c.L_NEED_R] = m[desk + c.D_RQ]
+    m[slot + c.L_NEED_T] = 0
+    if m[desk + c.D_TQ]:
+        size = slot + m[desk + c.D_SIZES]
+        tokens = rules.charge(
+            m[desk + c.D_CHARGE],
+            m[size + c.M_INPUT]
+            + m[size + c.M_CACHED]
+            + m[size + c.M_WRITTEN]
+            + m[size + c.M_IMAGE]
+            + m[size + c.M_HEARD],
+            m[size + c.M_OUTPUT] + m[size + c.M_HIDDEN] + m[size + c.M_SPOKEN],
+            m[size + c.M_MAX_OUTPUT],
+        )
+        if tokens > EXACT_TOKENS and tokens > m[desk + c.D_TCAP] // m[desk + c.D_TQ]:
+            m[slot + c.L_NEED_T] = m[desk + c.D_TCAP] + 1  # the product may not fit 64 bits
+        else:
+            m[slot + c.L_NEED_T] = tokens * m[desk + c.D_TQ]
+    if is_rejecting(m, f, e, laws, desk, now):
+        m[slot + c.L_TURNED_AWAY] = t.OWN_BREAKER
+        return AT_ONCE
+    if m[slot + c.L_NEED_R] > m[desk + c.D_RCAP] or m[slot + c.L_NEED_T] > m[desk + c.D_TCAP]:
+        if m[desk + c.D_WHEN_LIMITED] == c.RETRY:
+            refuse(m, f, e, laws, slot, t.NEVER)
+        m[slot + c.L_TURNED_AWAY] = t.TOO_LARGE
+        return AT_ONCE
+    busy = is_busy(m, f, e, laws, desk)
+    if busy and not m[desk + c.D_WAITS_BUSY]:
+        m[slot + c.L_TURNED_AWAY] = t.LIMIT
+        return AT_ONCE
+    if busy or m[desk + c.D_WAITING]:
+        return join(m, f, e, laws, desk, slot)
+    wait_ns = limiter_wait(m, f, e, laws, desk, slot, now)
+    if wait_ns == 0:
+        start(m, f, e, laws, desk, slot)
+        return WILL_HAPPEN
+    if m[desk + c.D_WHEN_LIMITED] == c.RETRY:
+        refuse(m, f, e, laws, slot, wait_ns)
+        return AT_ONCE
+    if m[desk + c.D_WHEN_LIMITED] == c.REJECT:
+        m[slot + c.L_TURNED_AWAY] = t.LIMIT
+        return AT_ONCE
+    if join(m, f, e, laws, desk, slot) == AT_ONCE:
+        return AT_ONCE
+    wake_in(m, f, e, laws, desk, slot, wait_ns)
+    return WILL_HAPPEN

@@ -1,0 +1,284 @@
+"""A request on its way: targets, retries, waits, a cascade's check, and its end."""
+
+import math
+
+from planner import tables as t
+from planner.chance import to_ns, uniform
+from planner.engines import layout as c
+from planner.engines import rules
+from planner.engines.heap import push
+from planner.engines.kernel.breakers import is_rejecting
+from planner.engines.kernel.calls import place
+from planner.engines.kernel.signatures import (
+    BOOL,
+    ENDS,
+    EXPIRIES,
+    FLOAT,
+    INT,
+    MEMORY,
+    STARTS,
+    VOID,
+    WILL_HAPPEN,
+    chance_of,
+    draw,
+    is_over,
+)
+from planner.engines.kernel.tallies import record, tally_request
+from planner.jit import jit
+from planner.sampling import draw_law
+
+
+@jit(VOID(*MEMORY, INT, INT, INT), forceinline=True)
+def pause(m, f, e, laws, slot, wait_ns, resume):  # type: ignore[no-untyped-def]
+    """Wait, then be a start that resumes there; or be given up, if the deadline comes first."""
+    now = m[c.R_NOW]
+    m[slot + c.L_RESUME] = resume
+    deadline = m[slot + c.L_DEADLINE]
+    if deadline != c.NONE and now + wait_ns >= deadline:
+        push(e, deadline, EXPIRIES, m[slot + c.L_NAME], m[slot + c.L_ATTEMPTS], c.K_GIVE_UP, slot, 0, 0)
+    else:
+        push(e, now + wait_ns, STARTS, m[slot + c.L_NAME], m[slot + c.L_ATTEMPTS], c.K_RESUME, slot, 0, 0)
+
+
+@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+def finish(m, f, e, laws, slot, is_served):  # type: ignore[no-untyped-def]
+    """A request is over: its row, and its slot goes back."""
+    tally_request(m, slot, is_served)
+    row = m[c.R_OUTCOME_ROW]
+    m[c.R_OUTCOME_ROW] = row + c.N_OUTCOME_COLUMNS
+    tier = m[m[slot + c.L_ROUTE] + c.T_TIER]
+    if m[m[slot + c.L_ROUTE] + c.T_ESCALATE_LENGTH]:
+        tier = t.OMNI if m[slot + c.L_STAGE] == c.OMNI_STAGE else t.MINI
+    m[row] = m[slot + c.L_NAME]
+    m[row + 1] = m[slot + c.L_TASK]
+    m[row + 2] = m[slot + c.L_ARRIVED]
+    m[row + 4] = m[c.R_NOW]
+    m[row + 7] = tier
+    m[row + 8] = m[slot + c.L_ATTEMPTS]
+    m[row + c.O_WAIT] = m[slot + c.L_WAIT_NS]
+    m[row + c.O_FACTS] = m[slot + c.L_FACTS]
+    m[row + c.O_INPUT] = m[slot + c.L_INPUT]
+    m[row + c.O_OUTPUT] = m[slot + c.L_OUTPUT]
+    if is_served:
+        desk = m[slot + c.L_SERVED]
+        m[row + 3] = m[slot + c.L_SERVED_FIRST]
+        m[row + 5] = t.OK
+        m[row + 6] = m[desk + c.D_INDEX]
+        m[row + 9] = t.NO_CAUSE
+        m[row + 10] = m[slot + m[desk + c.D_CORRECT]]
+        m[row + c.O_SPEED_OUTPUT] = m[slot + c.L_SERVED_OUTPUT]
+        m[row + c.O_SPEED_NS] = m[slot + c.L_SERVED_NS]
+    else:
+        m[row + 3] = t.NEVER
+        m[row + 5] = t.TIMEOUT if m[slot + c.L_CAUSE] == t.DEADLINE else m[slot + c.L_OUTCOME]
+        m[row + 6] = t.NO_DEPLOYMENT
+        m[row + 9] = m[slot + c.L_CAUSE]
+        m[row + 10] = t.UNRATED
+        m[row + c.O_SPEED_OUTPUT] = 0
+        m[row + c.O_SPEED_NS] = 0
+    m[slot + c.L_FREE] = m[c.R_FREE_SLOT]
+    m[c.R_FREE_SLOT] = slot
+    m[c.R_IN_FLIGHT] -= 1
+    m[c.R_DONE] += 1
+
+
+@jit(VOID(*MEMORY, INT), forceinline=True)
+def give_up(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    m[slot + c.L_CAUSE] = t.DEADLINE
+    finish(m, f, e, laws, slot, 0)
+
+
+@jit(VOID(*MEMORY, INT), forceinline=True)
+def serve(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """An answer came: done, or to be checked by a cascade's verifier."""
+    now = m[c.R_NOW]
+    desk = m[slot + c.L_DESK]
+    size = slot + m[desk + c.D_SIZES]
+    m[slot + c.L_SERVED] = desk
+    m[slot + c.L_SERVED_FIRST] = m[slot + c.L_FIRST]
+    m[slot + c.L_SERVED_OUTPUT] = m[size + c.M_OUTPUT] + m[size + c.M_SPOKEN]
+    m[slot + c.L_SERVED_NS] = m[slot + c.L_ENDED] - m[slot + c.L_FIRST]
+    is_cascade = m[m[slot + c.L_ROUTE] + c.T_ESCALATE_LENGTH] > 0
+    if not is_cascade or m[slot + c.L_STAGE] == c.OMNI_STAGE:
+        finish(m, f, e, laws, slot, 1)
+        return
+    if is_over(m, f, e, laws, slot, now):
+        give_up(m, f, e, laws, slot)
+        return
+    took_ns = to_ns(
+        draw_law(
+            laws,
+            m[c.C_CHECK_LAW],
+            m[c.C_SEED],
+            m[c.C_REPLICATION],
+            m[c.C_CHECK_STREAM],
+            m[slot + c.L_NAME],
+            0,
+        )
+    )
+    m[slot + c.L_CALL_ATTEMPT] = m[slot + c.L_ATTEMPTS]
+    m[slot + c.L_ROLE] = t.ROLE_VERIFIER
+    m[slot + c.L_QUEUED] = now
+    m[slot + c.L_STARTED] = now
+    m[slot + c.L_RETRY_AFTER] = t.NEVER
+    is_cut = m[slot + c.L_DEADLINE] != c.NONE and now + took_ns > m[slot + c.L_DEADLINE]
+    if is_cut:
+        took_ns = m[slot + c.L_DEADLINE] - now
+    m[slot + c.L_CALL_OUTCOME] = t.TIMEOUT if is_cut else t.OK
+    m[slot + c.L_STATUS] = 0 if is_cut else 200
+    m[slot + c.L_FIRST] = t.NEVER if is_cut else now + took_ns
+    push(e, now + took_ns, ENDS, m[slot + c.L_NAME], m[slot + c.L_CALL_ATTEMPT], c.K_CHECK, slot, 0, 0)
+
+
+@jit(VOID(*MEMORY, INT), forceinline=True)
+def end_check(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """The verifier has judged, or the deadline cut it."""
+    now = m[c.R_NOW]
+    m[slot + c.L_ENDED] = now
+    is_cut = m[slot + c.L_CALL_OUTCOME] == t.TIMEOUT
+    bill = m[c.C_CHECK_BILL] if is_cut else rules.BILL_FULL
+    record(
+        m, f, e, laws, slot, c.NONE, 1 if bill != rules.BILL_NONE else 0, 1 if bill == rules.BILL_FULL else 0
+    )
+    if is_cut:
+        give_up(m, f, e, laws, slot)
+        return
+    score = f[m[slot + c.L_FLOATS] + c.G_SCORE]
+    if m[c.C_HAS_ACCEPT] and not math.isnan(score):
+        accepted = score >= f[c.CF_ACCEPT]
+    else:
+        right = m[slot + m[m[slot + c.L_SERVED] + c.D_CORRECT]] == 1
+        share = f[c.CF_TRUE_POSITIVE] if right else f[c.CF_FALSE_POSITIVE]
+        verdict = uniform(m[c.C_SEED], m[c.C_REPLICATION], m[c.C_VERDICT_STREAM], m[slot + c.L_NAME], 0)
+        accepted = verdict < share
+    if accepted:
+        # Nobody sees mini's tokens before the verdict: the whole answer is shown then.
+        m[slot + c.L_SERVED_FIRST] = now
+        finish(m, f, e, laws, slot, 1)
+    else:
+        m[slot + c.L_RESUME] = c.ESCALATE
+        push(e, now, STARTS, m[slot + c.L_NAME], m[slot + c.L_ATTEMPTS], c.K_RESUME, slot, 0, 0)
+
+
+@jit(BOOL(*MEMORY, INT), forceinline=True)
+def next_target(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """Move to the next eligible deployment of the chain; False where the request is over."""
+    now = m[c.R_NOW]
+    while True:
+        route = m[slot + c.L_ROUTE]
+        is_cascade = m[route + c.T_ESCALATE_LENGTH] > 0
+        first, length = m[route + c.T_CHAIN], m[route + c.T_LENGTH]
+        if is_cascade and m[slot + c.L_STAGE] == c.OMNI_STAGE:
+            first, length = m[route + c.T_ESCALATE], m[route + c.T_ESCALATE_LENGTH]
+        m[slot + c.L_PLACE] += 1
+        if m[slot + c.L_PLACE] >= length:
+            if is_cascade and m[slot + c.L_STAGE] == c.MINI_STAGE:
+                m[slot + c.L_STAGE] = c.OMNI_STAGE
+                m[slot + c.L_PLACE] = -1
+                continue
+            finish(m, f, e, laws, slot, 0)
+            return False
+        if is_over(m, f, e, laws, slot, now):
+            give_up(m, f, e, laws, slot)
+            return False
+        desk = m[first + m[slot + c.L_PLACE]]
+        if m[slot + m[desk + c.D_SIZES] + c.M_ELIGIBLE]:
+            m[slot + c.L_DESK] = desk
+            m[slot + c.L_TRY] = 0
+            f[m[slot + c.L_FLOATS] + c.G_PREVIOUS] = f[m[desk + c.D_FLOATS] + c.F_BASE_S]
+            return True
+
+
+@jit(FLOAT(*MEMORY, INT, INT), forceinline=True)
+def backoff(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
+    """The wait before the next retry on a desk, in seconds."""
+    floats = m[desk + c.D_FLOATS]
+    kind, k, given_s = m[desk + c.D_BACKOFF], m[slot + c.L_TRY], 0.0
+    if kind == rules.FIXED:
+        given_s = f[m[desk + c.D_WAITS] + min(k, m[desk + c.D_N_WAITS] - 1)]
+    elif kind == rules.LAW:
+        given_s = draw(m, f, e, laws, desk, c.D_S_BACKOFF, m[desk + c.D_WAIT_LAW], slot)
+    u = chance_of(m, f, e, laws, desk, c.D_S_BACKOFF, slot)
+    wait_s = rules.wait_s(
+        kind,
+        k,
+        f[floats + c.F_BASE_S],
+        f[floats + c.F_CAP_S],
+        f[floats + c.F_JITTER_S],
+        f[m[slot + c.L_FLOATS] + c.G_PREVIOUS],
+        given_s,
+        u,
+    )
+    f[m[slot + c.L_FLOATS] + c.G_PREVIOUS] = wait_s
+    return wait_s
+
+
+@jit(INT(*MEMORY, INT), forceinline=True)
+def conclude(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """A call has ended or was turned away: what the request does now.
+
+    NEXT: try the next target at once; NONE: an event will come, or the request is over.
+    """
+    now = m[c.R_NOW]
+    desk = m[slot + c.L_DESK]
+    if m[slot + c.L_STARTED] != t.NEVER:
+        m[slot + m[desk + c.D_CALLS]] += 1
+    outcome, turned_away = m[slot + c.L_CALL_OUTCOME], m[slot + c.L_TURNED_AWAY]
+    m[slot + c.L_OUTCOME] = outcome
+    if turned_away != t.NO_CAUSE:
+        m[slot + c.L_CAUSE] = turned_away
+    elif outcome == t.ERROR:
+        m[slot + c.L_CAUSE] = t.PROVIDER_ERROR
+    elif outcome == t.LIMITED:
+        m[slot + c.L_CAUSE] = t.LIMIT
+    elif outcome == t.TIMEOUT:
+        m[slot + c.L_CAUSE] = t.TIMED_OUT
+    if outcome == t.OK:
+        serve(m, f, e, laws, slot)
+        return c.NONE
+    if is_over(m, f, e, laws, slot, now):
+        give_up(m, f, e, laws, slot)
+        return c.NONE
+    is_last = m[slot + c.L_TRY] == m[desk + c.D_RETRIES]
+    goes_on = turned_away != t.NO_CAUSE
+    goes_on = (
+        goes_on
+        or (not is_last and is_rejecting(m, f, e, laws, desk, now))
+        or (is_last and not m[desk + c.D_SLEEPS])
+    )
+    retry_after = m[slot + c.L_RETRY_AFTER]
+    goes_on = goes_on or (retry_after != t.NEVER and retry_after > m[desk + c.D_RETRY_CAP])
+    if goes_on:
+        if m[slot + c.L_STARTED] == t.NEVER and not m[slot + c.L_HAS_DONE]:
+            return c.NEXT
+        m[slot + c.L_RESUME] = c.NEXT
+        push(e, now, STARTS, m[slot + c.L_NAME], m[slot + c.L_ATTEMPTS], c.K_RESUME, slot, 0, 0)
+        return c.NONE
+    wait_ns = retry_after if retry_after != t.NEVER else to_ns(backoff(m, f, e, laws, desk, slot))
+    m[slot + c.L_TRY] += 1
+    pause(m, f, e, laws, slot, wait_ns, c.NEXT if is_last else c.ATTEMPT)
+    return c.NONE
+
+
+@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+def advance(m, f, e, laws, slot, resume):  # type: ignore[no-untyped-def]
+    """Go on from an event until the next one must be waited for."""
+    if resume == c.ESCALATE:
+        m[slot + c.L_CAUSE] = t.NO_ELIGIBLE
+        m[slot + c.L_STAGE] = c.OMNI_STAGE
+        m[slot + c.L_PLACE] = -1
+        resume = c.NEXT
+    while True:
+        if resume == c.NEXT and not next_target(m, f, e, laws, slot):
+            return
+        desk = m[slot + c.L_DESK]
+        is_first = m[slot + c.L_ATTEMPTS] == 0
+        if m[m[slot + c.L_ROUTE] + c.T_ESCALATE_LENGTH]:
+            m[slot + c.L_ROLE] = t.ROLE_OMNI if m[slot + c.L_STAGE] == c.OMNI_STAGE else t.ROLE_MINI
+        else:
+            m[slot + c.L_ROLE] = t.PRIMARY if is_first else t.RETRY
+        if place(m, f, e, laws, desk, slot) == WILL_HAPPEN:
+            return
+        resume = conclude(m, f, e, laws, slot)
+        if resume == c.NONE:
+            return

@@ -1,0 +1,82 @@
+"""What happens to a call that is sent: how long it takes, and how it ends."""
+
+import numba
+
+from planner import tables as t
+from planner.chance import to_ns
+from planner.engines import layout as c
+from planner.engines import rules
+from planner.engines.kernel.signatures import INT, MEMORY, chance_of, draw
+from planner.jit import jit
+
+
+@jit(INT(*MEMORY, INT, INT), forceinline=True)
+def spell_at(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
+    """The outage that holds when an attempt starts: the last to begin whose [from, to) holds now."""
+    first = m[desk + c.D_SPELLS]
+    for number in range(m[desk + c.D_N_SPELLS] - 1, -1, -1):
+        spell = first + number * c.N_SPELL
+        if m[spell + c.P_FROM] <= now < m[spell + c.P_TO]:
+            return spell
+    return c.NONE
+
+
+@jit(INT(*MEMORY, INT), forceinline=True)
+def recorded_ns(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """Recorded service time of the next attempt; the last one repeats."""
+    n = m[c.C_N_SERVICE]
+    if n == 0:
+        return t.NEVER
+    known = 0
+    wanted, last = m[slot + c.L_ATTEMPTS], t.NEVER
+    for k in range(n):
+        time_ns = m[slot + m[c.C_SERVICE] + k]
+        if time_ns != t.NEVER:
+            last = time_ns
+            if known == wanted:
+                break
+            known += 1
+    return last
+
+
+@jit(numba.types.UniTuple(INT, 2)(*MEMORY, INT, INT, INT))
+def service(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
+    """(first token, end) after the start, NEVER where it does not come; sets outcome and status."""
+    added_s = 0.0
+    if m[desk + c.D_GATEWAY] != rules.NO_LAW:
+        added_s = draw(m, f, e, laws, desk, c.D_S_GATEWAY, m[desk + c.D_GATEWAY], slot)
+    spell = spell_at(m, f, e, laws, desk, now)
+    slowdown = 1.0
+    if spell != c.NONE:
+        mode = m[spell + c.P_MODE]
+        if mode == rules.HANG:
+            m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.TIMEOUT, 0
+            return t.NEVER, t.NEVER
+        if mode == rules.ERROR:
+            m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.ERROR, m[spell + c.P_STATUS]
+            answer_s = draw(m, f, e, laws, desk, c.D_S_OUTAGE, m[spell + c.P_LAW], slot)
+            return t.NEVER, to_ns(added_s) + to_ns(answer_s)
+        slowdown = f[m[spell + c.P_FLOAT]]
+    rate = f[m[desk + c.D_FLOATS] + c.F_ERROR_RATE]
+    if rate > 0.0 and chance_of(m, f, e, laws, desk, c.D_S_ERROR, slot) < rate:
+        m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.ERROR, m[desk + c.D_ERROR_STATUS]
+        answer_s = draw(m, f, e, laws, desk, c.D_S_ERROR_LATENCY, m[desk + c.D_ERROR_LAW], slot)
+        return t.NEVER, to_ns(added_s) + to_ns(answer_s)
+    m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.OK, 200
+    recorded = recorded_ns(m, f, e, laws, slot)
+    if recorded != t.NEVER:
+        taken = recorded if slowdown == 1.0 else to_ns(recorded / 1e9 * slowdown)
+        total_ns = to_ns(added_s) + taken
+        return total_ns, total_ns
+    if m[desk + c.D_TOTAL] != rules.NO_LAW:
+        total_ns = to_ns(added_s) + to_ns(
+            draw(m, f, e, laws, desk, c.D_S_TTFT, m[desk + c.D_TOTAL], slot) * slowdown
+        )
+        return total_ns, total_ns
+    ttft_s = draw(m, f, e, laws, desk, c.D_S_TTFT, m[desk + c.D_TTFT], slot)
+    speed = draw(m, f, e, laws, desk, c.D_S_SPEED, m[desk + c.D_SPEED], slot)
+    size = slot + m[desk + c.D_SIZES]
+    first_ns, total_ns = rules.call_times(
+        ttft_s, speed, m[size + c.M_HIDDEN], m[size + c.M_OUTPUT] + m[size + c.M_SPOKEN], slowdown, added_s
+    )
+    return (first_ns if m[desk + c.D_STREAMS] else total_ns), total_ns

@@ -1,0 +1,45 @@
+"""What every part of the kernel takes: the engine's memory as raw arrays, and draws of luck from it."""
+
+import numba
+
+from planner.chance import uniform
+from planner.engines import layout as c
+from planner.engines import rules
+from planner.jit import jit
+from planner.raw import RAW_FLOATS, RAW_INTEGERS
+from planner.sampling import draw_law
+
+ENDS, TIMERS, STARTS, EXPIRIES = 1, 2, 3, 4  # rules.Round, as plain integers
+assert tuple(rules.Round)[:4] == (ENDS, TIMERS, STARTS, EXPIRIES)
+
+MEMORY = (RAW_INTEGERS, RAW_FLOATS, RAW_INTEGERS, RAW_FLOATS)  # m, f, e, laws
+INT, FLOAT, BOOL, VOID = numba.int64, numba.float64, numba.boolean, numba.void
+N_METERS = 8
+
+# What `place` and `advance` say of a call.
+WILL_HAPPEN, AT_ONCE = 1, 0
+
+#: Rows and events that one event can make beyond those of a queue that is sent on.
+MARGIN = 64
+
+
+@jit(FLOAT(*MEMORY, INT, INT, INT, INT), forceinline=True)
+def draw(m, f, e, laws, desk, stream_column, law, slot):  # type: ignore[no-untyped-def]
+    """A draw of the present call of a request, by the stream of a desk."""
+    seed, replication = m[c.C_SEED], m[c.C_REPLICATION]
+    stream = m[desk + stream_column]
+    return draw_law(laws, law, seed, replication, stream, m[slot + c.L_NAME], m[slot + c.L_DRAW])
+
+
+@jit(FLOAT(*MEMORY, INT, INT, INT), forceinline=True)
+def chance_of(m, f, e, laws, desk, stream_column, slot):  # type: ignore[no-untyped-def]
+    """The uniform of the present call of a request, by the stream of a desk."""
+    seed, replication = m[c.C_SEED], m[c.C_REPLICATION]
+    stream = m[desk + stream_column]
+    return uniform(seed, replication, stream, m[slot + c.L_NAME], m[slot + c.L_DRAW])
+
+
+@jit(BOOL(*MEMORY, INT, INT), forceinline=True)
+def is_over(m, f, e, laws, slot, now):  # type: ignore[no-untyped-def]
+    deadline = m[slot + c.L_DEADLINE]
+    return deadline != c.NONE and now >= deadline

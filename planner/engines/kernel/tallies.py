@@ -1,0 +1,129 @@
+"""Rows of attempts, and the counts that finance bills: added up as calls end and requests are over."""
+
+from planner import tables as t
+from planner.engines import layout as c
+from planner.engines.kernel.signatures import INT, MEMORY, N_METERS, VOID
+from planner.jit import jit
+from planner.raw import RAW_INTEGERS
+
+
+@jit(INT(*MEMORY, INT, INT, INT), forceinline=True)
+def meter_of(m, f, e, laws, slot, desk, meter):  # type: ignore[no-untyped-def]
+    """Tokens of a call by meter."""
+    if desk == c.NONE:
+        if meter == c.M_INPUT:
+            return m[c.C_CHECK_INPUT]
+        return m[c.C_CHECK_OUTPUT] if meter == c.M_OUTPUT else 0
+    return m[slot + m[desk + c.D_SIZES] + meter]
+
+
+@jit(VOID(RAW_INTEGERS, INT, INT, INT, INT, INT), forceinline=True)
+def tally_tokens(m, slot, desk, kind, is_billed_input, is_billed_output):  # type: ignore[no-untyped-def]
+    """Add a call's billed tokens to the counts of its task and desk."""
+    size = slot + m[desk + c.D_SIZES]
+    above = m[desk + c.D_LONG_ABOVE]
+    if above != c.NONE and m[size + c.M_INPUT] + m[size + c.M_IMAGE] + m[size + c.M_HEARD] > above:
+        kind += c.API_LONG - c.API
+    at = m[slot + c.L_COUNTS] + m[desk + c.D_COUNTS] + c.QD_TOKENS + kind * N_METERS
+    for meter in range(N_METERS):
+        is_answer = meter == c.M_OUTPUT or meter == c.M_HIDDEN or meter == c.M_SPOKEN
+        if is_billed_output if is_answer else is_billed_input:
+            m[at + meter] += m[size + meter]
+
+
+@jit(VOID(RAW_INTEGERS, INT, INT, INT, INT), forceinline=True)
+def tally_call(m, slot, desk, is_billed_input, is_billed_output):  # type: ignore[no-untyped-def]
+    """Count a call that has ended; whether its answer was of use is known when the request is over."""
+    counts = m[slot + c.L_COUNTS]
+    if desk == c.NONE:
+        m[counts + c.Q_CHECKS] += 1
+        if m[c.C_CHECK_OUTSIDE]:
+            m[slot + c.L_FACTS] |= t.FACT_OUTSIDE
+        if is_billed_input:
+            m[counts + c.Q_CHECK_TOKENS + c.M_INPUT] += m[c.C_CHECK_INPUT]
+        if is_billed_output:
+            m[counts + c.Q_CHECK_TOKENS + c.M_OUTPUT] += m[c.C_CHECK_OUTPUT]
+        return
+    at, size = counts + m[desk + c.D_COUNTS], slot + m[desk + c.D_SIZES]
+    m[at + c.QD_BUSY_NS] += m[slot + c.L_ENDED] - m[slot + c.L_STARTED]
+    m[at + c.QD_CALLS] += 1
+    m[at + c.QD_SENT] += m[size + c.M_INPUT]
+    m[at + c.QD_SENT + 1] += m[size + c.M_IMAGE]
+    m[at + c.QD_SENT + 2] += m[size + c.M_HEARD]
+    if m[desk + c.D_OUTSIDE]:
+        m[slot + c.L_FACTS] |= t.FACT_OUTSIDE
+    outcome = m[slot + c.L_CALL_OUTCOME]
+    if outcome == t.OK:
+        if m[slot + c.L_ANSWERED] == c.NONE:
+            m[slot + c.L_ANSWERED] = desk
+        else:
+            m[slot + c.L_ANSWERED_AGAIN] = desk
+    elif outcome == t.LIMITED:
+        m[at + c.QD_LIMITED] += 1
+    else:
+        tally_tokens(m, slot, desk, c.WASTED, is_billed_input, is_billed_output)
+
+
+@jit(VOID(RAW_INTEGERS, INT, INT, INT), forceinline=True)
+def tally_answer(m, slot, desk, is_served):  # type: ignore[no-untyped-def]
+    """Count the tokens of a call that was answered, now that its request is over."""
+    tally_tokens(m, slot, desk, c.API if is_served else c.WASTED, 1, 1)
+    if is_served and m[desk + c.D_INDEX] == m[m[slot + c.L_SERVED] + c.D_INDEX]:
+        at, size = m[slot + c.L_COUNTS] + m[desk + c.D_COUNTS], slot + m[desk + c.D_SIZES]
+        m[at + c.QD_DELIVERED] += m[size + c.M_OUTPUT]
+        m[at + c.QD_DELIVERED + 1] += m[size + c.M_SPOKEN]
+
+
+@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True)
+def tally_request(m, slot, is_served):  # type: ignore[no-untyped-def]
+    """Count a request that is over, and the answers it had."""
+    counts = m[slot + c.L_COUNTS]
+    m[counts + c.Q_ARRIVED] += 1
+    if m[slot + c.L_FACTS] & t.FACT_ASKED:
+        m[counts + c.Q_ASKED] += 1
+    if m[slot + c.L_ANSWERED] != c.NONE:
+        tally_answer(m, slot, m[slot + c.L_ANSWERED], is_served)
+    if m[slot + c.L_ANSWERED_AGAIN] != c.NONE:
+        tally_answer(m, slot, m[slot + c.L_ANSWERED_AGAIN], is_served)
+    if is_served:
+        m[counts + c.Q_COMPLETED] += 1
+        desk = m[slot + c.L_SERVED]
+        correct = m[slot + m[desk + c.D_CORRECT]]
+        answer = c.QD_UNRATED if correct == t.UNRATED else c.QD_WRONG + correct
+        m[counts + m[desk + c.D_COUNTS] + answer] += 1
+    else:
+        m[counts + c.Q_FAILED] += 1
+
+
+@jit(VOID(*MEMORY, INT, INT, INT, INT), forceinline=True)
+def record(m, f, e, laws, slot, desk, is_billed_input, is_billed_output):  # type: ignore[no-untyped-def]
+    """A call has ended: its row if rows are wanted, and what measures need of it.
+
+    `desk` is NONE for a verifier's call, whose tokens are constants of the run.
+    """
+    m[slot + c.L_WAIT_NS] += m[slot + c.L_STARTED] - m[slot + c.L_QUEUED]
+    if m[c.C_WANTS_ROWS]:
+        row = m[c.R_ATTEMPT_ROW]
+        m[row] = m[slot + c.L_NAME]
+        m[row + 1] = m[slot + c.L_CALL_ATTEMPT]
+        m[row + 2] = t.VERIFIER if desk == c.NONE else m[desk + c.D_INDEX]
+        m[row + 3] = m[slot + c.L_ROLE]
+        m[row + 4] = m[slot + c.L_QUEUED]
+        m[row + 5] = m[slot + c.L_STARTED]
+        m[row + 6] = t.NEVER
+        m[row + 7] = m[slot + c.L_FIRST]
+        m[row + 8] = m[slot + c.L_ENDED]
+        m[row + 9] = m[slot + c.L_CALL_OUTCOME]
+        m[row + 10] = 0
+        m[row + 11] = m[slot + c.L_STATUS]
+        m[row + 12] = m[slot + c.L_RETRY_AFTER]
+        answered = m[slot + c.L_CALL_OUTCOME] != t.ERROR and m[slot + c.L_CALL_OUTCOME] != t.LIMITED
+        for meter in range(N_METERS):
+            tokens = meter_of(m, f, e, laws, slot, desk, meter)
+            is_answer = meter == c.M_OUTPUT or meter == c.M_HIDDEN or meter == c.M_SPOKEN
+            m[row + 13 + meter] = tokens if answered or not is_answer else 0
+            is_billed = is_billed_output if is_answer else is_billed_input
+            m[row + 13 + N_METERS + meter] = tokens if is_billed else 0
+        m[c.R_ATTEMPT_ROW] = row + c.N_ATTEMPT_COLUMNS
+    tally_call(m, slot, desk, is_billed_input, is_billed_output)
+    m[slot + c.L_ATTEMPTS] += 1
