@@ -43,14 +43,15 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 # Columns of a desk: settings of a deployment ...
 (
     D_INDEX, D_SIZES, D_CORRECT, D_CALLS, D_FLOATS, D_CONCURRENT, D_RP, D_RQ, D_RCAP, D_TP, D_TQ, D_TCAP, D_CHARGE,
-    D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP, D_FAILURES, D_OPEN_NS,
+    D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP, D_BREAKER, D_COUNTED, D_FAILURES,
+    D_OPEN_NS, D_GROWTH, D_OPEN_CAP, D_SUCCESSES,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
     D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
     D_S_OUTAGE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
     # ... and its state.
-    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_STATE, D_COUNT, D_OPEN_UNTIL, D_EPOCH, D_LEVEL_R, D_LEVEL_T, D_FILLED,
+    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_EPOCH, D_LEVEL_R, D_LEVEL_T, D_FILLED,
     N_DESK,
-) = range(60)  # fmt: skip
+) = range(68)  # fmt: skip
 F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, N_DESK_F = range(5)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
@@ -310,8 +311,7 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_N_WAITS: len(backoff.waits_s),
         D_SLEEPS: int(target.sleep_after_last),
         D_RETRY_CAP: target.retry_after_cap_ns,
-        D_FAILURES: _or_none(target.breaker_failures),
-        D_OPEN_NS: target.breaker_open_ns,
+        D_BREAKER: NONE,
         D_WAITS_BUSY: int(target.waits_when_busy),
         D_WHEN_LIMITED: WHEN_LIMITED.index(target.when_limited),
         D_QUEUE_LIMIT: _or_none(target.queue_limit),
@@ -338,6 +338,13 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_TAIL: NONE,
         D_STATE: CLOSED,
     }
+    if target.breaker is not None:
+        breaker = target.breaker
+        row |= {
+            D_BREAKER: breaker.kind, D_COUNTED: breaker.counts, D_FAILURES: breaker.failures,
+            D_OPEN_NS: breaker.open_ns, D_GROWTH: breaker.growth, D_OPEN_CAP: breaker.cap_ns,
+            D_SUCCESSES: breaker.successes,
+        }  # fmt: skip
     for bucket, columns in (
         (target.requests_bucket, (D_RP, D_RQ, D_RCAP, D_LEVEL_R)),
         (target.tokens_bucket, (D_TP, D_TQ, D_TCAP, D_LEVEL_T)),

@@ -8,12 +8,13 @@ goes out: a `Program`. Both engines run programs, so every default and every ove
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from planner import catalogue
+from planner import catalogue, tables
 from planner.catalogue import profiles
 from planner.chance import check_streams, stream_id, to_ns
 from planner.engines import rules
 from planner.errors import Problem, ScenarioError
 from planner.sampling import Laws, pack_laws
+from planner.scenario import policy as policies
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.laws import Law, parse_law
 from planner.scenario.policy import Policy
@@ -61,6 +62,19 @@ class Backoff:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Breaker:
+    """When a target is no longer asked, and when again; codes of `rules`."""
+
+    kind: int
+    counts: int  # bit 1 << outcome is set where such an end is a failure
+    failures: int
+    open_ns: int
+    growth: int
+    cap_ns: int
+    successes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """A deployment as an engine sees it."""
 
@@ -87,8 +101,7 @@ class Target:
     backoff: Backoff
     sleep_after_last: bool
     retry_after_cap_ns: int
-    breaker_failures: int | None
-    breaker_open_ns: int
+    breaker: Breaker | None
     waits_when_busy: bool
     when_limited: str
     queue_limit: int | None
@@ -218,7 +231,6 @@ def _target(
     limits = deployment.limits
     burst_ns = int(to_ns(limits.burst_s)) if limits is not None else 0
     backoff = policy.backoff
-    breaker = policy.breaker
     return Target(
         name=name,
         index=list(scenario.deployments).index(name),
@@ -250,14 +262,26 @@ def _target(
         ),
         sleep_after_last=policy.sleep_after_last,
         retry_after_cap_ns=int(to_ns(policy.retry_after_cap_s)),
-        breaker_failures=None if breaker is None else breaker.failures,
-        breaker_open_ns=0 if breaker is None else int(to_ns(breaker.open_s)),
+        breaker=None if policy.breaker is None else breaker_of(policy.breaker),
         waits_when_busy=policy.when_busy == "wait",
         when_limited=policy.when_limited,
         queue_limit=policy.queue_limit,
         queue_timeout_law=table.add(policy.queue_timeout_s),
         bill_timeouts=rules.BILLS.index(policy.bill_timeouts),
         streams={purpose: stream_id(purpose, name) for purpose in _PURPOSES},
+    )
+
+
+def breaker_of(given: policies.Breaker) -> Breaker:
+    """A breaker in codes and nanoseconds."""
+    return Breaker(
+        kind=rules.BREAKERS.index(given.kind),
+        counts=sum(1 << tables.OUTCOMES.index(outcome) for outcome in given.counts),
+        failures=given.failures,
+        open_ns=int(to_ns(given.open_s)),
+        growth=rules.GROWTHS.index(given.open_growth),
+        cap_ns=int(to_ns(given.open_cap_s)),
+        successes=given.successes,
     )
 
 

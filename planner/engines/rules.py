@@ -47,11 +47,17 @@ BILLS = ("none", "input", "full")
 FIXED, LAW, EXPONENTIAL, EQUAL_JITTER, FULL_JITTER, DECORRELATED, OPENAI, LITELLM = range(8)
 BACKOFFS = ("fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm")
 
+# Kinds of breakers, and how the time they stay open grows with openings in a row.
+(CONSECUTIVE,) = range(1)
+BREAKERS = ("consecutive",)
+CONSTANT, LINEAR, DOUBLING = range(3)
+GROWTHS = ("constant", "linear", "exponential")
+
 BREAKER_COUNTS = {
     "ok": "resets the count",
-    "error": "counts (5xx and connection errors)",
-    "timeout": "counts, also a cut by the deadline",
-    "limited": "ignored",
+    "error": "counts (5xx and connection errors), unless `counts` leaves it out: then ignored",
+    "timeout": "counts, also a cut by the deadline, unless `counts` leaves it out: then ignored",
+    "limited": "ignored, unless `counts` names it: then a call that fails at once",
     "cancelled": "ignored",
     "rejected": "ignored: no call was made",
 }
@@ -79,6 +85,25 @@ def charge(rule: int, input_tokens: int, output_tokens: int, max_output_tokens: 
     if rule == ACTUAL:
         return input_tokens + output_tokens
     return input_tokens
+
+
+@jit("int64(int64, int64, int64, int64)")
+def open_time(growth: int, open_ns: int, cap_ns: int, openings: int) -> int:
+    """How long a breaker stays open, at its `openings`-th opening in a row (1 for the first).
+
+    Linear: open time x openings; exponential: open time x 2^(openings - 1); both at most the cap,
+    which is not below the open time (Envoy: linear, 300 s; facts: routing_semantics §5.5).
+    """
+    if growth == LINEAR:
+        return cap_ns if openings > cap_ns // open_ns else open_ns * openings
+    if growth == DOUBLING:
+        grown = open_ns
+        for _ in range(openings - 1):
+            if grown > cap_ns // 2:
+                return cap_ns
+            grown *= 2
+        return grown
+    return open_ns
 
 
 def bucket(limit_per_minute: int, burst_ns: int) -> tuple[int, int, int]:

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from planner import tables as t
-from planner.chance import to_ns
+from planner.engines import rules
+from planner.engines.program import breaker_of
 from planner.engines.run import Arrays, Run
+from planner.scenario.policy import Breaker
 
 Row = Mapping[str, int]
 
@@ -46,7 +48,7 @@ class Edges:
             return ""
         since = f"breaker {t.STATES[last['to']]} since {seconds(last['time_ns'])} s"
         if last["to"] == t.HALF_OPEN:
-            return f"{since}, its probe is under way"
+            return f"{since}, its probe is under way" if self.is_rejecting(deployment, time_ns) else since
         return since if self.is_rejecting(deployment, time_ns) else f"{since}, its next call is the probe"
 
     def outage_at(self, deployment: str, time_ns: int) -> str:
@@ -65,7 +67,19 @@ class Edges:
         breaker = self.run.scenario.policy_for(self.run.strategy, deployment).breaker
         if last is None or last["to"] == t.CLOSED or breaker is None:
             return False
-        return last["to"] == t.HALF_OPEN or time_ns < last["time_ns"] + int(to_ns(breaker.open_s))
+        if last["to"] == t.HALF_OPEN:
+            return breaker.successes == 1  # between several probes it rejects nobody
+        return time_ns < last["time_ns"] + self._open_ns(deployment, breaker, last)
+
+    def _open_ns(self, deployment: str, given: Breaker, opening: Row) -> int:
+        """How long the breaker stays open after an opening, which may grow with those in a row."""
+        openings = 0
+        for edge in self.of(deployment, "breaker"):
+            openings = 0 if edge["to"] == t.CLOSED else openings + (edge["to"] == t.OPEN)
+            if edge is opening:
+                break
+        settings = breaker_of(given)
+        return rules.open_time(settings.growth, settings.open_ns, settings.cap_ns, openings)
 
 
 def rows_of(arrays: Arrays, chosen: np.ndarray) -> list[Row]:

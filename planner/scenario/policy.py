@@ -57,15 +57,48 @@ class Backoff(Fields):
 
 
 class Breaker(Fields):
-    """Stops calls to a target after failures in a row."""
+    """Stops calls to a target after failures in a row (facts: routing_semantics §5.2)."""
 
     kind: Annotated[
         Literal["consecutive"], later_choices("breaker kind", "cooldown", "sliding-window", "sampling-window")
     ] = field("what opens it", "consecutive")
     failures: int = field("failures in a row that open it", 5, unit="failures", ge=1, le=10**6)
     open_s: float = field("time it stays open", 30.0, unit="s", gt=0, le=86_400)
-    open_growth: Annotated[Literal["constant"], later_choices("open_growth", "linear", "exponential")] = (
-        field("how the open time grows", "constant")
+    open_growth: Literal["constant", "linear", "exponential"] = field(
+        "linear: open_s x openings in a row; exponential: it doubles with each", "constant"
+    )
+    open_cap_s: float = field(
+        "linear and exponential: longest time it stays open", 300.0, unit="s", gt=0, le=86_400
+    )
+    successes: int = field(
+        "successes in a row, one call at a time, that close it again", 1, unit="successes", ge=1, le=10**6
+    )
+    counts: Annotated[tuple[Literal["error", "timeout", "limited"], ...], AsTuple] = field(
+        "ends that are failures; others but a success are ignored", ("error", "timeout"), min_length=1
+    )
+
+    @model_validator(mode="after")
+    def _can_act(self) -> "Breaker":
+        if self.open_growth == "constant" and "open_cap_s" in self.model_fields_set:
+            raise _breaker_problem(
+                "open_cap_s", "open_cap_s with open_growth constant", "linear or exponential"
+            )
+        if self.open_growth != "constant" and self.open_cap_s < self.open_s:
+            name = "open_cap_s" if "open_cap_s" in self.model_fields_set else "open_s"
+            limit = (
+                f"at least open_s, which is {self.open_s:g}"
+                if name == "open_cap_s"
+                else f"at most open_cap_s, which is {self.open_cap_s:g}"
+            )
+            raise _breaker_problem(name, f"{getattr(self, name):g}", limit)
+        if len(set(self.counts)) < len(self.counts):
+            raise _breaker_problem("counts", shown(self.counts), "each word once")
+        return self
+
+
+def _breaker_problem(name: str, given: str, allowed: str) -> PydanticCustomError:
+    return PydanticCustomError(
+        "given_allowed", "breaker", {"given": given, "allowed": allowed, "inside": (name,)}
     )
 
 

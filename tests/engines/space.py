@@ -59,14 +59,27 @@ def backoff(pick: Pick) -> Raw:
     return {"kind": kind, **waits, **({"jitter_s": pick((0, 0.75))} if kind == "litellm" else {})}
 
 
+COUNTS = (
+    ["error", "timeout"],
+    ["error"],
+    ["limited"],
+    ["timeout", "limited"],
+    ["error", "timeout", "limited"],
+)
+
+
 def breaker(pick: Pick) -> Raw | None:
     if pick(BOTH):
         return None
+    growth = pick(("constant", "linear", "exponential"))
     return {
         "kind": "consecutive",
         "failures": pick((1, 2, 3)),
         "open_s": pick((1, 0.5, 2, 5, 1e-9)),
-        "open_growth": "constant",
+        "open_growth": growth,
+        **({} if growth == "constant" else {"open_cap_s": pick((5, 7, 300))}),
+        "successes": pick((1, 1, 2)),
+        "counts": pick(COUNTS),
     }
 
 
