@@ -90,6 +90,56 @@ class Breaker:
         self.state = state
 
 
+class Cooldown(Breaker):
+    """LiteLLM's cooldown: failures take a deployment out for a time, then full traffic returns at once.
+
+    There is no half-open state and no memory of what started when: an end counts whenever it comes, and one
+    that comes during a cooldown may begin it anew (a row open to open). Events show closed when the first
+    call after a cooldown starts.
+    """
+
+    def __init__(self, desk: "Desk", settings: Settings) -> None:
+        super().__init__(desk, settings)
+        self.failed, self.succeeded = _Counter(settings.window_ns), _Counter(settings.window_ns)
+
+    def start(self, call: Call) -> None:
+        if self.state == OPEN:
+            self._change(CLOSED, call)
+
+    def end(self, call: Call) -> None:
+        now, given = self.desk.env.ns, self.settings
+        if call.outcome == tables.OK:
+            self.succeeded.add(now)
+        if not given.counts >> call.outcome & 1:
+            return
+        self.failed.add(now)
+        allowed_fails = rules.NO_LIMIT if given.allowed_fails is None else given.allowed_fails
+        is_limited = call.outcome == tables.LIMITED
+        failed, succeeded = self.failed.value(now), self.succeeded.value(now)
+        if rules.is_cooled(allowed_fails, call.journey.group, is_limited, failed, succeeded):
+            is_told = given.honours_retry_after and call.retry_after_ns != tables.NEVER
+            self._change(OPEN, call)
+            self.open_until = now + (call.retry_after_ns if is_told else given.open_ns)
+            self.desk.send_queue_on()
+
+
+class _Counter:
+    """A count that lives for a fixed time from its first count: [first, first + window)."""
+
+    def __init__(self, window_ns: int) -> None:
+        self.window_ns, self.count, self.ends_ns = window_ns, 0, 0
+
+    def add(self, now: int) -> None:
+        if now >= self.ends_ns:
+            self.count, self.ends_ns = 0, now + self.window_ns
+        self.count += 1
+
+    def value(self, now: int) -> int:
+        return self.count if now < self.ends_ns else 0
+
+
 def breaker_of(desk: "Desk", settings: Settings | None) -> Breaker | NoBreaker:
     """The breaker of a desk, as its policy says."""
-    return NoBreaker() if settings is None else Breaker(desk, settings)
+    if settings is None:
+        return NoBreaker()
+    return (Cooldown if settings.kind == rules.COOLDOWN else Breaker)(desk, settings)

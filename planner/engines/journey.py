@@ -34,12 +34,13 @@ class Moment(simpy.Event):
 class Journey:
     """A request on its way: where it is in its life and what it has tried."""
 
-    __slots__ = ("attempts", "calls", "cause", "deadline_ns", "index", "name", "outcome")
+    __slots__ = ("attempts", "calls", "cause", "deadline_ns", "group", "index", "name", "outcome")
 
     def __init__(self, index: int, name: int, deadline_ns: int | None) -> None:
         self.index, self.name, self.deadline_ns = index, name, deadline_ns
         self.attempts = 0  # rows so far: the number of the next attempt
         self.calls: dict[str, int] = {}  # calls so far by deployment: the attempt number of chance
+        self.group = 0  # deployments in the chain that is tried
         self.cause = tables.NO_ELIGIBLE
         self.outcome = tables.REJECTED
 

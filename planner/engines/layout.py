@@ -44,14 +44,14 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 (
     D_INDEX, D_SIZES, D_CORRECT, D_CALLS, D_FLOATS, D_CONCURRENT, D_RP, D_RQ, D_RCAP, D_TP, D_TQ, D_TCAP, D_CHARGE,
     D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP, D_BREAKER, D_COUNTED, D_FAILURES,
-    D_OPEN_NS, D_GROWTH, D_OPEN_CAP, D_SUCCESSES,
+    D_OPEN_NS, D_GROWTH, D_OPEN_CAP, D_SUCCESSES, D_ALLOWED, D_HONOURS, D_WINDOW,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
     D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
     D_S_OUTAGE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
     # ... and its state.
-    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_EPOCH, D_LEVEL_R, D_LEVEL_T, D_FILLED,
+    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END, D_EPOCH, D_LEVEL_R, D_LEVEL_T, D_FILLED,
     N_DESK,
-) = range(68)  # fmt: skip
+) = range(75)  # fmt: skip
 F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, N_DESK_F = range(5)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
@@ -343,7 +343,8 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         row |= {
             D_BREAKER: breaker.kind, D_COUNTED: breaker.counts, D_FAILURES: breaker.failures,
             D_OPEN_NS: breaker.open_ns, D_GROWTH: breaker.growth, D_OPEN_CAP: breaker.cap_ns,
-            D_SUCCESSES: breaker.successes,
+            D_SUCCESSES: breaker.successes, D_ALLOWED: _or_none(breaker.allowed_fails),
+            D_HONOURS: int(breaker.honours_retry_after), D_WINDOW: breaker.window_ns,
         }  # fmt: skip
     for bucket, columns in (
         (target.requests_bucket, (D_RP, D_RQ, D_RCAP, D_LEVEL_R)),

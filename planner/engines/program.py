@@ -72,6 +72,9 @@ class Breaker:
     growth: int
     cap_ns: int
     successes: int
+    allowed_fails: int | None
+    honours_retry_after: bool
+    window_ns: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,14 +277,18 @@ def _target(
 
 def breaker_of(given: policies.Breaker) -> Breaker:
     """A breaker in codes and nanoseconds."""
+    open_ns = int(to_ns(given.open_time_s))
     return Breaker(
         kind=rules.BREAKERS.index(given.kind),
-        counts=sum(1 << tables.OUTCOMES.index(outcome) for outcome in given.counts),
+        counts=sum(1 << tables.OUTCOMES.index(outcome) for outcome in given.counted),
         failures=given.failures,
-        open_ns=int(to_ns(given.open_s)),
+        open_ns=open_ns,
         growth=rules.GROWTHS.index(given.open_growth),
         cap_ns=int(to_ns(given.open_cap_s)),
         successes=given.successes,
+        allowed_fails=given.allowed_fails,
+        honours_retry_after=given.honours_retry_after,
+        window_ns=rules.COOLDOWN_WINDOW_NS if given.allowed_fails is None else open_ns,
     )
 
 

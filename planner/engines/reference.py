@@ -117,6 +117,7 @@ class Engine:
 
     def _serve(self, journey: Journey, chain: Sequence[str], first_role: int, next_role: int) -> Life:
         """Try the deployments in order, each with its retries; the successful call, or None."""
+        journey.group = len(chain)
         for name in chain:
             if journey.is_over(self.env.ns):
                 journey.cause = DEADLINE

@@ -48,8 +48,8 @@ FIXED, LAW, EXPONENTIAL, EQUAL_JITTER, FULL_JITTER, DECORRELATED, OPENAI, LITELL
 BACKOFFS = ("fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm")
 
 # Kinds of breakers, and how the time they stay open grows with openings in a row.
-(CONSECUTIVE,) = range(1)
-BREAKERS = ("consecutive",)
+CONSECUTIVE, COOLDOWN = range(2)
+BREAKERS = ("consecutive", "cooldown")
 CONSTANT, LINEAR, DOUBLING = range(3)
 GROWTHS = ("constant", "linear", "exponential")
 
@@ -104,6 +104,28 @@ def open_time(growth: int, open_ns: int, cap_ns: int, openings: int) -> int:
             grown *= 2
         return grown
     return open_ns
+
+
+NO_LIMIT = -1
+#: A cooldown's counters of failures and successes live so long from their first count.
+COOLDOWN_WINDOW_NS = 60 * 10**9
+
+
+@jit("boolean(int64, int64, int64, int64, int64)")
+def is_cooled(allowed_fails: int, group: int, is_limited: int, failed: int, succeeded: int) -> bool:
+    """Whether a failure takes a deployment out (LiteLLM; facts: routing_semantics §5.1, in its order).
+
+    `group` deployments are in the chain; `failed` (this one included) and `succeeded` calls are in their
+    windows; `allowed_fails` is -1 where it is not set.
+    """
+    if allowed_fails >= 0:
+        return group > 1 and failed > allowed_fails
+    if is_limited and group > 1:
+        return True
+    total = failed + succeeded
+    if succeeded == 0 and total >= 1000:
+        return True
+    return group > 1 and total >= 5 and 2 * failed > total
 
 
 def bucket(limit_per_minute: int, burst_ns: int) -> tuple[int, int, int]:

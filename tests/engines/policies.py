@@ -207,6 +207,15 @@ def _policy(random: Random) -> dict[str, Any]:
 
 
 def _breaker(random: Random) -> dict[str, Any]:
+    if random.random() < 0.5:
+        counts = random.choice(COUNTS)
+        return {
+            "kind": "cooldown",
+            "open_s": random.choice((0.5, 2, 30)),
+            "allowed_fails": random.choice((OFF, OFF, 0, 1, 3)),
+            "counts": counts,
+            **({"honours_retry_after": random.choice((False, True))} if "limited" in counts else {}),
+        }
     growth = random.choice(("constant", "linear", "exponential"))
     cap = {} if growth == "constant" else {"open_cap_s": random.choice((30, 300))}
     return cap | {

@@ -71,6 +71,15 @@ COUNTS = (
 def breaker(pick: Pick) -> Raw | None:
     if pick(BOTH):
         return None
+    if pick(BOTH):
+        counts = pick(COUNTS)
+        return {
+            "kind": "cooldown",
+            "open_s": pick((1, 0.5, 2, 5, 1e-9)),
+            "allowed_fails": pick((None, None, 0, 1, 3)),
+            "counts": counts,
+            **({"honours_retry_after": pick(BOTH)} if "limited" in counts else {}),
+        }
     growth = pick(("constant", "linear", "exponential"))
     return {
         "kind": "consecutive",

@@ -27,6 +27,22 @@ from tests.scenario.samples import problems_with
             {"counts": ["error", "error"]},
             "policy.breaker.counts: got ['error', 'error']; allowed: each word once",
         ),
+        (
+            {"kind": "cooldown", "failures": 3},
+            "policy.breaker.failures: got failures with kind cooldown; "
+            "allowed: allowed_fails, counts, honours_retry_after, open_s",
+        ),
+        (
+            {"allowed_fails": 3},
+            "policy.breaker.allowed_fails: got allowed_fails with kind consecutive; "
+            "allowed: counts, failures, open_cap_s, open_growth, open_s, successes",
+        ),
+        (
+            {"kind": "cooldown", "counts": ["error"], "honours_retry_after": True},
+            "policy.breaker.honours_retry_after: got honours_retry_after with counts that leave limited out; "
+            "allowed: counts with limited, which alone brings a retry-after",
+        ),
+        ({"kind": "sliding-window"}, "policy.breaker.kind: not supported yet: breaker kind sliding-window"),
     ],
 )
 def test_a_breaker_that_does_not_hold_together_is_named(given: dict[str, Any], expected: str) -> None:

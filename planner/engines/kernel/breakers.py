@@ -33,7 +33,10 @@ def is_rejecting(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
 
 @jit(VOID(*MEMORY, INT, INT))
 def begin_probe(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
-    """A call is sent while the breaker is not closed."""
+    """A call is sent while the breaker is not closed: a probe, or the first one after a cooldown."""
+    if m[desk + c.D_BREAKER] == rules.COOLDOWN:
+        log_change(m, f, e, laws, desk, t.CLOSED, slot)
+        return
     if m[desk + c.D_STATE] == t.OPEN:
         log_change(m, f, e, laws, desk, t.HALF_OPEN, slot)
     m[desk + c.D_PROBING] = 1
@@ -68,9 +71,44 @@ def end_probe(m, f, e, laws, desk, slot, failed):  # type: ignore[no-untyped-def
             log_change(m, f, e, laws, desk, t.CLOSED, slot)
 
 
+@jit(VOID(*MEMORY, INT, INT))
+def cool(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
+    """Count an end for a cooldown, in windows that each begin with their first count."""
+    now, window, outcome = m[c.R_NOW], m[desk + c.D_WINDOW], m[slot + c.L_CALL_OUTCOME]
+    if outcome == t.OK:
+        if now >= m[desk + c.D_WELL_END]:
+            m[desk + c.D_WELL] = 0
+            m[desk + c.D_WELL_END] = now + window
+        m[desk + c.D_WELL] += 1
+    if not m[desk + c.D_COUNTED] >> outcome & 1:
+        return
+    if now >= m[desk + c.D_FAILED_END]:
+        m[desk + c.D_FAILED] = 0
+        m[desk + c.D_FAILED_END] = now + window
+    m[desk + c.D_FAILED] += 1
+    route = m[slot + c.L_ROUTE]
+    group = m[route + c.T_LENGTH]
+    if m[route + c.T_ESCALATE_LENGTH] and m[slot + c.L_STAGE] == c.OMNI_STAGE:
+        group = m[route + c.T_ESCALATE_LENGTH]
+    well = m[desk + c.D_WELL] if now < m[desk + c.D_WELL_END] else 0
+    is_limited = 1 if outcome == t.LIMITED else 0
+    if not rules.is_cooled(m[desk + c.D_ALLOWED], group, is_limited, m[desk + c.D_FAILED], well):
+        return
+    log_change(m, f, e, laws, desk, t.OPEN, slot)
+    told = m[slot + c.L_RETRY_AFTER]
+    if told == t.NEVER or not m[desk + c.D_HONOURS]:
+        told = m[desk + c.D_OPEN_NS]
+    m[desk + c.D_OPEN_UNTIL] = now + told
+    while m[desk + c.D_HEAD] != c.NONE:
+        leave(m, f, e, laws, desk, m[desk + c.D_HEAD], t.OWN_BREAKER)
+
+
 @jit(VOID(*MEMORY, INT, INT), forceinline=True)
 def count(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Count an end for the breaker; those of attempts that started before the opening never count."""
+    if m[desk + c.D_BREAKER] == rules.COOLDOWN:
+        cool(m, f, e, laws, desk, slot)
+        return
     outcome = m[slot + c.L_CALL_OUTCOME]
     failed = m[desk + c.D_COUNTED] >> outcome & 1
     if m[slot + c.L_IS_PROBE]:
