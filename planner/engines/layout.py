@@ -16,7 +16,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from planner.engines.program import Program, Target
+from planner.engines.program import Layer, Program, Target
 from planner.engines.rules import NO_LAW
 from planner.routing.routers import Route
 from planner.sampling import Laws, is_zero
@@ -29,14 +29,14 @@ NONE = -1
 
 # Registers, which change, and constants of a run: the first places of `m`.
 (
-    R_NOW, R_TICKET, R_FREE_SLOT, R_IN_FLIGHT, R_WAITING, R_NEXT_REQUEST, R_DONE,
+    R_NOW, R_TICKET, R_FREE_SLOT, R_IN_FLIGHT, R_WAITING, R_NEXT_REQUEST, R_DONE, R_RETRYING,
     R_OUTCOME_ROW, R_OUTCOME_FIRST, R_OUTCOME_END, R_ATTEMPT_ROW, R_ATTEMPT_FIRST, R_ATTEMPT_END,
     R_EVENT_ROW, R_EVENT_FIRST, R_EVENT_END,
     C_SEED, C_REPLICATION, C_DEADLINE, C_ROUTER_LAW, C_ROUTER_STREAM, C_CHECK_LAW, C_CHECK_STREAM, C_VERDICT_STREAM,
     C_CHECK_INPUT, C_CHECK_OUTPUT, C_CHECK_BILL, C_CHECK_OUTSIDE, C_HAS_ACCEPT, C_WANTS_ROWS, C_N_DESKS, C_SERVICE, C_N_SERVICE,
-    C_COUNTS, C_TASK_WIDTH,
+    C_COUNTS, C_TASK_WIDTH, C_LAYERS, C_N_LAYERS, C_PASSES, C_RETRY_PPM, C_RETRY_MINIMUM,
     N_HEADER,
-) = range(36)  # fmt: skip
+) = range(42)  # fmt: skip
 # First places of `f`.
 CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 
@@ -61,6 +61,10 @@ P_FROM, P_TO, P_MODE, P_STATUS, P_LAW, P_FLOAT, N_SPELL = range(7)
 # Columns of a route: a tier and two chains, each a stretch of desks in `m`.
 T_TIER, T_CHAIN, T_LENGTH, T_ESCALATE, T_ESCALATE_LENGTH, N_ROUTE = range(6)
 
+# Columns of a layer of retries. A request's passes and waits by layer stand behind its recorded service times, then
+# by desk the answers that its earlier passes had; its previous waits stand behind its real numbers.
+Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = range(8)
+
 # Columns of a slot: a request on its way and its present call. Behind them stand its sizes by model, its
 # right answers by model, its calls by desk and its recorded service times.
 (
@@ -68,9 +72,10 @@ T_TIER, T_CHAIN, T_LENGTH, T_ESCALATE, T_ESCALATE_LENGTH, N_ROUTE = range(6)
     L_RESUME, L_DESK, L_ROLE, L_CALL_ATTEMPT, L_DRAW, L_TICKET, L_QUEUED, L_STARTED, L_FIRST, L_ENDED,
     L_CALL_OUTCOME, L_STATUS, L_RETRY_AFTER, L_TURNED_AWAY, L_IS_WAITING, L_IS_PROBE, L_EPOCH, L_HAS_DONE,
     L_ANSWERS,  # tokens are made, were it not cut
+    L_RETRYING,  # counts against the retry budget
     L_NEED_R, L_NEED_T, L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
     L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS, L_ANSWERED, L_ANSWERED_AGAIN, N_SLOT,
-) = range(48)  # fmt: skip
+) = range(49)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -79,7 +84,7 @@ G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 ) = range(11)  # fmt: skip
 
 # What a request does when its event comes.
-ATTEMPT, NEXT, ESCALATE = range(3)
+ATTEMPT, NEXT, ESCALATE, AGAIN = range(4)
 MINI_STAGE, OMNI_STAGE = range(2)
 
 # The event list `e`: a header, then `capacity` times, events, free events, and events of N_EVENT columns.
@@ -146,6 +151,7 @@ class State:
     slot_width: int
     first_slot: int
     first_slot_f: int
+    slot_width_f: int
 
     def counts(self) -> dict[str, Integers]:
         """What finance bills, by task (T) and desk (D, in the order of `desks`), summed over the run so far."""
@@ -178,12 +184,12 @@ class State:
         before = self.n_slots
         assert capacity > before
         self.m = _grown(self.m, self.first_slot + capacity * self.slot_width)
-        self.f = _grown(self.f, self.first_slot_f + capacity * N_SLOT_F)
+        self.f = _grown(self.f, self.first_slot_f + capacity * self.slot_width_f)
         places = self.first_slot + np.arange(before, capacity) * self.slot_width
         # New slots are taken in order; the last one leads to those that were free before.
         self.m[places[:-1] + L_FREE] = places[1:]
         self.m[places[-1] + L_FREE] = self.m[R_FREE_SLOT]
-        self.m[places + L_FLOATS] = self.first_slot_f + np.arange(before, capacity) * N_SLOT_F
+        self.m[places + L_FLOATS] = self.first_slot_f + np.arange(before, capacity) * self.slot_width_f
         self.m[R_FREE_SLOT] = places[0]
 
     def more_events(self, capacity: int) -> None:
@@ -252,7 +258,12 @@ def new_state(
         places.append(len(m))
         m += [route.tier, first, len(route.chain), first + len(route.chain), len(route.escalate)]
     calls_end = behind + len(models) + len(targets)
+    passes = calls_end + n_recorded
+    layers = len(m)
+    for layer in program.layers:
+        m += _layer_row(layer, f)
     header = _header(program) | {
+        C_LAYERS: layers, C_N_LAYERS: len(program.layers), C_PASSES: passes,
         C_WANTS_ROWS: int(wants_rows), C_N_DESKS: len(targets), C_SERVICE: calls_end, C_N_SERVICE: n_recorded,
         R_FREE_SLOT: NONE,
     }  # fmt: skip
@@ -281,13 +292,22 @@ def new_state(
         desks=desks,
         routes=places,
         models=models,
-        slot_width=calls_end + n_recorded,
+        slot_width=passes + (2 * len(program.layers) + len(targets) if program.layers else 0),
         first_slot=end,
         first_slot_f=len(f),
+        slot_width_f=N_SLOT_F + len(program.layers),
     )
     state.more_slots(slots)
     state.more_events(256 + 2 * slots)
     return state
+
+
+def _layer_row(layer: Layer, f: list[float]) -> list[int]:
+    backoff, floats = layer.backoff, len(f)
+    f += [backoff.base_s, backoff.cap_s, backoff.jitter_s, *backoff.waits_s]
+    return [
+        layer.attempts, backoff.kind, backoff.law, floats + 3, len(backoff.waits_s), floats, layer.stream,
+    ]  # fmt: skip
 
 
 def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
@@ -357,7 +377,13 @@ def _header(program: Program) -> dict[int, int]:
         C_ROUTER_STREAM: program.router_stream,
         C_CHECK_STREAM: program.verifier_stream,
         C_VERDICT_STREAM: program.verdict_stream,
+        C_RETRY_PPM: NONE,
     }
+    if program.retry_budget is not None:
+        values |= {
+            C_RETRY_PPM: program.retry_budget.ratio_ppm,
+            C_RETRY_MINIMUM: program.retry_budget.minimum,
+        }
     if verifier is not None:
         values |= {
             C_CHECK_LAW: verifier.latency_law,

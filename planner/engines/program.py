@@ -14,6 +14,7 @@ from planner.chance import check_streams, stream_id, to_ns
 from planner.engines import rules
 from planner.errors import Problem, ScenarioError
 from planner.sampling import Laws, pack_laws
+from planner.scenario import policy as policies
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.laws import Law, parse_law
 from planner.scenario.policy import Policy
@@ -58,6 +59,23 @@ class Backoff:
     jitter_s: float
     waits_s: tuple[float, ...]
     law: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """An outer loop of retries around everything that is tried for a request."""
+
+    attempts: int
+    backoff: Backoff
+    stream: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryBudget:
+    """Retries under way at once are fewer than max(minimum, share of the requests in flight)."""
+
+    ratio_ppm: int
+    minimum: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +142,8 @@ class Program:
     verifier: Verifier | None
     length_ns: int
     max_in_flight: int
+    layers: tuple[Layer, ...] = ()  # outermost first
+    retry_budget: RetryBudget | None = None
     router_stream: int = stream_id("router-latency")
     verifier_stream: int = stream_id("verifier-latency")
     verdict_stream: int = stream_id("verdict")
@@ -174,7 +194,16 @@ def compile_program(
         # A platform stands before providers, not before our own servers and devices.
         through = Law.fixed(0) if deployment.is_own_hardware else gateway.latency_s
         targets[name] = _target(scenario, name, models_in_force[name], own, through, window, table)
+    layers = tuple(
+        Layer(
+            attempts=layer.attempts,
+            backoff=_backoff(layer.backoff, table),
+            stream=stream_id("layer-backoff", layer.name),
+        )
+        for layer in policy.layers
+    )
     check_streams({f"{p}:{n}": target.streams[p] for n, target in targets.items() for p in _PURPOSES})
+    check_streams({layer.name: own.stream for layer, own in zip(policy.layers, layers, strict=True)})
     router = resolved.router
     verifier = None
     if isinstance(router, CascadeRouter):
@@ -199,6 +228,26 @@ def compile_program(
         deadline_ns=None if policy.deadline_s is None else int(to_ns(policy.deadline_s)),
         length_ns=int(to_ns(window.length_s)),
         max_in_flight=scenario.run.max_in_flight,
+        layers=layers,
+        retry_budget=_retry_budget(policy),
+    )
+
+
+def _retry_budget(policy: Policy) -> RetryBudget | None:
+    budget = policy.retry_budget
+    if budget is None:
+        return None
+    return RetryBudget(ratio_ppm=round(budget.ratio * 1e6), minimum=budget.minimum)
+
+
+def _backoff(given: policies.Backoff, table: _LawTable) -> Backoff:
+    return Backoff(
+        kind=rules.BACKOFFS.index(given.kind),
+        base_s=given.base_s,
+        cap_s=given.cap_s,
+        jitter_s=given.jitter_s,
+        waits_s=given.waits_s or (),
+        law=table.add(given.wait_s),
     )
 
 
@@ -217,7 +266,6 @@ def _target(
     requests_per_minute, tokens_per_minute, charge = limits_of(deployment, model)
     limits = deployment.limits
     burst_ns = int(to_ns(limits.burst_s)) if limits is not None else 0
-    backoff = policy.backoff
     breaker = policy.breaker
     return Target(
         name=name,
@@ -240,14 +288,7 @@ def _target(
         charge=rules.CHARGES.index(charge),
         timeout_ns=None if policy.timeout_s is None else int(to_ns(policy.timeout_s)),
         retries=policy.retries,
-        backoff=Backoff(
-            kind=rules.BACKOFFS.index(backoff.kind),
-            base_s=backoff.base_s,
-            cap_s=backoff.cap_s,
-            jitter_s=backoff.jitter_s,
-            waits_s=backoff.waits_s or (),
-            law=table.add(backoff.wait_s),
-        ),
+        backoff=_backoff(policy.backoff, table),
         sleep_after_last=policy.sleep_after_last,
         retry_after_cap_ns=int(to_ns(policy.retry_after_cap_s)),
         breaker_failures=None if breaker is None else breaker.failures,

@@ -7,6 +7,7 @@ nowhere else; an engine adds only control flow. Times are int64 nanoseconds sinc
 from enum import IntEnum
 from fractions import Fraction
 
+from planner import tables
 from planner.chance import to_ns
 from planner.jit import jit
 
@@ -55,6 +56,9 @@ BREAKER_COUNTS = {
     "cancelled": "ignored",
     "rejected": "ignored: no call was made",
 }
+#: Causes of failure that a layer does not try again: no later pass could end otherwise.
+FINAL_CAUSES = (tables.NO_ELIGIBLE, tables.TOO_LARGE, tables.DEADLINE)
+
 BILLED = {
     "ok": "full",
     "error": "none",
@@ -106,6 +110,12 @@ def refill_wait(level: int, needed: int, p: int) -> int:
     if needed <= level:
         return 0
     return (needed - level + p - 1) // p
+
+
+@jit("int64(int64, int64, int64)")
+def retries_allowed(active: int, ratio_ppm: int, minimum: int) -> int:
+    """Retries that may be under way at once: max(minimum, ratio x active), rounded down (`theory.retry_budget`)."""
+    return max(minimum, active * ratio_ppm // 1_000_000)
 
 
 @jit("float64(int64, int64, float64, float64, float64, float64, float64, float64)")

@@ -16,6 +16,7 @@ from planner.routing.quality import rating
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.laws import Law
 from planner.scenario.supply import Limits, Streaming, Total
+from planner.scenario.worst_case import worst_case
 from planner.workload.outage_lines import outage_law
 from planner.workload.windows import eras, volume_notice
 
@@ -32,6 +33,7 @@ def assumptions(scenario: Scenario) -> "pd.DataFrame":
     rows = dict.fromkeys(
         [
             *(row for name in scenario.strategies for row in money_assumptions(scenario, name)),
+            *_worst_cases(scenario),
             *_service(scenario),
             *_quality(scenario),
         ]
@@ -43,6 +45,17 @@ def assumptions(scenario: Scenario) -> "pd.DataFrame":
 def _used(scenario: Scenario) -> list[str]:
     found = {name for strategy in scenario.strategies for name in scenario.deployments_of(strategy)}
     return [name for name in scenario.deployments if name in found]
+
+
+def _worst_cases(scenario: Scenario) -> Iterator[Assumption]:
+    """How far retries may drive one request: no figure of a run, but what the policy allows."""
+    for name in scenario.strategies:
+        yield Assumption(
+            what=f"one request under {name}",
+            value=worst_case(scenario, name).text,
+            unit="",
+            source="policy: retries, layers, timeouts, waits and deadline",
+        )
 
 
 def _service(scenario: Scenario) -> Iterator[Assumption]:

@@ -224,6 +224,9 @@ class _Story:
     def _calls(self) -> Iterator[Step]:
         """All calls with what lies between them: the stages of a cascade, or the one of all others."""
         ended_ns = self.outcome["ended_ns"]
+        if self.run.scenario.strategy_policy(self.run.strategy).layers:
+            yield from self._rows_only()
+            return
         if not self.route.is_cascade:
             yield from self._stage(self.route.chain, self.calls, None, ended_ns, self.is_ok)
             return
@@ -240,6 +243,21 @@ class _Story:
         if goes_on:
             before = (mini + checks)[-1] if mini + checks else None
             yield from self._stage(self.route.escalate, omni, before, ended_ns, self.is_ok)
+
+    def _rows_only(self) -> Iterator[Step]:
+        """Calls of several passes: the tables do not tell where a pass ended, so nothing is said about who was passed over."""
+        before = None
+        for call in self.calls:
+            if call["role"] == t.ROLE_VERIFIER:
+                yield from self._check(call)
+            else:
+                yield from self._wait(before, call, has_passed=before is None)
+                yield from self._call(call, self.deployments[call["deployment"]])
+            before = call
+        since_ns = self.outcome["arrived_ns"] if before is None else before["ended_ns"]
+        if not self.is_ok and self.outcome["ended_ns"] > since_ns:
+            text = "waited: a backoff, a layer of retries, or a queue that it left"
+            yield Step(time_ns=self.outcome["ended_ns"], what="wait", deployment="", text=text)
 
     def _stage(
         self,

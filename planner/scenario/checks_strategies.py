@@ -9,6 +9,9 @@ from planner.scenario.finding import Finding, View, listed, unknown
 from planner.scenario.paths import Path, closest, render
 from planner.scenario.policy import CascadeRouter, Levels, ThresholdRouter
 from planner.scenario.supply import Outage, OutageLaw
+from planner.scenario.worst_case import worst_case
+
+MOST_CALLS = 1000  # of one request; more is a mistake in the layers
 
 
 def likes(view: View) -> Iterator[Finding]:
@@ -263,6 +266,30 @@ def _has_router(view: View, name: str) -> bool:
     return any(view.scenario.strategies[one].router is not None for one in view.scenario.lineage(name))
 
 
+def layers(view: View) -> Iterator[Finding]:
+    """Layers have names of their own, and what they multiply up to can still be sent."""
+    told: set[Path] = set()
+    for name in view.strategies:
+        policy, at = view.scenario.strategy_policy(name), view.given_at("layers", name)
+        if at is None or at in told or not policy.layers:
+            continue
+        told.add(at)
+        names = [layer.name for layer in policy.layers]
+        for index, layer in enumerate(policy.layers):
+            if layer.name in names[:index]:
+                yield Finding(path=(*at, index, "name"), text=f"{layer.name} stands here twice")
+        if len(view.deployments_of(name)) < len(view.scenario.deployments_of(name)):
+            continue
+        worst = worst_case(view.scenario, name)
+        if worst.calls > MOST_CALLS:
+            yield Finding(
+                path=at,
+                given=f"{worst.passes:,} passes, up to {worst.calls:,} calls for one request of {name}",
+                allowed=f"at most {MOST_CALLS:,} calls",
+                because=(("strategies", name), ("policy", "retries")),
+            )
+
+
 STRATEGIES = (
     likes,
     targets,
@@ -272,5 +299,6 @@ STRATEGIES = (
     eligibility,
     deadlines,
     hangs,
+    layers,
     default_router,
 )

@@ -356,14 +356,20 @@ def token_rules(view: View) -> Iterator[Finding]:
 
 
 def request_wide_fields(view: View) -> Iterator[Finding]:
-    """A deadline belongs to the whole request, which may meet several deployments."""
+    """A deadline, layers and a retry budget belong to whole requests, which may meet several deployments."""
+    whole = {
+        "deadline_s": "a deadline is of the whole request",
+        "layers": "layers retry the whole request",
+        "retry_budget": "a retry budget is of all requests of a strategy",
+    }
     for name, deployment in view.scenario.deployments.items():
-        if "deadline_s" in deployment.policy.model_fields_set:
-            yield Finding(
-                path=("deployments", name, "policy", "deadline_s"),
-                text="a deadline is of the whole request, not of one deployment",
-                hint="give it under policy or under a strategy's policy",
-            )
+        for field, text in whole.items():
+            if field in deployment.policy.model_fields_set:
+                yield Finding(
+                    path=("deployments", name, "policy", field),
+                    text=f"{text}, not of one deployment",
+                    hint="give it under policy or under a strategy's policy",
+                )
 
 
 SUPPLY = (

@@ -56,6 +56,24 @@ class Backoff(Fields):
         return self
 
 
+class Layer(Fields):
+    """Retries of a whole pass by somebody outside: the application, an SDK, a proxy.
+
+    A pass is everything the strategy tries for a request: all targets with their own retries.
+    """
+
+    name: Key = field("short name of the layer")
+    attempts: int = field("passes in all, the first included", 3, unit="passes", ge=1, le=1000)
+    backoff: Backoff = field("wait before the next pass", Backoff())
+
+
+class RetryBudget(Fields):
+    """Retries that may be under way at once: max(minimum, ratio x requests in flight), rounded down."""
+
+    ratio: float = field("share of the requests in flight, kept to 1e-6", 0.2, unit="share", ge=0, le=1)
+    minimum: int = field("retries that are allowed in any case", 3, unit="retries", ge=0, le=10**6)
+
+
 class Breaker(Fields):
     """Stops calls to a target after failures in a row."""
 
@@ -99,7 +117,10 @@ class Policy(Fields):
     retry_after_cap_s: float = field(
         "longest retry-after that is honoured; above it, no retry", 60.0, unit="s", ge=0, le=1e8
     )
-    layers: Annotated[Any, later("retry layers", ())] = field("outer retry layers", ())
+    layers: Annotated[tuple[Layer, ...], AsTuple] = field(
+        "outer retry layers, outermost first; their passes multiply", (), max_length=5
+    )
+    retry_budget: RetryBudget | None = field("null: no budget for retries", None)
     breaker: Breaker | None = field("null: no breaker", Breaker())
     hedge: Annotated[Any, later("hedged calls")] = field("hedging", None)
     when_busy: Literal["wait", "reject"] = field("at the concurrency cap", "wait")

@@ -143,7 +143,7 @@ def _deployment(random: Random) -> dict[str, Any]:
             "usd": 900,
         }
     if random.random() < 0.3:
-        deployment["policy"] = _some_of_a_policy(random, "deadline_s")  # a deadline is of the whole request
+        deployment["policy"] = _some_of_a_policy(random, {"deadline_s", "layers", "retry_budget"})
     return {name: value for name, value in deployment.items() if name != "provider" or value is not None}
 
 
@@ -213,12 +213,23 @@ def _policy(random: Random) -> dict[str, Any]:
         "queue_limit": random.choice((OFF, 0, 1, 4)),
         "queue_timeout_s": random.choice((OFF, _law(random, 0, 0.5, 1))),
         "bill_timeouts": random.choice(("none", "input", "full")),
+        "layers": _layers(random),
+        "retry_budget": random.choice(
+            (OFF, {"ratio": random.choice((0, 0.1, 0.5)), "minimum": random.choice((0, 1, 3))})
+        ),
     }
 
 
-def _some_of_a_policy(random: Random, never: str) -> dict[str, Any]:
+def _some_of_a_policy(random: Random, never: set[str]) -> dict[str, Any]:
     whole = _policy(random)
-    return {name: whole[name] for name in random.sample(sorted(set(whole) - {never}), 3)}
+    return {name: whole[name] for name in random.sample(sorted(set(whole) - never), 3)}
+
+
+def _layers(random: Random) -> list[dict[str, Any]]:
+    return [
+        {"name": f"l{number}", "attempts": random.choice((1, 2, 3)), "backoff": _backoff(random)}
+        for number in range(random.choice((0, 0, 1, 2)))
+    ]
 
 
 def _backoff(random: Random) -> dict[str, Any]:
@@ -260,9 +271,8 @@ def _strategy(random: Random, names: list[str]) -> dict[str, Any]:
             for when in random.sample(whens, random.randrange(1, 4))
         ]
     if random.random() < 0.3:
-        strategy["policy"] = _some_of_a_policy(
-            random, "timeout_s"
-        )  # a timeout may pass the scenario's deadline
+        # A timeout may pass the scenario's deadline.
+        strategy["policy"] = _some_of_a_policy(random, {"timeout_s", "layers"}) | {"layers": _layers(random)}
     if random.random() < 0.2:
         strategy["gateway"] = _gateway(random)
     return strategy

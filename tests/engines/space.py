@@ -101,6 +101,13 @@ def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
     }
     if scope != "deployment":
         makers["deadline_s"] = lambda: pick(bounds.deadlines_s)
+        makers["layers"] = lambda: [
+            {"name": f"l{k}", "attempts": pick((2, 3, 1)), "backoff": backoff(pick)}
+            for k in range(pick((0, 0, 1, 2)))
+        ]
+        makers["retry_budget"] = lambda: (
+            pick((None, 1)) and {"ratio": pick((0, 0.1, 0.5)), "minimum": pick((3, 1, 0))}
+        )
     return {name: make() for name, make in makers.items() if scope == "scenario" or pick(SELDOM)}
 
 

@@ -44,6 +44,8 @@ def test_the_schema_accepts_what_loads(validator: Any) -> None:
         ("policy.breaker", None),
         ("finance.migrations", [{"at": "2025-06-01", "from": "x", "to": "y"}]),
         ("policy.layers", []),
+        ("policy.layers", [{"name": "app", "attempts": 4}, {"name": "sdk"}]),
+        ("policy.retry_budget", {"ratio": 0.1, "minimum": 0}),
     ],
 )
 def test_the_schema_accepts_every_form(validator: Any, path: str, value: Any) -> None:

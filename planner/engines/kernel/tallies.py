@@ -75,6 +75,16 @@ def tally_answer(m, slot, desk, is_served):  # type: ignore[no-untyped-def]
 
 
 @jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True)
+def tally_passes(m, slot, is_served):  # type: ignore[no-untyped-def]
+    """Count the answers of earlier passes, which a check turned down."""
+    at = slot + m[c.C_PASSES] + 2 * m[c.C_N_LAYERS]
+    for number in range(m[c.C_N_DESKS]):
+        for _ in range(m[at + number]):
+            desk = c.N_HEADER + number * c.N_DESK
+            tally_tokens(m, slot, desk, c.API if is_served else c.WASTED, 1, 1)
+
+
+@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True)
 def tally_request(m, slot, is_served):  # type: ignore[no-untyped-def]
     """Count a request that is over, and the answers it had."""
     counts = m[slot + c.L_COUNTS]
@@ -85,6 +95,8 @@ def tally_request(m, slot, is_served):  # type: ignore[no-untyped-def]
         tally_answer(m, slot, m[slot + c.L_ANSWERED], is_served)
     if m[slot + c.L_ANSWERED_AGAIN] != c.NONE:
         tally_answer(m, slot, m[slot + c.L_ANSWERED_AGAIN], is_served)
+    if m[c.C_N_LAYERS]:
+        tally_passes(m, slot, is_served)
     if is_served:
         m[counts + c.Q_COMPLETED] += 1
         desk = m[slot + c.L_SERVED]
