@@ -34,7 +34,17 @@ class Moment(simpy.Event):
 class Journey:
     """A request on its way: where it is in its life and what it has tried."""
 
-    __slots__ = ("attempts", "calls", "cause", "deadline_ns", "index", "is_retrying", "name", "outcome")
+    __slots__ = (
+        "attempts",
+        "calls",
+        "cause",
+        "choices",
+        "deadline_ns",
+        "index",
+        "is_retrying",
+        "name",
+        "outcome",
+    )
 
     def __init__(self, index: int, name: int, deadline_ns: int | None) -> None:
         self.index, self.name, self.deadline_ns = index, name, deadline_ns
@@ -42,6 +52,7 @@ class Journey:
         self.calls: dict[str, int] = {}  # calls so far by deployment: the attempt number of chance
         self.cause = tables.NO_ELIGIBLE
         self.outcome = tables.REJECTED
+        self.choices = 0  # draws of the selection so far
         self.is_retrying = False  # counts against the retry budget
 
     def is_over(self, now: int) -> bool:

@@ -34,9 +34,10 @@ NONE = -1
     R_EVENT_ROW, R_EVENT_FIRST, R_EVENT_END,
     C_SEED, C_REPLICATION, C_DEADLINE, C_ROUTER_LAW, C_ROUTER_STREAM, C_CHECK_LAW, C_CHECK_STREAM, C_VERDICT_STREAM,
     C_CHECK_INPUT, C_CHECK_OUTPUT, C_CHECK_BILL, C_CHECK_OUTSIDE, C_HAS_ACCEPT, C_WANTS_ROWS, C_N_DESKS, C_SERVICE, C_N_SERVICE,
-    C_COUNTS, C_TASK_WIDTH, C_LAYERS, C_N_LAYERS, C_PASSES, C_RETRY_PPM, C_RETRY_MINIMUM,
+    C_COUNTS, C_TASK_WIDTH, C_LAYERS, C_N_LAYERS, C_PASSES, C_RETRY_PPM, C_RETRY_MINIMUM, C_SELECT,
+    C_SELECT_STREAM,
     N_HEADER,
-) = range(42)  # fmt: skip
+) = range(44)  # fmt: skip
 # First places of `f`.
 CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 
@@ -51,15 +52,20 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_STATE, D_COUNT, D_OPEN_UNTIL, D_EPOCH, D_LEVEL_R, D_LEVEL_T, D_FILLED,
     N_DESK,
 ) = range(60)  # fmt: skip
-F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, N_DESK_F = range(5)
+F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, N_DESK_F = range(6)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
 
 # Columns of a spell.
 P_FROM, P_TO, P_MODE, P_STATUS, P_LAW, P_FLOAT, N_SPELL = range(7)
 
-# Columns of a route: a tier and two chains, each a stretch of desks in `m`.
-T_TIER, T_CHAIN, T_LENGTH, T_ESCALATE, T_ESCALATE_LENGTH, N_ROUTE = range(6)
+# Columns of a route: a tier and two chains, each a stretch of desks in `m`, and their levels.
+(
+    T_TIER, T_CHAIN, T_LENGTH, T_ESCALATE, T_ESCALATE_LENGTH, T_LEVELS, T_N_LEVELS, T_ESCALATE_LEVELS,
+    T_N_ESCALATE_LEVELS, N_ROUTE,
+) = range(10)  # fmt: skip
+# Columns of a level: its stretch of the chain, and where a round-robin looks next.
+V_FIRST, V_LENGTH, V_TURN, N_LEVEL = range(4)
 
 # Columns of a layer of retries. A request's passes and waits by layer stand behind its recorded service times, then
 # by desk the answers that its earlier passes had; its previous waits stand behind its real numbers.
@@ -73,9 +79,10 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     L_CALL_OUTCOME, L_STATUS, L_RETRY_AFTER, L_TURNED_AWAY, L_IS_WAITING, L_IS_PROBE, L_EPOCH, L_HAS_DONE,
     L_ANSWERS,  # tokens are made, were it not cut
     L_RETRYING,  # counts against the retry budget
+    L_TRIED, L_CHOICES,  # of a selection: bits of the level's members, draws so far
     L_NEED_R, L_NEED_T, L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
     L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS, L_ANSWERED, L_ANSWERED_AGAIN, N_SLOT,
-) = range(49)  # fmt: skip
+) = range(51)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -255,8 +262,14 @@ def new_state(
     for route in routes:
         first = len(m)
         m += [desks[name] for name in (*route.chain, *route.escalate)]
+        levels, at = len(m), first
+        for level in (*route.levels, *route.escalate_levels):
+            m += [at, len(level), 0]
+            at += len(level)
         places.append(len(m))
+        escalate_levels = levels + len(route.levels) * N_LEVEL
         m += [route.tier, first, len(route.chain), first + len(route.chain), len(route.escalate)]
+        m += [levels, len(route.levels), escalate_levels, len(route.escalate_levels)]
     calls_end = behind + len(models) + len(targets)
     passes = calls_end + n_recorded
     layers = len(m)
@@ -314,7 +327,7 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
     """The settings of a deployment and its state at the start: nothing in flight, buckets full."""
     streams, backoff = target.streams, target.backoff
     floats = len(f)
-    f += [target.error_rate, backoff.base_s, backoff.cap_s, backoff.jitter_s]
+    f += [target.error_rate, backoff.base_s, backoff.cap_s, backoff.jitter_s, target.weight]
     waits = len(f)
     f += backoff.waits_s
     row = {
@@ -378,6 +391,8 @@ def _header(program: Program) -> dict[int, int]:
         C_CHECK_STREAM: program.verifier_stream,
         C_VERDICT_STREAM: program.verdict_stream,
         C_RETRY_PPM: NONE,
+        C_SELECT: program.select,
+        C_SELECT_STREAM: program.select_stream,
     }
     if program.retry_budget is not None:
         values |= {

@@ -107,6 +107,7 @@ class Target:
     retry_after_cap_ns: int
     breaker_failures: int | None
     breaker_open_ns: int
+    weight: float
     waits_when_busy: bool
     when_limited: str
     queue_limit: int | None
@@ -144,6 +145,8 @@ class Program:
     max_in_flight: int
     layers: tuple[Layer, ...] = ()  # outermost first
     retry_budget: RetryBudget | None = None
+    select: int = rules.IN_ORDER
+    select_stream: int = stream_id("select")
     router_stream: int = stream_id("router-latency")
     verifier_stream: int = stream_id("verifier-latency")
     verdict_stream: int = stream_id("verdict")
@@ -230,6 +233,7 @@ def compile_program(
         max_in_flight=scenario.run.max_in_flight,
         layers=layers,
         retry_budget=_retry_budget(policy),
+        select=rules.SELECTIONS.index(policy.select),
     )
 
 
@@ -293,6 +297,7 @@ def _target(
         retry_after_cap_ns=int(to_ns(policy.retry_after_cap_s)),
         breaker_failures=None if breaker is None else breaker.failures,
         breaker_open_ns=0 if breaker is None else int(to_ns(breaker.open_s)),
+        weight=deployment.weight,
         waits_when_busy=policy.when_busy == "wait",
         when_limited=policy.when_limited,
         queue_limit=policy.queue_limit,

@@ -9,7 +9,7 @@ insertion; no simpy.Resource or Timeout stands for anything that has a rank.
 
 import math
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any
 
@@ -22,9 +22,10 @@ from planner.engines.desk import Desk
 from planner.engines.journey import Call, Clock, Journey, Moment, billed_when_cut, input_only
 from planner.engines.program import Backoff, Program, Target
 from planner.engines.rules import Round, rank
+from planner.engines.selection import Selector
 from planner.engines.work import Work
 from planner.errors import LoadExceedsCapacity
-from planner.routing.routers import Route
+from planner.routing.routers import Levels, Route
 from planner.sampling import draw_law
 from planner.tables import DEADLINE, LIMIT, NEVER, TIMED_OUT
 from planner.workload.sizes import Sizes
@@ -46,6 +47,7 @@ class Engine:
         self.arrived = requests.arrived_ns.tolist()
         self.tasks = requests.task.tolist()
         self.desks = {name: Desk(self, target) for name, target in program.targets.items()}
+        self.selector = Selector(program, self.desks)
         self.sizes = {name: _Rows(work.sizes[name]) for name in program.targets}
         self.correct = {model: found.tolist() for model, found in work.correct.items()}
         self.service = None if requests.service_ns is None else requests.service_ns.tolist()
@@ -123,9 +125,9 @@ class Engine:
         previous_s = [layer.backoff.base_s for layer in layers]
         while True:
             if route.is_cascade:
-                served, tier = yield from self._cascade(journey, route.chain, route.escalate)
+                served, tier = yield from self._cascade(journey, route)
             else:
-                served = yield from self._serve(journey, route.chain, tables.PRIMARY, tables.RETRY)
+                served = yield from self._serve(journey, route.levels, tables.PRIMARY, tables.RETRY)
                 tier = route.tier
             able = [i for i, layer in enumerate(layers) if passes[i] < layer.attempts]
             is_final = journey.cause in rules.FINAL_CAUSES
@@ -160,18 +162,26 @@ class Engine:
             journey.is_retrying = False
             self.n_retrying -= 1
 
-    def _serve(self, journey: Journey, chain: Sequence[str], first_role: int, next_role: int) -> Life:
-        """Try the deployments in order, each with its retries; the successful call, or None."""
-        for name in chain:
-            if journey.is_over(self.env.ns):
-                journey.cause = DEADLINE
-                return None
-            sizes = self.sizes[name]
-            if not sizes.eligible[journey.index]:
-                continue
-            call = yield from self._try(journey, self.desks[name], sizes, first_role, next_role)
-            if call is not None or journey.cause == DEADLINE:
-                return call
+    def _serve(self, journey: Journey, levels: Levels, first_role: int, next_role: int) -> Life:
+        """Try the levels in order, in each the deployments as they are chosen; the successful call, or None."""
+        for number, level in enumerate(levels):
+            left = [name for name in level if self.sizes[name].eligible[journey.index]]
+            place = (self.route[journey.index], next_role == tables.ROLE_OMNI, number)
+            while left:
+                now = self.env.ns
+                if journey.is_over(now):
+                    journey.cause = DEADLINE
+                    return None
+                if self.program.select == rules.IN_ORDER:
+                    name = left[0]
+                else:
+                    name = self.selector.choose(journey, place, level, left, now)
+                left.remove(name)
+                call = yield from self._try(
+                    journey, self.desks[name], self.sizes[name], first_role, next_role
+                )
+                if call is not None or journey.cause == DEADLINE:
+                    return call
         return None
 
     def _try(self, journey: Journey, desk: Desk, sizes: "_Rows", first_role: int, next_role: int) -> Life:
@@ -256,8 +266,9 @@ class Engine:
             given_s = self.draw(target, "backoff", backoff.law, call)
         return _wait_s(backoff, k, previous_s, given_s, self.uniform(target, "backoff", call))
 
-    def _cascade(self, journey: Journey, mini: Sequence[str], omni: Sequence[str]) -> Life:
+    def _cascade(self, journey: Journey, route: Route) -> Life:
         """Mini answers, a verifier accepts, or omni answers; (successful call or None, tier)."""
+        mini, omni = route.levels, route.escalate_levels
         call = yield from self._serve(journey, mini, tables.ROLE_MINI, tables.ROLE_MINI)
         if call is not None:
             is_accepted = yield from self._verify(journey, call)

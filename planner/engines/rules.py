@@ -41,6 +41,10 @@ MODES = ("up", "error", "hang", "degraded")
 ESTIMATE, PROMPT_PLUS_MAX_OUTPUT, MAX_OF_MAX_OUTPUT_AND_ESTIMATE, ACTUAL = range(4)
 CHARGES = ("estimate", "prompt-plus-max-output", "max-of-max-output-and-estimate", "actual")
 
+# How a target is chosen among the equals of a level.
+IN_ORDER, ROUND_ROBIN, WEIGHTED, LEAST_BUSY = range(4)
+SELECTIONS = ("in-order", "round-robin", "weighted", "least-busy")
+
 # What a call cut by a timeout costs.
 BILL_NONE, BILL_INPUT, BILL_FULL = range(3)
 BILLS = ("none", "input", "full")

@@ -224,7 +224,8 @@ class _Story:
     def _calls(self) -> Iterator[Step]:
         """All calls with what lies between them: the stages of a cascade, or the one of all others."""
         ended_ns = self.outcome["ended_ns"]
-        if self.run.scenario.strategy_policy(self.run.strategy).layers:
+        policy = self.run.scenario.strategy_policy(self.run.strategy)
+        if policy.layers or policy.select != "in-order":
             yield from self._rows_only()
             return
         if not self.route.is_cascade:
@@ -245,7 +246,7 @@ class _Story:
             yield from self._stage(self.route.escalate, omni, before, ended_ns, self.is_ok)
 
     def _rows_only(self) -> Iterator[Step]:
-        """Calls of several passes: the tables do not tell where a pass ended, so nothing is said about who was passed over."""
+        """Calls of several passes, or chosen among equals: the tables do not tell who was passed over."""
         before = None
         for call in self.calls:
             if call["role"] == t.ROLE_VERIFIER:

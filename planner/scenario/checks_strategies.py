@@ -11,6 +11,7 @@ from planner.scenario.policy import CascadeRouter, Levels, ThresholdRouter
 from planner.scenario.supply import Outage, OutageLaw
 from planner.scenario.worst_case import worst_case
 
+MOST_EQUALS = 60  # of a level from which a selection chooses
 MOST_CALLS = 1000  # of one request; more is a mistake in the layers
 
 
@@ -290,6 +291,45 @@ def layers(view: View) -> Iterator[Finding]:
             )
 
 
+def selections(view: View) -> Iterator[Finding]:
+    """A selection chooses among equals, and a weight counts only under `weighted`."""
+    weighted: set[str] = set()
+    for name in view.strategies:
+        select, at = view.scenario.strategy_policy(name).select, view.given_at("select", name)
+        if select == "weighted":
+            weighted.update(view.deployments_of(name))
+        found = view.strategy(name)
+        lists = [levels for levels in (found.omni, found.mini) if levels]
+        lists += [rule.to for rule in found.rules if isinstance(rule.to, tuple)]
+        for level in (level for levels in lists for level in levels):
+            if len(level) > MOST_EQUALS and select != "in-order":
+                yield Finding(
+                    path=("strategies", name),
+                    given=f"{len(level)} equals in one level",
+                    allowed=f"at most {MOST_EQUALS} with select {select}",
+                    because=(("policy", "select"),),
+                )
+        if (
+            select != "in-order"
+            and at is not None
+            and all(len(one) == 1 for levels in lists for one in levels)
+        ):
+            yield Finding(
+                path=at,
+                text=f"{select} has nothing to choose in {name}: equals stand in a list of their own, such as [[a, b], [c]]",
+                because=(("strategies", name),),
+                is_notice=True,
+            )
+    for name, deployment in view.scenario.deployments.items():
+        if "weight" in deployment.model_fields_set and name not in weighted:
+            yield Finding(
+                path=("deployments", name, "weight"),
+                text="unused: no strategy that uses it has select: weighted",
+                because=(("policy", "select"), *(("strategies", one) for one in view.scenario.strategies)),
+                is_notice=True,
+            )
+
+
 STRATEGIES = (
     likes,
     targets,
@@ -300,5 +340,6 @@ STRATEGIES = (
     deadlines,
     hangs,
     layers,
+    selections,
     default_router,
 )

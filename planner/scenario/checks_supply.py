@@ -356,8 +356,9 @@ def token_rules(view: View) -> Iterator[Finding]:
 
 
 def request_wide_fields(view: View) -> Iterator[Finding]:
-    """A deadline, layers and a retry budget belong to whole requests, which may meet several deployments."""
+    """A selection, a deadline, layers and a retry budget belong to whole requests, which may meet several deployments."""
     whole = {
+        "select": "targets are chosen before a deployment is asked",
         "deadline_s": "a deadline is of the whole request",
         "layers": "layers retry the whole request",
         "retry_budget": "a retry budget is of all requests of a strategy",

@@ -91,18 +91,15 @@ class Policy(Fields):
     """How calls are made. Under a strategy or deployment only the fields given there count."""
 
     select: Annotated[
-        Literal["in-order"],
+        Literal["in-order", "round-robin", "weighted", "least-busy"],
         later_choices(
             "selection",
-            "round-robin",
-            "weighted",
-            "least-busy",
             "lowest-latency",
             "lowest-usage",
             "cheapest",
             "inverse-price",
         ),
-    ] = field("how a target is chosen", "in-order")
+    ] = field("how a target is chosen among the equals of a level", "in-order")
     timeout_s: float | None = field("a call is cut after this; null: never", 30.0, unit="s", gt=0, le=86_400)
     deadline_s: float | None = field(
         "a request is given up after this, retries and waits included; null: none",

@@ -258,6 +258,9 @@ class Deployment(Fields):
     provisioned: Annotated[Any, later("provisioned throughput")] = field("provisioned units", None)
     server: Server | None = field("own or rented GPUs", None)
     device: Device | None = field("a fleet of devices", None)
+    weight: float = field(
+        "share among equals under select: weighted, relative to theirs", 1.0, unit="weight", gt=0, le=1e6
+    )
     policy: Policy = field("policy of this deployment, over the strategy's", Policy())
 
     @property

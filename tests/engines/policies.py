@@ -128,6 +128,7 @@ def _deployment(random: Random) -> dict[str, Any]:
         ),
         "outages": random.choice((OFF, _windows(random), _outage_law(random))),
         "trust": random.choice(("outside", "contract", "in-house", "device")),
+        "weight": random.choice((1, 0.5, 3)),
         "provider": random.choice((OFF, "openai", "azure")),
     }
     hardware = random.choice((OFF, OFF, OFF, "server", "device"))
@@ -143,7 +144,7 @@ def _deployment(random: Random) -> dict[str, Any]:
             "usd": 900,
         }
     if random.random() < 0.3:
-        deployment["policy"] = _some_of_a_policy(random, {"deadline_s", "layers", "retry_budget"})
+        deployment["policy"] = _some_of_a_policy(random, {"select", "deadline_s", "layers", "retry_budget"})
     return {name: value for name, value in deployment.items() if name != "provider" or value is not None}
 
 
@@ -190,7 +191,7 @@ def _outage_law(random: Random) -> dict[str, Any]:
 def _policy(random: Random) -> dict[str, Any]:
     timeout_s = random.choice((OFF, 0.5, 1, 2))
     return {
-        "select": "in-order",
+        "select": random.choice(("in-order", "in-order", "round-robin", "weighted", "least-busy")),
         "timeout_s": timeout_s,
         "deadline_s": random.choice((OFF, OFF, timeout_s, 2, 4.5)),
         "retries": random.choice((0, 1, 2, 3)),

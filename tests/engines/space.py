@@ -86,7 +86,6 @@ class Bounds:
 def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
     """A policy: whole for the scenario, a few fields for a strategy or a deployment."""
     makers: dict[str, Callable[[], Any]] = {
-        "select": lambda: "in-order",
         "timeout_s": lambda: pick(bounds.timeouts_s),
         "retries": lambda: pick((0, 1, 2, 3)),
         "backoff": lambda: backoff(pick),
@@ -101,6 +100,7 @@ def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
     }
     if scope != "deployment":
         makers["deadline_s"] = lambda: pick(bounds.deadlines_s)
+        makers["select"] = lambda: pick(("in-order", "round-robin", "weighted", "least-busy"))
         makers["layers"] = lambda: [
             {"name": f"l{k}", "attempts": pick((2, 3, 1)), "backoff": backoff(pick)}
             for k in range(pick((0, 0, 1, 2)))

@@ -183,7 +183,7 @@ NOT_FOR_ENGINES = (
     "strategies.STRATEGY.like",
     # refused, or drawn in the scenario's policy, which holds here too
     "deployments.DEPLOYMENT.policy.deadline_s", "strategies.STRATEGY.policy.timeout_s",
-    "deployments.DEPLOYMENT.policy.layers", "deployments.DEPLOYMENT.policy.retry_budget",
+    "deployments.DEPLOYMENT.policy.select", "deployments.DEPLOYMENT.policy.layers", "deployments.DEPLOYMENT.policy.retry_budget",
 )  # fmt: skip
 OWN_NAMES = {
     "tasks": "TASK",

@@ -99,6 +99,7 @@ def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
     for k in range(block.service.shape[1]):
         m[at + k] = block.service[index, k]
     m[slot + c.L_RETRYING] = 0
+    m[slot + c.L_CHOICES] = 0
     if m[c.C_N_LAYERS]:
         at = slot + m[c.C_PASSES] + m[c.C_N_LAYERS]
         for k in range(m[c.C_N_LAYERS] + m[c.C_N_DESKS]):

@@ -9,6 +9,7 @@ from planner.engines import rules
 from planner.engines.heap import push
 from planner.engines.kernel.breakers import is_rejecting
 from planner.engines.kernel.calls import place
+from planner.engines.kernel.selection import choose
 from planner.engines.kernel.signatures import (
     BOOL,
     ENDS,
@@ -247,9 +248,52 @@ def end_check(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         push(e, now, STARTS, m[slot + c.L_NAME], m[slot + c.L_ATTEMPTS], c.K_RESUME, slot, 0, 0)
 
 
+@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+def ask(m, f, e, laws, slot, desk):  # type: ignore[no-untyped-def]
+    """Turn to a deployment; its retries begin anew."""
+    m[slot + c.L_DESK] = desk
+    m[slot + c.L_TRY] = 0
+    f[m[slot + c.L_FLOATS] + c.G_PREVIOUS] = f[m[desk + c.D_FLOATS] + c.F_BASE_S]
+
+
+@jit(BOOL(*MEMORY, INT))
+def next_chosen(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """Move to the deployment that the selection names; False where the request is over."""
+    route = m[slot + c.L_ROUTE]
+    is_cascade = m[route + c.T_ESCALATE_LENGTH] > 0
+    while True:
+        levels, n_levels = m[route + c.T_LEVELS], m[route + c.T_N_LEVELS]
+        if is_cascade and m[slot + c.L_STAGE] == c.OMNI_STAGE:
+            levels, n_levels = m[route + c.T_ESCALATE_LEVELS], m[route + c.T_N_ESCALATE_LEVELS]
+        if m[slot + c.L_PLACE] >= 0:
+            if is_over(m, f, e, laws, slot, m[c.R_NOW]):
+                give_up(m, f, e, laws, slot)
+                return False
+            level = levels + m[slot + c.L_PLACE] * c.N_LEVEL
+            index = choose(m, f, e, laws, slot, level)
+            if index != c.NONE:
+                m[slot + c.L_TRIED] |= 1 << index
+                ask(m, f, e, laws, slot, m[m[level + c.V_FIRST] + index])
+                return True
+        m[slot + c.L_PLACE] += 1
+        m[slot + c.L_TRIED] = 0
+        if m[slot + c.L_PLACE] >= n_levels:
+            if is_cascade and m[slot + c.L_STAGE] == c.MINI_STAGE:
+                m[slot + c.L_STAGE] = c.OMNI_STAGE
+                m[slot + c.L_PLACE] = -1
+                continue
+            if m[c.C_N_LAYERS]:
+                pass_failed(m, f, e, laws, slot)
+            else:
+                finish(m, f, e, laws, slot, 0)
+            return False
+
+
 @jit(BOOL(*MEMORY, INT), forceinline=True)
 def next_target(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Move to the next eligible deployment of the chain; False where the request is over."""
+    if m[c.C_SELECT] != rules.IN_ORDER:
+        return next_chosen(m, f, e, laws, slot)
     now = m[c.R_NOW]
     while True:
         route = m[slot + c.L_ROUTE]
@@ -273,9 +317,7 @@ def next_target(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
             return False
         desk = m[first + m[slot + c.L_PLACE]]
         if m[slot + m[desk + c.D_SIZES] + c.M_ELIGIBLE]:
-            m[slot + c.L_DESK] = desk
-            m[slot + c.L_TRY] = 0
-            f[m[slot + c.L_FLOATS] + c.G_PREVIOUS] = f[m[desk + c.D_FLOATS] + c.F_BASE_S]
+            ask(m, f, e, laws, slot, desk)
             return True
 
 
