@@ -52,7 +52,7 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_STATE, D_COUNT, D_OPEN_UNTIL, D_EPOCH, D_LEVEL_R, D_LEVEL_T, D_FILLED,
     N_DESK,
 ) = range(60)  # fmt: skip
-F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, N_DESK_F = range(6)
+F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, N_DESK_F = range(7)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
 
@@ -327,7 +327,14 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
     """The settings of a deployment and its state at the start: nothing in flight, buckets full."""
     streams, backoff = target.streams, target.backoff
     floats = len(f)
-    f += [target.error_rate, backoff.base_s, backoff.cap_s, backoff.jitter_s, target.weight]
+    f += [
+        target.error_rate,
+        backoff.base_s,
+        backoff.cap_s,
+        backoff.jitter_s,
+        target.weight,
+        target.list_price,
+    ]
     waits = len(f)
     f += backoff.waits_s
     row = {

@@ -5,8 +5,9 @@ goes out: a `Program`. Both engines run programs, so every default and every ove
 (deployment over strategy over scenario) is resolved here, once.
 """
 
+import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from planner import catalogue
 from planner.catalogue import profiles
@@ -16,6 +17,7 @@ from planner.errors import Problem, ScenarioError
 from planner.sampling import Laws, pack_laws
 from planner.scenario import policy as policies
 from planner.scenario.fields import CascadeRouter, Scenario
+from planner.scenario.known import list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
 from planner.scenario.policy import Policy
 from planner.scenario.supply import Deployment, Errors, Outage, OutageLaw, Streaming, Total
@@ -107,7 +109,8 @@ class Target:
     retry_after_cap_ns: int
     breaker_failures: int | None
     breaker_open_ns: int
-    weight: float
+    weight: float  # among equals, under weighted and inverse-price
+    list_price: float  # input + output, under cheapest and inverse-price; 0 elsewhere
     waits_when_busy: bool
     when_limited: str
     queue_limit: int | None
@@ -197,6 +200,9 @@ def compile_program(
         # A platform stands before providers, not before our own servers and devices.
         through = Law.fixed(0) if deployment.is_own_hardware else gateway.latency_s
         targets[name] = _target(scenario, name, models_in_force[name], own, through, window, table)
+    if policy.select in ("cheapest", "inverse-price"):
+        on = scenario.start + datetime.timedelta(seconds=window.start_s)
+        targets = _by_price(scenario, policy.select, targets, on)
     layers = tuple(
         Layer(
             attempts=layer.attempts,
@@ -235,6 +241,28 @@ def compile_program(
         retry_budget=_retry_budget(policy),
         select=rules.SELECTIONS.index(policy.select),
     )
+
+
+def _by_price(
+    scenario: Scenario, select: str, targets: Mapping[str, Target], on: datetime.date
+) -> dict[str, Target]:
+    """Targets with their list price on the window's day, and weights of price^-2 under inverse-price.
+
+    Weights are relative to the cheapest, so that nothing overflows (`theory.inverse_price_weights`).
+    """
+    found = {name: list_usd_per_mtok(scenario, name, target.model, on) for name, target in targets.items()}
+    known = {name: price for name, price in found.items() if price is not None}
+    unknown = [name for name in found if name not in known]
+    assert not unknown, f"prices of {unknown} on {on} are known: checked before any run"
+    cheapest = min(known.values())
+    changed = {}
+    for name, target in targets.items():
+        price = known[name]
+        weight = target.weight
+        if select == "inverse-price":
+            weight = (cheapest / price) * (cheapest / price)
+        changed[name] = replace(target, weight=weight, list_price=price)
+    return changed
 
 
 def _retry_budget(policy: Policy) -> RetryBudget | None:
@@ -298,6 +326,7 @@ def _target(
         breaker_failures=None if breaker is None else breaker.failures,
         breaker_open_ns=0 if breaker is None else int(to_ns(breaker.open_s)),
         weight=deployment.weight,
+        list_price=0.0,
         waits_when_busy=policy.when_busy == "wait",
         when_limited=policy.when_limited,
         queue_limit=policy.queue_limit,

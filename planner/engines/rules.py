@@ -42,8 +42,8 @@ ESTIMATE, PROMPT_PLUS_MAX_OUTPUT, MAX_OF_MAX_OUTPUT_AND_ESTIMATE, ACTUAL = range
 CHARGES = ("estimate", "prompt-plus-max-output", "max-of-max-output-and-estimate", "actual")
 
 # How a target is chosen among the equals of a level.
-IN_ORDER, ROUND_ROBIN, WEIGHTED, LEAST_BUSY = range(4)
-SELECTIONS = ("in-order", "round-robin", "weighted", "least-busy")
+IN_ORDER, ROUND_ROBIN, WEIGHTED, LEAST_BUSY, CHEAPEST, INVERSE_PRICE = range(6)
+SELECTIONS = ("in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
 
 # What a call cut by a timeout costs.
 BILL_NONE, BILL_INPUT, BILL_FULL = range(3)

@@ -31,7 +31,9 @@ class Selector:
         kind = self.program.select
         if kind == rules.ROUND_ROBIN:
             return self._next_in_turn(place, level, candidates)
-        if kind == rules.WEIGHTED:
+        if kind == rules.CHEAPEST:
+            return min(candidates, key=lambda name: self.desks[name].target.list_price)
+        if kind in (rules.WEIGHTED, rules.INVERSE_PRICE):
             return self._by_weight(journey, candidates)
         # The first of those that have least to do: calls under way and calls that wait.
         return min(candidates, key=lambda name: self.desks[name].busy + self.desks[name].n_waiting)

@@ -320,6 +320,18 @@ def selections(view: View) -> Iterator[Finding]:
                 because=(("strategies", name),),
                 is_notice=True,
             )
+        if select == "inverse-price":
+            for service in view.services:
+                free = service.owner in view.deployments_of(name) and known.list_usd_per_mtok(
+                    view.scenario, service.owner or "", service.model, service.start
+                )
+                if free == 0.0 and free is not False:
+                    yield Finding(
+                        path=at or ("strategies", name),
+                        text=f"inverse-price would send everything to {service.owner}, whose tokens cost nothing",
+                        hint="select: cheapest says so, weighted with deployments.X.weight shares",
+                        because=(("models", service.model), ("deployments", service.owner or "")),
+                    )
     for name, deployment in view.scenario.deployments.items():
         if "weight" in deployment.model_fields_set and name not in weighted:
             yield Finding(

@@ -138,6 +138,30 @@ def price_problem(
     return None
 
 
+def list_usd_per_mtok(scenario: Scenario, deployment: str, model: str, on: datetime.date) -> float | None:
+    """Input plus output list price of a deployment's model on a day, as selections by price see it; None: unknown.
+
+    In USD per million tokens of each. Own hardware costs nothing per token, unless its model has a price.
+    """
+    from planner.catalogue import prices
+
+    found = scenario.deployments[deployment]
+    own, where = scenario.models.get(model), found.provider or home_provider(model)
+    total = 0.0
+    for meter in ("input", "output"):
+        given = None if own is None else _own_price(own, meter)
+        if given is not None:
+            total += given
+        elif not found.is_own_hardware:
+            if where is None:
+                return None
+            try:
+                total += float(prices.price(model, where, meter, on).usd_per_mtok)
+            except PriceUnknown:
+                return None
+    return total
+
+
 def _own_price(own: OwnModel, meter: str) -> float | None:
     price: float | None = getattr(own, f"{meter}_usd_per_mtok")
     return price

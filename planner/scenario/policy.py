@@ -91,13 +91,11 @@ class Policy(Fields):
     """How calls are made. Under a strategy or deployment only the fields given there count."""
 
     select: Annotated[
-        Literal["in-order", "round-robin", "weighted", "least-busy"],
+        Literal["in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price"],
         later_choices(
             "selection",
             "lowest-latency",
             "lowest-usage",
-            "cheapest",
-            "inverse-price",
         ),
     ] = field("how a target is chosen among the equals of a level", "in-order")
     timeout_s: float | None = field("a call is cut after this; null: never", 30.0, unit="s", gt=0, le=86_400)

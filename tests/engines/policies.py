@@ -191,7 +191,9 @@ def _outage_law(random: Random) -> dict[str, Any]:
 def _policy(random: Random) -> dict[str, Any]:
     timeout_s = random.choice((OFF, 0.5, 1, 2))
     return {
-        "select": random.choice(("in-order", "in-order", "round-robin", "weighted", "least-busy")),
+        "select": random.choice(
+            ("in-order", "in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
+        ),
         "timeout_s": timeout_s,
         "deadline_s": random.choice((OFF, OFF, timeout_s, 2, 4.5)),
         "retries": random.choice((0, 1, 2, 3)),

@@ -100,7 +100,9 @@ def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
     }
     if scope != "deployment":
         makers["deadline_s"] = lambda: pick(bounds.deadlines_s)
-        makers["select"] = lambda: pick(("in-order", "round-robin", "weighted", "least-busy"))
+        makers["select"] = lambda: pick(
+            ("in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
+        )
         makers["layers"] = lambda: [
             {"name": f"l{k}", "attempts": pick((2, 3, 1)), "backoff": backoff(pick)}
             for k in range(pick((0, 0, 1, 2)))

@@ -4,12 +4,15 @@ Each comment derives the expected rows from the engines' rules alone (one call t
 otherwise); the run must match them to the nanosecond.
 """
 
+import datetime
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from planner import theory
 from planner.errors import ScenarioError
-from planner.scenario import load
+from planner.scenario import known, load
 from tests.engines.hand_tables import (
     MODEL,
     at,
@@ -187,5 +190,84 @@ def test_a_selection_with_nothing_to_choose_and_a_weight_without_effect_are_noti
 
 
 def test_selections_that_are_not_simulated_are_refused() -> None:
-    with pytest.raises(ScenarioError, match="not supported yet: selection cheapest"):
-        run_rows(at(0), THREE, {"select": "cheapest"}, strategy=EQUALS)
+    with pytest.raises(ScenarioError, match="not supported yet: selection lowest-latency"):
+        run_rows(at(0), THREE, {"select": "lowest-latency"}, strategy=EQUALS)
+
+
+# -- by price ------------------------------------------------------------------------------------------
+
+
+def priced(**usd_per_mtok: float) -> dict[str, object]:
+    """One model a name, of which input and output cost that much together; and deployments of them."""
+    models = {
+        f"m-{name}": MODEL | {"input_usd_per_mtok": 0.0, "output_usd_per_mtok": usd}
+        for name, usd in usd_per_mtok.items()
+    }
+    return {"models": models, "deployments": {name: target(model=f"m-{name}") for name in usd_per_mtok}}
+
+
+def test_cheapest_asks_by_price_and_equals_as_they_are_written() -> None:
+    # b and c cost the same: b. While b's breaker is open, c; a, the dearest, only when both have failed.
+    given = priced(a=3, b=1, c=1)
+    deployments = given["deployments"]
+    deployments["b"] = {**deployments["b"], "errors": BROKEN["errors"]}  # type: ignore[index]
+    run = run_rows(
+        at(0, 5),
+        deployments,  # type: ignore[arg-type]
+        {"select": "cheapest", "breaker": {"failures": 1, "open_s": 60}},
+        models=given["models"],
+        strategy=EQUALS,
+    )
+    check_attempts(run, "request deployment started_s\n0 b 0\n0 c 0.5\n1 c 5")
+
+
+def test_inverse_price_is_the_square_of_the_published_example() -> None:
+    """OpenRouter's example: A at 1 USD is nine times as likely as C at 3 USD."""
+    n, given = 20_000, priced(a=1, b=2, c=3)
+    run = run_rows(
+        at(*np.arange(n) * 0.1), given["deployments"], {"select": "inverse-price"},  # type: ignore[arg-type]
+        models=given["models"], strategy={"omni": [["a", "c"], ["b"]]},
+    )  # fmt: skip
+    counts = np.bincount(run.outcome_arrays["deployment"], minlength=3)
+    assert stats.chisquare(counts[[0, 2]], n * np.array([0.9, 0.1])).pvalue > 1e-6
+    run = run_rows(
+        at(*np.arange(n) * 0.1), given["deployments"], {"select": "inverse-price"},  # type: ignore[arg-type]
+        models=given["models"], strategy=EQUALS,
+    )  # fmt: skip
+    counts = np.bincount(run.outcome_arrays["deployment"], minlength=3)
+    wanted = theory.inverse_price_weights([1.0, 2.0, 3.0])
+    assert stats.chisquare(counts, n * np.array(wanted)).pvalue > 1e-6
+
+
+def test_inverse_price_refuses_a_target_that_costs_nothing() -> None:
+    given = priced(a=1, b=0)
+    with pytest.raises(ScenarioError, match="inverse-price would send everything to b"):
+        run_rows(
+            at(0), given["deployments"], {"select": "inverse-price"},  # type: ignore[arg-type]
+            models=given["models"], strategy={"omni": [["a", "b"]]},
+        )  # fmt: skip
+
+
+def test_prices_of_the_catalogue_are_those_of_the_windows_day() -> None:
+    deployments = {
+        "dear": {"model": "gpt-4o-2024-11-20", "provider": "openai"},
+        "cheap": {"model": "gpt-4o-mini-2024-07-18", "provider": "openai"},
+        "own": {
+            "model": "llama-3.1-8b",
+            "server": {"gpu": "l40s"},
+            "latency": {"total_s": 1},
+            "limits": {"concurrent": 8},
+        },
+    }
+    scenario = load(
+        {
+            "name": "prices", "start": "2025-06-01", "traffic": {"requests_per_month": 1000},
+            "tasks": {"chat": {"input_tokens": 100, "output_tokens": 50}},
+            "deployments": deployments, "strategies": {"s": {"omni": [["dear", "cheap", "own"]]}},
+            "policy": {"select": "cheapest"}, "finance": {"horizon_months": 1},
+        }
+    )  # fmt: skip
+    day = datetime.date(2025, 6, 1)
+    models = {name: str(one["model"]) for name, one in deployments.items()}
+    found = {name: known.list_usd_per_mtok(scenario, name, model, day) for name, model in models.items()}
+    assert found == {"dear": pytest.approx(12.5), "cheap": pytest.approx(0.75), "own": 0.0}

@@ -44,7 +44,7 @@ def choose(m, f, e, laws, slot, level):  # type: ignore[no-untyped-def]
                 m[level + c.V_TURN] = index + 1
                 return index
     chosen = c.NONE
-    if kind == rules.WEIGHTED:
+    if kind == rules.WEIGHTED or kind == rules.INVERSE_PRICE:
         u = uniform(
             m[c.C_SEED], m[c.C_REPLICATION], m[c.C_SELECT_STREAM], m[slot + c.L_NAME], m[slot + c.L_CHOICES]
         )
@@ -59,6 +59,14 @@ def choose(m, f, e, laws, slot, level):  # type: ignore[no-untyped-def]
                 reached += f[m[m[first + index] + c.D_FLOATS] + c.F_WEIGHT]
                 if u * total < reached:
                     break
+        return chosen
+    if kind == rules.CHEAPEST:
+        lowest = 0.0
+        for index in range(length):
+            if is_candidate(m, f, e, laws, slot, level, index, takes):
+                price = f[m[m[first + index] + c.D_FLOATS] + c.F_PRICE]
+                if chosen == c.NONE or price < lowest:
+                    chosen, lowest = index, price
         return chosen
     least = 0
     for index in range(length):
