@@ -13,7 +13,7 @@ import simpy
 
 from planner import tables
 from planner.chance import to_ns
-from planner.engines import rules
+from planner.engines import limiters, rules
 from planner.engines.journey import NO_METERS, Call, Moment, billed_when_cut
 from planner.engines.program import Spell, Target
 from planner.engines.rules import Round, rank
@@ -80,13 +80,33 @@ class Desk:
     def limiter_wait(self, call: Call, now: int) -> int:
         """Nanoseconds until every bucket holds what the call needs."""
         longest = 0
-        elapsed, self.filled_ns = now - self.filled_ns, now
+        self._fill(now)
         for index, bucket in enumerate(self.buckets):
-            level = self.levels[index] = rules.refilled(
-                self.levels[index], elapsed, bucket.p, bucket.capacity
-            )
-            longest = max(longest, rules.refill_wait(level, call.needed[index], bucket.p))
+            level, needed = self.levels[index], call.needed[index]
+            if length := self.target.window_ns:
+                wait = limiters.window_wait(level, needed, now, length)
+            else:
+                wait = rules.refill_wait(level, needed, bucket.p)
+            longest = max(longest, wait)
         return longest
+
+    def _fill(self, now: int) -> None:
+        """Bring the levels of all limiters up to now."""
+        filled_ns, self.filled_ns = self.filled_ns, now
+        for index, bucket in enumerate(self.buckets):
+            level = self.levels[index]
+            if length := self.target.window_ns:
+                self.levels[index] = limiters.renewed(level, filled_ns, now, length, bucket.capacity)
+            else:
+                self.levels[index] = rules.refilled(level, now - filled_ns, bucket.p, bucket.capacity)
+
+    def _settle(self, call: Call, billed: tuple[int, ...]) -> None:
+        """A call has ended: its tokens are set right to what it is billed."""
+        self._fill(self.env.ns)
+        bucket = self.buckets[-1]
+        self.levels[-1] = limiters.settled(
+            self.levels[-1], call.taken[-1], sum(billed) * bucket.q, bucket.capacity
+        )
 
     def _measure(self, call: Call, max_output_tokens: int) -> None:
         target = self.target
@@ -102,7 +122,11 @@ class Desk:
                 max_output_tokens,
             )
             needed.append(tokens * target.tokens_bucket.q)
-        call.needed = tuple(needed)  # type: ignore[assignment]
+        call.needed = call.taken = tuple(needed)
+        if target.leaks:  # below 100 % of utilisation: anything left is enough
+            call.needed = (1,) * len(needed)
+        if target.charge == rules.AFTER_COMPLETION and target.tokens_bucket is not None:
+            call.taken = (*needed[:-1], 0)
 
     def _turn_away(self, call: Call, cause: int) -> bool:
         call.turned_away = cause
@@ -203,8 +227,8 @@ class Desk:
     def _start(self, call: Call) -> None:
         now, target = self.env.ns, self.target
         self.busy += 1
-        for index, needed in enumerate(call.needed):
-            self.levels[index] -= needed
+        for index, taken in enumerate(call.taken):
+            self.levels[index] -= taken
         if self.state == OPEN:
             self._change(HALF_OPEN, call)
             call.is_probe = True
@@ -278,6 +302,8 @@ class Desk:
         elif call.outcome == tables.TIMEOUT and call.answers:
             billed = billed_when_cut(call.meters, self.target.bill_timeouts)
         self.engine.record(call, billed)
+        if self.target.settles:
+            self._settle(call, billed)
         if self.target.breaker_failures is not None:
             self._count(call, now)
         self._offer()

@@ -43,6 +43,7 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 # Columns of a desk: settings of a deployment ...
 (
     D_INDEX, D_SIZES, D_CORRECT, D_CALLS, D_FLOATS, D_CONCURRENT, D_RP, D_RQ, D_RCAP, D_TP, D_TQ, D_TCAP, D_CHARGE,
+    D_WINDOW_NS, D_LEAKS, D_SETTLES,
     D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP, D_FAILURES, D_OPEN_NS,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
     D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
@@ -50,7 +51,7 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     # ... and its state.
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_STATE, D_COUNT, D_OPEN_UNTIL, D_EPOCH, D_LEVEL_R, D_LEVEL_T, D_FILLED,
     N_DESK,
-) = range(60)  # fmt: skip
+) = range(63)  # fmt: skip
 F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, N_DESK_F = range(5)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
@@ -68,9 +69,9 @@ T_TIER, T_CHAIN, T_LENGTH, T_ESCALATE, T_ESCALATE_LENGTH, N_ROUTE = range(6)
     L_RESUME, L_DESK, L_ROLE, L_CALL_ATTEMPT, L_DRAW, L_TICKET, L_QUEUED, L_STARTED, L_FIRST, L_ENDED,
     L_CALL_OUTCOME, L_STATUS, L_RETRY_AFTER, L_TURNED_AWAY, L_IS_WAITING, L_IS_PROBE, L_EPOCH, L_HAS_DONE,
     L_ANSWERS,  # tokens are made, were it not cut
-    L_NEED_R, L_NEED_T, L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
+    L_NEED_R, L_NEED_T, L_TAKE_T, L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
     L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS, L_ANSWERED, L_ANSWERED_AGAIN, N_SLOT,
-) = range(48)  # fmt: skip
+) = range(49)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -302,6 +303,9 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_FLOATS: floats,
         D_CONCURRENT: _or_none(target.concurrent),
         D_CHARGE: target.charge,
+        D_WINDOW_NS: target.window_ns,
+        D_LEAKS: int(target.leaks),
+        D_SETTLES: int(target.settles),
         D_TIMEOUT: _or_none(target.timeout_ns),
         D_RETRIES: target.retries,
         D_BACKOFF: backoff.kind,

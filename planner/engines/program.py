@@ -8,7 +8,7 @@ goes out: a `Program`. Both engines run programs, so every default and every ove
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from planner import catalogue
+from planner import catalogue, limiting
 from planner.catalogue import profiles
 from planner.chance import check_streams, stream_id, to_ns
 from planner.engines import rules
@@ -17,11 +17,10 @@ from planner.sampling import Laws, pack_laws
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.laws import Law, parse_law
 from planner.scenario.policy import Policy
-from planner.scenario.supply import Deployment, Errors, Outage, OutageLaw, Streaming, Total
+from planner.scenario.supply import Deployment, Errors, Limits, Outage, OutageLaw, Streaming, Total
 from planner.workload.outage_lines import line_of, outage_law
 from planner.workload.windows import Window
 
-_LARGEST = 2**62
 _PURPOSES = (
     "ttft", "speed", "error", "error-latency", "outage-latency", "gateway-latency", "backoff", "queue-timeout",
 )  # fmt: skip
@@ -29,7 +28,7 @@ _PURPOSES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """A token bucket in integers (see `rules.bucket`)."""
+    """A limiter in integers (see `limiting.shape`)."""
 
     p: int
     q: int
@@ -81,6 +80,9 @@ class Target:
     concurrent: int | None
     requests_bucket: Bucket | None
     tokens_bucket: Bucket | None
+    window_ns: int  # of its limiters; 0 for buckets
+    leaks: bool  # admits while there is anything left, however large the call
+    settles: bool  # sets a call's tokens right at its end
     charge: int
     timeout_ns: int | None
     retries: int
@@ -216,7 +218,8 @@ def _target(
     errors = errors_of(deployment)
     requests_per_minute, tokens_per_minute, charge = limits_of(deployment, model)
     limits = deployment.limits
-    burst_ns = int(to_ns(limits.burst_s)) if limits is not None else 0
+    kind = limits.kind if limits is not None else limiting.TOKEN_BUCKET
+    slice_ns = int(to_ns(limits.slice_s)) if limits is not None else 0
     backoff = policy.backoff
     breaker = policy.breaker
     return Target(
@@ -235,8 +238,11 @@ def _target(
         error_law=table.add(errors.latency_s),
         spells=_spells(scenario, name, window, table),
         concurrent=limits.concurrent if limits is not None else None,
-        requests_bucket=_bucket(name, "requests_per_minute", requests_per_minute, burst_ns),
-        tokens_bucket=_bucket(name, "tokens_per_minute", tokens_per_minute, burst_ns),
+        requests_bucket=_bucket(name, "requests_per_minute", requests_per_minute, limits, charge),
+        tokens_bucket=_bucket(name, "tokens_per_minute", tokens_per_minute, limits, charge),
+        window_ns=limiting.window_ns(kind, slice_ns),
+        leaks=kind == limiting.LEAKY_BUCKET,
+        settles=tokens_per_minute is not None and limiting.settles(kind, charge),
         charge=rules.CHARGES.index(charge),
         timeout_ns=None if policy.timeout_s is None else int(to_ns(policy.timeout_s)),
         retries=policy.retries,
@@ -301,12 +307,16 @@ def limits_of(deployment: Deployment, model: str) -> tuple[int | None, int | Non
     return chosen[0], chosen[1], published.charge if charge == "catalogue" else charge
 
 
-def _bucket(name: str, field_name: str, limit: int | None, burst_ns: int) -> Bucket | None:
-    if limit is None:
+def _bucket(
+    name: str, field_name: str, limit: int | None, limits: Limits | None, charge: str
+) -> Bucket | None:
+    if limit is None or limits is None:
         return None
-    p, q, capacity = rules.bucket(limit, burst_ns)
-    # A charge of up to ten million tokens is kept in 1/q tokens and must stay exact in 64 bits.
-    if capacity >= _LARGEST or q * 10**7 >= _LARGEST:
+    p, q, capacity = limiting.shape(
+        limit, limits.kind, burst_ns=int(to_ns(limits.burst_s)), slice_ns=int(to_ns(limits.slice_s))
+    )
+    may_owe = field_name == "tokens_per_minute" and limiting.settles(limits.kind, charge)
+    if not limiting.is_exact(q, capacity, may_owe):
         problem = Problem(
             field=f"deployments.{name}.limits.{field_name}",
             given=str(limit),

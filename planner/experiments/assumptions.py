@@ -122,7 +122,7 @@ def _not_kept(name: str, limits: Limits, published: profiles.LimitSet) -> Iterat
             what=f"limiter of {name}",
             value=limits.kind,
             unit="",
-            source=f"simulated as a token bucket; the provider keeps a {published.limiter}",
+            source=f"simulated as a {limits.kind}; the provider keeps a {published.limiter}",
             as_of=published.as_of,
             confidence="low",
         )

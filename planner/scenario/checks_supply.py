@@ -1,8 +1,8 @@
 """Rules about deployments: models, hardware, latency and limits."""
 
-import math
 from collections.abc import Iterator
 
+from planner import limiting
 from planner.scenario import known
 from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View
@@ -10,9 +10,6 @@ from planner.scenario.laws import Kind, Law
 from planner.scenario.paths import Path, closest, render
 from planner.scenario.supply import Deployment, Limits, Streaming
 
-EXACT = 2**62  # what an engine's bucket may hold, in its smallest unit
-LARGEST_CHARGE = 10**7  # tokens of one call
-NS_PER_MINUTE = 60 * 10**9
 LATENCY_FORMS = "{ttft_s, tokens_per_s} or {total_s}"
 
 
@@ -224,24 +221,26 @@ def limits(view: View) -> Iterator[Finding]:
         if deployment.limits is None or not known.is_known(view.scenario, deployment.model):
             continue
         requests, tokens, charge = _limits_of(deployment, deployment.limits)
-        place, burst_s = ("deployments", name, "limits"), deployment.limits.burst_s
-        if requests is not None and requests * burst_s / 60 < 1:
+        place, held = ("deployments", name, "limits"), _held(deployment.limits)
+        if requests is not None and held is not None and requests * held[1] / 60 < 1:
             yield Finding(
-                path=(*place, "burst_s"),
-                given=f"{burst_s:g}",
+                path=(*place, held[0]),
+                given=f"{held[1]:g}",
                 allowed=f"at least {60 / requests:.6g}: {requests} requests per minute let no request through in less",
                 because=((*place, "requests_per_minute"),),
             )
         for field, rate in (("requests_per_minute", requests), ("tokens_per_minute", tokens)):
-            if rate is not None and not _is_exact(rate, burst_s):
+            if rate is not None and not _is_exact(
+                rate, deployment.limits, charge if field == "tokens_per_minute" else None
+            ):
                 yield Finding(
                     path=(*place, field),
                     given=str(rate),
                     allowed="a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000",
-                    because=((*place, "burst_s"),),
+                    because=tuple((*place, other) for other in ("burst_s", "slice_s", "kind", "charge")),
                 )
-        if tokens is not None and view.scenario.traffic.trace is None:
-            yield from _too_large(view, name, tokens * burst_s / 60, tokens, charge)
+        if tokens is not None and held is not None and view.scenario.traffic.trace is None:
+            yield from _too_large(view, name, tokens * held[1] / 60, tokens, charge)
 
 
 def _limits_of(deployment: Deployment, given: Limits) -> tuple[int | None, int | None, str]:
@@ -262,11 +261,25 @@ def _limits_of(deployment: Deployment, given: Limits) -> tuple[int | None, int |
     return requests, tokens, charge if given.charge == "catalogue" else given.charge
 
 
-def _is_exact(rate: int, burst_s: float) -> bool:
-    """Whether a bucket in integers of 1/q token (p/q = rate per nanosecond, reduced) fits 64 bits."""
-    common = math.gcd(rate, NS_PER_MINUTE)
-    p, q = rate // common, NS_PER_MINUTE // common
-    return p * round(burst_s * 1e9) < EXACT and q * LARGEST_CHARGE < EXACT
+def _held(limits: Limits) -> tuple[str, float] | None:
+    """(field, seconds) of the limit that is there at most at once; None where a call of any size is let in."""
+    if limits.kind == limiting.LEAKY_BUCKET:
+        return None
+    if limits.kind == limiting.FIXED_WINDOW:
+        return "kind", 60.0
+    return ("slice_s", limits.slice_s) if limits.kind == limiting.SUB_WINDOW else ("burst_s", limits.burst_s)
+
+
+def _is_exact(rate: int, limits: Limits, charge: str | None) -> bool:
+    """Whether a limiter in integers of 1/q token fits 64 bits."""
+    _, q, capacity = limiting.shape(
+        rate,
+        limits.kind,
+        burst_ns=round(limits.burst_s * 1e9),
+        slice_ns=round(limits.slice_s * 1e9),
+    )
+    may_owe = charge is not None and limiting.settles(limits.kind, charge)
+    return limiting.is_exact(q, capacity, may_owe)
 
 
 def _too_large(view: View, name: str, capacity: float, tokens: int, charge: str) -> Iterator[Finding]:
@@ -280,15 +293,18 @@ def _too_large(view: View, name: str, capacity: float, tokens: int, charge: str)
             continue
         needed = least_charge(view, task, model, charge)
         if needed > capacity:
-            burst = (
-                f"{capacity:g} tokens in burst_s {deployment.limits.burst_s:g}" if deployment.limits else ""
-            )
+            held = _held(deployment.limits) if deployment.limits else None
+            length = f"{held[0]} {held[1]:g}" if held and held[0] != "kind" else "a minute"
+            burst = f"{capacity:g} tokens in {length}"
             yield Finding(
                 path=(*place, "tokens_per_minute"),
                 given=f"{tokens} ({burst})",
                 allowed=f"at least {needed} tokens at once: one request of task {task} is charged that much by {charge}",
                 because=(
-                    *((*place, field) for field in ("tokens_per_minute", "burst_s", "charge")),
+                    *(
+                        (*place, field)
+                        for field in ("tokens_per_minute", "burst_s", "slice_s", "kind", "charge")
+                    ),
                     *(
                         ("tasks", task, field)
                         for field in (
