@@ -15,6 +15,9 @@ TOKEN_BUCKET, FIXED_WINDOW, SUB_WINDOW, LEAKY_BUCKET = (
 #: Kinds whose allowance is whole again at the start of every window, and lost at its end.
 WINDOWS = (FIXED_WINDOW, SUB_WINDOW)
 MINUTE_NS = 60 * 10**9
+#: What a limiter counts, by the field that gives its limit.
+REQUESTS, TOKENS, INPUT, OUTPUT = range(4)
+FIELDS = ("requests_per_minute", "tokens_per_minute", "input_tokens_per_minute", "output_tokens_per_minute")
 
 #: What an engine may hold in its smallest unit.
 LARGEST = 2**62
@@ -27,9 +30,9 @@ def window_ns(kind: str, slice_ns: int) -> int:
     return {FIXED_WINDOW: MINUTE_NS, SUB_WINDOW: slice_ns}.get(kind, 0)
 
 
-def settles(kind: str, charge: str) -> bool:
-    """Whether the tokens of a call are set right at its end."""
-    return kind == LEAKY_BUCKET or charge == "after-completion"
+def settles(kind: str, charge: str, measure: int) -> bool:
+    """Whether what a limiter counts of a call is set right at the call's end."""
+    return measure != REQUESTS and (kind == LEAKY_BUCKET or charge == "after-completion")
 
 
 def shape(limit_per_minute: int, kind: str, *, burst_ns: int, slice_ns: int) -> tuple[int, int, int]:

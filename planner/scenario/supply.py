@@ -125,6 +125,18 @@ class Limits(Fields):
     tokens_per_minute: WholeOrCatalogue = field(
         "tokens per minute; catalogue: the provider's highest published tier", CATALOGUE, unit="tokens/min"
     )
+    input_tokens_per_minute: WholeOrCatalogue = field(
+        "input tokens per minute, where they are limited apart; null: none; catalogue: the provider's highest "
+        "published tier",
+        None,
+        unit="tokens/min",
+    )
+    output_tokens_per_minute: WholeOrCatalogue = field(
+        "output tokens per minute, where they are limited apart; null: none; catalogue: the provider's highest "
+        "published tier",
+        None,
+        unit="tokens/min",
+    )
     concurrent: Annotated[int | None, BeforeValidator(_no_steps)] = field(
         "calls in flight at once; null: none", None, unit="calls", ge=1, le=10**7
     )

@@ -165,6 +165,10 @@ def limits(pick: Pick, replays: bool) -> Raw | None:
         "kind": kind,
         "charge": charge,
     }
+    if pick(SELDOM):
+        found["input_tokens_per_minute"] = pick((*tokens, "catalogue"))
+    if charge not in ("estimate", "catalogue") and pick(SELDOM):
+        found["output_tokens_per_minute"] = pick((*tokens, "catalogue"))
     if kind == "sub-window":
         found["slice_s"] = pick(bursts_s)
     elif kind != "fixed-window":

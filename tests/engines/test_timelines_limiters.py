@@ -330,3 +330,103 @@ def test_a_call_larger_than_a_window_ever_holds_is_too_large_and_not_retried(giv
     assert list(run.outcomes["cause"]) == ["too-large"]
     assert list(run.outcome_arrays["ended_ns"]) == [0]
     assert len(run.attempts) == 1
+
+
+# -- input and output apart ------------------------------------------------------------------------
+
+
+def test_input_and_output_have_limits_of_their_own() -> None:
+    # Input 600 a minute (10 per s, bucket 600), output 1200 a minute (20 per s, bucket 1200), charged 100 and the
+    # cap of 400. 0, 1, 2 at 0 leave 300 input and 0 output. 3 at 0: output 400 short = 20 s. 4 at 1 has 500 in and
+    # also finds the output empty: input 310 there, 190 short = 19 s, output 380 short = 19 s; at 20 both are there
+    # and 3 comes first by name, so 4 finds input 500 - 100 = 400 (100 short = 10 s), output 0 (20 s): at 40.
+    rows = [*at(0, 0, 0, 0), *at(1, input_tokens=500)]
+    given = {
+        "input_tokens_per_minute": 600,
+        "output_tokens_per_minute": 1200,
+        "charge": "prompt-plus-max-output",
+    }
+    run = run_limited(rows, RETRY, kind="token-bucket", **given)
+    check_attempts(
+        run,
+        """
+        request attempt started_s outcome retry_after_s
+        0       0       0         ok      -
+        1       0       0         ok      -
+        2       0       0         ok      -
+        3       0       0         limited 20
+        3       1       20        ok      -
+        4       0       1         limited 19
+        4       1       20        limited 20
+        4       2       40        ok      -
+        """,
+    )
+
+
+# Output of 1200 a minute (20 per s, bucket 1200); six calls at 0 with 400 out at most, 50 out.
+OUTPUT_STARTS = [
+    ("prompt-plus-max-output", ["0", "0", "0", "20", "40", "60"]),  # 400 each
+    ("max-of-max-output-and-estimate", ["0", "0", "0", "20", "40", "60"]),  # 400 each, whatever the input
+    ("actual", ["0"] * 6),  # 50 each
+    ("after-completion", ["0"] * 6),  # nothing at admission
+]
+
+
+@pytest.mark.parametrize(("charge", "starts"), OUTPUT_STARTS)
+def test_each_charging_rule_takes_its_own_part_of_the_output(charge: str, starts: list[str]) -> None:
+    run = run_limited(
+        at(*[0] * 6, input_tokens=900),
+        WAIT,
+        output_tokens_per_minute=1200,
+        charge=charge,
+        kind="token-bucket",
+    )
+    check_attempts(run, "request started_s\n" + "\n".join(f"{n} {start}" for n, start in enumerate(starts)))
+
+
+def test_output_after_completion_is_owed_and_input_too_each_to_its_own_limiter() -> None:
+    # Input 6000 a minute (100 per s), output 600 (10 per s). Twenty calls at 0 end at 2 and take 100 and 50 each:
+    # input 6000 - 2000 = 4000, output 600 - 1000 = -400. 20 at 3 finds input 4100, enough, and output -390: it asks
+    # nothing of the output but waits until nothing is owed: 39 s.
+    run = run_limited(
+        at(*[0] * 20, 3), RETRY, kind="token-bucket",
+        input_tokens_per_minute=6000, output_tokens_per_minute=600, charge="after-completion",
+    )  # fmt: skip
+    assert run.attempt_arrays["started_ns"].tolist()[:20] == [0] * 20
+    assert run.attempt_arrays["retry_after_ns"].tolist()[20:] == [39 * 10**9, -1]
+    assert run.attempt_arrays["started_ns"].tolist()[20:] == [3 * 10**9, 42 * 10**9]
+
+
+def test_a_leaky_bucket_of_output_is_set_right_to_the_billed_output() -> None:
+    # Output of 600 a minute, bucket of 100 (burst 10 s). 0 fills in 400; at 2: 380 - 400 + 50 = 30. 1 at 1 finds
+    # 390, 290 above 100: 29 s and a nanosecond. 2 at 2.0 finds 30 of 100 and starts: round 5 comes after the end's round 1.
+    run = run_limited(
+        at(0, 1, 2), RETRY, kind="leaky-bucket",
+        output_tokens_per_minute=600, burst_s=10, charge="prompt-plus-max-output",
+    )  # fmt: skip
+    check_attempts(
+        run,
+        """
+        request attempt started_s    outcome retry_after_s
+        0       0       0            ok      -
+        1       0       1            limited 29.000000001
+        1       1       30.000000001 ok      -
+        2       0       2            ok      -
+        """,
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"input_tokens_per_minute": 99},
+        {"output_tokens_per_minute": 399},
+        {"tokens_per_minute": 499},
+    ],
+)
+def test_a_call_too_large_for_one_of_its_limiters_is_too_large(given: dict[str, int]) -> None:
+    run = run_limited(at(0), RETRY, kind="fixed-window", charge="prompt-plus-max-output", **given)
+    assert list(run.outcomes["cause"]) == ["too-large"]
+    exact = {name: value + 1 for name, value in given.items()}
+    run = run_limited(at(0), RETRY, kind="fixed-window", charge="prompt-plus-max-output", **exact)
+    assert list(run.outcomes["outcome"]) == ["ok"]

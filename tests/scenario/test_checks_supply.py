@@ -256,6 +256,31 @@ def test_each_kind_of_limiter_says_what_does_not_fit_it(given: dict[str, object]
     assert problems_with({"tasks.faq.input_tokens": 100, "deployments.a.limits": given}) == [problem]
 
 
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (
+            {"output_tokens_per_minute": 1000, "charge": "estimate"},
+            "deployments.a.limits.output_tokens_per_minute: the charging rule estimate counts no output, so this limit "
+            "would never be met; give deployments.a.limits.charge: prompt-plus-max-output, actual or after-completion",
+        ),
+        (
+            {"input_tokens_per_minute": 99, "charge": "actual"},
+            "deployments.a.limits.input_tokens_per_minute: got 99 (99 tokens in burst_s 60); "
+            "allowed: at least 100 tokens at once: one request of task faq is charged that much by actual",
+        ),
+        (
+            {"output_tokens_per_minute": 399, "charge": "prompt-plus-max-output"},
+            "deployments.a.limits.output_tokens_per_minute: got 399 (399 tokens in burst_s 60); "
+            "allowed: at least 400 tokens at once: one request of task faq is charged that much by prompt-plus-max-output",
+        ),
+    ],
+)
+def test_limits_of_input_and_output_say_what_does_not_fit(given: dict[str, object], problem: str) -> None:
+    sizes = {"tasks.faq.input_tokens": 100, "tasks.faq.max_output_tokens": 400}
+    assert problems_with({**sizes, "deployments.a.limits": given}) == [problem]
+
+
 def test_a_leaky_bucket_lets_any_request_in_and_a_window_needs_no_round_rate() -> None:
     for given in (
         {"kind": "leaky-bucket", "tokens_per_minute": 60, "requests_per_minute": 1, "burst_s": 1},
