@@ -13,10 +13,11 @@ import simpy
 
 from planner import tables
 from planner.chance import to_ns
-from planner.engines import rules
+from planner.engines import limiters, rules
 from planner.engines.journey import NO_METERS, Call, Moment, billed_when_cut
 from planner.engines.program import Spell, Target
 from planner.engines.rules import Round, rank
+from planner.limiting import REQUESTS
 from planner.tables import CLOSED, DEADLINE, HALF_OPEN, LIMIT, NEVER, OPEN, OWN_BREAKER, QUEUE, TOO_LARGE
 
 if TYPE_CHECKING:
@@ -32,10 +33,7 @@ class Desk:
         self.queue: deque[Call] = deque()
         self.n_waiting = 0
         self.state, self.failures, self.open_until, self.epoch = CLOSED, 0, 0, 0
-        self.buckets = [
-            bucket for bucket in (target.requests_bucket, target.tokens_bucket) if bucket is not None
-        ]
-        self.levels = [bucket.capacity for bucket in self.buckets]
+        self.levels = [limiter.capacity for limiter in target.limiters]
         self.filled_ns = 0
         self.spell_starts = [spell.from_ns for spell in target.spells]
 
@@ -47,7 +45,10 @@ class Desk:
         self._measure(call, max_output_tokens)
         if self.is_rejecting(now):
             return self._turn_away(call, OWN_BREAKER)
-        if any(needed > bucket.capacity for needed, bucket in zip(call.needed, self.buckets, strict=False)):
+        if any(
+            needed > limiter.capacity
+            for needed, limiter in zip(call.needed, self.target.limiters, strict=True)
+        ):
             if self.target.when_limited == "retry":
                 self._refuse(call, NEVER)
             return self._turn_away(call, TOO_LARGE)
@@ -78,31 +79,50 @@ class Desk:
         return self.state == HALF_OPEN or (self.state == OPEN and now < self.open_until)
 
     def limiter_wait(self, call: Call, now: int) -> int:
-        """Nanoseconds until every bucket holds what the call needs."""
+        """Nanoseconds until every limiter holds what the call needs."""
         longest = 0
-        elapsed, self.filled_ns = now - self.filled_ns, now
-        for index, bucket in enumerate(self.buckets):
-            level = self.levels[index] = rules.refilled(
-                self.levels[index], elapsed, bucket.p, bucket.capacity
-            )
-            longest = max(longest, rules.refill_wait(level, call.needed[index], bucket.p))
+        self._fill(now)
+        for index, limiter in enumerate(self.target.limiters):
+            level, needed = self.levels[index], call.needed[index]
+            if length := self.target.window_ns:
+                wait = limiters.window_wait(level, needed, now, length)
+            else:
+                wait = rules.refill_wait(level, needed, limiter.p)
+            longest = max(longest, wait)
         return longest
 
+    def _fill(self, now: int) -> None:
+        """Bring the levels of all limiters up to now."""
+        filled_ns, self.filled_ns = self.filled_ns, now
+        for index, limiter in enumerate(self.target.limiters):
+            level = self.levels[index]
+            if length := self.target.window_ns:
+                self.levels[index] = limiters.renewed(level, filled_ns, now, length, limiter.capacity)
+            else:
+                self.levels[index] = rules.refilled(level, now - filled_ns, limiter.p, limiter.capacity)
+
+    def _settle(self, call: Call, billed: tuple[int, ...]) -> None:
+        """A call has ended: its tokens are set right to what it is billed."""
+        self._fill(self.env.ns)
+        for index, limiter in enumerate(self.target.limiters):
+            if limiter.measure != REQUESTS:
+                used = limiters.used(limiter.measure, *_sent_and_answered(billed)) * limiter.q
+                self.levels[index] = limiters.settled(
+                    self.levels[index], call.taken[index], used, limiter.capacity
+                )
+
     def _measure(self, call: Call, max_output_tokens: int) -> None:
+        """What each limiter must hold for the call, and what it gives when the call starts."""
         target = self.target
-        needed = []
-        if target.requests_bucket is not None:
-            needed.append(target.requests_bucket.q)
-        if target.tokens_bucket is not None:
-            sent, cached, written, output, hidden, image, heard, spoken = call.meters
-            tokens = rules.charge(
-                target.charge,
-                sent + cached + written + image + heard,
-                output + hidden + spoken,
-                max_output_tokens,
-            )
-            needed.append(tokens * target.tokens_bucket.q)
-        call.needed = tuple(needed)  # type: ignore[assignment]
+        sent, answered = _sent_and_answered(call.meters)
+        call.needed = call.taken = tuple(
+            limiters.asked(limiter.measure, target.charge, sent, answered, max_output_tokens) * limiter.q
+            for limiter in target.limiters
+        )
+        if target.charge == rules.AFTER_COMPLETION:
+            call.taken = tuple(limiter.q if limiter.measure == REQUESTS else 0 for limiter in target.limiters)
+        if target.leaks:  # below 100 % of utilisation: anything left is enough
+            call.needed = (1,) * len(target.limiters)
 
     def _turn_away(self, call: Call, cause: int) -> bool:
         call.turned_away = cause
@@ -203,8 +223,8 @@ class Desk:
     def _start(self, call: Call) -> None:
         now, target = self.env.ns, self.target
         self.busy += 1
-        for index, needed in enumerate(call.needed):
-            self.levels[index] -= needed
+        for index, taken in enumerate(call.taken):
+            self.levels[index] -= taken
         if self.state == OPEN:
             self._change(HALF_OPEN, call)
             call.is_probe = True
@@ -278,6 +298,8 @@ class Desk:
         elif call.outcome == tables.TIMEOUT and call.answers:
             billed = billed_when_cut(call.meters, self.target.bill_timeouts)
         self.engine.record(call, billed)
+        if self.target.settles:
+            self._settle(call, billed)
         if self.target.breaker_failures is not None:
             self._count(call, now)
         self._offer()
@@ -312,3 +334,9 @@ class Desk:
             (self.env.ns, kind, self.target.index, self.state, state, call.journey.name)
         )
         self.state = state
+
+
+def _sent_and_answered(meters: tuple[int, ...]) -> tuple[int, int]:
+    """(input tokens, output tokens) of a call, whatever the meter."""
+    sent, cached, written, output, hidden, image, heard, spoken = meters
+    return sent + cached + written + image + heard, output + hidden + spoken

@@ -65,7 +65,7 @@ class Call:
     __slots__ = (
         "answers", "attempt", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "is_probe", "is_waiting",
         "journey", "meters", "needed", "outcome", "queued_ns", "retry_after_ns", "role", "service_ns", "started_ns",
-        "status", "target", "turned_away",
+        "status", "taken", "target", "turned_away",
     )  # fmt: skip
 
     def __init__(
@@ -82,7 +82,8 @@ class Call:
         self.attempt = journey.attempts
         self.deadline_ns = journey.deadline_ns
         self.done: Moment | None = None
-        self.needed: tuple[int, int] = (0, 0)
+        self.needed: tuple[int, ...] = ()  # what each limiter must hold
+        self.taken: tuple[int, ...] = ()  # what each gives when the call starts
         self.queued_ns = self.started_ns = self.first_token_ns = self.ended_ns = NEVER
         self.retry_after_ns = NEVER
         self.outcome = tables.REJECTED

@@ -43,18 +43,22 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 
 # Columns of a desk: settings of a deployment ...
 (
-    D_INDEX, D_SIZES, D_CORRECT, D_CALLS, D_FLOATS, D_CONCURRENT, D_RP, D_RQ, D_RCAP, D_TP, D_TQ, D_TCAP, D_CHARGE,
+    D_INDEX, D_SIZES, D_CORRECT, D_CALLS, D_FLOATS, D_CONCURRENT, D_LIMITERS, D_N_LIMITERS, D_CHARGE,
+    D_WINDOW_NS, D_LEAKS, D_SETTLES,
     D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP, D_FAILURES, D_OPEN_NS,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
     D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
     D_S_OUTAGE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
     # ... and its state.
-    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_STATE, D_COUNT, D_OPEN_UNTIL, D_EPOCH, D_LEVEL_R, D_LEVEL_T, D_FILLED,
+    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_STATE, D_COUNT, D_OPEN_UNTIL, D_EPOCH, D_FILLED,
     N_DESK,
-) = range(60)  # fmt: skip
+) = range(57)  # fmt: skip
 F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, N_DESK_F = range(7)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
+
+# Columns of a limiter: what it counts, units that come back per ns, units of one, units it holds, and its state.
+X_MEASURE, X_P, X_Q, X_CAPACITY, X_LEVEL, N_LIMITER = range(6)
 
 # Columns of a spell.
 P_FROM, P_TO, P_MODE, P_STATUS, P_LAW, P_FLOAT, N_SPELL = range(7)
@@ -80,9 +84,10 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     L_ANSWERS,  # tokens are made, were it not cut
     L_RETRYING,  # counts against the retry budget
     L_TRIED, L_CHOICES,  # of a selection: bits of the level's members, draws so far
-    L_NEED_R, L_NEED_T, L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
+    L_ASKED_REQUESTS, L_ASKED_TOKENS, L_ASKED_INPUT, L_ASKED_OUTPUT,  # by what a limiter counts
+    L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
     L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS, L_ANSWERED, L_ANSWERED_AGAIN, N_SLOT,
-) = range(51)  # fmt: skip
+) = range(53)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -248,11 +253,14 @@ def new_state(
             D_SIZES: N_SLOT + model * N_SIZE,
             D_CORRECT: behind + model,
             D_CALLS: behind + len(models) + number,
-            D_SPELLS: len(m),
             D_COUNTS: N_TASK_COUNTS + number * N_DESK_COUNTS,
             D_LONG_ABOVE: long_above.get(target.name, NONE),
             D_OUTSIDE: int(target.is_outside),
         }
+        row |= {D_LIMITERS: len(m), D_N_LIMITERS: len(target.limiters)}
+        for limiter in target.limiters:
+            m += [limiter.measure, limiter.p, limiter.q, limiter.capacity, limiter.capacity]
+        row |= {D_SPELLS: len(m)}
         for spell in target.spells:
             m += [spell.from_ns, spell.to_ns, spell.mode, spell.status, spell.latency_law, len(f)]
             f.append(spell.slowdown)
@@ -342,6 +350,9 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_FLOATS: floats,
         D_CONCURRENT: _or_none(target.concurrent),
         D_CHARGE: target.charge,
+        D_WINDOW_NS: target.window_ns,
+        D_LEAKS: int(target.leaks),
+        D_SETTLES: int(target.settles),
         D_TIMEOUT: _or_none(target.timeout_ns),
         D_RETRIES: target.retries,
         D_BACKOFF: backoff.kind,
@@ -378,12 +389,6 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_TAIL: NONE,
         D_STATE: CLOSED,
     }
-    for bucket, columns in (
-        (target.requests_bucket, (D_RP, D_RQ, D_RCAP, D_LEVEL_R)),
-        (target.tokens_bucket, (D_TP, D_TQ, D_TCAP, D_LEVEL_T)),
-    ):
-        if bucket is not None:
-            row |= dict(zip(columns, (bucket.p, bucket.q, bucket.capacity, bucket.capacity), strict=True))
     return row
 
 

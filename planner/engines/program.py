@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from planner import catalogue
+from planner import catalogue, limiting
 from planner.catalogue import profiles
 from planner.chance import check_streams, stream_id, to_ns
 from planner.engines import rules
@@ -20,20 +20,20 @@ from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
 from planner.scenario.policy import Policy
-from planner.scenario.supply import Deployment, Errors, Outage, OutageLaw, Streaming, Total
+from planner.scenario.supply import Deployment, Errors, Limits, Outage, OutageLaw, Streaming, Total
 from planner.workload.outage_lines import line_of, outage_law
 from planner.workload.windows import Window
 
-_LARGEST = 2**62
 _PURPOSES = (
     "ttft", "speed", "error", "error-latency", "outage-latency", "gateway-latency", "backoff", "queue-timeout",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bucket:
-    """A token bucket in integers (see `rules.bucket`)."""
+class Limiter:
+    """A limiter in integers (see `limiting.shape`)."""
 
+    measure: int  # what it counts, as in `limiting.FIELDS`
     p: int
     q: int
     capacity: int
@@ -99,8 +99,10 @@ class Target:
     error_law: int
     spells: tuple[Spell, ...]
     concurrent: int | None
-    requests_bucket: Bucket | None
-    tokens_bucket: Bucket | None
+    limiters: tuple[Limiter, ...]
+    window_ns: int  # of its limiters; 0 for buckets
+    leaks: bool  # admits while there is anything left, however large the call
+    settles: bool  # sets a call's tokens right at its end
     charge: int
     timeout_ns: int | None
     retries: int
@@ -295,9 +297,10 @@ def _target(
     deployment = scenario.deployments[name]
     ttft, speed, total, streams_answer = latency_laws(deployment, model)
     errors = errors_of(deployment)
-    requests_per_minute, tokens_per_minute, charge = limits_of(deployment, model)
+    rates, charge = limits_of(deployment, model)
     limits = deployment.limits
-    burst_ns = int(to_ns(limits.burst_s)) if limits is not None else 0
+    kind = limits.kind if limits is not None else limiting.TOKEN_BUCKET
+    slice_ns = int(to_ns(limits.slice_s)) if limits is not None else 0
     breaker = policy.breaker
     return Target(
         name=name,
@@ -315,8 +318,12 @@ def _target(
         error_law=table.add(errors.latency_s),
         spells=_spells(scenario, name, window, table),
         concurrent=limits.concurrent if limits is not None else None,
-        requests_bucket=_bucket(name, "requests_per_minute", requests_per_minute, burst_ns),
-        tokens_bucket=_bucket(name, "tokens_per_minute", tokens_per_minute, burst_ns),
+        limiters=_limiters(name, rates, limits, charge),
+        window_ns=limiting.window_ns(kind, slice_ns),
+        leaks=kind == limiting.LEAKY_BUCKET,
+        settles=any(
+            rate is not None and limiting.settles(kind, charge, measure) for measure, rate in enumerate(rates)
+        ),
         charge=rules.CHARGES.index(charge),
         timeout_ns=None if policy.timeout_s is None else int(to_ns(policy.timeout_s)),
         retries=policy.retries,
@@ -359,36 +366,45 @@ def errors_of(deployment: Deployment) -> Errors:
     return Errors(rate=found.rate, status=found.status, latency_s=Law.fixed(found.latency_s))
 
 
-def limits_of(deployment: Deployment, model: str) -> tuple[int | None, int | None, str]:
-    """(requests per minute, tokens per minute, charging rule); null switches a limit off."""
+def limits_of(deployment: Deployment, model: str) -> tuple[tuple[int | None, ...], str]:
+    """(limits per minute in the order of `limiting.FIELDS`, charging rule); null switches a limit off."""
     limits = deployment.limits
     if limits is None:
-        return None, None, "estimate"
-    rates = [limits.requests_per_minute, limits.tokens_per_minute]
+        return (None,) * len(limiting.FIELDS), "estimate"
+    rates = [getattr(limits, field) for field in limiting.FIELDS]
     charge = limits.charge
     # Own hardware has no provider's limits, and a model under a name of its own has none published.
     if deployment.provider is None or deployment.is_own_hardware or model not in catalogue.names():
-        given = [None if rate == "catalogue" else rate for rate in rates]
-        return given[0], given[1], "estimate" if charge == "catalogue" else charge
+        given = tuple(None if rate == "catalogue" else rate for rate in rates)
+        return given, "estimate" if charge == "catalogue" else charge
     published = profiles.default_limits(model, deployment.provider)
-    known = (published.requests_per_minute, published.tokens_per_minute)
-    chosen = [own if given == "catalogue" else given for given, own in zip(rates, known, strict=True)]
-    return chosen[0], chosen[1], published.charge if charge == "catalogue" else charge
+    chosen = tuple(
+        getattr(published, field) if given == "catalogue" else given
+        for field, given in zip(limiting.FIELDS, rates, strict=True)
+    )
+    return chosen, published.charge if charge == "catalogue" else charge
 
 
-def _bucket(name: str, field_name: str, limit: int | None, burst_ns: int) -> Bucket | None:
-    if limit is None:
-        return None
-    p, q, capacity = rules.bucket(limit, burst_ns)
-    # A charge of up to ten million tokens is kept in 1/q tokens and must stay exact in 64 bits.
-    if capacity >= _LARGEST or q * 10**7 >= _LARGEST:
-        problem = Problem(
-            field=f"deployments.{name}.limits.{field_name}",
-            given=str(limit),
-            allowed="a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000",
+def _limiters(
+    name: str, rates: tuple[int | None, ...], limits: Limits | None, charge: str
+) -> tuple[Limiter, ...]:
+    """One limiter for each limit that is on."""
+    found = []
+    for measure, rate in enumerate(rates):
+        if rate is None or limits is None:
+            continue
+        p, q, capacity = limiting.shape(
+            rate, limits.kind, burst_ns=int(to_ns(limits.burst_s)), slice_ns=int(to_ns(limits.slice_s))
         )
-        raise ScenarioError([problem])
-    return Bucket(p=p, q=q, capacity=capacity)
+        if not limiting.is_exact(q, capacity, limiting.settles(limits.kind, charge, measure)):
+            problem = Problem(
+                field=f"deployments.{name}.limits.{limiting.FIELDS[measure]}",
+                given=str(rate),
+                allowed="a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000",
+            )
+            raise ScenarioError([problem])
+        found.append(Limiter(measure=measure, p=p, q=q, capacity=capacity))
+    return tuple(found)
 
 
 def _spells(scenario: Scenario, name: str, window: Window, table: _LawTable) -> tuple[Spell, ...]:

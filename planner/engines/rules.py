@@ -5,7 +5,6 @@ nowhere else; an engine adds only control flow. Times are int64 nanoseconds sinc
 """
 
 from enum import IntEnum
-from fractions import Fraction
 
 from planner import tables
 from planner.chance import to_ns
@@ -37,9 +36,16 @@ NO_LAW = -1
 UP, ERROR, HANG, DEGRADED = range(4)
 MODES = ("up", "error", "hang", "degraded")
 
-# What a call is charged against tokens-per-minute when it is admitted.
-ESTIMATE, PROMPT_PLUS_MAX_OUTPUT, MAX_OF_MAX_OUTPUT_AND_ESTIMATE, ACTUAL = range(4)
-CHARGES = ("estimate", "prompt-plus-max-output", "max-of-max-output-and-estimate", "actual")
+# What a call is charged against tokens-per-minute when it is admitted; after-completion only asks then that
+# its estimate be there, and takes at the end what the call is billed.
+ESTIMATE, PROMPT_PLUS_MAX_OUTPUT, MAX_OF_MAX_OUTPUT_AND_ESTIMATE, ACTUAL, AFTER_COMPLETION = range(5)
+CHARGES = (
+    "estimate",
+    "prompt-plus-max-output",
+    "max-of-max-output-and-estimate",
+    "actual",
+    "after-completion",
+)
 
 # How a target is chosen among the equals of a level.
 IN_ORDER, ROUND_ROBIN, WEIGHTED, LEAST_BUSY, CHEAPEST, INVERSE_PRICE = range(6)
@@ -75,7 +81,7 @@ BILLED = {
 
 @jit("int64(int64, int64, int64, int64)")
 def charge(rule: int, input_tokens: int, output_tokens: int, max_output_tokens: int) -> int:
-    """Tokens a call is charged at admission.
+    """Tokens a call is charged at admission, or must find then.
 
     `input_tokens` are all input meters, `output_tokens` all drawn output (hidden included),
     `max_output_tokens` the cap that was asked for, the model's own where none was.
@@ -87,16 +93,6 @@ def charge(rule: int, input_tokens: int, output_tokens: int, max_output_tokens: 
     if rule == ACTUAL:
         return input_tokens + output_tokens
     return input_tokens
-
-
-def bucket(limit_per_minute: int, burst_ns: int) -> tuple[int, int, int]:
-    """A token bucket in integers: (p, q, capacity).
-
-    p/q is the limit per nanosecond, reduced; the level is kept in units of 1/q token, so that p
-    units come back per nanosecond, exactly; capacity = limit x burst in the same units.
-    """
-    rate = Fraction(limit_per_minute, 60 * 10**9)
-    return rate.numerator, rate.denominator, rate.numerator * burst_ns
 
 
 @jit("int64(int64, int64, int64, int64)")

@@ -12,6 +12,7 @@ from planner.catalogue import profiles
 from planner.finance import Assumption
 from planner.finance import assumptions as money_assumptions
 from planner.finance import not_included as not_in_the_bill
+from planner.limiting import FIELDS, INPUT, OUTPUT
 from planner.routing.quality import rating
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.laws import Law
@@ -23,6 +24,8 @@ from planner.workload.windows import eras, volume_notice
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Limits that are on only where they are asked for.
+APART = (FIELDS[INPUT], FIELDS[OUTPUT])
 GIVEN = "scenario"
 
 
@@ -105,8 +108,10 @@ def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
     if model not in catalogue.names():
         return
     published = profiles.default_limits(model, deployment.provider)
-    for field, unit in (("requests_per_minute", "requests/min"), ("tokens_per_minute", "tokens/min")):
+    for field, unit in zip(FIELDS, ("requests/min", "tokens/min", "tokens/min", "tokens/min"), strict=True):
         given = getattr(limits, field)
+        if given is None and field in APART:
+            continue  # off unless asked for: said below where the provider publishes one
         if given != "catalogue":
             yield Assumption(
                 what=f"{field} of {name}",
@@ -135,13 +140,13 @@ def _not_kept(name: str, limits: Limits, published: profiles.LimitSet) -> Iterat
             what=f"limiter of {name}",
             value=limits.kind,
             unit="",
-            source=f"simulated as a token bucket; the provider keeps a {published.limiter}",
+            source=f"simulated as a {limits.kind}; the provider keeps a {published.limiter}",
             as_of=published.as_of,
             confidence="low",
         )
     for field in ("input_tokens_per_minute", "output_tokens_per_minute", "requests_per_day"):
         number = getattr(published, field)
-        if number is not None:
+        if number is not None and getattr(limits, field, None) is None:
             yield Assumption(
                 what=f"{field} of {name}",
                 value=f"{number}, not simulated",

@@ -151,15 +151,21 @@ def _deployment(random: Random) -> dict[str, Any]:
 def _limits(random: Random) -> dict[str, Any]:
     requests_per_minute = random.choice((OFF, 1, 6, 60))
     shortest_s = 60 / (requests_per_minute or 60)  # less would let no request through, ever
+    kind = random.choice(("token-bucket", "token-bucket", "fixed-window", "sub-window", "leaky-bucket"))
+    length_s = random.choice([burst_s for burst_s in (1, 10, 60) if burst_s >= shortest_s])
+    length = {"fixed-window": {}, "sub-window": {"slice_s": length_s}}.get(kind, {"burst_s": length_s})
+    charge = random.choice(
+        ("estimate", "prompt-plus-max-output", "max-of-max-output-and-estimate", "actual", "after-completion")
+    )
     return {
         "requests_per_minute": requests_per_minute,
         "tokens_per_minute": random.choice((OFF, 60, 6000)),
+        "input_tokens_per_minute": random.choice((OFF, OFF, 6000)),
+        "output_tokens_per_minute": OFF if charge == "estimate" else random.choice((OFF, OFF, 600, 6000)),
         "concurrent": random.choice((OFF, 1, 1, 2, 10)),
-        "kind": "token-bucket",
-        "charge": random.choice(
-            ("estimate", "prompt-plus-max-output", "max-of-max-output-and-estimate", "actual")
-        ),
-        "burst_s": random.choice([burst_s for burst_s in (1, 10, 60) if burst_s >= shortest_s]),
+        "kind": kind,
+        "charge": charge,
+        **length,
     }
 
 

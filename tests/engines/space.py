@@ -148,23 +148,41 @@ def limits(pick: Pick, replays: bool) -> Raw | None:
     if pick(SELDOM):
         return None
     charge = pick(
-        ("estimate", "actual", "prompt-plus-max-output", "max-of-max-output-and-estimate", "catalogue")
+        (
+            "estimate",
+            "actual",
+            "prompt-plus-max-output",
+            "max-of-max-output-and-estimate",
+            "catalogue",
+            "after-completion",
+        )
     )
+    kind = pick(("token-bucket", "token-bucket", "fixed-window", "sub-window", "leaky-bucket"))
     per_minute = pick((None, None, 60, 120, 120, 6, 1, 100_000, "catalogue"))
     tokens: tuple[int | None, ...] = (None, 30_000_000, 10**12)
     if replays:
         tokens = (None, None, 6_000, 12_000, 60_000, 600, 999_983, 7, 10**12)
+    if (kind == "token-bucket" and charge == "after-completion") or kind == "leaky-bucket":
+        tokens = tuple(limit for limit in tokens if limit not in (7, 999_983))  # what is owed must stay exact
     bursts_s = [60, 10, 2, 1, 0.5]
     if isinstance(per_minute, int):
         bursts_s = [burst_s for burst_s in bursts_s if per_minute * burst_s / 60 >= 1]
-    return {
+    found: Raw = {
         "requests_per_minute": per_minute,
         "tokens_per_minute": pick((*tokens, "catalogue")),
         "concurrent": pick((1, 1, 2, None, 5)),
-        "kind": "token-bucket",
+        "kind": kind,
         "charge": charge,
-        "burst_s": pick(bursts_s),
     }
+    if pick(SELDOM):
+        found["input_tokens_per_minute"] = pick((*tokens, "catalogue"))
+    if charge not in ("estimate", "catalogue") and pick(SELDOM):
+        found["output_tokens_per_minute"] = pick((*tokens, "catalogue"))
+    if kind == "sub-window":
+        found["slice_s"] = pick(bursts_s)
+    elif kind != "fixed-window":
+        found["burst_s"] = pick(bursts_s)
+    return found
 
 
 def latency(pick: Pick, model: str) -> Any:
