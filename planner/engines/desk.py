@@ -35,6 +35,7 @@ class Desk:
         self.state, self.failures, self.open_until, self.epoch = CLOSED, 0, 0, 0
         self.levels = [limiter.capacity for limiter in target.limiters]
         self.filled_ns = 0
+        self.wake_ns: int | None = None  # when the queue is looked at next because of a limiter
         self.spell_starts = [spell.from_ns for spell in target.spells]
 
     # -- admission: breaker, then concurrency, then all limiters; nothing is taken unless all admit --
@@ -106,7 +107,8 @@ class Desk:
         self._fill(self.env.ns)
         for index, limiter in enumerate(self.target.limiters):
             if limiter.measure != REQUESTS:
-                used = limiters.used(limiter.measure, *_sent_and_answered(billed)) * limiter.q
+                tokens = limiters.used(limiter.measure, *_sent_and_answered(billed))
+                used = limiters.units(tokens, limiter.q)
                 self.levels[index] = limiters.settled(
                     self.levels[index], call.taken[index], used, limiter.capacity
                 )
@@ -115,14 +117,16 @@ class Desk:
         """What each limiter must hold for the call, and what it gives when the call starts."""
         target = self.target
         sent, answered = _sent_and_answered(call.meters)
-        call.needed = call.taken = tuple(
-            limiters.asked(limiter.measure, target.charge, sent, answered, max_output_tokens) * limiter.q
+        asked = [
+            (limiters.asked(limiter.measure, target.charge, sent, answered, max_output_tokens), limiter.q)
             for limiter in target.limiters
-        )
+        ]
+        call.needed = call.taken = tuple(tokens * q for tokens, q in asked)
+        if target.leaks:  # below 100 % of utilisation: anything left is enough, however much is taken then
+            call.needed = (1,) * len(target.limiters)
+            call.taken = tuple(limiters.units(tokens, q) for tokens, q in asked)
         if target.charge == rules.AFTER_COMPLETION:
             call.taken = tuple(limiter.q if limiter.measure == REQUESTS else 0 for limiter in target.limiters)
-        if target.leaks:  # below 100 % of utilisation: anything left is enough
-            call.needed = (1,) * len(target.limiters)
 
     def _turn_away(self, call: Call, cause: int) -> bool:
         call.turned_away = cause
@@ -190,9 +194,19 @@ class Desk:
             moment.at(0, rank(Round.STARTS, head.journey.name, head.attempt))
 
     def _wake_in(self, delay_ns: int, call: Call) -> None:
+        """Look at the queue then. One look is enough: each end of a call would add one more, for ever."""
+        at_ns = self.env.ns + delay_ns
+        if self.wake_ns is not None and self.wake_ns <= at_ns:
+            return
+        self.wake_ns = at_ns
         moment = Moment(self.env)
-        moment.callbacks.append(lambda _: self._offer())
+        moment.callbacks.append(self._wake)
         moment.at(delay_ns, rank(Round.TIMERS, call.journey.name, call.attempt))
+
+    def _wake(self, _: simpy.Event) -> None:
+        if self.wake_ns == self.env.ns:
+            self.wake_ns = None
+        self._offer()
 
     def _hand_over(self, _: simpy.Event) -> None:
         call = self._head()

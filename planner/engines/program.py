@@ -17,7 +17,7 @@ from planner.errors import Problem, ScenarioError
 from planner.sampling import Laws, pack_laws
 from planner.scenario import policy as policies
 from planner.scenario.fields import CascadeRouter, Scenario
-from planner.scenario.known import list_usd_per_mtok
+from planner.scenario.known import limits_of, list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
 from planner.scenario.policy import Policy
 from planner.scenario.supply import Deployment, Errors, Limits, Outage, OutageLaw, Streaming, Total
@@ -364,25 +364,6 @@ def errors_of(deployment: Deployment) -> Errors:
         return Errors()
     found = profiles.errors(deployment.provider)
     return Errors(rate=found.rate, status=found.status, latency_s=Law.fixed(found.latency_s))
-
-
-def limits_of(deployment: Deployment, model: str) -> tuple[tuple[int | None, ...], str]:
-    """(limits per minute in the order of `limiting.FIELDS`, charging rule); null switches a limit off."""
-    limits = deployment.limits
-    if limits is None:
-        return (None,) * len(limiting.FIELDS), "estimate"
-    rates = [getattr(limits, field) for field in limiting.FIELDS]
-    charge = limits.charge
-    # Own hardware has no provider's limits, and a model under a name of its own has none published.
-    if deployment.provider is None or deployment.is_own_hardware or model not in catalogue.names():
-        given = tuple(None if rate == "catalogue" else rate for rate in rates)
-        return given, "estimate" if charge == "catalogue" else charge
-    published = profiles.default_limits(model, deployment.provider)
-    chosen = tuple(
-        getattr(published, field) if given == "catalogue" else given
-        for field, given in zip(limiting.FIELDS, rates, strict=True)
-    )
-    return chosen, published.charge if charge == "catalogue" else charge
 
 
 def _limiters(

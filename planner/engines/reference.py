@@ -130,8 +130,9 @@ class Engine:
                 served = yield from self._serve(journey, route.levels, tables.PRIMARY, tables.RETRY)
                 tier = route.tier
             able = [i for i, layer in enumerate(layers) if passes[i] < layer.attempts]
-            is_final = journey.cause in rules.FINAL_CAUSES
-            if served is not None or is_final or not able or not self._may_retry(journey):
+            if served is not None or rules.is_final(journey.cause) or not able:
+                return served, tier
+            if not self._may_retry(journey):
                 return served, tier
             i, layer = able[-1], layers[able[-1]]
             given_s = 0.0
@@ -167,11 +168,13 @@ class Engine:
         for number, level in enumerate(levels):
             left = [name for name in level if self.sizes[name].eligible[journey.index]]
             place = (self.route[journey.index], next_role == tables.ROLE_OMNI, number)
-            while left:
+            while True:
                 now = self.env.ns
-                if journey.is_over(now):
+                if journey.is_over(now):  # first of all: it may end with a check, and nobody left to ask
                     journey.cause = DEADLINE
                     return None
+                if not left:
+                    break
                 if self.program.select == rules.IN_ORDER:
                     name = left[0]
                 else:
@@ -308,7 +311,8 @@ class Engine:
             answer.first_token_ns = check.ended_ns
             return True
         yield Moment(self.env).at(0, rank(Round.STARTS, journey.name, journey.attempts))
-        journey.cause = tables.NO_ELIGIBLE
+        # What was answered does not count: without anybody to escalate to, the request is rejected.
+        journey.cause, journey.outcome = tables.NO_ELIGIBLE, tables.REJECTED
         return False
 
     def _accepts(self, journey: Journey, answer: Call) -> bool:

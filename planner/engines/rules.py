@@ -66,8 +66,6 @@ BREAKER_COUNTS = {
     "cancelled": "ignored",
     "rejected": "ignored: no call was made",
 }
-#: Causes of failure that a layer does not try again: no later pass could end otherwise.
-FINAL_CAUSES = (tables.NO_ELIGIBLE, tables.TOO_LARGE, tables.DEADLINE)
 
 BILLED = {
     "ok": "full",
@@ -110,6 +108,12 @@ def refill_wait(level: int, needed: int, p: int) -> int:
     if needed <= level:
         return 0
     return (needed - level + p - 1) // p
+
+
+@jit("boolean(int64)")
+def is_final(cause: int) -> bool:
+    """Whether a layer does not try again after a failure by this cause: no later pass could end otherwise."""
+    return cause in (tables.NO_ELIGIBLE, tables.TOO_LARGE, tables.DEADLINE)
 
 
 @jit("int64(int64, int64, int64)")

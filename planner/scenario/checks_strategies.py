@@ -272,13 +272,13 @@ def layers(view: View) -> Iterator[Finding]:
     told: set[Path] = set()
     for name in view.strategies:
         policy, at = view.scenario.strategy_policy(name), view.given_at("layers", name)
-        if at is None or at in told or not policy.layers:
+        if at is None or not policy.layers:
             continue
-        told.add(at)
         names = [layer.name for layer in policy.layers]
         for index, layer in enumerate(policy.layers):
-            if layer.name in names[:index]:
+            if layer.name in names[:index] and at not in told:
                 yield Finding(path=(*at, index, "name"), text=f"{layer.name} stands here twice")
+        told.add(at)
         if len(view.deployments_of(name)) < len(view.scenario.deployments_of(name)):
             continue
         worst = worst_case(view.scenario, name)
@@ -321,17 +321,7 @@ def selections(view: View) -> Iterator[Finding]:
                 is_notice=True,
             )
         if select == "inverse-price":
-            for service in view.services:
-                free = service.owner in view.deployments_of(name) and known.list_usd_per_mtok(
-                    view.scenario, service.owner or "", service.model, service.start
-                )
-                if free == 0.0 and free is not False:
-                    yield Finding(
-                        path=at or ("strategies", name),
-                        text=f"inverse-price would send everything to {service.owner}, whose tokens cost nothing",
-                        hint="select: cheapest says so, weighted with deployments.X.weight shares",
-                        because=(("models", service.model), ("deployments", service.owner or "")),
-                    )
+            yield from _free(view, name, at or ("strategies", name))
     for name, deployment in view.scenario.deployments.items():
         if "weight" in deployment.model_fields_set and name not in weighted:
             yield Finding(
@@ -340,6 +330,20 @@ def selections(view: View) -> Iterator[Finding]:
                 because=(("policy", "select"), *(("strategies", one) for one in view.scenario.strategies)),
                 is_notice=True,
             )
+
+
+def _free(view: View, strategy: str, at: Path) -> Iterator[Finding]:
+    """Deployments whose tokens cost nothing, which price^-2 cannot weigh."""
+    for name in view.deployments_of(strategy):
+        for service in view.services_of.get(name, ()):
+            if known.list_usd_per_mtok(view.scenario, name, service.model, service.start) == 0:
+                yield Finding(
+                    path=at,
+                    text=f"inverse-price would send everything to {name}, whose tokens cost nothing",
+                    hint="use cheapest, which does so, or weighted with deployments.X.weight",
+                    because=(("models", service.model), ("deployments", name)),
+                )
+                break
 
 
 STRATEGIES = (

@@ -220,7 +220,7 @@ def limits(view: View) -> Iterator[Finding]:
         deployment = view.scenario.deployments[name]
         if deployment.limits is None or not known.is_known(view.scenario, deployment.model):
             continue
-        rates, charge = _limits_of(deployment, deployment.limits)
+        rates, charge = known.limits_of(deployment, deployment.model)
         requests = rates[limiting.REQUESTS]
         place, held = ("deployments", name, "limits"), _held(deployment.limits)
         if requests is not None and held is not None and requests * held[1] / 60 < 1:
@@ -245,30 +245,11 @@ def limits(view: View) -> Iterator[Finding]:
                 yield Finding(
                     path=(*place, field),
                     text="the charging rule estimate counts no output, so this limit would never be met",
-                    hint="give deployments."
-                    + name
-                    + ".limits.charge: prompt-plus-max-output, actual or after-completion",
+                    hint=f"give {render((*place, 'charge'))}: prompt-plus-max-output, actual or after-completion",
                     because=((*place, "charge"),),
                 )
             if measure != limiting.REQUESTS and held is not None and view.scenario.traffic.trace is None:
                 yield from _too_large(view, name, rate * held[1] / 60, rate, charge, measure)
-
-
-def _limits_of(deployment: Deployment, given: Limits) -> tuple[tuple[int | None, ...], str]:
-    """(limits per minute in the order of `limiting.FIELDS`, charging rule), the catalogue's where asked for."""
-    from planner.catalogue import profiles
-
-    known_here = deployment.provider is not None and not deployment.is_own_hardware
-    published = None
-    if known_here and known.record(deployment.model) is not None:
-        published = profiles.default_limits(deployment.model, str(deployment.provider))
-    chosen = []
-    for field in limiting.FIELDS:
-        written = getattr(given, field)
-        rate = getattr(published, field, None) if written == "catalogue" else written
-        chosen.append(None if rate is None else int(rate))
-    charge = published.charge if published is not None else "estimate"
-    return tuple(chosen), charge if given.charge == "catalogue" else given.charge
 
 
 def _held(limits: Limits) -> tuple[str, float] | None:

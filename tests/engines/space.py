@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from planner import tables
 from planner.engines.run import Run, reduce_window, run_window
 from planner.errors import LoadExceedsCapacity
+from planner.finance import count, from_counts
 from planner.scenario import Scenario, load
 from planner.scenario.fields import MONTH_S
 from planner.workload.requests import generate
@@ -478,9 +479,19 @@ def table_difference(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarr
 
 
 def _reduced_difference(found: Scenario, name: str, window: Window, run: Run) -> str | None:
-    """What the compiled engine leaves of a run without rows, against what follows from the reference's rows."""
+    """What the compiled engine leaves of a run without rows, against what follows from the reference's rows.
+
+    Facts are what measures are made of, counts what the bill is made of.
+    """
     taken: list[np.ndarray] = []
-    reduce_window(found, name, window, [generate(found, window)], taken.append)
+    reduced = reduce_window(found, name, window, [generate(found, window)], taken.append)
+    counted = from_counts(found, reduced.deployments, reduced.counts)
+    order = np.argsort(run.work.requests.request, kind="stable")
+    asked = run.work.routing.asked[order]
+    billed = count(found, name, run.outcome_arrays, run.attempt_arrays, asked=asked)
+    if counted != billed:
+        keys = sorted(key for key in counted.keys() | billed.keys() if counted.get(key) != billed.get(key))
+        return f"counts: {[(key, billed.get(key), counted.get(key)) for key in keys[:3]]}"
     rows = np.concatenate(taken)
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
     columns = [column.name for column in tables.FACTS]

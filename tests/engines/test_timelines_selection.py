@@ -271,3 +271,30 @@ def test_prices_of_the_catalogue_are_those_of_the_windows_day() -> None:
     models = {name: str(one["model"]) for name, one in deployments.items()}
     found = {name: known.list_usd_per_mtok(scenario, name, model, day) for name, model in models.items()}
     assert found == {"dear": pytest.approx(12.5), "cheap": pytest.approx(0.75), "own": 0.0}
+
+
+def test_supposed_price_steps_change_who_is_cheapest() -> None:
+    # a costs 3, b 2; from the first day of the plan on a costs a third.
+    given = priced(a=3, b=2)
+    arguments = {"models": given["models"], "strategy": {"omni": [["a", "b"]]}}
+    run = run_rows(at(0), given["deployments"], {"select": "cheapest"}, **arguments)  # type: ignore[arg-type]
+    assert served(run) == ["b"]
+    steps = [{"at": run.scenario.start.isoformat(), "model": "m-a", "factor": 0.333}]
+    run = run_rows(
+        at(0), given["deployments"], {"select": "cheapest"},  # type: ignore[arg-type]
+        finance={"horizon_months": 1, "price_steps": steps}, **arguments,
+    )  # fmt: skip
+    assert served(run) == ["a"]
+
+
+def test_more_equals_than_a_selection_can_choose_from_are_refused() -> None:
+    many = {f"d{k}": target() for k in range(61)}
+    with pytest.raises(
+        ScenarioError, match="got 61 equals in one level; allowed: at most 60 with select weighted"
+    ):
+        run_rows(at(0), many, {"select": "weighted"}, strategy={"omni": [list(many)]})
+    run = run_rows(at(0), many, {"select": "in-order"}, strategy={"omni": [list(many)]})
+    assert run.outcome_arrays["deployment"].tolist() == [0]
+    most = {f"d{k}": BROKEN for k in range(60)}
+    run = run_rows(at(0), most, {"select": "round-robin"}, strategy={"omni": [list(most)]})
+    assert run.attempt_arrays["deployment"].tolist() == list(range(60))

@@ -6,6 +6,7 @@ import pytest
 
 from planner.engines.run import run_window
 from planner.errors import ScenarioError
+from planner.experiments.assumptions import assumptions
 from planner.scenario import Scenario, load
 from planner.scenario.policy import Backoff
 from planner.scenario.worst_case import longest_wait_s, worst_case
@@ -111,3 +112,40 @@ def test_what_is_of_whole_requests_is_refused_under_a_deployment(field: str) -> 
     given = {"layers": [{"name": "app"}], "retry_budget": {}}[field]
     with pytest.raises(ScenarioError, match="not of one deployment"):
         scenario({"timeout_s": 30}, {"a": target(policy={field: given})})
+
+
+def test_waits_that_a_provider_may_ask_for_count_where_there_are_rate_limits() -> None:
+    # Two calls of 30 s; between them the backoff of 1 s, or a retry-after of up to 60 s.
+    own = {"a": target(limits={"requests_per_minute": 60, "tokens_per_minute": None, "concurrent": None})}
+    given = {
+        "timeout_s": 30,
+        "retries": 1,
+        "backoff": fixed(1),
+        "when_limited": "retry",
+        "retry_after_cap_s": 60,
+    }
+    assert worst_case(scenario(given, own), "s").seconds == 120
+    assert worst_case(scenario(given, {"a": target()}), "s").seconds == 61
+
+
+def test_every_strategy_is_measured_against_the_most_calls() -> None:
+    given = {
+        "name": "two",
+        "traffic": {"trace": {"rows": at(0)}},
+        "tasks": {"chat": {}},
+        "models": {"m": MODEL},
+        "deployments": {"a": target(), "b": target()},
+        "strategies": {"few": {"omni": ["a"]}, "many": {"omni": ["a", "b"]}},
+        "policy": POLICY | {"timeout_s": 30, "layers": [{"name": "app", "attempts": 600}]},
+        "finance": {"horizon_months": 1},
+    }
+    with pytest.raises(
+        ScenarioError, match="up to 1,200 calls for one request of many; allowed: at most 1,000 calls"
+    ):
+        load(given)
+
+
+def test_a_comparison_says_how_far_one_request_can_go() -> None:
+    found = scenario({"timeout_s": 30, "retries": 2, "backoff": fixed(1, 2)})
+    table = assumptions(found).set_index("what")
+    assert table.loc["one request under s", "value"] == "at most 6 calls and 186.0 s for one request"

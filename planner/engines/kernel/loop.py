@@ -37,6 +37,8 @@ def handle(m, f, e, laws, event, now):  # type: ignore[no-untyped-def]
         if conclude(m, f, e, laws, who) == c.NEXT:
             advance(m, f, e, laws, who, c.NEXT)
     elif kind == c.K_WAKE:
+        if m[who + c.D_WAKE] == now:
+            m[who + c.D_WAKE] = c.NONE
         offer(m, f, e, laws, who)
     elif kind == c.K_EXPIRE:
         # A ticket names one call for ever: the slot may long have another request.

@@ -118,14 +118,13 @@ def begin_layers(m, f, slot, first):  # type: ignore[no-untyped-def]
 @jit(VOID(*MEMORY, INT))
 def pass_failed(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Everything was tried: the innermost layer that has passes left tries again, or the request is over."""
-    cause = m[slot + c.L_CAUSE]
     number = m[c.C_N_LAYERS] - 1
     while number >= 0:
         layer = m[c.C_LAYERS] + number * c.N_LAYER
         if m[slot + m[c.C_PASSES] + number] < m[layer + c.Y_ATTEMPTS]:
             break
         number -= 1
-    if number < 0 or cause == t.NO_ELIGIBLE or cause == t.TOO_LARGE or not may_retry(m, f, e, laws, slot):
+    if number < 0 or rules.is_final(m[slot + c.L_CAUSE]) or not may_retry(m, f, e, laws, slot):
         finish(m, f, e, laws, slot, 0)
         return
     layer = m[c.C_LAYERS] + number * c.N_LAYER
@@ -256,6 +255,21 @@ def ask(m, f, e, laws, slot, desk):  # type: ignore[no-untyped-def]
     f[m[slot + c.L_FLOATS] + c.G_PREVIOUS] = f[m[desk + c.D_FLOATS] + c.F_BASE_S]
 
 
+@jit(BOOL(*MEMORY, INT), forceinline=True)
+def goes_on_to_omni(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """All of a chain was tried: omni's turn in a cascade's first stage, else the pass has failed."""
+    is_cascade = m[m[slot + c.L_ROUTE] + c.T_ESCALATE_LENGTH] > 0
+    if is_cascade and m[slot + c.L_STAGE] == c.MINI_STAGE:
+        m[slot + c.L_STAGE] = c.OMNI_STAGE
+        m[slot + c.L_PLACE] = -1
+        return True
+    if m[c.C_N_LAYERS]:
+        pass_failed(m, f, e, laws, slot)
+    else:
+        finish(m, f, e, laws, slot, 0)
+    return False
+
+
 @jit(BOOL(*MEMORY, INT))
 def next_chosen(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Move to the deployment that the selection names; False where the request is over."""
@@ -278,14 +292,8 @@ def next_chosen(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         m[slot + c.L_PLACE] += 1
         m[slot + c.L_TRIED] = 0
         if m[slot + c.L_PLACE] >= n_levels:
-            if is_cascade and m[slot + c.L_STAGE] == c.MINI_STAGE:
-                m[slot + c.L_STAGE] = c.OMNI_STAGE
-                m[slot + c.L_PLACE] = -1
+            if goes_on_to_omni(m, f, e, laws, slot):
                 continue
-            if m[c.C_N_LAYERS]:
-                pass_failed(m, f, e, laws, slot)
-            else:
-                finish(m, f, e, laws, slot, 0)
             return False
 
 
@@ -303,14 +311,8 @@ def next_target(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
             first, length = m[route + c.T_ESCALATE], m[route + c.T_ESCALATE_LENGTH]
         m[slot + c.L_PLACE] += 1
         if m[slot + c.L_PLACE] >= length:
-            if is_cascade and m[slot + c.L_STAGE] == c.MINI_STAGE:
-                m[slot + c.L_STAGE] = c.OMNI_STAGE
-                m[slot + c.L_PLACE] = -1
+            if goes_on_to_omni(m, f, e, laws, slot):
                 continue
-            if m[c.C_N_LAYERS]:
-                pass_failed(m, f, e, laws, slot)
-            else:
-                finish(m, f, e, laws, slot, 0)
             return False
         if is_over(m, f, e, laws, slot, now):
             give_up(m, f, e, laws, slot)
@@ -405,6 +407,7 @@ def advance(m, f, e, laws, slot, resume):  # type: ignore[no-untyped-def]
         resume = c.NEXT
     if resume == c.ESCALATE:
         m[slot + c.L_CAUSE] = t.NO_ELIGIBLE
+        m[slot + c.L_OUTCOME] = t.REJECTED
         m[slot + c.L_STAGE] = c.OMNI_STAGE
         m[slot + c.L_PLACE] = -1
         resume = c.NEXT
