@@ -13,11 +13,12 @@ import simpy
 
 from planner import tables
 from planner.chance import to_ns
-from planner.engines import rules
+from planner.engines import limiters, rules
 from planner.engines.breakers import breaker_of
 from planner.engines.journey import NO_METERS, Call, Moment, billed_when_cut
 from planner.engines.program import Spell, Target
 from planner.engines.rules import Round, rank
+from planner.limiting import REQUESTS
 from planner.tables import DEADLINE, LIMIT, NEVER, OWN_BREAKER, QUEUE, TOO_LARGE
 
 if TYPE_CHECKING:
@@ -33,11 +34,9 @@ class Desk:
         self.queue: deque[Call] = deque()
         self.n_waiting = 0
         self.breaker = breaker_of(self, target.breaker)
-        self.buckets = [
-            bucket for bucket in (target.requests_bucket, target.tokens_bucket) if bucket is not None
-        ]
-        self.levels = [bucket.capacity for bucket in self.buckets]
+        self.levels = [limiter.capacity for limiter in target.limiters]
         self.filled_ns = 0
+        self.wake_ns: int | None = None  # when the queue is looked at next because of a limiter
         self.spell_starts = [spell.from_ns for spell in target.spells]
 
     # -- admission: breaker, then concurrency, then all limiters; nothing is taken unless all admit --
@@ -48,7 +47,10 @@ class Desk:
         self._measure(call, max_output_tokens)
         if self.is_rejecting(now):
             return self._turn_away(call, OWN_BREAKER)
-        if any(needed > bucket.capacity for needed, bucket in zip(call.needed, self.buckets, strict=False)):
+        if any(
+            needed > limiter.capacity
+            for needed, limiter in zip(call.needed, self.target.limiters, strict=True)
+        ):
             if self.target.when_limited == "retry":
                 self._refuse(call, NEVER)
             return self._turn_away(call, TOO_LARGE)
@@ -79,31 +81,53 @@ class Desk:
         return self.breaker.is_rejecting(now)
 
     def limiter_wait(self, call: Call, now: int) -> int:
-        """Nanoseconds until every bucket holds what the call needs."""
+        """Nanoseconds until every limiter holds what the call needs."""
         longest = 0
-        elapsed, self.filled_ns = now - self.filled_ns, now
-        for index, bucket in enumerate(self.buckets):
-            level = self.levels[index] = rules.refilled(
-                self.levels[index], elapsed, bucket.p, bucket.capacity
-            )
-            longest = max(longest, rules.refill_wait(level, call.needed[index], bucket.p))
+        self._fill(now)
+        for index, limiter in enumerate(self.target.limiters):
+            level, needed = self.levels[index], call.needed[index]
+            if length := self.target.window_ns:
+                wait = limiters.window_wait(level, needed, now, length)
+            else:
+                wait = rules.refill_wait(level, needed, limiter.p)
+            longest = max(longest, wait)
         return longest
 
+    def _fill(self, now: int) -> None:
+        """Bring the levels of all limiters up to now."""
+        filled_ns, self.filled_ns = self.filled_ns, now
+        for index, limiter in enumerate(self.target.limiters):
+            level = self.levels[index]
+            if length := self.target.window_ns:
+                self.levels[index] = limiters.renewed(level, filled_ns, now, length, limiter.capacity)
+            else:
+                self.levels[index] = rules.refilled(level, now - filled_ns, limiter.p, limiter.capacity)
+
+    def _settle(self, call: Call, billed: tuple[int, ...]) -> None:
+        """A call has ended: its tokens are set right to what it is billed."""
+        self._fill(self.env.ns)
+        for index, limiter in enumerate(self.target.limiters):
+            if limiter.measure != REQUESTS:
+                tokens = limiters.used(limiter.measure, *_sent_and_answered(billed))
+                used = limiters.units(tokens, limiter.q)
+                self.levels[index] = limiters.settled(
+                    self.levels[index], call.taken[index], used, limiter.capacity
+                )
+
     def _measure(self, call: Call, max_output_tokens: int) -> None:
+        """What each limiter must hold for the call, and what it gives when the call starts."""
         target = self.target
-        needed = []
-        if target.requests_bucket is not None:
-            needed.append(target.requests_bucket.q)
-        if target.tokens_bucket is not None:
-            sent, cached, written, output, hidden, image, heard, spoken = call.meters
-            tokens = rules.charge(
-                target.charge,
-                sent + cached + written + image + heard,
-                output + hidden + spoken,
-                max_output_tokens,
-            )
-            needed.append(tokens * target.tokens_bucket.q)
-        call.needed = tuple(needed)  # type: ignore[assignment]
+        sent, answered = _sent_and_answered(call.meters)
+        asked = [
+            (limiters.asked(limiter.measure, target.charge, sent, answered, max_output_tokens), limiter.q)
+            for limiter in target.limiters
+        ]
+        call.needed = call.taken = tuple(tokens * q for tokens, q in asked)
+        if target.leaks:  # below 100 % of utilisation: anything left is enough, however much is taken then
+            call.needed = (1,) * len(target.limiters)
+            call.taken = tuple(limiters.units(tokens, q) for tokens, q in asked)
+        if target.charge == rules.AFTER_COMPLETION:
+            call.taken = tuple(limiter.q if limiter.measure == REQUESTS else 0 for limiter in target.limiters)
 
     def _turn_away(self, call: Call, cause: int) -> bool:
         call.turned_away = cause
@@ -175,9 +199,19 @@ class Desk:
             moment.at(0, rank(Round.STARTS, head.journey.name, head.attempt))
 
     def _wake_in(self, delay_ns: int, call: Call) -> None:
+        """Look at the queue then. One look is enough: each end of a call would add one more, for ever."""
+        at_ns = self.env.ns + delay_ns
+        if self.wake_ns is not None and self.wake_ns <= at_ns:
+            return
+        self.wake_ns = at_ns
         moment = Moment(self.env)
-        moment.callbacks.append(lambda _: self._offer())
+        moment.callbacks.append(self._wake)
         moment.at(delay_ns, rank(Round.TIMERS, call.journey.name, call.attempt))
+
+    def _wake(self, _: simpy.Event) -> None:
+        if self.wake_ns == self.env.ns:
+            self.wake_ns = None
+        self._offer()
 
     def _hand_over(self, _: simpy.Event) -> None:
         call = self._head()
@@ -208,8 +242,8 @@ class Desk:
     def _start(self, call: Call) -> None:
         now, target = self.env.ns, self.target
         self.busy += 1
-        for index, needed in enumerate(call.needed):
-            self.levels[index] -= needed
+        for index, taken in enumerate(call.taken):
+            self.levels[index] -= taken
         self.breaker.start(call)
         call.started_ns = now
         first_ns, total_ns = self._service(call, now)
@@ -280,6 +314,8 @@ class Desk:
         elif call.outcome == tables.TIMEOUT and call.answers:
             billed = billed_when_cut(call.meters, self.target.bill_timeouts)
         self.engine.record(call, billed)
+        if self.target.settles:
+            self._settle(call, billed)
         self.breaker.end(call)
         self._offer()
 
@@ -287,3 +323,9 @@ class Desk:
         """The breaker has opened: nobody waits any longer."""
         while (waiting := self._head()) is not None:
             self._leave(waiting, OWN_BREAKER)
+
+
+def _sent_and_answered(meters: tuple[int, ...]) -> tuple[int, int]:
+    """(input tokens, output tokens) of a call, whatever the meter."""
+    sent, cached, written, output, hidden, image, heard, spoken = meters
+    return sent + cached + written + image + heard, output + hidden + spoken

@@ -34,7 +34,18 @@ class Moment(simpy.Event):
 class Journey:
     """A request on its way: where it is in its life and what it has tried."""
 
-    __slots__ = ("attempts", "calls", "cause", "deadline_ns", "group", "index", "name", "outcome")
+    __slots__ = (
+        "attempts",
+        "calls",
+        "cause",
+        "choices",
+        "deadline_ns",
+        "group",
+        "index",
+        "is_retrying",
+        "name",
+        "outcome",
+    )
 
     def __init__(self, index: int, name: int, deadline_ns: int | None) -> None:
         self.index, self.name, self.deadline_ns = index, name, deadline_ns
@@ -43,6 +54,8 @@ class Journey:
         self.group = 0  # deployments in the chain that is tried
         self.cause = tables.NO_ELIGIBLE
         self.outcome = tables.REJECTED
+        self.choices = 0  # draws of the selection so far
+        self.is_retrying = False  # counts against the retry budget
 
     def is_over(self, now: int) -> bool:
         return self.deadline_ns is not None and now >= self.deadline_ns
@@ -54,7 +67,7 @@ class Call:
     __slots__ = (
         "answers", "attempt", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "is_probe", "is_waiting",
         "journey", "meters", "needed", "outcome", "queued_ns", "retry_after_ns", "role", "service_ns", "started_ns",
-        "status", "target", "turned_away",
+        "status", "taken", "target", "turned_away",
     )  # fmt: skip
 
     def __init__(
@@ -71,7 +84,8 @@ class Call:
         self.attempt = journey.attempts
         self.deadline_ns = journey.deadline_ns
         self.done: Moment | None = None
-        self.needed: tuple[int, int] = (0, 0)
+        self.needed: tuple[int, ...] = ()  # what each limiter must hold
+        self.taken: tuple[int, ...] = ()  # what each gives when the call starts
         self.queued_ns = self.started_ns = self.first_token_ns = self.ended_ns = NEVER
         self.retry_after_ns = NEVER
         self.outcome = tables.REJECTED

@@ -16,7 +16,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from planner.engines.program import Program, Target
+from planner.engines.program import Layer, Program, Target
 from planner.engines.rules import NO_LAW
 from planner.routing.routers import Route
 from planner.sampling import Laws, is_zero
@@ -29,38 +29,53 @@ NONE = -1
 
 # Registers, which change, and constants of a run: the first places of `m`.
 (
-    R_NOW, R_TICKET, R_FREE_SLOT, R_IN_FLIGHT, R_WAITING, R_NEXT_REQUEST, R_DONE,
+    R_NOW, R_TICKET, R_FREE_SLOT, R_IN_FLIGHT, R_WAITING, R_NEXT_REQUEST, R_DONE, R_RETRYING,
     R_OUTCOME_ROW, R_OUTCOME_FIRST, R_OUTCOME_END, R_ATTEMPT_ROW, R_ATTEMPT_FIRST, R_ATTEMPT_END,
     R_EVENT_ROW, R_EVENT_FIRST, R_EVENT_END,
     C_SEED, C_REPLICATION, C_DEADLINE, C_ROUTER_LAW, C_ROUTER_STREAM, C_CHECK_LAW, C_CHECK_STREAM, C_VERDICT_STREAM,
     C_CHECK_INPUT, C_CHECK_OUTPUT, C_CHECK_BILL, C_CHECK_OUTSIDE, C_HAS_ACCEPT, C_WANTS_ROWS, C_N_DESKS, C_SERVICE, C_N_SERVICE,
-    C_COUNTS, C_TASK_WIDTH,
+    C_COUNTS, C_TASK_WIDTH, C_LAYERS, C_N_LAYERS, C_PASSES, C_RETRY_PPM, C_RETRY_MINIMUM, C_SELECT,
+    C_SELECT_STREAM,
     N_HEADER,
-) = range(36)  # fmt: skip
+) = range(44)  # fmt: skip
 # First places of `f`.
 CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 
 # Columns of a desk: settings of a deployment ...
 (
-    D_INDEX, D_SIZES, D_CORRECT, D_CALLS, D_FLOATS, D_CONCURRENT, D_RP, D_RQ, D_RCAP, D_TP, D_TQ, D_TCAP, D_CHARGE,
-    D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP, D_BREAKER, D_COUNTED, D_FAILURES,
-    D_OPEN_NS, D_GROWTH, D_OPEN_CAP, D_SUCCESSES, D_ALLOWED, D_HONOURS, D_WINDOW,
+    D_INDEX, D_SIZES, D_CORRECT, D_CALLS, D_FLOATS, D_CONCURRENT, D_LIMITERS, D_N_LIMITERS, D_CHARGE,
+    D_WINDOW_NS, D_LEAKS, D_SETTLES,
+    D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP,
+    D_BREAKER, D_COUNTED, D_FAILURES, D_OPEN_NS, D_GROWTH, D_OPEN_CAP, D_SUCCESSES, D_ALLOWED, D_HONOURS, D_WINDOW,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
     D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
     D_S_OUTAGE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
     # ... and its state.
-    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END, D_EPOCH, D_LEVEL_R, D_LEVEL_T, D_FILLED,
+    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_FILLED, D_WAKE,
+    D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(75)  # fmt: skip
-F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, N_DESK_F = range(5)
+) = range(73)  # fmt: skip
+F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, N_DESK_F = range(7)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
+
+# Columns of a limiter: what it counts, units that come back per ns, units of one, units it holds, and its state.
+X_MEASURE, X_P, X_Q, X_CAPACITY, X_LEVEL, N_LIMITER = range(6)
 
 # Columns of a spell.
 P_FROM, P_TO, P_MODE, P_STATUS, P_LAW, P_FLOAT, N_SPELL = range(7)
 
-# Columns of a route: a tier and two chains, each a stretch of desks in `m`.
-T_TIER, T_CHAIN, T_LENGTH, T_ESCALATE, T_ESCALATE_LENGTH, N_ROUTE = range(6)
+# Columns of a route: a tier and two chains, each a stretch of desks in `m`, and their levels.
+(
+    T_TIER, T_CHAIN, T_LENGTH, T_ESCALATE, T_ESCALATE_LENGTH, T_LEVELS, T_N_LEVELS, T_ESCALATE_LEVELS,
+    T_N_ESCALATE_LEVELS, N_ROUTE,
+) = range(10)  # fmt: skip
+# Columns of a level: its stretch of the chain, and where a round-robin looks next.
+V_FIRST, V_LENGTH, V_TURN, N_LEVEL = range(4)
+
+# Columns of a layer of retries. A request's passes and waits by layer stand behind its recorded service times, then
+# by desk the answers that its earlier passes had; its previous waits stand behind its real numbers.
+Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = range(8)
 
 # Columns of a slot: a request on its way and its present call. Behind them stand its sizes by model, its
 # right answers by model, its calls by desk and its recorded service times.
@@ -69,9 +84,12 @@ T_TIER, T_CHAIN, T_LENGTH, T_ESCALATE, T_ESCALATE_LENGTH, N_ROUTE = range(6)
     L_RESUME, L_DESK, L_ROLE, L_CALL_ATTEMPT, L_DRAW, L_TICKET, L_QUEUED, L_STARTED, L_FIRST, L_ENDED,
     L_CALL_OUTCOME, L_STATUS, L_RETRY_AFTER, L_TURNED_AWAY, L_IS_WAITING, L_IS_PROBE, L_EPOCH, L_HAS_DONE,
     L_ANSWERS,  # tokens are made, were it not cut
-    L_NEED_R, L_NEED_T, L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
+    L_RETRYING,  # counts against the retry budget
+    L_TRIED, L_CHOICES,  # of a selection: bits of the level's members, draws so far
+    L_ASKED_REQUESTS, L_ASKED_TOKENS, L_ASKED_INPUT, L_ASKED_OUTPUT,  # by what a limiter counts
+    L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
     L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS, L_ANSWERED, L_ANSWERED_AGAIN, N_SLOT,
-) = range(48)  # fmt: skip
+) = range(53)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -80,7 +98,7 @@ G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 ) = range(11)  # fmt: skip
 
 # What a request does when its event comes.
-ATTEMPT, NEXT, ESCALATE = range(3)
+ATTEMPT, NEXT, ESCALATE, AGAIN = range(4)
 MINI_STAGE, OMNI_STAGE = range(2)
 
 # The event list `e`: a header, then `capacity` times, events, free events, and events of N_EVENT columns.
@@ -147,6 +165,7 @@ class State:
     slot_width: int
     first_slot: int
     first_slot_f: int
+    slot_width_f: int
 
     def counts(self) -> dict[str, Integers]:
         """What finance bills, by task (T) and desk (D, in the order of `desks`), summed over the run so far."""
@@ -179,12 +198,12 @@ class State:
         before = self.n_slots
         assert capacity > before
         self.m = _grown(self.m, self.first_slot + capacity * self.slot_width)
-        self.f = _grown(self.f, self.first_slot_f + capacity * N_SLOT_F)
+        self.f = _grown(self.f, self.first_slot_f + capacity * self.slot_width_f)
         places = self.first_slot + np.arange(before, capacity) * self.slot_width
         # New slots are taken in order; the last one leads to those that were free before.
         self.m[places[:-1] + L_FREE] = places[1:]
         self.m[places[-1] + L_FREE] = self.m[R_FREE_SLOT]
-        self.m[places + L_FLOATS] = self.first_slot_f + np.arange(before, capacity) * N_SLOT_F
+        self.m[places + L_FLOATS] = self.first_slot_f + np.arange(before, capacity) * self.slot_width_f
         self.m[R_FREE_SLOT] = places[0]
 
     def more_events(self, capacity: int) -> None:
@@ -236,11 +255,14 @@ def new_state(
             D_SIZES: N_SLOT + model * N_SIZE,
             D_CORRECT: behind + model,
             D_CALLS: behind + len(models) + number,
-            D_SPELLS: len(m),
             D_COUNTS: N_TASK_COUNTS + number * N_DESK_COUNTS,
             D_LONG_ABOVE: long_above.get(target.name, NONE),
             D_OUTSIDE: int(target.is_outside),
         }
+        row |= {D_LIMITERS: len(m), D_N_LIMITERS: len(target.limiters)}
+        for limiter in target.limiters:
+            m += [limiter.measure, limiter.p, limiter.q, limiter.capacity, limiter.capacity]
+        row |= {D_SPELLS: len(m)}
         for spell in target.spells:
             m += [spell.from_ns, spell.to_ns, spell.mode, spell.status, spell.latency_law, len(f)]
             f.append(spell.slowdown)
@@ -250,10 +272,21 @@ def new_state(
     for route in routes:
         first = len(m)
         m += [desks[name] for name in (*route.chain, *route.escalate)]
+        levels, at = len(m), first
+        for level in (*route.levels, *route.escalate_levels):
+            m += [at, len(level), 0]
+            at += len(level)
         places.append(len(m))
+        escalate_levels = levels + len(route.levels) * N_LEVEL
         m += [route.tier, first, len(route.chain), first + len(route.chain), len(route.escalate)]
+        m += [levels, len(route.levels), escalate_levels, len(route.escalate_levels)]
     calls_end = behind + len(models) + len(targets)
+    passes = calls_end + n_recorded
+    layers = len(m)
+    for layer in program.layers:
+        m += _layer_row(layer, f)
     header = _header(program) | {
+        C_LAYERS: layers, C_N_LAYERS: len(program.layers), C_PASSES: passes,
         C_WANTS_ROWS: int(wants_rows), C_N_DESKS: len(targets), C_SERVICE: calls_end, C_N_SERVICE: n_recorded,
         R_FREE_SLOT: NONE,
     }  # fmt: skip
@@ -282,20 +315,36 @@ def new_state(
         desks=desks,
         routes=places,
         models=models,
-        slot_width=calls_end + n_recorded,
+        slot_width=passes + (2 * len(program.layers) + len(targets) if program.layers else 0),
         first_slot=end,
         first_slot_f=len(f),
+        slot_width_f=N_SLOT_F + len(program.layers),
     )
     state.more_slots(slots)
     state.more_events(256 + 2 * slots)
     return state
 
 
+def _layer_row(layer: Layer, f: list[float]) -> list[int]:
+    backoff, floats = layer.backoff, len(f)
+    f += [backoff.base_s, backoff.cap_s, backoff.jitter_s, *backoff.waits_s]
+    return [
+        layer.attempts, backoff.kind, backoff.law, floats + 3, len(backoff.waits_s), floats, layer.stream,
+    ]  # fmt: skip
+
+
 def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
     """The settings of a deployment and its state at the start: nothing in flight, buckets full."""
     streams, backoff = target.streams, target.backoff
     floats = len(f)
-    f += [target.error_rate, backoff.base_s, backoff.cap_s, backoff.jitter_s]
+    f += [
+        target.error_rate,
+        backoff.base_s,
+        backoff.cap_s,
+        backoff.jitter_s,
+        target.weight,
+        target.list_price,
+    ]
     waits = len(f)
     f += backoff.waits_s
     row = {
@@ -303,6 +352,9 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_FLOATS: floats,
         D_CONCURRENT: _or_none(target.concurrent),
         D_CHARGE: target.charge,
+        D_WINDOW_NS: target.window_ns,
+        D_LEAKS: int(target.leaks),
+        D_SETTLES: int(target.settles),
         D_TIMEOUT: _or_none(target.timeout_ns),
         D_RETRIES: target.retries,
         D_BACKOFF: backoff.kind,
@@ -336,6 +388,7 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_S_PATIENCE: streams["queue-timeout"],
         D_HEAD: NONE,
         D_TAIL: NONE,
+        D_WAKE: NONE,
         D_STATE: CLOSED,
     }
     if target.breaker is not None:
@@ -346,12 +399,6 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
             D_SUCCESSES: breaker.successes, D_ALLOWED: _or_none(breaker.allowed_fails),
             D_HONOURS: int(breaker.honours_retry_after), D_WINDOW: breaker.window_ns,
         }  # fmt: skip
-    for bucket, columns in (
-        (target.requests_bucket, (D_RP, D_RQ, D_RCAP, D_LEVEL_R)),
-        (target.tokens_bucket, (D_TP, D_TQ, D_TCAP, D_LEVEL_T)),
-    ):
-        if bucket is not None:
-            row |= dict(zip(columns, (bucket.p, bucket.q, bucket.capacity, bucket.capacity), strict=True))
     return row
 
 
@@ -365,7 +412,15 @@ def _header(program: Program) -> dict[int, int]:
         C_ROUTER_STREAM: program.router_stream,
         C_CHECK_STREAM: program.verifier_stream,
         C_VERDICT_STREAM: program.verdict_stream,
+        C_RETRY_PPM: NONE,
+        C_SELECT: program.select,
+        C_SELECT_STREAM: program.select_stream,
     }
+    if program.retry_budget is not None:
+        values |= {
+            C_RETRY_PPM: program.retry_budget.ratio_ppm,
+            C_RETRY_MINIMUM: program.retry_budget.minimum,
+        }
     if verifier is not None:
         values |= {
             C_CHECK_LAW: verifier.latency_law,

@@ -5,10 +5,11 @@ goes out: a `Program`. Both engines run programs, so every default and every ove
 (deployment over strategy over scenario) is resolved here, once.
 """
 
+import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from planner import catalogue, tables
+from planner import catalogue, limiting, tables
 from planner.catalogue import profiles
 from planner.chance import check_streams, stream_id, to_ns
 from planner.engines import rules
@@ -16,22 +17,23 @@ from planner.errors import Problem, ScenarioError
 from planner.sampling import Laws, pack_laws
 from planner.scenario import policy as policies
 from planner.scenario.fields import CascadeRouter, Scenario
+from planner.scenario.known import limits_of, list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
 from planner.scenario.policy import Policy
-from planner.scenario.supply import Deployment, Errors, Outage, OutageLaw, Streaming, Total
+from planner.scenario.supply import Deployment, Errors, Limits, Outage, OutageLaw, Streaming, Total
 from planner.workload.outage_lines import line_of, outage_law
 from planner.workload.windows import Window
 
-_LARGEST = 2**62
 _PURPOSES = (
     "ttft", "speed", "error", "error-latency", "outage-latency", "gateway-latency", "backoff", "queue-timeout",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bucket:
-    """A token bucket in integers (see `rules.bucket`)."""
+class Limiter:
+    """A limiter in integers (see `limiting.shape`)."""
 
+    measure: int  # what it counts, as in `limiting.FIELDS`
     p: int
     q: int
     capacity: int
@@ -78,6 +80,23 @@ class Breaker:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Layer:
+    """An outer loop of retries around everything that is tried for a request."""
+
+    attempts: int
+    backoff: Backoff
+    stream: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryBudget:
+    """Retries under way at once are fewer than max(minimum, share of the requests in flight)."""
+
+    ratio_ppm: int
+    minimum: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """A deployment as an engine sees it."""
 
@@ -96,8 +115,10 @@ class Target:
     error_law: int
     spells: tuple[Spell, ...]
     concurrent: int | None
-    requests_bucket: Bucket | None
-    tokens_bucket: Bucket | None
+    limiters: tuple[Limiter, ...]
+    window_ns: int  # of its limiters; 0 for buckets
+    leaks: bool  # admits while there is anything left, however large the call
+    settles: bool  # sets a call's tokens right at its end
     charge: int
     timeout_ns: int | None
     retries: int
@@ -105,6 +126,8 @@ class Target:
     sleep_after_last: bool
     retry_after_cap_ns: int
     breaker: Breaker | None
+    weight: float  # among equals, under weighted and inverse-price
+    list_price: float  # input + output, under cheapest and inverse-price; 0 elsewhere
     waits_when_busy: bool
     when_limited: str
     queue_limit: int | None
@@ -140,6 +163,10 @@ class Program:
     verifier: Verifier | None
     length_ns: int
     max_in_flight: int
+    layers: tuple[Layer, ...] = ()  # outermost first
+    retry_budget: RetryBudget | None = None
+    select: int = rules.IN_ORDER
+    select_stream: int = stream_id("select")
     router_stream: int = stream_id("router-latency")
     verifier_stream: int = stream_id("verifier-latency")
     verdict_stream: int = stream_id("verdict")
@@ -190,7 +217,19 @@ def compile_program(
         # A platform stands before providers, not before our own servers and devices.
         through = Law.fixed(0) if deployment.is_own_hardware else gateway.latency_s
         targets[name] = _target(scenario, name, models_in_force[name], own, through, window, table)
+    if policy.select in ("cheapest", "inverse-price"):
+        on = scenario.start + datetime.timedelta(seconds=window.start_s)
+        targets = _by_price(scenario, policy.select, targets, on)
+    layers = tuple(
+        Layer(
+            attempts=layer.attempts,
+            backoff=_backoff(layer.backoff, table),
+            stream=stream_id("layer-backoff", layer.name),
+        )
+        for layer in policy.layers
+    )
     check_streams({f"{p}:{n}": target.streams[p] for n, target in targets.items() for p in _PURPOSES})
+    check_streams({layer.name: own.stream for layer, own in zip(policy.layers, layers, strict=True)})
     router = resolved.router
     verifier = None
     if isinstance(router, CascadeRouter):
@@ -215,6 +254,49 @@ def compile_program(
         deadline_ns=None if policy.deadline_s is None else int(to_ns(policy.deadline_s)),
         length_ns=int(to_ns(window.length_s)),
         max_in_flight=scenario.run.max_in_flight,
+        layers=layers,
+        retry_budget=_retry_budget(policy),
+        select=rules.SELECTIONS.index(policy.select),
+    )
+
+
+def _by_price(
+    scenario: Scenario, select: str, targets: Mapping[str, Target], on: datetime.date
+) -> dict[str, Target]:
+    """Targets with their list price on the window's day, and weights of price^-2 under inverse-price.
+
+    Weights are relative to the cheapest, so that nothing overflows (`theory.inverse_price_weights`).
+    """
+    found = {name: list_usd_per_mtok(scenario, name, target.model, on) for name, target in targets.items()}
+    known = {name: price for name, price in found.items() if price is not None}
+    unknown = [name for name in found if name not in known]
+    assert not unknown, f"prices of {unknown} on {on} are known: checked before any run"
+    cheapest = min(known.values())
+    changed = {}
+    for name, target in targets.items():
+        price = known[name]
+        weight = target.weight
+        if select == "inverse-price":
+            weight = (cheapest / price) * (cheapest / price)
+        changed[name] = replace(target, weight=weight, list_price=price)
+    return changed
+
+
+def _retry_budget(policy: Policy) -> RetryBudget | None:
+    budget = policy.retry_budget
+    if budget is None:
+        return None
+    return RetryBudget(ratio_ppm=round(budget.ratio * 1e6), minimum=budget.minimum)
+
+
+def _backoff(given: policies.Backoff, table: _LawTable) -> Backoff:
+    return Backoff(
+        kind=rules.BACKOFFS.index(given.kind),
+        base_s=given.base_s,
+        cap_s=given.cap_s,
+        jitter_s=given.jitter_s,
+        waits_s=given.waits_s or (),
+        law=table.add(given.wait_s),
     )
 
 
@@ -230,10 +312,10 @@ def _target(
     deployment = scenario.deployments[name]
     ttft, speed, total, streams_answer = latency_laws(deployment, model)
     errors = errors_of(deployment)
-    requests_per_minute, tokens_per_minute, charge = limits_of(deployment, model)
+    rates, charge = limits_of(deployment, model)
     limits = deployment.limits
-    burst_ns = int(to_ns(limits.burst_s)) if limits is not None else 0
-    backoff = policy.backoff
+    kind = limits.kind if limits is not None else limiting.TOKEN_BUCKET
+    slice_ns = int(to_ns(limits.slice_s)) if limits is not None else 0
     return Target(
         name=name,
         index=list(scenario.deployments).index(name),
@@ -250,22 +332,21 @@ def _target(
         error_law=table.add(errors.latency_s),
         spells=_spells(scenario, name, window, table),
         concurrent=limits.concurrent if limits is not None else None,
-        requests_bucket=_bucket(name, "requests_per_minute", requests_per_minute, burst_ns),
-        tokens_bucket=_bucket(name, "tokens_per_minute", tokens_per_minute, burst_ns),
+        limiters=_limiters(name, rates, limits, charge),
+        window_ns=limiting.window_ns(kind, slice_ns),
+        leaks=kind == limiting.LEAKY_BUCKET,
+        settles=any(
+            rate is not None and limiting.settles(kind, charge, measure) for measure, rate in enumerate(rates)
+        ),
         charge=rules.CHARGES.index(charge),
         timeout_ns=None if policy.timeout_s is None else int(to_ns(policy.timeout_s)),
         retries=policy.retries,
-        backoff=Backoff(
-            kind=rules.BACKOFFS.index(backoff.kind),
-            base_s=backoff.base_s,
-            cap_s=backoff.cap_s,
-            jitter_s=backoff.jitter_s,
-            waits_s=backoff.waits_s or (),
-            law=table.add(backoff.wait_s),
-        ),
+        backoff=_backoff(policy.backoff, table),
         sleep_after_last=policy.sleep_after_last,
         retry_after_cap_ns=int(to_ns(policy.retry_after_cap_s)),
         breaker=None if policy.breaker is None else breaker_of(policy.breaker),
+        weight=deployment.weight,
+        list_price=0.0,
         waits_when_busy=policy.when_busy == "wait",
         when_limited=policy.when_limited,
         queue_limit=policy.queue_limit,
@@ -315,36 +396,26 @@ def errors_of(deployment: Deployment) -> Errors:
     return Errors(rate=found.rate, status=found.status, latency_s=Law.fixed(found.latency_s))
 
 
-def limits_of(deployment: Deployment, model: str) -> tuple[int | None, int | None, str]:
-    """(requests per minute, tokens per minute, charging rule); null switches a limit off."""
-    limits = deployment.limits
-    if limits is None:
-        return None, None, "estimate"
-    rates = [limits.requests_per_minute, limits.tokens_per_minute]
-    charge = limits.charge
-    # Own hardware has no provider's limits, and a model under a name of its own has none published.
-    if deployment.provider is None or deployment.is_own_hardware or model not in catalogue.names():
-        given = [None if rate == "catalogue" else rate for rate in rates]
-        return given[0], given[1], "estimate" if charge == "catalogue" else charge
-    published = profiles.default_limits(model, deployment.provider)
-    known = (published.requests_per_minute, published.tokens_per_minute)
-    chosen = [own if given == "catalogue" else given for given, own in zip(rates, known, strict=True)]
-    return chosen[0], chosen[1], published.charge if charge == "catalogue" else charge
-
-
-def _bucket(name: str, field_name: str, limit: int | None, burst_ns: int) -> Bucket | None:
-    if limit is None:
-        return None
-    p, q, capacity = rules.bucket(limit, burst_ns)
-    # A charge of up to ten million tokens is kept in 1/q tokens and must stay exact in 64 bits.
-    if capacity >= _LARGEST or q * 10**7 >= _LARGEST:
-        problem = Problem(
-            field=f"deployments.{name}.limits.{field_name}",
-            given=str(limit),
-            allowed="a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000",
+def _limiters(
+    name: str, rates: tuple[int | None, ...], limits: Limits | None, charge: str
+) -> tuple[Limiter, ...]:
+    """One limiter for each limit that is on."""
+    found = []
+    for measure, rate in enumerate(rates):
+        if rate is None or limits is None:
+            continue
+        p, q, capacity = limiting.shape(
+            rate, limits.kind, burst_ns=int(to_ns(limits.burst_s)), slice_ns=int(to_ns(limits.slice_s))
         )
-        raise ScenarioError([problem])
-    return Bucket(p=p, q=q, capacity=capacity)
+        if not limiting.is_exact(q, capacity, limiting.settles(limits.kind, charge, measure)):
+            problem = Problem(
+                field=f"deployments.{name}.limits.{limiting.FIELDS[measure]}",
+                given=str(rate),
+                allowed="a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000",
+            )
+            raise ScenarioError([problem])
+        found.append(Limiter(measure=measure, p=p, q=q, capacity=capacity))
+    return tuple(found)
 
 
 def _spells(scenario: Scenario, name: str, window: Window, table: _LawTable) -> tuple[Spell, ...]:

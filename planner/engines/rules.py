@@ -5,8 +5,8 @@ nowhere else; an engine adds only control flow. Times are int64 nanoseconds sinc
 """
 
 from enum import IntEnum
-from fractions import Fraction
 
+from planner import tables
 from planner.chance import to_ns
 from planner.jit import jit
 
@@ -36,9 +36,20 @@ NO_LAW = -1
 UP, ERROR, HANG, DEGRADED = range(4)
 MODES = ("up", "error", "hang", "degraded")
 
-# What a call is charged against tokens-per-minute when it is admitted.
-ESTIMATE, PROMPT_PLUS_MAX_OUTPUT, MAX_OF_MAX_OUTPUT_AND_ESTIMATE, ACTUAL = range(4)
-CHARGES = ("estimate", "prompt-plus-max-output", "max-of-max-output-and-estimate", "actual")
+# What a call is charged against tokens-per-minute when it is admitted; after-completion only asks then that
+# its estimate be there, and takes at the end what the call is billed.
+ESTIMATE, PROMPT_PLUS_MAX_OUTPUT, MAX_OF_MAX_OUTPUT_AND_ESTIMATE, ACTUAL, AFTER_COMPLETION = range(5)
+CHARGES = (
+    "estimate",
+    "prompt-plus-max-output",
+    "max-of-max-output-and-estimate",
+    "actual",
+    "after-completion",
+)
+
+# How a target is chosen among the equals of a level.
+IN_ORDER, ROUND_ROBIN, WEIGHTED, LEAST_BUSY, CHEAPEST, INVERSE_PRICE = range(6)
+SELECTIONS = ("in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
 
 # What a call cut by a timeout costs.
 BILL_NONE, BILL_INPUT, BILL_FULL = range(3)
@@ -61,6 +72,7 @@ BREAKER_COUNTS = {
     "cancelled": "ignored",
     "rejected": "ignored: no call was made",
 }
+
 BILLED = {
     "ok": "full",
     "error": "none",
@@ -73,7 +85,7 @@ BILLED = {
 
 @jit("int64(int64, int64, int64, int64)")
 def charge(rule: int, input_tokens: int, output_tokens: int, max_output_tokens: int) -> int:
-    """Tokens a call is charged at admission.
+    """Tokens a call is charged at admission, or must find then.
 
     `input_tokens` are all input meters, `output_tokens` all drawn output (hidden included),
     `max_output_tokens` the cap that was asked for, the model's own where none was.
@@ -128,16 +140,6 @@ def is_cooled(allowed_fails: int, group: int, is_limited: int, failed: int, succ
     return group > 1 and total >= 5 and 2 * failed > total
 
 
-def bucket(limit_per_minute: int, burst_ns: int) -> tuple[int, int, int]:
-    """A token bucket in integers: (p, q, capacity).
-
-    p/q is the limit per nanosecond, reduced; the level is kept in units of 1/q token, so that p
-    units come back per nanosecond, exactly; capacity = limit x burst in the same units.
-    """
-    rate = Fraction(limit_per_minute, 60 * 10**9)
-    return rate.numerator, rate.denominator, rate.numerator * burst_ns
-
-
 @jit("int64(int64, int64, int64, int64)")
 def refilled(level: int, elapsed_ns: int, p: int, capacity: int) -> int:
     """Level of a bucket `elapsed_ns` later; time is clamped to time-to-full first, against overflow."""
@@ -153,6 +155,18 @@ def refill_wait(level: int, needed: int, p: int) -> int:
     if needed <= level:
         return 0
     return (needed - level + p - 1) // p
+
+
+@jit("boolean(int64)")
+def is_final(cause: int) -> bool:
+    """Whether a layer does not try again after a failure by this cause: no later pass could end otherwise."""
+    return cause in (tables.NO_ELIGIBLE, tables.TOO_LARGE, tables.DEADLINE)
+
+
+@jit("int64(int64, int64, int64)")
+def retries_allowed(active: int, ratio_ppm: int, minimum: int) -> int:
+    """Retries that may be under way at once: max(minimum, ratio x active), rounded down (`theory.retry_budget`)."""
+    return max(minimum, active * ratio_ppm // 1_000_000)
 
 
 @jit("float64(int64, int64, float64, float64, float64, float64, float64, float64)")

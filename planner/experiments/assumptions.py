@@ -12,16 +12,20 @@ from planner.catalogue import profiles
 from planner.finance import Assumption
 from planner.finance import assumptions as money_assumptions
 from planner.finance import not_included as not_in_the_bill
+from planner.limiting import FIELDS, INPUT, OUTPUT
 from planner.routing.quality import rating
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.laws import Law
 from planner.scenario.supply import Limits, Streaming, Total
+from planner.scenario.worst_case import worst_case
 from planner.workload.outage_lines import outage_law
 from planner.workload.windows import eras, volume_notice
 
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Limits that are on only where they are asked for.
+APART = (FIELDS[INPUT], FIELDS[OUTPUT])
 GIVEN = "scenario"
 
 
@@ -32,6 +36,7 @@ def assumptions(scenario: Scenario) -> "pd.DataFrame":
     rows = dict.fromkeys(
         [
             *(row for name in scenario.strategies for row in money_assumptions(scenario, name)),
+            *_worst_cases(scenario),
             *_service(scenario),
             *_quality(scenario),
         ]
@@ -43,6 +48,17 @@ def assumptions(scenario: Scenario) -> "pd.DataFrame":
 def _used(scenario: Scenario) -> list[str]:
     found = {name for strategy in scenario.strategies for name in scenario.deployments_of(strategy)}
     return [name for name in scenario.deployments if name in found]
+
+
+def _worst_cases(scenario: Scenario) -> Iterator[Assumption]:
+    """How far retries may drive one request: no figure of a run, but what the policy allows."""
+    for name in scenario.strategies:
+        yield Assumption(
+            what=f"one request under {name}",
+            value=worst_case(scenario, name).text,
+            unit="",
+            source="policy: retries, layers, timeouts, waits and deadline",
+        )
 
 
 def _service(scenario: Scenario) -> Iterator[Assumption]:
@@ -92,8 +108,10 @@ def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
     if model not in catalogue.names():
         return
     published = profiles.default_limits(model, deployment.provider)
-    for field, unit in (("requests_per_minute", "requests/min"), ("tokens_per_minute", "tokens/min")):
+    for field, unit in zip(FIELDS, ("requests/min", "tokens/min", "tokens/min", "tokens/min"), strict=True):
         given = getattr(limits, field)
+        if given is None and field in APART:
+            continue  # off unless asked for: said below where the provider publishes one
         if given != "catalogue":
             yield Assumption(
                 what=f"{field} of {name}",
@@ -122,13 +140,13 @@ def _not_kept(name: str, limits: Limits, published: profiles.LimitSet) -> Iterat
             what=f"limiter of {name}",
             value=limits.kind,
             unit="",
-            source=f"simulated as a token bucket; the provider keeps a {published.limiter}",
+            source=f"simulated as a {limits.kind}; the provider keeps a {published.limiter}",
             as_of=published.as_of,
             confidence="low",
         )
     for field in ("input_tokens_per_minute", "output_tokens_per_minute", "requests_per_day"):
         number = getattr(published, field)
-        if number is not None:
+        if number is not None and getattr(limits, field, None) is None:
             yield Assumption(
                 what=f"{field} of {name}",
                 value=f"{number}, not simulated",

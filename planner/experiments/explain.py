@@ -19,7 +19,7 @@ from planner.engines.run import Arrays, Run
 from planner.errors import PlannerError
 from planner.experiments.call_cost import CallCosts
 from planner.experiments.edges import Edges, Row, rows_of, seconds
-from planner.routing.routers import Route, flat, matches
+from planner.routing.routers import Levels, Route, flat, matches
 from planner.scenario.fields import ThresholdRouter
 from planner.scenario.policy import Rule
 from planner.workload.requests import Requests, router_scores
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 WORDS = ("slowest", "first-failed")
 
+_SOME_WAIT = "waited: the router, a backoff, a layer of retries, or a queue that it left"
 _NO_ROW = "turned away: busy, at a limit, or too long in its queue (a call that is not sent leaves no row)"
 _TURNED_AWAY = {
     t.LIMIT: "turned away: busy, or at its rate limit",
@@ -204,12 +205,12 @@ class _Story:
         """Why it goes where it goes, and in which order deployments are tried."""
         run, scenario = self.run, self.run.scenario
         strategy, router = scenario.strategy(run.strategy), scenario.strategy(run.strategy).router
-        chain = ", then ".join(self.route.chain)
+        chain = self._order(self.route.levels)
         for number, rule in enumerate(strategy.rules, 1):
             if matches(scenario, rule, self.request)[0]:
                 return f"rule {number} ({_conditions(rule)}) sends it to {_destination(rule)}: {chain}"
         if self.route.is_cascade:
-            return f"cascade: mini first ({chain}), then a verifier, then omni ({', then '.join(self.route.escalate)})"
+            return f"cascade: mini first ({chain}), then a verifier, then omni ({self._order(self.route.escalate_levels)})"
         if not run.work.routing.asked[self.index]:
             return f"the only tier, {t.TIERS[self.route.tier]}: {chain}"
         assert isinstance(router, ThresholdRouter), f"who decided about request {self.name}?"
@@ -221,9 +222,21 @@ class _Story:
             f"router score {score:.6f} {sign} threshold {threshold:.6f}: {t.TIERS[self.route.tier]}: {chain}"
         )
 
+    def _order(self, levels: Levels) -> str:
+        """Deployments in the order in which they are tried; equals among which a selection chooses as such."""
+        select = self.run.scenario.strategy_policy(self.run.strategy).select
+        if select == "in-order":
+            return ", then ".join(flat(levels))
+        words = (" or ".join(level) + (f" ({select})" if len(level) > 1 else "") for level in levels)
+        return ", then ".join(words)
+
     def _calls(self) -> Iterator[Step]:
         """All calls with what lies between them: the stages of a cascade, or the one of all others."""
         ended_ns = self.outcome["ended_ns"]
+        policy = self.run.scenario.strategy_policy(self.run.strategy)
+        if policy.layers or policy.select != "in-order":
+            yield from self._rows_only()
+            return
         if not self.route.is_cascade:
             yield from self._stage(self.route.chain, self.calls, None, ended_ns, self.is_ok)
             return
@@ -240,6 +253,22 @@ class _Story:
         if goes_on:
             before = (mini + checks)[-1] if mini + checks else None
             yield from self._stage(self.route.escalate, omni, before, ended_ns, self.is_ok)
+
+    def _rows_only(self) -> Iterator[Step]:
+        """Calls of several passes, or chosen among equals: the tables do not tell who was passed over."""
+        before = None
+        for call in self.calls:
+            if call["role"] == t.ROLE_VERIFIER:
+                yield from self._check(call)
+            else:
+                since_ns = self.outcome["arrived_ns"] if before is None else before["ended_ns"]
+                if call["queued_ns"] > since_ns:
+                    yield Step(time_ns=call["queued_ns"], what="wait", deployment="", text=_SOME_WAIT)
+                yield from self._call(call, self.deployments[call["deployment"]])
+            before = call
+        since_ns = self.outcome["arrived_ns"] if before is None else before["ended_ns"]
+        if not self.is_ok and self.outcome["ended_ns"] > since_ns:
+            yield Step(time_ns=self.outcome["ended_ns"], what="wait", deployment="", text=_SOME_WAIT)
 
     def _stage(
         self,

@@ -15,18 +15,30 @@ from planner.tables import MINI, OMNI, RULE
 from planner.workload.calibration import CALIBRATION, calibration_sample
 from planner.workload.requests import Requests, router_scores
 
+Levels = tuple[tuple[str, ...], ...]
+
 
 @dataclass(frozen=True)
 class Route:
-    """Deployments to try in order; where `escalate` is given it is a cascade from `chain` to it."""
+    """Levels of equals to try in order; where a second list is given it is a cascade from the first to it."""
 
     tier: int
-    chain: tuple[str, ...]
-    escalate: tuple[str, ...] = ()
+    levels: Levels
+    escalate_levels: Levels = ()
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """All deployments, as they are written."""
+        return flat(self.levels)
+
+    @property
+    def escalate(self) -> tuple[str, ...]:
+        """Where a cascade goes when mini's answer is turned down."""
+        return flat(self.escalate_levels)
 
     @property
     def is_cascade(self) -> bool:
-        return bool(self.escalate)
+        return bool(self.escalate_levels)
 
 
 @dataclass(frozen=True)
@@ -39,17 +51,17 @@ class Routing:
     threshold: float | None
 
 
-def flat(levels: tuple[tuple[str, ...], ...] | None) -> tuple[str, ...]:
-    """Levels of equals in order of trial; equals are tried in the order they are written."""
+def flat(levels: Levels | None) -> tuple[str, ...]:
+    """The deployments of levels of equals, as they are written."""
     return tuple(name for level in levels or () for name in level)
 
 
 def routes_of(scenario: Scenario, name: str) -> tuple[Route, ...]:
     """Every route of a strategy: omni, mini, then one for each rule that names deployments."""
     strategy = scenario.strategy(name)
-    omni, mini = flat(strategy.omni), flat(strategy.mini)
+    omni, mini = strategy.omni or (), strategy.mini or ()
     cascade = isinstance(strategy.router, CascadeRouter) and bool(omni and mini)
-    rules = [Route(RULE, flat(rule.to)) for rule in strategy.rules if isinstance(rule.to, tuple)]
+    rules = [Route(RULE, rule.to) for rule in strategy.rules if isinstance(rule.to, tuple)]
     first = Route(OMNI, omni)
     second = Route(MINI, mini)
     return (first, second, *rules, *([Route(MINI, mini, omni)] if cascade else []))

@@ -1,8 +1,8 @@
 """Rules about deployments: models, hardware, latency and limits."""
 
-import math
 from collections.abc import Iterator
 
+from planner import limiting
 from planner.scenario import known
 from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View
@@ -10,9 +10,6 @@ from planner.scenario.laws import Kind, Law
 from planner.scenario.paths import Path, closest, render
 from planner.scenario.supply import Deployment, Limits, Streaming
 
-EXACT = 2**62  # what an engine's bucket may hold, in its smallest unit
-LARGEST_CHARGE = 10**7  # tokens of one call
-NS_PER_MINUTE = 60 * 10**9
 LATENCY_FORMS = "{ttft_s, tokens_per_s} or {total_s}"
 
 
@@ -223,53 +220,61 @@ def limits(view: View) -> Iterator[Finding]:
         deployment = view.scenario.deployments[name]
         if deployment.limits is None or not known.is_known(view.scenario, deployment.model):
             continue
-        requests, tokens, charge = _limits_of(deployment, deployment.limits)
-        place, burst_s = ("deployments", name, "limits"), deployment.limits.burst_s
-        if requests is not None and requests * burst_s / 60 < 1:
+        rates, charge = known.limits_of(deployment, deployment.model)
+        requests = rates[limiting.REQUESTS]
+        place, held = ("deployments", name, "limits"), _held(deployment.limits)
+        if requests is not None and held is not None and requests * held[1] / 60 < 1:
             yield Finding(
-                path=(*place, "burst_s"),
-                given=f"{burst_s:g}",
+                path=(*place, held[0]),
+                given=f"{held[1]:g}",
                 allowed=f"at least {60 / requests:.6g}: {requests} requests per minute let no request through in less",
                 because=((*place, "requests_per_minute"),),
             )
-        for field, rate in (("requests_per_minute", requests), ("tokens_per_minute", tokens)):
-            if rate is not None and not _is_exact(rate, burst_s):
+        for measure, rate in enumerate(rates):
+            if rate is None:
+                continue
+            field = limiting.FIELDS[measure]
+            if not _is_exact(rate, deployment.limits, charge, measure):
                 yield Finding(
                     path=(*place, field),
                     given=str(rate),
                     allowed="a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000",
-                    because=((*place, "burst_s"),),
+                    because=tuple((*place, other) for other in ("burst_s", "slice_s", "kind", "charge")),
                 )
-        if tokens is not None and view.scenario.traffic.trace is None:
-            yield from _too_large(view, name, tokens * burst_s / 60, tokens, charge)
+            if measure == limiting.OUTPUT and charge == "estimate":
+                yield Finding(
+                    path=(*place, field),
+                    text="the charging rule estimate counts no output, so this limit would never be met",
+                    hint=f"give {render((*place, 'charge'))}: prompt-plus-max-output, actual or after-completion",
+                    because=((*place, "charge"),),
+                )
+            if measure != limiting.REQUESTS and held is not None and view.scenario.traffic.trace is None:
+                yield from _too_large(view, name, rate * held[1] / 60, rate, charge, measure)
 
 
-def _limits_of(deployment: Deployment, given: Limits) -> tuple[int | None, int | None, str]:
-    """(requests per minute, tokens per minute, charging rule), the catalogue's where it is asked for."""
-    from planner.catalogue import profiles
-
-    known_here = deployment.provider is not None and not deployment.is_own_hardware
-    rates: tuple[int | None, int | None] = (None, None)
-    charge = "estimate"
-    if known_here and known.record(deployment.model) is not None:
-        published = profiles.default_limits(deployment.model, str(deployment.provider))
-        rates, charge = (published.requests_per_minute, published.tokens_per_minute), published.charge
-    chosen = [
-        own if written == "catalogue" else written
-        for written, own in zip((given.requests_per_minute, given.tokens_per_minute), rates, strict=True)
-    ]
-    requests, tokens = (None if rate is None else int(rate) for rate in chosen)
-    return requests, tokens, charge if given.charge == "catalogue" else given.charge
+def _held(limits: Limits) -> tuple[str, float] | None:
+    """(field, seconds) of the limit that is there at most at once; None where a call of any size is let in."""
+    if limits.kind == limiting.LEAKY_BUCKET:
+        return None
+    if limits.kind == limiting.FIXED_WINDOW:
+        return "kind", 60.0
+    return ("slice_s", limits.slice_s) if limits.kind == limiting.SUB_WINDOW else ("burst_s", limits.burst_s)
 
 
-def _is_exact(rate: int, burst_s: float) -> bool:
-    """Whether a bucket in integers of 1/q token (p/q = rate per nanosecond, reduced) fits 64 bits."""
-    common = math.gcd(rate, NS_PER_MINUTE)
-    p, q = rate // common, NS_PER_MINUTE // common
-    return p * round(burst_s * 1e9) < EXACT and q * LARGEST_CHARGE < EXACT
+def _is_exact(rate: int, limits: Limits, charge: str, measure: int) -> bool:
+    """Whether a limiter in integers of 1/q token fits 64 bits."""
+    _, q, capacity = limiting.shape(
+        rate,
+        limits.kind,
+        burst_ns=round(limits.burst_s * 1e9),
+        slice_ns=round(limits.slice_s * 1e9),
+    )
+    return limiting.is_exact(q, capacity, limiting.settles(limits.kind, charge, measure))
 
 
-def _too_large(view: View, name: str, capacity: float, tokens: int, charge: str) -> Iterator[Finding]:
+def _too_large(
+    view: View, name: str, capacity: float, tokens: int, charge: str, measure: int
+) -> Iterator[Finding]:
     """Tasks of which even the smallest request is larger than the bucket: certain, whatever is drawn."""
     deployment = view.scenario.deployments[name]
     model = view.facts(deployment.model)
@@ -278,17 +283,20 @@ def _too_large(view: View, name: str, capacity: float, tokens: int, charge: str)
     for task in view.scenario.tasks:
         if not set(view.scenario.tasks[task].modalities) <= model.modalities:
             continue
-        needed = least_charge(view, task, model, charge)
+        needed = least_charge(view, task, model, charge, measure)
         if needed > capacity:
-            burst = (
-                f"{capacity:g} tokens in burst_s {deployment.limits.burst_s:g}" if deployment.limits else ""
-            )
+            held = _held(deployment.limits) if deployment.limits else None
+            length = f"{held[0]} {held[1]:g}" if held and held[0] != "kind" else "a minute"
+            burst = f"{capacity:g} tokens in {length}"
             yield Finding(
-                path=(*place, "tokens_per_minute"),
+                path=(*place, limiting.FIELDS[measure]),
                 given=f"{tokens} ({burst})",
                 allowed=f"at least {needed} tokens at once: one request of task {task} is charged that much by {charge}",
                 because=(
-                    *((*place, field) for field in ("tokens_per_minute", "burst_s", "charge")),
+                    *(
+                        (*place, field)
+                        for field in (limiting.FIELDS[measure], "burst_s", "slice_s", "kind", "charge")
+                    ),
                     *(
                         ("tasks", task, field)
                         for field in (
@@ -311,12 +319,23 @@ def least_input(view: View, task: str, model: known.Facts) -> int:
     return max(1, round(counted * model.input_token_factor))
 
 
-def least_charge(view: View, task: str, model: known.Facts, charge: str) -> int:
+def least_charge(
+    view: View, task: str, model: known.Facts, charge: str, measure: int = limiting.TOKENS
+) -> int:
     """Tokens that a limiter charges at least for a request of a task."""
     found = view.scenario.tasks[task]
     sent, answer = least_input(view, task, model), max(1, round(least(found.output_tokens)))
     caps = [cap for cap in (found.max_output_tokens, model.max_output_tokens) if cap is not None]
     cap = min(caps, default=answer)
+    if measure == limiting.INPUT:
+        return sent
+    if measure == limiting.OUTPUT:
+        of_output = {
+            "actual": min(answer, cap),
+            "prompt-plus-max-output": cap,
+            "max-of-max-output-and-estimate": cap,
+        }
+        return of_output.get(charge, 0)
     match charge:
         case "actual":
             return sent + min(answer, cap)
@@ -356,14 +375,21 @@ def token_rules(view: View) -> Iterator[Finding]:
 
 
 def request_wide_fields(view: View) -> Iterator[Finding]:
-    """A deadline belongs to the whole request, which may meet several deployments."""
+    """A selection, a deadline, layers and a retry budget belong to whole requests, which may meet several deployments."""
+    whole = {
+        "select": "targets are chosen before a deployment is asked",
+        "deadline_s": "a deadline is of the whole request",
+        "layers": "layers retry the whole request",
+        "retry_budget": "a retry budget is of all requests of a strategy",
+    }
     for name, deployment in view.scenario.deployments.items():
-        if "deadline_s" in deployment.policy.model_fields_set:
-            yield Finding(
-                path=("deployments", name, "policy", "deadline_s"),
-                text="a deadline is of the whole request, not of one deployment",
-                hint="give it under policy or under a strategy's policy",
-            )
+        for field, text in whole.items():
+            if field in deployment.policy.model_fields_set:
+                yield Finding(
+                    path=("deployments", name, "policy", field),
+                    text=f"{text}, not of one deployment",
+                    hint="give it under policy or under a strategy's policy",
+                )
 
 
 SUPPLY = (

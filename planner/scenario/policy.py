@@ -62,6 +62,24 @@ _BREAKER_FIELDS = {
 }
 
 
+class Layer(Fields):
+    """Retries of a whole pass by somebody outside: the application, an SDK, a proxy.
+
+    A pass is everything the strategy tries for a request: all targets with their own retries.
+    """
+
+    name: Key = field("short name of the layer")
+    attempts: int = field("passes in all, the first included", 3, unit="passes", ge=1, le=1000)
+    backoff: Backoff = field("wait before the next pass", Backoff())
+
+
+class RetryBudget(Fields):
+    """Retries that may be under way at once: max(minimum, ratio x requests in flight), rounded down."""
+
+    ratio: float = field("share of the requests in flight, kept to 1e-6", 0.2, unit="share", ge=0, le=1)
+    minimum: int = field("retries that are allowed in any case", 3, unit="retries", ge=0, le=10**6)
+
+
 class Breaker(Fields):
     """Stops calls to a target that fails (facts: routing_semantics §5.1 and §5.2).
 
@@ -150,18 +168,13 @@ class Policy(Fields):
     """How calls are made. Under a strategy or deployment only the fields given there count."""
 
     select: Annotated[
-        Literal["in-order"],
+        Literal["in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price"],
         later_choices(
             "selection",
-            "round-robin",
-            "weighted",
-            "least-busy",
             "lowest-latency",
             "lowest-usage",
-            "cheapest",
-            "inverse-price",
         ),
-    ] = field("how a target is chosen", "in-order")
+    ] = field("how a target is chosen among the equals of a level", "in-order")
     timeout_s: float | None = field("a call is cut after this; null: never", 30.0, unit="s", gt=0, le=86_400)
     deadline_s: float | None = field(
         "a request is given up after this, retries and waits included; null: none",
@@ -176,7 +189,10 @@ class Policy(Fields):
     retry_after_cap_s: float = field(
         "longest retry-after that is honoured; above it, no retry", 60.0, unit="s", ge=0, le=1e8
     )
-    layers: Annotated[Any, later("retry layers", ())] = field("outer retry layers", ())
+    layers: Annotated[tuple[Layer, ...], AsTuple] = field(
+        "outer retry layers, outermost first; their passes multiply", (), max_length=5
+    )
+    retry_budget: RetryBudget | None = field("null: no budget for retries", None)
     breaker: Breaker | None = field("null: no breaker", Breaker())
     hedge: Annotated[Any, later("hedged calls")] = field("hedging", None)
     when_busy: Literal["wait", "reject"] = field("at the concurrency cap", "wait")

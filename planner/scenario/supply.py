@@ -16,7 +16,6 @@ from planner.scenario.declare import (
     bounded,
     field,
     later,
-    later_choices,
     not_supported,
 )
 from planner.scenario.demand import Modality
@@ -126,19 +125,60 @@ class Limits(Fields):
     tokens_per_minute: WholeOrCatalogue = field(
         "tokens per minute; catalogue: the provider's highest published tier", CATALOGUE, unit="tokens/min"
     )
+    input_tokens_per_minute: WholeOrCatalogue = field(
+        "input tokens per minute, where they are limited apart; null: none; catalogue: the provider's highest "
+        "published tier",
+        None,
+        unit="tokens/min",
+    )
+    output_tokens_per_minute: WholeOrCatalogue = field(
+        "output tokens per minute, where they are limited apart; null: none; catalogue: the provider's highest "
+        "published tier",
+        None,
+        unit="tokens/min",
+    )
     concurrent: Annotated[int | None, BeforeValidator(_no_steps)] = field(
         "calls in flight at once; null: none", None, unit="calls", ge=1, le=10**7
     )
-    kind: Annotated[
-        Literal["token-bucket"], later_choices("limiter kind", "fixed-window", "sub-window", "leaky-bucket")
-    ] = field("how a limit is kept", "token-bucket")
-    charge: Annotated[
-        Literal[
-            "catalogue", "estimate", "prompt-plus-max-output", "max-of-max-output-and-estimate", "actual"
-        ],
-        later_choices("charging rule", "after-completion"),
-    ] = field("tokens charged at admission", CATALOGUE)
-    burst_s: float = field("seconds of the limit that the bucket holds", 60.0, unit="s", gt=0, le=86_400)
+    kind: Literal["token-bucket", "fixed-window", "sub-window", "leaky-bucket"] = field(
+        "how a limit is kept: a bucket that refills; a count of each minute; a count of each slice; a bucket "
+        "that admits below 100 % and is set right to the billed tokens at a call's end",
+        "token-bucket",
+    )
+    charge: Literal[
+        "catalogue",
+        "estimate",
+        "prompt-plus-max-output",
+        "max-of-max-output-and-estimate",
+        "actual",
+        "after-completion",
+    ] = field("tokens charged at admission; after-completion: the billed ones, at the end", CATALOGUE)
+    burst_s: float = field("seconds of the limit that a bucket holds", 60.0, unit="s", gt=0, le=86_400)
+    slice_s: float = field(
+        "sub-window: length of a slice, which holds limit x slice_s / 60; a part of a request left over is lost",
+        1.0,
+        unit="s",
+        ge=0.001,
+        le=60,
+    )
+
+    @model_validator(mode="after")
+    def _nothing_idle(self) -> "Limits":
+        idle = set() if self.kind == "sub-window" else {"slice_s"}
+        if self.kind in ("fixed-window", "sub-window"):
+            idle.add("burst_s")
+        for name in sorted(self.model_fields_set & idle):
+            kinds = "sub-window" if name == "slice_s" else "token-bucket or leaky-bucket"
+            raise PydanticCustomError(
+                "given_allowed",
+                "limits",
+                {
+                    "given": f"{name} with kind {self.kind}",
+                    "allowed": f"{name} with kind {kinds}",
+                    "inside": (name,),
+                },
+            )
+        return self
 
 
 class Errors(Fields):
@@ -258,6 +298,9 @@ class Deployment(Fields):
     provisioned: Annotated[Any, later("provisioned throughput")] = field("provisioned units", None)
     server: Server | None = field("own or rented GPUs", None)
     device: Device | None = field("a fleet of devices", None)
+    weight: float = field(
+        "share among equals under select: weighted, relative to theirs", 1.0, unit="weight", gt=0, le=1e6
+    )
     policy: Policy = field("policy of this deployment, over the strategy's", Policy())
 
     @property

@@ -128,6 +128,7 @@ def _deployment(random: Random) -> dict[str, Any]:
         ),
         "outages": random.choice((OFF, _windows(random), _outage_law(random))),
         "trust": random.choice(("outside", "contract", "in-house", "device")),
+        "weight": random.choice((1, 0.5, 3)),
         "provider": random.choice((OFF, "openai", "azure")),
     }
     hardware = random.choice((OFF, OFF, OFF, "server", "device"))
@@ -143,22 +144,28 @@ def _deployment(random: Random) -> dict[str, Any]:
             "usd": 900,
         }
     if random.random() < 0.3:
-        deployment["policy"] = _some_of_a_policy(random, "deadline_s")  # a deadline is of the whole request
+        deployment["policy"] = _some_of_a_policy(random, {"select", "deadline_s", "layers", "retry_budget"})
     return {name: value for name, value in deployment.items() if name != "provider" or value is not None}
 
 
 def _limits(random: Random) -> dict[str, Any]:
     requests_per_minute = random.choice((OFF, 1, 6, 60))
     shortest_s = 60 / (requests_per_minute or 60)  # less would let no request through, ever
+    kind = random.choice(("token-bucket", "token-bucket", "fixed-window", "sub-window", "leaky-bucket"))
+    length_s = random.choice([burst_s for burst_s in (1, 10, 60) if burst_s >= shortest_s])
+    length = {"fixed-window": {}, "sub-window": {"slice_s": length_s}}.get(kind, {"burst_s": length_s})
+    charge = random.choice(
+        ("estimate", "prompt-plus-max-output", "max-of-max-output-and-estimate", "actual", "after-completion")
+    )
     return {
         "requests_per_minute": requests_per_minute,
         "tokens_per_minute": random.choice((OFF, 60, 6000)),
+        "input_tokens_per_minute": random.choice((OFF, OFF, 6000)),
+        "output_tokens_per_minute": OFF if charge == "estimate" else random.choice((OFF, OFF, 600, 6000)),
         "concurrent": random.choice((OFF, 1, 1, 2, 10)),
-        "kind": "token-bucket",
-        "charge": random.choice(
-            ("estimate", "prompt-plus-max-output", "max-of-max-output-and-estimate", "actual")
-        ),
-        "burst_s": random.choice([burst_s for burst_s in (1, 10, 60) if burst_s >= shortest_s]),
+        "kind": kind,
+        "charge": charge,
+        **length,
     }
 
 
@@ -190,7 +197,9 @@ def _outage_law(random: Random) -> dict[str, Any]:
 def _policy(random: Random) -> dict[str, Any]:
     timeout_s = random.choice((OFF, 0.5, 1, 2))
     return {
-        "select": "in-order",
+        "select": random.choice(
+            ("in-order", "in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
+        ),
         "timeout_s": timeout_s,
         "deadline_s": random.choice((OFF, OFF, timeout_s, 2, 4.5)),
         "retries": random.choice((0, 1, 2, 3)),
@@ -203,6 +212,10 @@ def _policy(random: Random) -> dict[str, Any]:
         "queue_limit": random.choice((OFF, 0, 1, 4)),
         "queue_timeout_s": random.choice((OFF, _law(random, 0, 0.5, 1))),
         "bill_timeouts": random.choice(("none", "input", "full")),
+        "layers": _layers(random),
+        "retry_budget": random.choice(
+            (OFF, {"ratio": random.choice((0, 0.1, 0.5)), "minimum": random.choice((0, 1, 3))})
+        ),
     }
 
 
@@ -228,9 +241,16 @@ def _breaker(random: Random) -> dict[str, Any]:
     }
 
 
-def _some_of_a_policy(random: Random, never: str) -> dict[str, Any]:
+def _some_of_a_policy(random: Random, never: set[str]) -> dict[str, Any]:
     whole = _policy(random)
-    return {name: whole[name] for name in random.sample(sorted(set(whole) - {never}), 3)}
+    return {name: whole[name] for name in random.sample(sorted(set(whole) - never), 3)}
+
+
+def _layers(random: Random) -> list[dict[str, Any]]:
+    return [
+        {"name": f"l{number}", "attempts": random.choice((1, 2, 3)), "backoff": _backoff(random)}
+        for number in range(random.choice((0, 0, 1, 2)))
+    ]
 
 
 def _backoff(random: Random) -> dict[str, Any]:
@@ -272,9 +292,8 @@ def _strategy(random: Random, names: list[str]) -> dict[str, Any]:
             for when in random.sample(whens, random.randrange(1, 4))
         ]
     if random.random() < 0.3:
-        strategy["policy"] = _some_of_a_policy(
-            random, "timeout_s"
-        )  # a timeout may pass the scenario's deadline
+        # A timeout may pass the scenario's deadline.
+        strategy["policy"] = _some_of_a_policy(random, {"timeout_s", "layers"}) | {"layers": _layers(random)}
     if random.random() < 0.2:
         strategy["gateway"] = _gateway(random)
     return strategy

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from planner import tables
 from planner.engines.run import Run, reduce_window, run_window
 from planner.errors import LoadExceedsCapacity
+from planner.finance import count, from_counts
 from planner.scenario import Scenario, load
 from planner.scenario.fields import MONTH_S
 from planner.workload.requests import generate
@@ -108,7 +109,6 @@ class Bounds:
 def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
     """A policy: whole for the scenario, a few fields for a strategy or a deployment."""
     makers: dict[str, Callable[[], Any]] = {
-        "select": lambda: "in-order",
         "timeout_s": lambda: pick(bounds.timeouts_s),
         "retries": lambda: pick((0, 1, 2, 3)),
         "backoff": lambda: backoff(pick),
@@ -123,6 +123,16 @@ def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
     }
     if scope != "deployment":
         makers["deadline_s"] = lambda: pick(bounds.deadlines_s)
+        makers["select"] = lambda: pick(
+            ("in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
+        )
+        makers["layers"] = lambda: [
+            {"name": f"l{k}", "attempts": pick((2, 3, 1)), "backoff": backoff(pick)}
+            for k in range(pick((0, 0, 1, 2)))
+        ]
+        makers["retry_budget"] = lambda: (
+            pick((None, 1)) and {"ratio": pick((0, 0.1, 0.5)), "minimum": pick((3, 1, 0))}
+        )
     return {name: make() for name, make in makers.items() if scope == "scenario" or pick(SELDOM)}
 
 
@@ -161,23 +171,41 @@ def limits(pick: Pick, replays: bool) -> Raw | None:
     if pick(SELDOM):
         return None
     charge = pick(
-        ("estimate", "actual", "prompt-plus-max-output", "max-of-max-output-and-estimate", "catalogue")
+        (
+            "estimate",
+            "actual",
+            "prompt-plus-max-output",
+            "max-of-max-output-and-estimate",
+            "catalogue",
+            "after-completion",
+        )
     )
+    kind = pick(("token-bucket", "token-bucket", "fixed-window", "sub-window", "leaky-bucket"))
     per_minute = pick((None, None, 60, 120, 120, 6, 1, 100_000, "catalogue"))
     tokens: tuple[int | None, ...] = (None, 30_000_000, 10**12)
     if replays:
         tokens = (None, None, 6_000, 12_000, 60_000, 600, 999_983, 7, 10**12)
+    if (kind == "token-bucket" and charge == "after-completion") or kind == "leaky-bucket":
+        tokens = tuple(limit for limit in tokens if limit not in (7, 999_983))  # what is owed must stay exact
     bursts_s = [60, 10, 2, 1, 0.5]
     if isinstance(per_minute, int):
         bursts_s = [burst_s for burst_s in bursts_s if per_minute * burst_s / 60 >= 1]
-    return {
+    found: Raw = {
         "requests_per_minute": per_minute,
         "tokens_per_minute": pick((*tokens, "catalogue")),
         "concurrent": pick((1, 1, 2, None, 5)),
-        "kind": "token-bucket",
+        "kind": kind,
         "charge": charge,
-        "burst_s": pick(bursts_s),
     }
+    if pick(SELDOM):
+        found["input_tokens_per_minute"] = pick((*tokens, "catalogue"))
+    if charge not in ("estimate", "catalogue") and pick(SELDOM):
+        found["output_tokens_per_minute"] = pick((*tokens, "catalogue"))
+    if kind == "sub-window":
+        found["slice_s"] = pick(bursts_s)
+    elif kind != "fixed-window":
+        found["burst_s"] = pick(bursts_s)
+    return found
 
 
 def latency(pick: Pick, model: str) -> Any:
@@ -473,9 +501,19 @@ def table_difference(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarr
 
 
 def _reduced_difference(found: Scenario, name: str, window: Window, run: Run) -> str | None:
-    """What the compiled engine leaves of a run without rows, against what follows from the reference's rows."""
+    """What the compiled engine leaves of a run without rows, against what follows from the reference's rows.
+
+    Facts are what measures are made of, counts what the bill is made of.
+    """
     taken: list[np.ndarray] = []
-    reduce_window(found, name, window, [generate(found, window)], taken.append)
+    reduced = reduce_window(found, name, window, [generate(found, window)], taken.append)
+    counted = from_counts(found, reduced.deployments, reduced.counts)
+    order = np.argsort(run.work.requests.request, kind="stable")
+    asked = run.work.routing.asked[order]
+    billed = count(found, name, run.outcome_arrays, run.attempt_arrays, asked=asked)
+    if counted != billed:
+        keys = sorted(key for key in counted.keys() | billed.keys() if counted.get(key) != billed.get(key))
+        return f"counts: {[(key, billed.get(key), counted.get(key)) for key in keys[:3]]}"
     rows = np.concatenate(taken)
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
     columns = [column.name for column in tables.FACTS]

@@ -214,3 +214,76 @@ def test_an_own_model_without_figures_takes_text_of_any_length() -> None:
     assert found is not None
     assert found.modalities == {"text"}
     assert found.context_tokens is None
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (
+            {"kind": "fixed-window", "burst_s": 10},
+            "deployments.a.limits.burst_s: got burst_s with kind fixed-window; allowed: burst_s with kind token-bucket or leaky-bucket",
+        ),
+        (
+            {"kind": "sub-window", "burst_s": 10},
+            "deployments.a.limits.burst_s: got burst_s with kind sub-window; allowed: burst_s with kind token-bucket or leaky-bucket",
+        ),
+        (
+            {"slice_s": 10},
+            "deployments.a.limits.slice_s: got slice_s with kind token-bucket; allowed: slice_s with kind sub-window",
+        ),
+        (
+            {"kind": "sub-window", "requests_per_minute": 50},
+            "deployments.a.limits.slice_s: got 1; allowed: at least 1.2: 50 requests per minute let no request through in less",
+        ),
+        (
+            {"kind": "fixed-window", "tokens_per_minute": 50, "charge": "estimate"},
+            "deployments.a.limits.tokens_per_minute: got 50 (50 tokens in a minute); "
+            "allowed: at least 100 tokens at once: one request of task faq is charged that much by estimate",
+        ),
+        (
+            {"kind": "sub-window", "slice_s": 2, "tokens_per_minute": 2970, "charge": "after-completion"},
+            "deployments.a.limits.tokens_per_minute: got 2970 (99 tokens in slice_s 2); "
+            "allowed: at least 100 tokens at once: one request of task faq is charged that much by after-completion",
+        ),
+        (
+            {"tokens_per_minute": 100_001, "charge": "after-completion"},
+            "deployments.a.limits.tokens_per_minute: got 100001; "
+            "allowed: a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000",
+        ),
+    ],
+)
+def test_each_kind_of_limiter_says_what_does_not_fit_it(given: dict[str, object], problem: str) -> None:
+    assert problems_with({"tasks.faq.input_tokens": 100, "deployments.a.limits": given}) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (
+            {"output_tokens_per_minute": 1000, "charge": "estimate"},
+            "deployments.a.limits.output_tokens_per_minute: the charging rule estimate counts no output, so this limit "
+            "would never be met; give deployments.a.limits.charge: prompt-plus-max-output, actual or after-completion",
+        ),
+        (
+            {"input_tokens_per_minute": 99, "charge": "actual"},
+            "deployments.a.limits.input_tokens_per_minute: got 99 (99 tokens in burst_s 60); "
+            "allowed: at least 100 tokens at once: one request of task faq is charged that much by actual",
+        ),
+        (
+            {"output_tokens_per_minute": 399, "charge": "prompt-plus-max-output"},
+            "deployments.a.limits.output_tokens_per_minute: got 399 (399 tokens in burst_s 60); "
+            "allowed: at least 400 tokens at once: one request of task faq is charged that much by prompt-plus-max-output",
+        ),
+    ],
+)
+def test_limits_of_input_and_output_say_what_does_not_fit(given: dict[str, object], problem: str) -> None:
+    sizes = {"tasks.faq.input_tokens": 100, "tasks.faq.max_output_tokens": 400}
+    assert problems_with({**sizes, "deployments.a.limits": given}) == [problem]
+
+
+def test_a_leaky_bucket_lets_any_request_in_and_a_window_needs_no_round_rate() -> None:
+    for given in (
+        {"kind": "leaky-bucket", "tokens_per_minute": 60, "requests_per_minute": 1, "burst_s": 1},
+        {"kind": "fixed-window", "tokens_per_minute": 100_001, "charge": "after-completion"},
+    ):
+        assert problems_with({"tasks.faq.input_tokens": 100, "deployments.a.limits": given}) == []

@@ -5,15 +5,12 @@ from planner.engines import layout as c
 from planner.engines import rules
 from planner.engines.heap import push
 from planner.engines.kernel.breakers import begin_probe, count, count_refusal, is_rejecting
-from planner.engines.kernel.limits import limiter_wait
+from planner.engines.kernel.limits import limiter_wait, measure, settle, take
 from planner.engines.kernel.queues import dequeue, is_busy, join, leave, offer, wake_in
 from planner.engines.kernel.service import service
 from planner.engines.kernel.signatures import AT_ONCE, ENDS, INT, MEMORY, VOID, WILL_HAPPEN, is_over
 from planner.engines.kernel.tallies import record
 from planner.jit import jit
-
-#: Tokens of one call that a bucket's arithmetic takes in any case (see `program`).
-EXACT_TOKENS = 10**7
 
 
 @jit(VOID(*MEMORY, INT, INT), forceinline=True)
@@ -36,8 +33,8 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Send the call: take slot and charges, draw what will happen, schedule its end."""
     now = m[c.R_NOW]
     m[desk + c.D_BUSY] += 1
-    m[desk + c.D_LEVEL_R] -= m[slot + c.L_NEED_R]
-    m[desk + c.D_LEVEL_T] -= m[slot + c.L_NEED_T]
+    if m[desk + c.D_N_LIMITERS]:
+        take(m, f, e, laws, desk, slot)
     if m[desk + c.D_STATE] != t.CLOSED:
         begin_probe(m, f, e, laws, desk, slot)
     m[slot + c.L_EPOCH] = m[desk + c.D_EPOCH]
@@ -110,6 +107,8 @@ def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     elif outcome == t.TIMEOUT and m[slot + c.L_ANSWERS] and m[desk + c.D_BILL] != rules.BILL_NONE:
         bills_input, bills_output = 1, 1 if m[desk + c.D_BILL] == rules.BILL_FULL else 0
     record(m, f, e, laws, slot, desk, bills_input, bills_output)
+    if m[desk + c.D_SETTLES]:
+        settle(m, f, e, laws, desk, slot, bills_input, bills_output)
     if m[desk + c.D_BREAKER] != c.NONE:
         count(m, f, e, laws, desk, slot)
     offer(m, f, e, laws, desk)
@@ -133,28 +132,11 @@ def place(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_TURNED_AWAY] = t.NO_CAUSE
     m[slot + c.L_IS_PROBE] = 0
     m[slot + c.L_HAS_DONE] = 0
-    m[slot + c.L_NEED_R] = m[desk + c.D_RQ]
-    m[slot + c.L_NEED_T] = 0
-    if m[desk + c.D_TQ]:
-        size = slot + m[desk + c.D_SIZES]
-        tokens = rules.charge(
-            m[desk + c.D_CHARGE],
-            m[size + c.M_INPUT]
-            + m[size + c.M_CACHED]
-            + m[size + c.M_WRITTEN]
-            + m[size + c.M_IMAGE]
-            + m[size + c.M_HEARD],
-            m[size + c.M_OUTPUT] + m[size + c.M_HIDDEN] + m[size + c.M_SPOKEN],
-            m[size + c.M_MAX_OUTPUT],
-        )
-        if tokens > EXACT_TOKENS and tokens > m[desk + c.D_TCAP] // m[desk + c.D_TQ]:
-            m[slot + c.L_NEED_T] = m[desk + c.D_TCAP] + 1  # the product may not fit 64 bits
-        else:
-            m[slot + c.L_NEED_T] = tokens * m[desk + c.D_TQ]
+    is_too_large = measure(m, f, e, laws, desk, slot)
     if is_rejecting(m, f, e, laws, desk, now):
         m[slot + c.L_TURNED_AWAY] = t.OWN_BREAKER
         return AT_ONCE
-    if m[slot + c.L_NEED_R] > m[desk + c.D_RCAP] or m[slot + c.L_NEED_T] > m[desk + c.D_TCAP]:
+    if is_too_large:
         if m[desk + c.D_WHEN_LIMITED] == c.RETRY:
             refuse(m, f, e, laws, slot, t.NEVER)
         m[slot + c.L_TURNED_AWAY] = t.TOO_LARGE
