@@ -127,6 +127,30 @@ def erlang_c_wait_quantile(quantile: float, arrivals_per_s: float, service_s: fl
     return service_s / (servers - load) * math.log(waits / (1.0 - quantile))
 
 
+def priority_wait(arrivals_per_s: Sequence[float], service_s: float, servers: int) -> tuple[float, ...]:
+    """Mean wait of each class in M/M/c with priorities that stop no call in service, seconds; first class first.
+
+    W_k = W_0 / ((1 - s_(k-1)) (1 - s_k)) with W_0 = C S / c and s_k the utilisation by classes 1 to k; all
+    classes have one mean service time. A class whose s_k is 1 or more waits for ever, those before it do not.
+    Source: Cobham, Operations Research 2 (1954) 70; Kella and Yechiali, Naval Research Logistics Quarterly 32
+    (1985) 589.
+
+    >>> [round(wait_s, 4) for wait_s in priority_wait([0.5, 0.25], 1.0, 1)], priority_wait([0.5, 0.5], 1.0, 1)
+    ([1.5, 6.0], (2.0, inf))
+    """
+    if not arrivals_per_s:
+        raise ValueError("arrivals_per_s must have at least one class")
+    _count(1, servers=servers)
+    loads = [_load(rate, service_s) for rate in arrivals_per_s]
+    until_one_ends_s = erlang_c(math.fsum(loads), servers) * service_s / servers
+    waits, before = [], 0.0
+    for number in range(1, len(loads) + 1):
+        used = math.fsum(loads[:number]) / servers
+        waits.append(until_one_ends_s / ((1.0 - before) * (1.0 - used)) if used < 1.0 else math.inf)
+        before = used
+    return tuple(waits)
+
+
 def mm1_wait(arrivals_per_s: float, service_s: float) -> float:
     """Mean wait in M/M/1, seconds: rho S / (1 - rho).
 

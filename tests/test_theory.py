@@ -319,6 +319,22 @@ def test_adaptive_throttle_settles_at_the_backends_capacity():
     assert theory.adaptive_throttle(0, 0) == 0.0
 
 
+def test_priority_waits_by_cobham_keep_the_mean_of_first_come_first_served():
+    # Conservation (Kleinrock): with equal service times the mean over all is Erlang C's, whoever goes first.
+    rates = [0.4, 0.9, 0.7]
+    waits_s = theory.priority_wait(rates, 1.5, 4)
+    mean_s = sum(rate * wait_s for rate, wait_s in zip(rates, waits_s, strict=True)) / sum(rates)
+    assert mean_s == pytest.approx(theory.erlang_c_wait(2.0, 1.5, 4), rel=1e-12)
+    assert waits_s[0] < waits_s[1] < waits_s[2]
+    # Cobham by hand, one server: W_0 = 0.8 x 1; 0.8 / (1 x 0.7) and 0.8 / (0.7 x 0.2).
+    assert theory.priority_wait([0.3, 0.5], 1.0, 1) == pytest.approx((8 / 7, 40 / 7), rel=1e-12)
+    assert theory.priority_wait([2.0], 1.5, 4) == pytest.approx(
+        (theory.erlang_c_wait(2.0, 1.5, 4),), rel=1e-12
+    )
+    # A class without an end to its wait keeps every server busy: the first waits S / c / (1 - 1/4).
+    assert theory.priority_wait([1.0, 9.0], 1.0, 4) == (1 / 3, math.inf)
+
+
 @pytest.mark.parametrize(
     ("healthy", "loads"),
     [
@@ -378,6 +394,7 @@ def test_inverse_price_weights_follow_the_documented_example():
         (lambda: theory.threshold_for_share([], 0.5), "scores must be at least one finite number"),
         (lambda: theory.retry_budget(True), "active_requests must be a whole number >= 0: True"),
         (lambda: theory.adaptive_throttle(1.0, 1.0, 0.0), "multiplier must be > 0 and finite: 0.0"),
+        (lambda: theory.priority_wait([], 1.0, 1), "arrivals_per_s must have at least one class"),
         (lambda: theory.priority_load([]), "healthy_shares must have at least one level"),
         (lambda: theory.inverse_price_weights([0.0, 1.0]), "prices_usd must be > 0 and finite: 0.0"),
         (lambda: theory.inverse_price_weights([]), "prices_usd must have at least one price"),

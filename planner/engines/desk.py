@@ -6,7 +6,6 @@ taken unless all admit. What happens to a call after it has ended is the request
 """
 
 from bisect import bisect_right
-from collections import deque
 from typing import TYPE_CHECKING
 
 import simpy
@@ -16,6 +15,7 @@ from planner.chance import to_ns
 from planner.engines import limiters, rules
 from planner.engines.breakers import breaker_of
 from planner.engines.journey import NO_METERS, Call, Moment, billed_when_cut
+from planner.engines.priorities import ClientQueue
 from planner.engines.program import Spell, Target
 from planner.engines.rules import Round, rank
 from planner.limiting import REQUESTS
@@ -31,7 +31,7 @@ class Desk:
     def __init__(self, engine: "Engine", target: Target) -> None:
         self.engine, self.env, self.target = engine, engine.env, target
         self.busy = 0
-        self.queue: deque[Call] = deque()
+        self.queue = ClientQueue(max(1, len(set(engine.program.classes))))
         self.n_waiting = 0
         self.breaker = breaker_of(self, target.breaker)
         self.levels = [limiter.capacity for limiter in target.limiters]
@@ -144,7 +144,7 @@ class Desk:
             self.breaker.start(call)
             self.breaker.end(call)
 
-    # -- the client queue: first come, first served; a start never overtakes it --
+    # -- the client queue: by task priority, then first come, first served; a start never overtakes it --
 
     def _join(self, call: Call) -> bool:
         limit = self.target.queue_limit
@@ -152,7 +152,8 @@ class Desk:
             return self._turn_away(call, QUEUE)
         call.done = Moment(self.env)
         call.is_waiting = True
-        self.queue.append(call)
+        classes = self.engine.program.classes
+        self.queue.append(call, classes[self.engine.tasks[call.journey.index]] if classes else 0)
         self.n_waiting += 1
         law = self.target.queue_timeout_law
         if law != rules.NO_LAW:
@@ -160,6 +161,8 @@ class Desk:
             self._expire_in(patience, call, QUEUE)
         if call.deadline_ns is not None:
             self._expire_in(call.deadline_ns - self.env.ns, call, DEADLINE)
+        if classes and self.n_waiting > 1 and self._head() is call:
+            self._offer()  # it came before those who wait for a limiter, and may need less
         return True
 
     def _expire_in(self, delay_ns: int, call: Call, cause: int) -> None:
@@ -175,9 +178,7 @@ class Desk:
         moment.at(delay_ns, rank(Round.EXPIRIES, call.journey.name, call.attempt))
 
     def _head(self) -> Call | None:
-        while self.queue and not self.queue[0].is_waiting:
-            self.queue.popleft()
-        return self.queue[0] if self.queue else None
+        return self.queue.head()
 
     def _leave(self, call: Call, cause: int) -> None:
         """Leave the queue without being sent; the request goes on in a start of this instant."""

@@ -13,6 +13,7 @@ from planner import catalogue, limiting, tables
 from planner.catalogue import profiles
 from planner.chance import check_streams, stream_id, to_ns
 from planner.engines import rules
+from planner.engines.priorities import priority_classes
 from planner.errors import Problem, ScenarioError
 from planner.sampling import Laws, pack_laws
 from planner.scenario import policy as policies
@@ -165,6 +166,9 @@ class Program:
     max_in_flight: int
     layers: tuple[Layer, ...] = ()  # outermost first
     retry_budget: RetryBudget | None = None
+    classes: tuple[
+        int, ...
+    ] = ()  # of priority in client queues, by task; 0 is served first; () where all are alike
     select: int = rules.IN_ORDER
     select_stream: int = stream_id("select")
     router_stream: int = stream_id("router-latency")
@@ -256,6 +260,7 @@ def compile_program(
         max_in_flight=scenario.run.max_in_flight,
         layers=layers,
         retry_budget=_retry_budget(policy),
+        classes=priority_classes([task.priority for task in scenario.tasks.values()]),
         select=rules.SELECTIONS.index(policy.select),
     )
 

@@ -217,8 +217,11 @@ class Task(Fields):
     urgency: Annotated[Literal["interactive"], later_choices("urgency", "batch")] = field(
         "interactive or batch", "interactive"
     )
-    priority: Annotated[Any, later("task priorities in client queues", 0)] = field(
-        "lower first in a client queue", 0
+    priority: int = field(
+        "lower first in a client queue, equals first come, first served; calls in flight are never stopped for it",
+        0,
+        ge=-1_000_000,
+        le=1_000_000,
     )
     slo: Slo = field("targets of this task", Slo())
 

@@ -67,6 +67,7 @@ def _task(random: Random) -> dict[str, Any]:
         "output_tokens": random.choice((0, 10, {"exponential_mean": 60})),
         "max_output_tokens": random.choice((1, 50, 200)),
         "sensitive": random.choice((0, 0.5, 1)),
+        "priority": random.choice((0, 0, 1, -2)),
     }
 
 

@@ -389,7 +389,7 @@ def _tasks(pick: Pick, kind: str, rated: Mapping[str, float]) -> Raw:
         "shared_prefix_tokens": pick((0, 50)),
         "sensitive": pick((0, 0.5)),
     }
-    found = {"chat": chat}
+    found = {"chat": chat, "haste": {**chat, "priority": pick((-1, 0, 1, 2))}}
     if kind == "vision":
         image = {"width_px": 512, "height_px": 512, "detail": "low"}
         found["see"] = {"modalities": ["text", "vision"], "images": [image] * pick((1, 2))}
@@ -420,7 +420,7 @@ def _recorded(pick: Pick, most_requests: int, kind: str, used: set[str]) -> Raw:
         "output_tokens.m": (20, None),
         "correct.m": (1, 0, None),
         "session": ("one", "two"),
-        "task": {"text": ("chat",), "vision": ("chat", "see"), "audio": ("chat", "talk")}[kind],
+        "task": {"text": ("chat", "haste"), "vision": ("chat", "see"), "audio": ("chat", "talk")}[kind],
     }
     chosen = [
         name for name in columns if pick(SELDOM) and (not name.endswith(".m") or "m" in used)

@@ -1,10 +1,11 @@
-"""The client queue in front of a deployment: a linked list of slots, first come, first served."""
+"""The client queue in front of a deployment: a linked list of slots, by priority, then first come, first served."""
 
 from planner import tables as t
 from planner.chance import to_ns
 from planner.engines import layout as c
 from planner.engines import rules
 from planner.engines.heap import push
+from planner.engines.kernel.priorities import enter_class, leave_class
 from planner.engines.kernel.signatures import (
     AT_ONCE,
     BOOL,
@@ -42,6 +43,14 @@ def expire_in(m, f, e, laws, slot, delay_ns, cause, kind):  # type: ignore[no-un
     )
 
 
+@jit(VOID(*MEMORY, INT), forceinline=True)
+def offer(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
+    """Offer what may be free to the head of the queue, as a start of this instant."""
+    head = m[desk + c.D_HEAD]
+    if head != c.NONE and not is_busy(m, f, e, laws, desk):
+        push(e, m[c.R_NOW], STARTS, m[head + c.L_NAME], m[head + c.L_CALL_ATTEMPT], c.K_HAND_OVER, desk, 0, 0)
+
+
 @jit(INT(*MEMORY, INT, INT), forceinline=True)
 def join(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Queue at a desk; WILL_HAPPEN, or AT_ONCE where the queue is full."""
@@ -50,13 +59,20 @@ def join(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         return AT_ONCE
     m[slot + c.L_IS_WAITING] = 1
     m[slot + c.L_HAS_DONE] = 1
-    m[slot + c.L_NEXT] = c.NONE
-    m[slot + c.L_PREVIOUS] = m[desk + c.D_TAIL]
-    if m[desk + c.D_TAIL] == c.NONE:
+    before, after = m[desk + c.D_TAIL], c.NONE
+    if m[c.C_CLASSES]:
+        before = enter_class(m, f, e, laws, desk, slot)
+        after = m[desk + c.D_HEAD] if before == c.NONE else m[before + c.L_NEXT]
+    m[slot + c.L_PREVIOUS] = before
+    m[slot + c.L_NEXT] = after
+    if before == c.NONE:
         m[desk + c.D_HEAD] = slot
     else:
-        m[m[desk + c.D_TAIL] + c.L_NEXT] = slot
-    m[desk + c.D_TAIL] = slot
+        m[before + c.L_NEXT] = slot
+    if after == c.NONE:
+        m[desk + c.D_TAIL] = slot
+    else:
+        m[after + c.L_PREVIOUS] = slot
     m[desk + c.D_WAITING] += 1
     m[c.R_WAITING] += 1
     if m[desk + c.D_PATIENCE_LAW] != rules.NO_LAW:
@@ -64,11 +80,15 @@ def join(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         expire_in(m, f, e, laws, slot, patience_ns, t.QUEUE, c.K_EXPIRE)
     if m[slot + c.L_DEADLINE] != c.NONE:
         expire_in(m, f, e, laws, slot, m[slot + c.L_DEADLINE] - m[c.R_NOW], t.DEADLINE, c.K_EXPIRE)
+    if before == c.NONE and after != c.NONE:
+        offer(m, f, e, laws, desk)  # it came before those who wait for a limiter, and may need less
     return WILL_HAPPEN
 
 
 @jit(VOID(*MEMORY, INT, INT), forceinline=True)
 def dequeue(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
+    if m[c.C_CLASSES]:
+        leave_class(m, f, e, laws, desk, slot)
     before, after = m[slot + c.L_PREVIOUS], m[slot + c.L_NEXT]
     if before == c.NONE:
         m[desk + c.D_HEAD] = after
@@ -99,14 +119,6 @@ def leave(m, f, e, laws, desk, slot, cause):  # type: ignore[no-untyped-def]
         m[slot + c.L_TICKET],
         0,
     )
-
-
-@jit(VOID(*MEMORY, INT), forceinline=True)
-def offer(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
-    """Offer what may be free to the head of the queue, as a start of this instant."""
-    head = m[desk + c.D_HEAD]
-    if head != c.NONE and not is_busy(m, f, e, laws, desk):
-        push(e, m[c.R_NOW], STARTS, m[head + c.L_NAME], m[head + c.L_CALL_ATTEMPT], c.K_HAND_OVER, desk, 0, 0)
 
 
 @jit(VOID(*MEMORY, INT, INT, INT), forceinline=True)
