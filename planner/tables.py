@@ -25,10 +25,16 @@ OK, ERROR, LIMITED, TIMEOUT, CANCELLED, REJECTED = range(6)
 
 CAUSES = (
     "", "provider-error", "limit", "own-breaker", "queue", "deadline", "timeout", "no-eligible-deployment", "too-large",
+    "content-policy",
 )  # fmt: skip
 (
     NO_CAUSE, PROVIDER_ERROR, LIMIT, OWN_BREAKER, QUEUE, DEADLINE, TIMED_OUT, NO_ELIGIBLE, TOO_LARGE,
-) = range(9)  # fmt: skip
+    CONTENT_POLICY,
+) = range(10)  # fmt: skip
+
+# Classes of failures, by which a group of deployments falls back on others.
+FAILURES = ("error", "limit", "timeout", "context-window", "content-policy")
+FAILED_ERROR, FAILED_LIMIT, FAILED_TIMEOUT, FAILED_CONTEXT, FAILED_CONTENT = range(5)
 
 TIERS = ("omni", "mini", "rule")
 OMNI, MINI, RULE = range(3)

@@ -277,6 +277,10 @@ class Desk:
             call.outcome, call.status = tables.ERROR, spell.status
             answer_s = engine.draw(target, "outage-latency", spell.latency_law, call)
             return NEVER, to_ns(added_s) + to_ns(answer_s)
+        if target.filter_share > 0 and engine.is_filtered(target, call):
+            call.outcome, call.status = tables.ERROR, rules.FILTERED
+            answer_s = engine.draw(target, "filter-latency", target.filter_law, call)
+            return NEVER, to_ns(added_s) + to_ns(answer_s)
         if target.error_rate > 0 and engine.uniform(target, "error", call) < target.error_rate:
             call.outcome, call.status = tables.ERROR, target.error_status
             answer_s = engine.draw(target, "error-latency", target.error_law, call)
@@ -313,6 +317,8 @@ class Desk:
             billed = call.meters
         elif call.outcome == tables.TIMEOUT and call.answers:
             billed = billed_when_cut(call.meters, self.target.bill_timeouts)
+        elif call.status == rules.FILTERED:
+            billed = billed_when_cut(call.meters, self.target.filter_bills)
         self.engine.record(call, billed)
         if self.target.settles:
             self._settle(call, billed)

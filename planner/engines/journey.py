@@ -41,6 +41,8 @@ class Journey:
         "choices",
         "deadline_ns",
         "group",
+        "groups",
+        "has_asked",
         "index",
         "is_retrying",
         "name",
@@ -51,7 +53,9 @@ class Journey:
         self.index, self.name, self.deadline_ns = index, name, deadline_ns
         self.attempts = 0  # rows so far: the number of the next attempt
         self.calls: dict[str, int] = {}  # calls so far by deployment: the attempt number of chance
-        self.group = 0  # deployments in the chain that is tried
+        self.group = 0  # deployments in the group that is tried
+        self.groups: set[int] = set()  # asked in this pass
+        self.has_asked = False  # somebody of the group that is tried
         self.cause = tables.NO_ELIGIBLE
         self.outcome = tables.REJECTED
         self.choices = 0  # draws of the selection so far

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from planner.engines.program import Layer, Program, Target
 from planner.engines.rules import NO_LAW
-from planner.routing.routers import Route
+from planner.routing.routers import Group, Route
 from planner.sampling import Laws, is_zero
 from planner.tables import CLOSED
 
@@ -34,10 +34,11 @@ NONE = -1
     R_EVENT_ROW, R_EVENT_FIRST, R_EVENT_END,
     C_SEED, C_REPLICATION, C_DEADLINE, C_ROUTER_LAW, C_ROUTER_STREAM, C_CHECK_LAW, C_CHECK_STREAM, C_VERDICT_STREAM,
     C_CHECK_INPUT, C_CHECK_OUTPUT, C_CHECK_BILL, C_CHECK_OUTSIDE, C_HAS_ACCEPT, C_WANTS_ROWS, C_N_DESKS, C_SERVICE, C_N_SERVICE,
+    C_GROUPS, C_MAX_FALLBACKS, C_FRAMES,
     C_COUNTS, C_TASK_WIDTH, C_LAYERS, C_N_LAYERS, C_PASSES, C_RETRY_PPM, C_RETRY_MINIMUM, C_SELECT,
     C_SELECT_STREAM,
     N_HEADER,
-) = range(44)  # fmt: skip
+) = range(47)  # fmt: skip
 # First places of `f`.
 CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 
@@ -47,6 +48,7 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_WINDOW_NS, D_LEAKS, D_SETTLES,
     D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP,
     D_BREAKER, D_COUNTED, D_FAILURES, D_OPEN_NS, D_GROWTH, D_OPEN_CAP, D_SUCCESSES, D_ALLOWED, D_HONOURS, D_WINDOW,
+    D_FILTER_LAW, D_FILTER_BILLS, D_S_FILTER, D_S_FILTER_LATENCY,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
     D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
     D_S_OUTAGE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
@@ -54,8 +56,8 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_FILLED, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(73)  # fmt: skip
-F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, N_DESK_F = range(7)
+) = range(77)  # fmt: skip
+F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, F_FILTER_SHARE, N_DESK_F = range(8)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
 
@@ -65,15 +67,17 @@ X_MEASURE, X_P, X_Q, X_CAPACITY, X_LEVEL, N_LIMITER = range(6)
 # Columns of a spell.
 P_FROM, P_TO, P_MODE, P_STATUS, P_LAW, P_FLOAT, N_SPELL = range(7)
 
-# Columns of a route: a tier and two chains, each a stretch of desks in `m`, and their levels.
-(
-    T_TIER, T_CHAIN, T_LENGTH, T_ESCALATE, T_ESCALATE_LENGTH, T_LEVELS, T_N_LEVELS, T_ESCALATE_LEVELS,
-    T_N_ESCALATE_LEVELS, N_ROUTE,
-) = range(10)  # fmt: skip
+# Columns of a route: a tier, the group that is asked first, and the one that a cascade goes on to, or NONE.
+T_TIER, T_GROUP, T_ESCALATE, N_ROUTE = range(4)
+# Columns of a group: a stretch of desks in `m`, its levels, its place among the groups, whether the rest of it is
+# passed over after a content filter, and where its fallbacks stand, or NONE: (first, length) by class of failure,
+# each a stretch of places among the groups.
+U_CHAIN, U_LENGTH, U_LEVELS, U_N_LEVELS, U_INDEX, U_LEAVES, U_FALLBACKS, N_GROUP = range(8)
 # Columns of a level: its stretch of the chain, and where a round-robin looks next.
 V_FIRST, V_LENGTH, V_TURN, N_LEVEL = range(4)
 
-# Columns of a layer of retries. A request's passes and waits by layer stand behind its recorded service times, then
+# Columns of a layer of retries. A request's passes and waits by layer stand behind its recorded service times and,
+# where groups fall back, for each step of the way what is left of the list (next, end); then
 # by desk the answers that its earlier passes had; its previous waits stand behind its real numbers.
 Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = range(8)
 
@@ -86,10 +90,12 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     L_ANSWERS,  # tokens are made, were it not cut
     L_RETRYING,  # counts against the retry budget
     L_TRIED, L_CHOICES,  # of a selection: bits of the level's members, draws so far
+    # The group that is asked, whether somebody in it was, bits of those asked in this pass, fallbacks on the way here.
+    L_GROUP, L_HAS_ASKED, L_GROUPS, L_DEPTH,
     L_ASKED_REQUESTS, L_ASKED_TOKENS, L_ASKED_INPUT, L_ASKED_OUTPUT,  # by what a limiter counts
     L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
     L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS, L_ANSWERED, L_ANSWERED_AGAIN, N_SLOT,
-) = range(53)  # fmt: skip
+) = range(57)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -268,24 +274,20 @@ def new_state(
             f.append(spell.slowdown)
         for column, value in row.items():
             m[desks[target.name] + column] = value
+    groups = _groups(program.groups, desks, m)
     places = []
     for route in routes:
-        first = len(m)
-        m += [desks[name] for name in (*route.chain, *route.escalate)]
-        levels, at = len(m), first
-        for level in (*route.levels, *route.escalate_levels):
-            m += [at, len(level), 0]
-            at += len(level)
         places.append(len(m))
-        escalate_levels = levels + len(route.levels) * N_LEVEL
-        m += [route.tier, first, len(route.chain), first + len(route.chain), len(route.escalate)]
-        m += [levels, len(route.levels), escalate_levels, len(route.escalate_levels)]
+        escalate = groups + route.escalate * N_GROUP if route.is_cascade else NONE
+        m += [route.tier, groups + route.group * N_GROUP, escalate]
     calls_end = behind + len(models) + len(targets)
-    passes = calls_end + n_recorded
+    frames = calls_end + n_recorded
+    passes = frames + (2 * program.max_fallbacks if any(one.fallbacks for one in program.groups) else 0)
     layers = len(m)
     for layer in program.layers:
         m += _layer_row(layer, f)
     header = _header(program) | {
+        C_GROUPS: groups, C_MAX_FALLBACKS: program.max_fallbacks, C_FRAMES: frames,
         C_LAYERS: layers, C_N_LAYERS: len(program.layers), C_PASSES: passes,
         C_WANTS_ROWS: int(wants_rows), C_N_DESKS: len(targets), C_SERVICE: calls_end, C_N_SERVICE: n_recorded,
         R_FREE_SLOT: NONE,
@@ -325,6 +327,33 @@ def new_state(
     return state
 
 
+def _groups(groups: Sequence[Group], desks: Mapping[str, int], m: list[int]) -> int:
+    """Write the groups, with their chains, levels and fallbacks before them; the place of the first."""
+    rows = []
+    for index, group in enumerate(groups):
+        chain = len(m)
+        m += [desks[name] for name in group.chain]
+        levels, at = len(m), chain
+        for level in group.levels:
+            m += [at, len(level), 0]
+            at += len(level)
+        fallbacks = NONE
+        if group.fallbacks:
+            stretches, at = [], len(m)
+            for one_list in group.fallbacks:
+                stretches += [at, len(one_list)]
+                m += one_list
+                at += len(one_list)
+            fallbacks = len(m)
+            m += stretches
+        rows += [
+            chain, len(group.chain), levels, len(group.levels), index, int(group.leaves_when_filtered), fallbacks,
+        ]  # fmt: skip
+    place = len(m)
+    m += rows
+    return place
+
+
 def _layer_row(layer: Layer, f: list[float]) -> list[int]:
     backoff, floats = layer.backoff, len(f)
     f += [backoff.base_s, backoff.cap_s, backoff.jitter_s, *backoff.waits_s]
@@ -344,6 +373,7 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         backoff.jitter_s,
         target.weight,
         target.list_price,
+        target.filter_share,
     ]
     waits = len(f)
     f += backoff.waits_s
@@ -377,6 +407,10 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_GATEWAY: NO_LAW if is_zero(laws, target.gateway_law) else target.gateway_law,
         D_ERROR_STATUS: target.error_status,
         D_ERROR_LAW: target.error_law,
+        D_FILTER_LAW: target.filter_law,
+        D_FILTER_BILLS: target.filter_bills,
+        D_S_FILTER: target.filter_stream,
+        D_S_FILTER_LATENCY: streams["filter-latency"],
         D_N_SPELLS: len(target.spells),
         D_S_TTFT: streams["ttft"],
         D_S_SPEED: streams["speed"],

@@ -14,18 +14,29 @@ from planner.catalogue import profiles
 from planner.chance import check_streams, stream_id, to_ns
 from planner.engines import rules
 from planner.errors import Problem, ScenarioError
+from planner.routing.routers import Group, groups_of
 from planner.sampling import Laws, pack_laws
 from planner.scenario import policy as policies
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import limits_of, list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
 from planner.scenario.policy import Policy
-from planner.scenario.supply import Deployment, Errors, Limits, Outage, OutageLaw, Streaming, Total
+from planner.scenario.supply import (
+    ContentFilter,
+    Deployment,
+    Errors,
+    Limits,
+    Outage,
+    OutageLaw,
+    Streaming,
+    Total,
+)
 from planner.workload.outage_lines import line_of, outage_law
 from planner.workload.windows import Window
 
 _PURPOSES = (
     "ttft", "speed", "error", "error-latency", "outage-latency", "gateway-latency", "backoff", "queue-timeout",
+    "filter-latency",
 )  # fmt: skip
 
 
@@ -113,6 +124,10 @@ class Target:
     error_rate: float
     error_status: int
     error_law: int
+    filter_share: float  # of prompts that its content filter refuses
+    filter_law: int
+    filter_stream: int
+    filter_bills: int
     spells: tuple[Spell, ...]
     concurrent: int | None
     limiters: tuple[Limiter, ...]
@@ -163,6 +178,8 @@ class Program:
     verifier: Verifier | None
     length_ns: int
     max_in_flight: int
+    groups: tuple[Group, ...]  # what routes and fallbacks name by their places
+    max_fallbacks: int = 5
     layers: tuple[Layer, ...] = ()  # outermost first
     retry_budget: RetryBudget | None = None
     select: int = rules.IN_ORDER
@@ -254,6 +271,8 @@ def compile_program(
         deadline_ns=None if policy.deadline_s is None else int(to_ns(policy.deadline_s)),
         length_ns=int(to_ns(window.length_s)),
         max_in_flight=scenario.run.max_in_flight,
+        groups=groups_of(scenario, strategy),
+        max_fallbacks=policy.max_fallbacks,
         layers=layers,
         retry_budget=_retry_budget(policy),
         select=rules.SELECTIONS.index(policy.select),
@@ -312,6 +331,7 @@ def _target(
     deployment = scenario.deployments[name]
     ttft, speed, total, streams_answer = latency_laws(deployment, model)
     errors = errors_of(deployment)
+    filtered = deployment.content_filter or ContentFilter()
     rates, charge = limits_of(deployment, model)
     limits = deployment.limits
     kind = limits.kind if limits is not None else limiting.TOKEN_BUCKET
@@ -330,6 +350,11 @@ def _target(
         error_rate=errors.rate,
         error_status=errors.status,
         error_law=table.add(errors.latency_s),
+        filter_share=filtered.share,
+        filter_law=table.add(filtered.latency_s),
+        # One provider judges a prompt alike wherever and however often it is sent.
+        filter_stream=stream_id("content-filter", deployment.provider or name),
+        filter_bills=rules.BILLS.index(filtered.billed),
         spells=_spells(scenario, name, window, table),
         concurrent=limits.concurrent if limits is not None else None,
         limiters=_limiters(name, rates, limits, charge),

@@ -25,7 +25,7 @@ from planner.engines.rules import Round, rank
 from planner.engines.selection import Selector
 from planner.engines.work import Work
 from planner.errors import LoadExceedsCapacity
-from planner.routing.routers import Levels, Route
+from planner.routing.routers import Route
 from planner.sampling import draw_law
 from planner.tables import DEADLINE, LIMIT, NEVER, TIMED_OUT
 from planner.workload.sizes import Sizes
@@ -124,10 +124,11 @@ class Engine:
         passes, waits = [1] * len(layers), [0] * len(layers)
         previous_s = [layer.backoff.base_s for layer in layers]
         while True:
+            journey.groups = set()
             if route.is_cascade:
                 served, tier = yield from self._cascade(journey, route)
             else:
-                served = yield from self._serve(journey, route.levels, tables.PRIMARY, tables.RETRY)
+                served = yield from self._serve(journey, route.group, tables.PRIMARY, tables.RETRY)
                 tier = route.tier
             able = [i for i, layer in enumerate(layers) if passes[i] < layer.attempts]
             if served is not None or rules.is_final(journey.cause) or not able:
@@ -163,12 +164,32 @@ class Engine:
             journey.is_retrying = False
             self.n_retrying -= 1
 
-    def _serve(self, journey: Journey, levels: Levels, first_role: int, next_role: int) -> Life:
-        """Try the levels in order, in each the deployments as they are chosen; the successful call, or None."""
-        journey.group = sum(len(level) for level in levels)
-        for number, level in enumerate(levels):
+    def _serve(
+        self, journey: Journey, index: int, first_role: int, next_role: int, n_fallbacks: int = 0
+    ) -> Life:
+        """Try a group, then those it falls back on, each with its own fallbacks; the successful call, or None."""
+        journey.groups.add(index)
+        group = self.program.groups[index]
+        call = yield from self._ask(journey, index, first_role, next_role)
+        if call is not None or journey.cause == DEADLINE:
+            return call
+        if not group.fallbacks or n_fallbacks == self.program.max_fallbacks:
+            return None
+        failure = rules.failure_of(journey.cause) if journey.has_asked else tables.FAILED_CONTEXT
+        for other in group.fallbacks[failure]:
+            if other not in journey.groups:
+                call = yield from self._serve(journey, other, first_role, next_role, n_fallbacks + 1)
+                if call is not None or journey.cause == DEADLINE:
+                    return call
+        return None
+
+    def _ask(self, journey: Journey, index: int, first_role: int, next_role: int) -> Life:
+        """Try a group's levels in order, in each the deployments as they are chosen; the successful call, or None."""
+        group = self.program.groups[index]
+        journey.group, journey.has_asked = len(group.chain), False
+        for number, level in enumerate(group.levels):
             left = [name for name in level if self.sizes[name].eligible[journey.index]]
-            place = (self.route[journey.index], next_role == tables.ROLE_OMNI, number)
+            place = (index, number)
             while True:
                 now = self.env.ns
                 if journey.is_over(now):  # first of all: it may end with a check, and nobody left to ask
@@ -181,11 +202,14 @@ class Engine:
                 else:
                     name = self.selector.choose(journey, place, level, left, now)
                 left.remove(name)
+                journey.has_asked = True
                 call = yield from self._try(
                     journey, self.desks[name], self.sizes[name], first_role, next_role
                 )
                 if call is not None or journey.cause == DEADLINE:
                     return call
+                if group.leaves_when_filtered and journey.cause == tables.CONTENT_POLICY:
+                    return None
         return None
 
     def _try(self, journey: Journey, desk: Desk, sizes: "_Rows", first_role: int, next_role: int) -> Life:
@@ -200,7 +224,7 @@ class Engine:
             if journey.is_over(now):
                 journey.cause = DEADLINE
                 return None
-            if call.turned_away != tables.NO_CAUSE:
+            if call.turned_away != tables.NO_CAUSE or call.status == rules.FILTERED:
                 return (yield from self._go_on(journey, call))
             is_last = k == target.retries
             if not is_last and desk.is_rejecting(now):
@@ -239,6 +263,8 @@ class Engine:
         journey.outcome = call.outcome
         if call.turned_away != tables.NO_CAUSE:
             journey.cause = call.turned_away
+        elif call.status == rules.FILTERED:
+            journey.cause = tables.CONTENT_POLICY
         elif call.outcome == tables.ERROR:
             journey.cause = tables.PROVIDER_ERROR
         elif call.outcome == tables.LIMITED:
@@ -272,15 +298,14 @@ class Engine:
 
     def _cascade(self, journey: Journey, route: Route) -> Life:
         """Mini answers, a verifier accepts, or omni answers; (successful call or None, tier)."""
-        mini, omni = route.levels, route.escalate_levels
-        call = yield from self._serve(journey, mini, tables.ROLE_MINI, tables.ROLE_MINI)
+        call = yield from self._serve(journey, route.group, tables.ROLE_MINI, tables.ROLE_MINI)
         if call is not None:
             is_accepted = yield from self._verify(journey, call)
             if is_accepted:
                 return call, tables.MINI
         if journey.cause == DEADLINE:
             return None, tables.MINI
-        call = yield from self._serve(journey, omni, tables.ROLE_OMNI, tables.ROLE_OMNI)
+        call = yield from self._serve(journey, route.escalate, tables.ROLE_OMNI, tables.ROLE_OMNI)
         return call, tables.OMNI
 
     def _verify(self, journey: Journey, answer: Call) -> Life:
@@ -373,6 +398,12 @@ class Engine:
         return uniform(
             program.seed, program.replication, target.streams[purpose], call.journey.name, call.draw
         )
+
+    def is_filtered(self, target: Target, call: Call) -> bool:
+        """Whether the provider's content filter refuses the prompt: the same one every time."""
+        program = self.program
+        u = uniform(program.seed, program.replication, target.filter_stream, call.journey.name, 0)
+        return u < target.filter_share
 
     def _recorded(self, journey: Journey) -> int:
         """Recorded service time of the next attempt; the last one repeats."""

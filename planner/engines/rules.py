@@ -157,10 +157,45 @@ def refill_wait(level: int, needed: int, p: int) -> int:
     return (needed - level + p - 1) // p
 
 
+#: HTTP status of a prompt that a content filter refuses; never sent again to the same target.
+FILTERED = 400
+
+FAILURE_OF = {
+    "provider-error": "error",
+    "limit": "limit",
+    "own-breaker": "limit",
+    "queue": "limit",
+    "too-large": "limit",
+    "timeout": "timeout",
+    "no-eligible-deployment": "context-window",
+    "content-policy": "content-policy",
+}
+
+
+@jit("int64(int64)")
+def failure_of(cause: int) -> int:
+    """Class of a failure, as in `tables.FAILURES`; after the deadline nobody asks (`FAILURE_OF`)."""
+    if cause == tables.PROVIDER_ERROR:
+        return tables.FAILED_ERROR
+    if cause == tables.TIMED_OUT:
+        return tables.FAILED_TIMEOUT
+    if cause == tables.NO_ELIGIBLE:
+        return tables.FAILED_CONTEXT
+    if cause == tables.CONTENT_POLICY:
+        return tables.FAILED_CONTENT
+    return tables.FAILED_LIMIT
+
+
+@jit("int64(int64, int64)")
+def judged(outcome: int, status: int) -> int:
+    """How a breaker sees an end: a refused prompt says nothing of the target's health, as a cancelled call."""
+    return tables.CANCELLED if status == FILTERED else outcome
+
+
 @jit("boolean(int64)")
 def is_final(cause: int) -> bool:
     """Whether a layer does not try again after a failure by this cause: no later pass could end otherwise."""
-    return cause in (tables.NO_ELIGIBLE, tables.TOO_LARGE, tables.DEADLINE)
+    return cause in (tables.NO_ELIGIBLE, tables.TOO_LARGE, tables.DEADLINE, tables.CONTENT_POLICY)
 
 
 @jit("int64(int64, int64, int64)")

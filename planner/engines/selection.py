@@ -12,7 +12,7 @@ from planner.engines.desk import Desk
 from planner.engines.journey import Journey
 from planner.engines.program import Program
 
-Place = tuple[int, bool, int]  # route, whether it is the second list of a cascade, level
+Place = tuple[int, int]  # group, level
 
 
 class Selector:

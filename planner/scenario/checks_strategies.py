@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from planner.scenario import known
 from planner.scenario.checks_eligibility import TIERS, eligibility, ways
+from planner.scenario.checks_fallbacks import FALLBACKS, unknown_group
 from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View, listed, unknown
 from planner.scenario.paths import Path, closest, render
@@ -41,10 +42,14 @@ def targets(view: View) -> Iterator[Finding]:
     for name, strategy in scenario.strategies.items():
         for tier in TIERS:
             yield from _levels(view, ("strategies", name, tier), getattr(strategy, tier))
+        for group, levels in strategy.groups.items():
+            yield from _levels(view, ("strategies", name, "groups", group), levels)
         for index, rule in enumerate(strategy.rules):
             path = ("strategies", name, "rules", index)
             if isinstance(rule.to, tuple):
                 yield from _levels(view, (*path, "to"), rule.to)
+            elif rule.to not in TIERS and rule.to not in view.strategy(name).groups:
+                yield unknown_group(view, (*path, "to"), name, rule.to)
             if rule.when.task is not None and rule.when.task not in scenario.tasks:
                 yield unknown((*path, "when", "task"), rule.when.task, scenario.tasks, "tasks")
 
@@ -299,7 +304,7 @@ def selections(view: View) -> Iterator[Finding]:
         if select == "weighted":
             weighted.update(view.deployments_of(name))
         found = view.strategy(name)
-        lists = [levels for levels in (found.omni, found.mini) if levels]
+        lists = [found.group(group) or () for group in found.group_names]
         lists += [rule.to for rule in found.rules if isinstance(rule.to, tuple)]
         for level in (level for levels in lists for level in levels):
             if len(level) > MOST_EQUALS and select != "in-order":
@@ -357,5 +362,6 @@ STRATEGIES = (
     hangs,
     layers,
     selections,
+    *FALLBACKS,
     default_router,
 )

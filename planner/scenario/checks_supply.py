@@ -381,6 +381,8 @@ def request_wide_fields(view: View) -> Iterator[Finding]:
         "deadline_s": "a deadline is of the whole request",
         "layers": "layers retry the whole request",
         "retry_budget": "a retry budget is of all requests of a strategy",
+        "max_fallbacks": "a strategy falls back from group to group",
+        "special_fallbacks_only": "a strategy falls back from group to group",
     }
     for name, deployment in view.scenario.deployments.items():
         for field, text in whole.items():

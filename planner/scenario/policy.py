@@ -6,8 +6,20 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from planner.scenario.declare import AsMap, AsTuple, DumpMap, Fields, Key, field, later, later_choices, shown
+from planner.scenario.declare import (
+    NOTHING,
+    AsMap,
+    AsTuple,
+    DumpMap,
+    Fields,
+    Key,
+    field,
+    later,
+    later_choices,
+    shown,
+)
 from planner.scenario.laws import Law
+from planner.tables import FAILURES
 
 
 class Backoff(Fields):
@@ -193,6 +205,14 @@ class Policy(Fields):
         "outer retry layers, outermost first; their passes multiply", (), max_length=5
     )
     retry_budget: RetryBudget | None = field("null: no budget for retries", None)
+    max_fallbacks: int = field(
+        "fallbacks that may follow one upon another, from group to group", 5, unit="fallbacks", ge=0, le=20
+    )
+    special_fallbacks_only: bool = field(
+        "once some group has a list for context_window or content_policy, a group without one has none for it: "
+        "its list for any is not used (LiteLLM)",
+        False,
+    )
     breaker: Breaker | None = field("null: no breaker", Breaker())
     hedge: Annotated[Any, later("hedged calls")] = field("hedging", None)
     when_busy: Literal["wait", "reject"] = field("at the concurrency cap", "wait")
@@ -292,6 +312,7 @@ class When(Fields):
 
 
 Names = Annotated[tuple[str, ...], AsTuple]
+TIER_GROUPS = ("omni", "mini")  # groups that every strategy may have
 
 
 def _levels(value: Any) -> Any:
@@ -316,20 +337,53 @@ Levels = Annotated[tuple[Names, ...], BeforeValidator(_levels)]
 
 
 def _target_form(value: Any) -> str:
-    return "tier" if isinstance(value, str) else "deployments"
+    return "group" if isinstance(value, str) else "deployments"
 
 
 Target = Annotated[
-    Annotated[Literal["omni", "mini"], Tag("tier")] | Annotated[Levels, Tag("deployments")],
+    Annotated[str, Tag("group")] | Annotated[Levels, Tag("deployments")],
     Discriminator(_target_form),
 ]
 
 
+class Fallbacks(Fields):
+    """Groups to ask, in order, where all of a group failed; which list counts, its last failure says.
+
+    A group already asked for this pass of the request is passed over; each one asked makes its own retries, and
+    falls back in its turn (facts: routing_semantics §7).
+    """
+
+    error: Names | None = field("after a 5xx or a failed connection; null: as any", None)
+    limit: Names | None = field(
+        "after a 429, a full queue or place, a breaker of ours, a request larger than a limit; null: as any",
+        None,
+    )
+    timeout: Names | None = field("after a call that was cut; null: as any", None)
+    context_window: Names | None = field(
+        "where no deployment of the group takes the request, for its size or what it holds; null: as any",
+        None,
+    )
+    content_policy: Names | None = field(
+        "after a content filter, at once, without the rest of the group; null: as any, after the rest", None
+    )
+    any: Names = field("after every failure without a list of its own", ())
+
+    def of(self, failure: str) -> tuple[str, ...] | None:
+        """The list of its own that a class of failures has, or None; `failure` as in `tables.FAILURES`."""
+        found: tuple[str, ...] | None = getattr(self, failure.replace("-", "_"))
+        return found
+
+
+def _fallbacks(value: Any) -> Any:
+    """A plain list is the list for any failure."""
+    return {"any": value} if isinstance(value, list | tuple) else value
+
+
 class Rule(Fields):
-    """Sends matching requests to a tier or to deployments, before the router is asked."""
+    """Sends matching requests to a group or to deployments, before the router is asked."""
 
     when: When = field("conditions")
-    to: Target = field("omni, mini, or deployments in order")
+    to: Target = field("omni, mini, a name under groups, or deployments in order")
 
 
 class Gateway(Fields):
@@ -347,12 +401,45 @@ class Strategy(Fields):
     like: str | None = field("another strategy whose fields hold unless given here", None)
     omni: Levels | None = field("deployments of the strong tier, in order or in levels", None)
     mini: Levels | None = field("deployments of the cheap tier, in order or in levels", None)
+    groups: Annotated[Mapping[Key, Levels], AsMap, DumpMap] = field(
+        "further groups of deployments, for rules and fallbacks, each in order or in levels", NOTHING
+    )
+    fallbacks: Annotated[Mapping[Key, Annotated[Fallbacks, BeforeValidator(_fallbacks)]], AsMap, DumpMap] = (
+        field("GROUP (omni, mini or one under groups): groups to ask where it failed", NOTHING)
+    )
     router: Router | None = field("decides between the tiers", None)
     rules: Annotated[tuple[Rule, ...], AsTuple] = field(
         "first match decides, before the router", (), max_length=100
     )
     policy: Policy = field("policy of this strategy, over the scenario's", Policy())
     gateway: Gateway = field("gateway of this strategy, over the scenario's", Gateway())
+
+    def group(self, name: str) -> Levels | None:
+        """Levels of a group by name: omni, mini or one under groups; None where there is none."""
+        found: Levels | None = getattr(self, name) if name in TIER_GROUPS else self.groups.get(name)
+        return found
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Every group that it has, tiers first."""
+        return (*(name for name in TIER_GROUPS if getattr(self, name)), *self.groups)
+
+    def lists(self, group: str, special_only: bool) -> tuple[tuple[str, ...], ...]:
+        """Groups that a group falls back on, by class of failure as in `tables.FAILURES`.
+
+        `special_only` is the policy's `special_fallbacks_only`.
+        """
+        given = self.fallbacks.get(group, Fallbacks())
+        found = []
+        for failure in FAILURES:
+            own = given.of(failure)
+            is_barred = (
+                special_only
+                and failure in ("context-window", "content-policy")
+                and any(one.of(failure) is not None for one in self.fallbacks.values())
+            )
+            found.append(own if own is not None else () if is_barred else given.any)
+        return tuple(found)
 
     def over(self, base: "Strategy") -> "Strategy":
         """This strategy's given fields over those of the one it is `like`."""

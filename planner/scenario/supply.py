@@ -189,6 +189,14 @@ class Errors(Fields):
     latency_s: Law = field("time until the failure is answered", Law.fixed(0.5), unit="s")
 
 
+class ContentFilter(Fields):
+    """Prompts that the provider refuses with status 400: the same one every time, and no fault of its health."""
+
+    share: float = field("share of requests that it refuses", 0.0, unit="share", ge=0, le=1)
+    latency_s: Law = field("time until the refusal", Law.fixed(0.5), unit="s")
+    billed: Literal["none", "input"] = field("what a refused call costs", "none")
+
+
 def _errors_form(value: Any) -> str:
     return "catalogue" if isinstance(value, str) else "errors"
 
@@ -293,6 +301,7 @@ class Deployment(Fields):
     latency: Latency = field("catalogue, {ttft_s, tokens_per_s} or {total_s}", CATALOGUE)
     limits: Limits | None = field("caps; null: none", Limits())
     errors: Failures | None = field("random failures; null: none", CATALOGUE)
+    content_filter: ContentFilter | None = field("null: none", None)
     outages: Outages | None = field("catalogue, {mtbf_h, duration_h}, windows, or null", CATALOGUE)
     prompt_cache: Annotated[Any, later("prompt caches")] = field("prompt cache", None)
     provisioned: Annotated[Any, later("provisioned throughput")] = field("provisioned units", None)

@@ -10,6 +10,8 @@ from typing import Any
 
 SECONDS = (0, 0.25, 0.5, 1, 2)
 OFF = None  # what is switched off by null
+WHOLE_REQUEST = {"select", "deadline_s", "layers", "retry_budget", "max_fallbacks", "special_fallbacks_only"}
+FALLBACK_LISTS = ("error", "limit", "timeout", "context_window", "content_policy", "any")
 
 
 def draw_scenario(random: Random) -> dict[str, Any]:
@@ -130,6 +132,7 @@ def _deployment(random: Random) -> dict[str, Any]:
         "trust": random.choice(("outside", "contract", "in-house", "device")),
         "weight": random.choice((1, 0.5, 3)),
         "provider": random.choice((OFF, "openai", "azure")),
+        "content_filter": random.choice((OFF, OFF, _content_filter(random))),
     }
     hardware = random.choice((OFF, OFF, OFF, "server", "device"))
     if hardware is not OFF:
@@ -144,8 +147,16 @@ def _deployment(random: Random) -> dict[str, Any]:
             "usd": 900,
         }
     if random.random() < 0.3:
-        deployment["policy"] = _some_of_a_policy(random, {"select", "deadline_s", "layers", "retry_budget"})
+        deployment["policy"] = _some_of_a_policy(random, WHOLE_REQUEST)
     return {name: value for name, value in deployment.items() if name != "provider" or value is not None}
+
+
+def _content_filter(random: Random) -> dict[str, Any]:
+    return {
+        "share": random.choice((0, 0.3, 1)),
+        "latency_s": _law(random, 0, 0.25, 1),
+        "billed": random.choice(("none", "input")),
+    }
 
 
 def _limits(random: Random) -> dict[str, Any]:
@@ -213,6 +224,8 @@ def _policy(random: Random) -> dict[str, Any]:
         "queue_timeout_s": random.choice((OFF, _law(random, 0, 0.5, 1))),
         "bill_timeouts": random.choice(("none", "input", "full")),
         "layers": _layers(random),
+        "max_fallbacks": random.choice((0, 1, 2, 5)),
+        "special_fallbacks_only": random.choice((False, True)),
         "retry_budget": random.choice(
             (OFF, {"ratio": random.choice((0, 0.1, 0.5)), "minimum": random.choice((0, 1, 3))})
         ),
@@ -279,6 +292,8 @@ def _strategy(random: Random, names: list[str]) -> dict[str, Any]:
     if random.random() < 0.7:
         strategy["mini"] = _levels(random, names)
         strategy["router"] = random.choice((_threshold, _cascade))(random)
+    if random.random() < 0.5:
+        strategy |= _fallbacks(random, [tier for tier in ("omni", "mini") if tier in strategy], names)
     if random.random() < 0.4:
         whens = (
             {"sensitive": True},
@@ -286,7 +301,7 @@ def _strategy(random: Random, names: list[str]) -> dict[str, Any]:
             {"modality": random.choice(("text", "vision"))},
             {"task": "ask"},
         )
-        tiers = [tier for tier in ("omni", "mini") if tier in strategy]
+        tiers = [tier for tier in ("omni", "mini") if tier in strategy] + list(strategy.get("groups", ()))
         strategy["rules"] = [
             {"when": when, "to": random.choice((random.choice(tiers), _levels(random, names)))}
             for when in random.sample(whens, random.randrange(1, 4))
@@ -297,6 +312,25 @@ def _strategy(random: Random, names: list[str]) -> dict[str, Any]:
     if random.random() < 0.2:
         strategy["gateway"] = _gateway(random)
     return strategy
+
+
+def _fallbacks(random: Random, tiers: list[str], names: list[str]) -> dict[str, Any]:
+    """Groups and what they fall back on: always on later ones, so that there is no circle."""
+    groups = {f"g{number}": _levels(random, names) for number in range(random.choice((0, 1, 2, 3)))}
+    order = [*tiers, *groups]
+    found: dict[str, Any] = {}
+    for index, group in enumerate(order[:-1]):
+        later = order[index + 1 :]
+
+        def some(later: list[str] = later) -> list[str]:
+            return random.sample(later, random.randrange(len(later) + 1))
+
+        if random.random() < 0.3:
+            found[group] = random.sample(later, random.randrange(1, len(later) + 1))
+        elif random.random() < 0.7:
+            lists = {name: some() for name in random.sample(FALLBACK_LISTS, random.randrange(1, 5))}
+            found[group] = {"any": [random.choice(later)], **lists}
+    return {"groups": groups, "fallbacks": found}
 
 
 def _threshold(random: Random) -> dict[str, Any]:

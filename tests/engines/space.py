@@ -123,6 +123,8 @@ def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
     }
     if scope != "deployment":
         makers["deadline_s"] = lambda: pick(bounds.deadlines_s)
+        makers["max_fallbacks"] = lambda: pick((5, 1, 0, 2))
+        makers["special_fallbacks_only"] = lambda: pick(BOTH)
         makers["select"] = lambda: pick(
             ("in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
         )
@@ -238,6 +240,13 @@ def deployment(pick: Pick, bounds: Bounds, models: Sequence[str], replays: bool)
         "latency_s": law(pick, 0.5, 0, 1),
     }
     found["errors"] = pick((None, error, error, "catalogue"))
+    if pick(SELDOM):
+        refusal = {
+            "share": pick((0.3, 1, 0)),
+            "latency_s": law(pick, 0.5, 0, 1),
+            "billed": pick(("input", "none")),
+        }
+        found["content_filter"] = refusal
     kind = pick(("none", "planted", "none", "drawn", "catalogue"))
     found["outages"] = {
         "none": lambda: None,
@@ -262,7 +271,8 @@ def strategy(pick: Pick, names: Sequence[str], rules: Sequence[Raw]) -> Raw:
         kind = pick((None, "threshold", "cascade", "cascade"))
         if kind is not None:
             found["router"] = router(pick, kind)
-    targets = [*tiers, list(names[-1:]), [list(names)]]
+    found |= fallbacks(pick, tiers, orders)
+    targets = [*tiers, *found.get("groups", ()), list(names[-1:]), [list(names)]]
     conditions = pick(
         (
             [],
@@ -272,6 +282,24 @@ def strategy(pick: Pick, names: Sequence[str], rules: Sequence[Raw]) -> Raw:
     )
     own = [{"when": when, "to": pick(targets)} for when in conditions]
     return found | ({"rules": [*rules, *own]} if rules or own else {})
+
+
+def fallbacks(pick: Pick, tiers: Sequence[str], orders: Sequence[Any]) -> Raw:
+    """Groups, each falling back on later ones of a fixed order (omni first), so that there is no circle."""
+    if not pick(SELDOM):
+        return {}
+    groups = {f"g{k}": pick(orders) for k in range(pick((2, 1, 3)))}
+    order = [*tiers, *groups]
+    found: Raw = {}
+    for index, group in enumerate(order[:-1]):
+        lists = [order[index + 1 :], order[:index:-1], order[index + 1 : index + 2]]
+        kind = pick(("any", "classes", "classes", "none"))
+        if kind == "any":
+            found[group] = pick(lists)
+        elif kind == "classes":
+            classes = ("error", "limit", "timeout", "context_window", "content_policy")
+            found[group] = {"any": pick(lists)} | {name: pick((*lists, [])) for name in classes if pick(BOTH)}
+    return {"groups": groups, "fallbacks": found}
 
 
 def router(pick: Pick, kind: str) -> Raw:
@@ -350,6 +378,7 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
 def _mentioned(strategies: Raw) -> set[str]:
     """Deployments that some strategy can use."""
     targets = [one.get(tier, []) for one in strategies.values() for tier in ("omni", "mini")]
+    targets += [levels for one in strategies.values() for levels in one.get("groups", {}).values()]
     targets += [rule["to"] for one in strategies.values() for rule in one.get("rules", ())]
     levels = [level for target in targets if not isinstance(target, str) for level in target]
     return {name for level in levels for name in ([level] if isinstance(level, str) else level)}

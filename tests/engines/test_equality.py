@@ -184,6 +184,7 @@ NOT_FOR_ENGINES = (
     # refused, or drawn in the scenario's policy, which holds here too
     "deployments.DEPLOYMENT.policy.deadline_s", "strategies.STRATEGY.policy.timeout_s",
     "deployments.DEPLOYMENT.policy.select", "deployments.DEPLOYMENT.policy.layers", "deployments.DEPLOYMENT.policy.retry_budget",
+    "deployments.DEPLOYMENT.policy.max_fallbacks", "deployments.DEPLOYMENT.policy.special_fallbacks_only",
 )  # fmt: skip
 OWN_NAMES = {
     "tasks": "TASK",

@@ -106,6 +106,8 @@ def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         bills_input, bills_output = 1, 1
     elif outcome == t.TIMEOUT and m[slot + c.L_ANSWERS] and m[desk + c.D_BILL] != rules.BILL_NONE:
         bills_input, bills_output = 1, 1 if m[desk + c.D_BILL] == rules.BILL_FULL else 0
+    elif m[slot + c.L_STATUS] == rules.FILTERED and m[desk + c.D_FILTER_BILLS] != rules.BILL_NONE:
+        bills_input = 1
     record(m, f, e, laws, slot, desk, bills_input, bills_output)
     if m[desk + c.D_SETTLES]:
         settle(m, f, e, laws, desk, slot, bills_input, bills_output)

@@ -14,7 +14,15 @@ from planner.engines import rules
 from planner.engines.heap import pop
 from planner.engines.kernel.calls import end_call, hand_over
 from planner.engines.kernel.queues import leave, offer
-from planner.engines.kernel.requests import advance, begin_layers, conclude, end_check, give_up, pause
+from planner.engines.kernel.requests import (
+    advance,
+    begin_layers,
+    begin_pass,
+    conclude,
+    end_check,
+    give_up,
+    pause,
+)
 from planner.engines.kernel.signatures import BOOL, INT, MARGIN, MEMORY, VOID
 from planner.jit import jit
 from planner.raw import raw
@@ -79,8 +87,7 @@ def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
     m[slot + c.L_ATTEMPTS] = 0
     m[slot + c.L_CAUSE] = t.NO_ELIGIBLE
     m[slot + c.L_OUTCOME] = t.REJECTED
-    m[slot + c.L_STAGE] = c.MINI_STAGE
-    m[slot + c.L_PLACE] = -1
+    begin_pass(m, slot)
     m[slot + c.L_WAIT_NS] = 0
     m[slot + c.L_IS_WAITING] = 0
     m[slot + c.L_COUNTS] = m[c.C_COUNTS] + block.tasks[index] * m[c.C_TASK_WIDTH]
