@@ -13,11 +13,11 @@ MOST_GROUPS = 50  # of a strategy; the engines keep those asked as bits of an in
 
 def unknown_group(view: View, path: Path, strategy: str, name: str) -> Finding:
     """A name that should be one of a strategy's groups."""
-    groups = (*TIER_GROUPS, *view.strategy(strategy).groups)
+    groups = view.strategy(strategy).group_names
     return Finding(
         path=path,
         given=shown(name),
-        allowed=f"a group of {strategy}: {listed(groups)}",
+        allowed=f"a group of {strategy}: {listed(groups) if groups else 'it has none'}",
         hint=closest(name, groups),
         because=(("strategies", strategy, "groups"),),
     )

@@ -212,6 +212,33 @@ def deadlines(view: View) -> Iterator[Finding]:
             )
 
 
+def retry_afters(view: View) -> Iterator[Finding]:
+    """A retry-after that is honoured up to longer than the whole request may take can never be waited out."""
+    told: set[Path] = set()
+    for name in view.strategies:
+        deadline_s = view.scenario.strategy_policy(name).deadline_s
+        if deadline_s is None:
+            continue
+        for deployment in view.deployments_of(name):
+            at = view.given_at("retry_after_cap_s", name, deployment)
+            policy, limits = (
+                view.scenario.policy_for(name, deployment),
+                view.scenario.deployments[deployment].limits,
+            )
+            cap_s = policy.retry_after_cap_s
+            is_asked = limits is not None and policy.when_limited == "retry"
+            if at is None or at in told or cap_s <= deadline_s or not is_asked:
+                continue
+            told.add(at)
+            place = view.given_at("deadline_s", name) or ("policy", "deadline_s")
+            yield Finding(
+                path=at,
+                given=f"{cap_s:g}",
+                allowed=f"at most {render(place)}, which is {deadline_s:g}{view.where(place)}",
+                because=(place,),
+            )
+
+
 def hangs(view: View) -> Iterator[Finding]:
     """A call that hangs ends only by a timeout or a deadline."""
     for deployment in view.used:
@@ -359,6 +386,7 @@ STRATEGIES = (
     cascades,
     eligibility,
     deadlines,
+    retry_afters,
     hangs,
     layers,
     selections,

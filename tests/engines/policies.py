@@ -207,16 +207,17 @@ def _outage_law(random: Random) -> dict[str, Any]:
 
 def _policy(random: Random) -> dict[str, Any]:
     timeout_s = random.choice((OFF, 0.5, 1, 2))
+    deadline_s = random.choice((OFF, OFF, timeout_s, 2, 4.5))
     return {
         "select": random.choice(
             ("in-order", "in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
         ),
         "timeout_s": timeout_s,
-        "deadline_s": random.choice((OFF, OFF, timeout_s, 2, 4.5)),
+        "deadline_s": deadline_s,
         "retries": random.choice((0, 1, 2, 3)),
         "backoff": _backoff(random),
         "sleep_after_last": random.choice((False, True)),
-        "retry_after_cap_s": random.choice((0, 5, 60)),
+        "retry_after_cap_s": random.choice((0, 5, 60) if deadline_s is None else (0, 0.5)),
         "breaker": random.choice((OFF, _breaker(random))),
         "when_busy": random.choice(("wait", "wait", "reject")),
         "when_limited": random.choice(("retry", "wait", "reject")),

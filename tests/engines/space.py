@@ -100,6 +100,8 @@ class Bounds:
         self.shortest_s = pick((None, 5, 3, 2))  # the shortest deadline
         self.ends_hangs = pick(BOTH)
         self.deadlines_s = [None, 20] if self.shortest_s is None else [self.shortest_s, 20, None]
+        # Nobody honours a retry-after for longer than a request may take.
+        self.caps_s = [5, 0, 0.5, 20] if self.shortest_s is None else [0.5, 0, 2]
         timeouts_s = [2, 2, 1, 1, 5, 3, 1.5, 0.5, 1e-9]
         self.timeouts_s = [t for t in timeouts_s if self.shortest_s is None or t <= self.shortest_s]
         if not self.ends_hangs:
@@ -113,7 +115,7 @@ def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
         "retries": lambda: pick((0, 1, 2, 3)),
         "backoff": lambda: backoff(pick),
         "sleep_after_last": lambda: pick(BOTH),
-        "retry_after_cap_s": lambda: pick((60, 0, 0.5, 5)),
+        "retry_after_cap_s": lambda: pick(bounds.caps_s),
         "breaker": lambda: breaker(pick),
         "when_busy": lambda: pick(("wait", "wait", "wait", "reject")),
         "when_limited": lambda: pick(("reject", "retry", "wait")),

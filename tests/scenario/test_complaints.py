@@ -90,7 +90,7 @@ from tests.scenario.samples import problems_with
 )  # fmt: skip
 def test_one_field_has_one_text(path: str, value: Any, message: str | None) -> None:
     if message is None:
-        path, message = f"{path}[0].to", "got 5; allowed: omni, mini or a list of names"
+        path, message = f"{path}[0].to", "got 5; allowed: text or a list of names"
         value = [{"when": {"task": "faq"}, "to": 5}]
         assert problems_with({"strategies.omni-only.rules": value}) == [f"{path}: {message}"]
         return
