@@ -634,7 +634,7 @@ def _levels_of_retrials(
     sends_away = np.zeros(servers + 1)
     sends_away[-1] = load
     full, total, busy = np.empty(most + 1), np.empty(most + 1), np.empty(most + 1)
-    row: FloatArray = np.zeros(servers + 1)  # of the level above
+    row = np.zeros(servers + 1)  # of the level above
     for away in range(most, -1, -1):
         matrix = inside.copy()
         matrix[:-1, :-1] += np.diag(np.full(servers, away * returning))
@@ -644,9 +644,9 @@ def _levels_of_retrials(
         matrix[-1, 1:-1] -= back
         matrix[-1, -1] += np.sum(back)
         if away > 0:
-            row = np.linalg.solve(matrix.T, sends_away)
+            row[:] = np.linalg.solve(matrix.T, sends_away)
         else:  # of nobody away: relative to the state with all servers busy
-            row = np.append(np.linalg.solve(matrix[:-1, :-1].T, -matrix[-1, :-1]), 1.0)
+            row[:-1], row[-1] = np.linalg.solve(matrix[:-1, :-1].T, -matrix[-1, :-1]), 1.0
         full[away], total[away], busy[away] = row[-1], np.sum(row), np.sum(number * row)
     logs = np.concatenate(([0.0], np.cumsum(np.log(full[:-1]))))  # of the predecessor's state with all busy
     scale = np.exp(logs - np.max(logs))
