@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy import stats
 
 from planner import tables, theory
 from planner.engines.run import Run, run_window
@@ -46,17 +47,17 @@ STACKS = [
 ]
 
 
-@pytest.mark.parametrize(("engine", "requests"), [("compiled", 200_000), ("reference", 6_000)])
+@pytest.mark.parametrize(("engine", "requests"), [("compiled", 100_000), ("reference", 4_000)])
 @pytest.mark.parametrize(("failure", "retries", "layers"), STACKS)
 def test_errors_multiply_calls_by_the_expected_attempts(
     failure: float, retries: int, layers: tuple[int, ...], engine: str, requests: int
 ) -> None:
     """Mean calls are (1 - p^m) / (1 - p) with m the product over all layers, and p^m of the requests fail.
 
-    Requests are independent, so both means lie within 6 exact standard errors of the truth: a right engine fails
-    this for one seed in 60 million a comparison. At 200,000 requests 6 errors are at most 1.8 % of the mean calls:
-    one attempt too few or too many, errors that repeat with the request, and layers that add up instead of
-    multiplying are all further off.
+    Requests are independent: the mean lies within 6 exact standard errors of the truth, and the number that fails
+    is no rarer than 1e-9 under its binomial law, so a right engine fails one of these for less than one seed in ten
+    million. At 100,000 requests 6 errors are at most 1.5 % of the mean: one attempt too few or too many, errors that
+    repeat with the request, and layers that add up instead of multiplying are further off in one of the figures.
     """
     scenario = load(
         {
@@ -83,11 +84,12 @@ def test_errors_multiply_calls_by_the_expected_attempts(
     shares = [failure ** (k - 1) * (1 - failure) for k in range(1, most)] + [failure ** (most - 1)]
     mean = theory.expected_attempts(failure, most - 1)
     variance = sum(share * (k - mean) ** 2 for k, share in enumerate(shares, start=1))
-    assert calls.max() == most
+    assert calls.max() <= most
     assert abs(calls.mean() - mean) < 6 * math.sqrt(variance / len(calls))
-    lost = failure**most
-    failed = np.mean(run.outcome_arrays["outcome"] != tables.OK)
-    assert abs(failed - lost) < 6 * math.sqrt(lost * (1 - lost) / len(calls))
+    failed = np.sum(run.outcome_arrays["outcome"] != tables.OK)
+    assert failed == np.sum((calls == most) & (run.outcome_arrays["cause"] == tables.PROVIDER_ERROR))
+    law = stats.binom(len(calls), failure**most)
+    assert min(law.cdf(failed), law.sf(failed - 1)) > 1e-9
 
 
 @pytest.mark.parametrize(("layers", "retries"), [((4, 3), 0), ((4,), 2), ((2, 2), 2), ((2, 3), 1)])
@@ -197,9 +199,8 @@ def simulate(trigger: str, **policy: Any) -> Run:
     return on_both_engines(two_steps(trigger, **policy), "s")
 
 
-LONG_AFTER = slice(
-    5, 13
-)  # minutes 5 to 12: the trigger is over at 2; in the last two the end of arrivals is felt
+# Minutes 5 to 12. The trigger is over at minute 2; in the last two the end of arrivals is felt.
+LONG_AFTER = slice(5, 13)
 
 
 @pytest.mark.parametrize("trigger", ["outage", "burst"])
@@ -207,25 +208,25 @@ def test_retries_keep_an_overload_going_long_after_its_cause_is_over(trigger: st
     """Load without retries below capacity, load with retries above it: both last, and a minute of trouble decides.
 
     7 requests a second make 14 calls a second, 70 % of the pool. Once it is full, a call is let in with a chance of
-    16 %: a pass costs 0.16 + 0.16^2 = 0.18 calls and succeeds with 2.4 %, 17 % of the calls a good pass needs per
-    success, since drafts are made whose final answer is refused. So 7 requests a second become 112 passes, which
-    ask for 129 calls a second of a pool that gives 20, and 38 % of the requests are served: those who fail make
-    room for no one, they only come back.
+    15 %: a pass makes 0.15 + 0.15^2 = 0.175 calls and succeeds with 2.3 %, so a success costs 7.6 calls instead of 2,
+    since most drafts are made in vain. The 7 requests a second become 113 passes, which ask for 130 calls a second
+    of a pool that gives 20, and 38 % of the requests are served: those who fail leave no room, they come back.
 
-    The share is a mean-field figure; over other seeds (tried: six) it comes out between 0.36 and 0.42, a slice
-    between 0.26 and 0.56. The bounds below are far from both and from the healthy 1.0.
+    The bounds are six standard deviations or more away, over 60 other seeds of the outage: mean share 0.384 +- 0.017,
+    best minute 0.44 +- 0.03, calls a second 19.95 +- 0.20, at an expected 0.381 and 20. A system that recovers serves
+    everybody.
     """
     predicted, asked_per_s = overloaded_state()
     assert 2 * REQUESTS_PER_S < PLACES < asked_per_s
     run = simulate(trigger, layers=STACKED)
     served = served_by_slice(run)[LONG_AFTER]
-    assert served.mean() == pytest.approx(predicted, abs=0.08)
-    assert served.max() < 0.7
+    assert served.mean() == pytest.approx(predicted, abs=0.1)
+    assert served.max() < 0.65
     # All places are busy all the time, with calls of which little more than a quarter is of any use.
     began_s = run.attempt_arrays["started_ns"] / 1e9
     is_call = run.attempt_arrays["role"] != tables.ROLE_VERIFIER
     calls_per_s = np.sum(is_call & (began_s >= 300) & (began_s < 780)) / 480
-    assert calls_per_s == pytest.approx(PLACES, rel=0.05)
+    assert calls_per_s == pytest.approx(PLACES, rel=0.06)
     assert 2 * REQUESTS_PER_S * served.mean() / calls_per_s < 0.4
 
 
@@ -242,13 +243,12 @@ def test_the_same_system_recovers_at_once_without_retries_or_with_a_budget_for_t
 ) -> None:
     served = served_by_slice(simulate(trigger, **CURES[cure]))
     assert served[1] < 0.6  # the trigger is felt
-    assert served[3:].min() > 0.98
+    assert served[3:].min() > 0.95  # the worst minute over 60 other seeds of the outage: 0.99
 
 
 def test_the_same_retries_do_no_harm_without_a_cause() -> None:
     # The overload is not the load's: undisturbed, the system with all its retries serves everybody for 15 minutes.
     run = simulate("nothing", layers=STACKED)
-    assert served_by_slice(run).min() == 1.0
-    assert len(run.attempt_arrays["request"]) < 3.1 * len(
-        run.outcome_arrays["request"]
-    )  # draft, check, final
+    assert served_by_slice(run).min() > 0.99
+    rows_each = len(run.attempt_arrays["request"]) / len(run.outcome_arrays["request"])
+    assert rows_each < 3.1  # draft, check and final answer
