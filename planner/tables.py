@@ -32,10 +32,6 @@ CAUSES = (
     CONTENT_POLICY,
 ) = range(10)  # fmt: skip
 
-# Classes of failures, by which a group of deployments falls back on others.
-FAILURES = ("error", "limit", "timeout", "context-window", "content-policy")
-FAILED_ERROR, FAILED_LIMIT, FAILED_TIMEOUT, FAILED_CONTEXT, FAILED_CONTENT = range(5)
-
 TIERS = ("omni", "mini", "rule")
 OMNI, MINI, RULE = range(3)
 

@@ -275,6 +275,7 @@ STAGES = {
     "planner.experiments": "import planner.engines, planner.metrics, planner.finance",
     "planner.charts": "import altair, planner.tables",
     "planner.cli": "import planner, planner.experiments, typer, rich",
+    "planner.failures": "",
     "planner.limiting": "",
     "planner._installation": "",
     "planner": "import planner._installation",

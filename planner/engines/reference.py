@@ -15,7 +15,7 @@ from typing import Any
 
 import simpy
 
-from planner import tables
+from planner import failures, tables
 from planner.chance import to_ns, uniform
 from planner.engines import rules
 from planner.engines.desk import Desk
@@ -175,7 +175,7 @@ class Engine:
             return call
         if not group.fallbacks or n_fallbacks == self.program.max_fallbacks:
             return None
-        failure = rules.failure_of(journey.cause) if journey.has_asked else tables.FAILED_CONTEXT
+        failure = rules.failure_of(journey.cause) if journey.has_asked else failures.CONTEXT_WINDOW
         for other in group.fallbacks[failure]:
             if other not in journey.groups:
                 call = yield from self._serve(journey, other, first_role, next_role, n_fallbacks + 1)

@@ -6,7 +6,7 @@ nowhere else; an engine adds only control flow. Times are int64 nanoseconds sinc
 
 from enum import IntEnum
 
-from planner import tables
+from planner import failures, tables
 from planner.chance import to_ns
 from planner.jit import jit
 
@@ -174,16 +174,16 @@ FAILURE_OF = {
 
 @jit("int64(int64)")
 def failure_of(cause: int) -> int:
-    """Class of a failure, as in `tables.FAILURES`; after the deadline nobody asks (`FAILURE_OF`)."""
+    """Class of a failure, as in `failures.FAILURES`; after the deadline nobody asks (`FAILURE_OF`)."""
     if cause == tables.PROVIDER_ERROR:
-        return tables.FAILED_ERROR
+        return failures.ERROR
     if cause == tables.TIMED_OUT:
-        return tables.FAILED_TIMEOUT
+        return failures.TIMEOUT
     if cause == tables.NO_ELIGIBLE:
-        return tables.FAILED_CONTEXT
+        return failures.CONTEXT_WINDOW
     if cause == tables.CONTENT_POLICY:
-        return tables.FAILED_CONTENT
-    return tables.FAILED_LIMIT
+        return failures.CONTENT_POLICY
+    return failures.LIMIT
 
 
 @jit("int64(int64, int64)")

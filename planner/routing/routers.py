@@ -29,7 +29,9 @@ class Group:
 
     name: str  # empty for the deployments that a rule names
     levels: Levels
-    fallbacks: tuple[tuple[int, ...], ...] = ()  # by class of failure (`tables.FAILURES`); empty: none at all
+    fallbacks: tuple[
+        tuple[int, ...], ...
+    ] = ()  # by class of failure (`failures.FAILURES`); empty: none at all
     leaves_when_filtered: bool = False  # the rest of it is passed over after a content filter
 
     @property

@@ -8,13 +8,13 @@ import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from planner.failures import CONTEXT_WINDOW
 from planner.scenario.checks_supply import least, least_input
 from planner.scenario.fields import Strategy
 from planner.scenario.finding import Finding, View, listed
 from planner.scenario.known import Facts
 from planner.scenario.paths import Path
 from planner.scenario.policy import Rule, ThresholdRouter
-from planner.tables import FAILED_CONTEXT
 
 TIERS = ("omni", "mini")
 Crew = tuple[datetime.date, tuple[Facts, ...]]
@@ -56,7 +56,7 @@ def _takers(strategy: Strategy, group: str) -> tuple[str, ...]:
     groups, pending = dict.fromkeys([group]), [group]
     while pending:
         lists = strategy.lists(pending.pop(), special_only=False)
-        fresh = [one for one in lists[FAILED_CONTEXT] if one not in groups]
+        fresh = [one for one in lists[CONTEXT_WINDOW] if one not in groups]
         groups |= dict.fromkeys(fresh)
         pending += fresh
     return tuple(name for one in groups for level in strategy.group(one) or () for name in level)

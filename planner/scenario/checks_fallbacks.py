@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from planner.failures import FAILURES
 from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View, listed
 from planner.scenario.paths import Path, closest
 from planner.scenario.policy import TIER_GROUPS, CascadeRouter, Fallbacks, Strategy
-from planner.tables import FAILURES
 
 MOST_GROUPS = 50  # of a strategy; the engines keep those asked as bits of an integer
 

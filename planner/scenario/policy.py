@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from planner.failures import FAILURES
 from planner.scenario.declare import (
     NOTHING,
     AsMap,
@@ -19,7 +20,6 @@ from planner.scenario.declare import (
     shown,
 )
 from planner.scenario.laws import Law
-from planner.tables import FAILURES
 
 
 class Backoff(Fields):
@@ -369,7 +369,7 @@ class Fallbacks(Fields):
     any: Names = field("after every failure without a list of its own", ())
 
     def of(self, failure: str) -> tuple[str, ...] | None:
-        """The list of its own that a class of failures has, or None; `failure` as in `tables.FAILURES`."""
+        """The list of its own that a class of failures has, or None; `failure` as in `failures.FAILURES`."""
         found: tuple[str, ...] | None = getattr(self, failure.replace("-", "_"))
         return found
 
@@ -425,7 +425,7 @@ class Strategy(Fields):
         return (*(name for name in TIER_GROUPS if getattr(self, name)), *self.groups)
 
     def lists(self, group: str, special_only: bool) -> tuple[tuple[str, ...], ...]:
-        """Groups that a group falls back on, by class of failure as in `tables.FAILURES`.
+        """Groups that a group falls back on, by class of failure as in `failures.FAILURES`.
 
         `special_only` is the policy's `special_fallbacks_only`.
         """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from planner import tables
+from planner import failures, tables
 from planner.engines import rules
 from tests.engines.hand_tables import (
     MODEL,
@@ -262,5 +262,5 @@ def test_both_stages_of_a_cascade_fall_back_and_no_group_is_asked_twice() -> Non
 def test_classes_of_failures_are_those_of_the_table() -> None:
     for cause, failure in rules.FAILURE_OF.items():
         found = rules.failure_of(tables.CAUSES.index(cause))
-        assert tables.FAILURES[found] == failure, cause
+        assert failures.FAILURES[found] == failure, cause
     assert set(rules.FAILURE_OF) == set(tables.CAUSES) - {"", "deadline"}

@@ -2,6 +2,7 @@
 
 import math
 
+from planner import failures
 from planner import tables as t
 from planner.chance import to_ns, uniform
 from planner.engines import layout as c
@@ -287,7 +288,7 @@ def falls_back(m, slot):  # type: ignore[no-untyped-def]
     """All of a group failed: turn to the next one that its fallbacks name, or those it was reached by; or to none."""
     lists, depth = m[m[slot + c.L_GROUP] + c.U_FALLBACKS], m[slot + c.L_DEPTH]
     if lists != c.NONE and depth < m[c.C_MAX_FALLBACKS]:
-        failure = t.FAILED_CONTEXT
+        failure = failures.CONTEXT_WINDOW
         if m[slot + c.L_HAS_ASKED]:
             failure = rules.failure_of(m[slot + c.L_CAUSE])
         frame = slot + m[c.C_FRAMES] + 2 * depth
