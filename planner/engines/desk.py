@@ -260,7 +260,7 @@ class Desk:
         call.first_token_ns = NEVER if first_ns == NEVER else now + first_ns
         if call.done is None:
             call.done = Moment(self.env)
-        call.done.callbacks.insert(0, lambda _: self._end(call))
+        call.done.callbacks.insert(0, lambda _: None if call.is_cancelled else self._end(call))
         call.done.at(total_ns, rank(Round.ENDS, call.journey.name, call.attempt))
 
     def _service(self, call: Call, now: int) -> tuple[int, int]:
@@ -309,9 +309,25 @@ class Desk:
                 return spell
         return None
 
+    def cancel(self, call: Call, bill: int) -> None:
+        """Nobody waits for a call any longer: it leaves the queue without a row, or ends here and now.
+
+        `bill` says what of it is billed where an answer would have come. One that was refused, or has left the
+        queue in this instant, is only forgotten.
+        """
+        if call.is_waiting:
+            was_head = self._head() is call
+            self._dequeue(call)
+            if was_head:
+                self._offer()
+        elif call.started_ns != NEVER and call.outcome != tables.LIMITED:
+            call.outcome, call.status = tables.CANCELLED, 0
+            if call.first_token_ns > self.env.ns:
+                call.first_token_ns = NEVER
+            self._close(call, billed_when_cut(call.meters, bill) if call.answers else NO_METERS)
+        call.is_cancelled = True
+
     def _end(self, call: Call) -> None:
-        call.ended_ns = self.env.ns
-        self.busy -= 1
         billed = NO_METERS
         if call.outcome == tables.OK:
             billed = call.meters
@@ -319,6 +335,12 @@ class Desk:
             billed = billed_when_cut(call.meters, self.target.bill_timeouts)
         elif call.status == rules.FILTERED:
             billed = billed_when_cut(call.meters, self.target.filter_bills)
+        self._close(call, billed)
+
+    def _close(self, call: Call, billed: tuple[int, ...]) -> None:
+        """A call is over: free its slot, write its row, count it, and offer the slot."""
+        call.ended_ns = self.env.ns
+        self.busy -= 1
         self.engine.record(call, billed)
         if self.target.settles:
             self._settle(call, billed)

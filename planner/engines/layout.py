@@ -34,11 +34,11 @@ NONE = -1
     R_EVENT_ROW, R_EVENT_FIRST, R_EVENT_END,
     C_SEED, C_REPLICATION, C_DEADLINE, C_ROUTER_LAW, C_ROUTER_STREAM, C_CHECK_LAW, C_CHECK_STREAM, C_VERDICT_STREAM,
     C_CHECK_INPUT, C_CHECK_OUTPUT, C_CHECK_BILL, C_CHECK_OUTSIDE, C_HAS_ACCEPT, C_WANTS_ROWS, C_N_DESKS, C_SERVICE, C_N_SERVICE,
-    C_GROUPS, C_MAX_FALLBACKS, C_FRAMES,
+    C_GROUPS, C_MAX_FALLBACKS, C_FRAMES, C_HEDGES, C_SLOT_WIDTH, C_MAX_IN_FLIGHT,
     C_COUNTS, C_TASK_WIDTH, C_LAYERS, C_N_LAYERS, C_PASSES, C_RETRY_PPM, C_RETRY_MINIMUM, C_SELECT,
     C_SELECT_STREAM,
     N_HEADER,
-) = range(47)  # fmt: skip
+) = range(50)  # fmt: skip
 # First places of `f`.
 CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 
@@ -48,6 +48,7 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_WINDOW_NS, D_LEAKS, D_SETTLES,
     D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP,
     D_BREAKER, D_COUNTED, D_FAILURES, D_OPEN_NS, D_GROWTH, D_OPEN_CAP, D_SUCCESSES, D_ALLOWED, D_HONOURS, D_WINDOW,
+    D_HEDGE_AFTER, D_HEDGES, D_HEDGE_BILL, D_HEDGE_TO,
     D_FILTER_LAW, D_FILTER_BILLS, D_S_FILTER, D_S_FILTER_LATENCY,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
     D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
@@ -56,7 +57,7 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_FILLED, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(77)  # fmt: skip
+) = range(81)  # fmt: skip
 F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, F_FILTER_SHARE, N_DESK_F = range(8)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
@@ -92,10 +93,13 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     L_TRIED, L_CHOICES,  # of a selection: bits of the level's members, draws so far
     # The group that is asked, whether somebody in it was, bits of those asked in this pass, fallbacks on the way here.
     L_GROUP, L_HAS_ASKED, L_GROUPS, L_DEPTH,
+    # Number of the next call; of hedged ones: calls under way, hedges so far, whether this slot's own call is under
+    # way, the ticket of the first, the number of the next hedge, the slots of the others in order, and of such a slot the request it belongs to.
+    L_NEXT_ATTEMPT, L_PENDING, L_HEDGES, L_OWN_PENDING, L_BUNDLE, L_NEXT_NUMBER, L_FIRST_HEDGE, L_NEXT_HEDGE, L_OWNER,
     L_ASKED_REQUESTS, L_ASKED_TOKENS, L_ASKED_INPUT, L_ASKED_OUTPUT,  # by what a limiter counts
     L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
     L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS, L_ANSWERED, L_ANSWERED_AGAIN, N_SLOT,
-) = range(57)  # fmt: skip
+) = range(66)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -109,7 +113,7 @@ MINI_STAGE, OMNI_STAGE = range(2)
 
 # The event list `e`: a header, then `capacity` times, events, free events, and events of N_EVENT columns.
 H_CAPACITY, H_EVENTS, H_FREE, H_SEQUENCE, H_HEAP_NS = range(5)
-K_END, K_CHECK, K_RESUME, K_LEFT, K_HAND_OVER, K_WAKE, K_EXPIRE, K_GIVE_UP, K_EDGE = range(9)
+K_END, K_CHECK, K_RESUME, K_LEFT, K_HAND_OVER, K_WAKE, K_EXPIRE, K_GIVE_UP, K_EDGE, K_HEDGE = range(10)
 E_ROUND, E_NAME, E_ATTEMPT, E_SEQUENCE, E_KIND, E_WHO, E_TICKET, E_CAUSE, N_EVENT = range(9)
 
 # Counts of a task: of its requests and of a verifier's calls ...
@@ -265,6 +269,8 @@ def new_state(
             D_LONG_ABOVE: long_above.get(target.name, NONE),
             D_OUTSIDE: int(target.is_outside),
         }
+        if target.hedge is not None:
+            row |= {D_HEDGE_TO: desks[target.hedge.to or target.name]}
         row |= {D_LIMITERS: len(m), D_N_LIMITERS: len(target.limiters)}
         for limiter in target.limiters:
             m += [limiter.measure, limiter.p, limiter.q, limiter.capacity, limiter.capacity]
@@ -287,6 +293,7 @@ def new_state(
     for layer in program.layers:
         m += _layer_row(layer, f)
     header = _header(program) | {
+        C_HEDGES: program.most_hedges, C_MAX_IN_FLIGHT: program.max_in_flight,
         C_GROUPS: groups, C_MAX_FALLBACKS: program.max_fallbacks, C_FRAMES: frames,
         C_LAYERS: layers, C_N_LAYERS: len(program.layers), C_PASSES: passes,
         C_WANTS_ROWS: int(wants_rows), C_N_DESKS: len(targets), C_SERVICE: calls_end, C_N_SERVICE: n_recorded,
@@ -295,6 +302,7 @@ def new_state(
     task_width = N_TASK_COUNTS + len(targets) * N_DESK_COUNTS
     header |= {C_COUNTS: len(m), C_TASK_WIDTH: task_width}
     m += [0] * (n_tasks * task_width)
+    slot_width = passes + (2 * len(program.layers) + len(targets) if program.layers else 0)
     end = len(m)  # rows follow, and the slots behind them
     for at, room, columns in (
         (R_OUTCOME_ROW, ROOM, N_OUTCOME_COLUMNS),
@@ -309,6 +317,7 @@ def new_state(
         f[CF_TRUE_POSITIVE] = program.verifier.true_positive
         f[CF_FALSE_POSITIVE] = program.verifier.false_positive
         f[CF_ACCEPT] = program.verifier.accept_score or 0.0
+    m[C_SLOT_WIDTH] = slot_width
     state = State(
         m=_grown(np.array(m, np.int64), end),
         f=np.array(f, np.float64),
@@ -317,7 +326,7 @@ def new_state(
         desks=desks,
         routes=places,
         models=models,
-        slot_width=passes + (2 * len(program.layers) + len(targets) if program.layers else 0),
+        slot_width=slot_width,
         first_slot=end,
         first_slot_f=len(f),
         slot_width_f=N_SLOT_F + len(program.layers),
@@ -423,8 +432,12 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_HEAD: NONE,
         D_TAIL: NONE,
         D_WAKE: NONE,
+        D_HEDGE_AFTER: NONE,
         D_STATE: CLOSED,
     }
+    if target.hedge is not None:
+        hedge = target.hedge
+        row |= {D_HEDGE_AFTER: hedge.after_ns, D_HEDGES: hedge.most, D_HEDGE_BILL: hedge.bill_losers}
     if target.breaker is not None:
         breaker = target.breaker
         row |= {

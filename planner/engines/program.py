@@ -108,6 +108,16 @@ class RetryBudget:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hedge:
+    """Further calls where one has not answered."""
+
+    after_ns: int
+    most: int
+    bill_losers: int
+    to: str | None  # another deployment; None: the same
+
+
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """A deployment as an engine sees it."""
 
@@ -141,6 +151,7 @@ class Target:
     sleep_after_last: bool
     retry_after_cap_ns: int
     breaker: Breaker | None
+    hedge: Hedge | None
     weight: float  # among equals, under weighted and inverse-price
     list_price: float  # input + output, under cheapest and inverse-price; 0 elsewhere
     waits_when_busy: bool
@@ -187,6 +198,13 @@ class Program:
     router_stream: int = stream_id("router-latency")
     verifier_stream: int = stream_id("verifier-latency")
     verdict_stream: int = stream_id("verdict")
+
+    @property
+    def most_hedges(self) -> int:
+        """Further calls that may stand beside one; 0 where nothing is hedged."""
+        return max(
+            (target.hedge.most for target in self.targets.values() if target.hedge is not None), default=0
+        )
 
 
 class _LawTable:
@@ -370,6 +388,7 @@ def _target(
         sleep_after_last=policy.sleep_after_last,
         retry_after_cap_ns=int(to_ns(policy.retry_after_cap_s)),
         breaker=None if policy.breaker is None else breaker_of(policy.breaker),
+        hedge=None if policy.hedge is None else _hedge(policy.hedge),
         weight=deployment.weight,
         list_price=0.0,
         waits_when_busy=policy.when_busy == "wait",
@@ -378,6 +397,15 @@ def _target(
         queue_timeout_law=table.add(policy.queue_timeout_s),
         bill_timeouts=rules.BILLS.index(policy.bill_timeouts),
         streams={purpose: stream_id(purpose, name) for purpose in _PURPOSES},
+    )
+
+
+def _hedge(given: policies.Hedge) -> Hedge:
+    return Hedge(
+        after_ns=int(to_ns(given.after_s)),
+        most=given.max,
+        bill_losers=rules.BILLS.index(given.bill_losers),
+        to=given.to,
     )
 
 

@@ -19,6 +19,7 @@ from planner import failures, tables
 from planner.chance import to_ns, uniform
 from planner.engines import rules
 from planner.engines.desk import Desk
+from planner.engines.hedging import Bundle
 from planner.engines.journey import Call, Clock, Journey, Moment, billed_when_cut, input_only
 from planner.engines.program import Backoff, Program, Target
 from planner.engines.rules import Round, rank
@@ -245,18 +246,30 @@ class Engine:
 
     def _attempt(self, journey: Journey, desk: Desk, sizes: "_Rows", role: int) -> Life:
         """Place one call and wait for its end; the call, ended or turned away."""
-        name = desk.target.name
-        draw = journey.calls.get(name, 0)
-        call = Call(journey, desk.target, role, sizes.meters[journey.index], self._recorded(journey), draw)
+        draw = journey.calls.get(desk.target.name, 0)
+        call = self.new_call(journey, desk, role, journey.next_attempt, draw)
         will_happen = desk.place(call, sizes.max_output[journey.index])
-        if will_happen:
+        if will_happen and desk.target.hedge is not None:
+            call = yield Bundle(self, journey, desk, call).waiter
+        elif will_happen:
             assert call.done is not None
             yield call.done
         self._is_retried(journey)
-        if call.started_ns != NEVER:
-            journey.calls[name] = draw + 1
+        self.count_call(call)
         self._classify(journey, call)
         return call
+
+    def new_call(self, journey: Journey, desk: Desk, role: int, attempt: int, draw: int) -> Call:
+        """A call that nobody has been asked for yet."""
+        meters = self.sizes[desk.target.name].meters[journey.index]
+        return Call(journey, desk.target, role, meters, self._recorded(journey, attempt), draw, attempt)
+
+    def count_call(self, call: Call) -> None:
+        """A call was sent: the next one to its deployment has luck of its own."""
+        if call.started_ns != NEVER:
+            assert call.target is not None
+            calls, name = call.journey.calls, call.target.name
+            calls[name] = max(calls.get(name, 0), call.draw + 1)
 
     def _classify(self, journey: Journey, call: Call) -> None:
         """What stopped the request last; a success clears it."""
@@ -405,13 +418,13 @@ class Engine:
         u = uniform(program.seed, program.replication, target.filter_stream, call.journey.name, 0)
         return u < target.filter_share
 
-    def _recorded(self, journey: Journey) -> int:
-        """Recorded service time of the next attempt; the last one repeats."""
+    def _recorded(self, journey: Journey, attempt: int) -> int:
+        """Recorded service time of an attempt; the last one repeats."""
         if self.service is None:
             return NEVER
         times = self.service[journey.index]
         known = [time for time in times if time != NEVER]
-        return known[min(journey.attempts, len(known) - 1)] if known else NEVER
+        return known[min(attempt, len(known) - 1)] if known else NEVER
 
     def record(self, call: Call, billed: tuple[int, ...]) -> None:
         """Write an attempt's row, once, when it has ended."""
@@ -440,6 +453,7 @@ class Engine:
             )
         )
         journey.attempts += 1
+        journey.next_attempt = max(journey.next_attempt, call.attempt + 1)
 
     def _plant_outage_edges(self) -> None:
         """Edges of outages after the window's start are state timers; they only leave an event."""

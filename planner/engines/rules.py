@@ -78,7 +78,7 @@ BILLED = {
     "error": "none",
     "limited": "none",
     "timeout": "policy.bill_timeouts; none where an error would have come",
-    "cancelled": "none",
+    "cancelled": "policy.hedge.bill_losers; none where an error would have come",
     "rejected": "none",
 }
 

@@ -239,6 +239,38 @@ def retry_afters(view: View) -> Iterator[Finding]:
             )
 
 
+def hedges(view: View) -> Iterator[Finding]:
+    """A hedge goes to a deployment of the strategy, and before the call it stands beside is cut."""
+    told: set[Path] = set()
+    for name in view.strategies:
+        names = view.deployments_of(name)
+        for deployment in names:
+            policy = view.scenario.policy_for(name, deployment)
+            at = view.given_at("hedge", name, deployment)
+            if policy.hedge is None or at is None or at in told:
+                continue
+            if policy.hedge.to is not None and policy.hedge.to not in view.scenario.deployments:
+                told.add(at)
+                yield unknown((*at, "to"), policy.hedge.to, view.scenario.deployments, "deployments")
+            elif policy.hedge.to is not None and policy.hedge.to not in names:
+                told.add(at)
+                yield Finding(
+                    path=(*at, "to"),
+                    text=f"got {policy.hedge.to}, which is in no group of {name}",
+                    hint=f"one of {listed(names)}",
+                    because=(("strategies", name),),
+                )
+            if policy.timeout_s is not None and policy.hedge.after_s >= policy.timeout_s:
+                told.add(at)
+                place = view.given_at("timeout_s", name, deployment) or ("policy", "timeout_s")
+                yield Finding(
+                    path=(*at, "after_s"),
+                    given=f"{policy.hedge.after_s:g}",
+                    allowed=f"less than {render(place)}, which is {policy.timeout_s:g}{view.where(place)}",
+                    because=(place,),
+                )
+
+
 def hangs(view: View) -> Iterator[Finding]:
     """A call that hangs ends only by a timeout or a deadline."""
     for deployment in view.used:
@@ -387,6 +419,7 @@ STRATEGIES = (
     eligibility,
     deadlines,
     retry_afters,
+    hedges,
     hangs,
     layers,
     selections,

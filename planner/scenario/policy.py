@@ -176,6 +176,17 @@ def _breaker_problem(name: str, given: str, allowed: str) -> PydanticCustomError
     )
 
 
+class Hedge(Fields):
+    """Further calls beside one that has not answered in time; the first answer wins (routing_semantics §10)."""
+
+    after_s: float = field(
+        "wait before a further call, from the asking of the one before", unit="s", gt=0, le=86_400
+    )
+    max: int = field("further calls at most", 1, unit="calls", ge=1, le=10)
+    bill_losers: Literal["none", "input", "full"] = field("what a call costs that another one beat", "full")
+    to: str | None = field("deployment that is asked then; null: the same", None)
+
+
 class Policy(Fields):
     """How calls are made. Under a strategy or deployment only the fields given there count."""
 
@@ -214,7 +225,7 @@ class Policy(Fields):
         False,
     )
     breaker: Breaker | None = field("null: no breaker", Breaker())
-    hedge: Annotated[Any, later("hedged calls")] = field("hedging", None)
+    hedge: Hedge | None = field("further calls where one has not answered; null: none", None)
     when_busy: Literal["wait", "reject"] = field("at the concurrency cap", "wait")
     when_limited: Literal["retry", "wait", "reject"] = field("at a rate limit", "retry")
     queue_limit: int | None = field(

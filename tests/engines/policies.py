@@ -227,9 +227,19 @@ def _policy(random: Random) -> dict[str, Any]:
         "layers": _layers(random),
         "max_fallbacks": random.choice((0, 1, 2, 5)),
         "special_fallbacks_only": random.choice((False, True)),
+        "hedge": OFF if random.random() < 0.6 else _hedge(random, timeout_s),
         "retry_budget": random.choice(
             (OFF, {"ratio": random.choice((0, 0.1, 0.5)), "minimum": random.choice((0, 1, 3))})
         ),
+    }
+
+
+def _hedge(random: Random, timeout_s: float | None) -> dict[str, Any]:
+    return {
+        "after_s": random.choice([s for s in (0.25, 0.5, 1) if timeout_s is None or s < timeout_s]),
+        "max": random.choice((1, 1, 2, 3)),
+        "bill_losers": random.choice(("none", "input", "full")),
+        "to": random.choice((OFF, OFF, "a", "b")),
     }
 
 

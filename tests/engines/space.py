@@ -117,6 +117,15 @@ def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
         "sleep_after_last": lambda: pick(BOTH),
         "retry_after_cap_s": lambda: pick(bounds.caps_s),
         "breaker": lambda: breaker(pick),
+        "hedge": lambda: (
+            pick((None, None, 1))
+            and {
+                "after_s": pick((0.5, 0.25, 1, 1e-9)),
+                "max": pick((1, 2, 3)),
+                "bill_losers": pick(("full", "input", "none")),
+                "to": pick((None, None, "d0")),
+            }
+        ),
         "when_busy": lambda: pick(("wait", "wait", "wait", "reject")),
         "when_limited": lambda: pick(("reject", "retry", "wait")),
         "queue_limit": lambda: pick((None, None, 5, 2, 1, 0)),

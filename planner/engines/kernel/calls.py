@@ -93,21 +93,12 @@ def hand_over(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
     offer(m, f, e, laws, desk)
 
 
-@jit(VOID(*MEMORY, INT), forceinline=True)
-def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
-    """A call has ended: free its slot, write its row, count it, and offer the slot."""
-    now = m[c.R_NOW]
+@jit(VOID(*MEMORY, INT, INT, INT))
+def close(m, f, e, laws, slot, bills_input, bills_output):  # type: ignore[no-untyped-def]
+    """A call is over: free its slot, write its row, count it, and offer the slot."""
     desk = m[slot + c.L_DESK]
-    m[slot + c.L_ENDED] = now
+    m[slot + c.L_ENDED] = m[c.R_NOW]
     m[desk + c.D_BUSY] -= 1
-    outcome = m[slot + c.L_CALL_OUTCOME]
-    bills_input, bills_output = 0, 0
-    if outcome == t.OK:
-        bills_input, bills_output = 1, 1
-    elif outcome == t.TIMEOUT and m[slot + c.L_ANSWERS] and m[desk + c.D_BILL] != rules.BILL_NONE:
-        bills_input, bills_output = 1, 1 if m[desk + c.D_BILL] == rules.BILL_FULL else 0
-    elif m[slot + c.L_STATUS] == rules.FILTERED and m[desk + c.D_FILTER_BILLS] != rules.BILL_NONE:
-        bills_input = 1
     record(m, f, e, laws, slot, desk, bills_input, bills_output)
     if m[desk + c.D_SETTLES]:
         settle(m, f, e, laws, desk, slot, bills_input, bills_output)
@@ -116,12 +107,27 @@ def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     offer(m, f, e, laws, desk)
 
 
+@jit(VOID(*MEMORY, INT), forceinline=True)
+def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """A call has ended: what of it is billed, and all that its end sets free."""
+    desk = m[slot + c.L_DESK]
+    outcome = m[slot + c.L_CALL_OUTCOME]
+    bills_input, bills_output = 0, 0
+    if outcome == t.OK:
+        bills_input, bills_output = 1, 1
+    elif outcome == t.TIMEOUT and m[slot + c.L_ANSWERS] and m[desk + c.D_BILL] != rules.BILL_NONE:
+        bills_input, bills_output = 1, 1 if m[desk + c.D_BILL] == rules.BILL_FULL else 0
+    elif m[slot + c.L_STATUS] == rules.FILTERED and m[desk + c.D_FILTER_BILLS] != rules.BILL_NONE:
+        bills_input = 1
+    close(m, f, e, laws, slot, bills_input, bills_output)
+
+
 @jit(INT(*MEMORY, INT, INT), forceinline=True)
 def place(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Ask for admission: breaker, then concurrency, then all limiters."""
     now = m[c.R_NOW]
     m[slot + c.L_DESK] = desk
-    m[slot + c.L_CALL_ATTEMPT] = m[slot + c.L_ATTEMPTS]
+    m[slot + c.L_CALL_ATTEMPT] = m[slot + c.L_NEXT_ATTEMPT]
     m[slot + c.L_DRAW] = m[slot + m[desk + c.D_CALLS]]
     m[c.R_TICKET] += 1
     m[slot + c.L_TICKET] = m[c.R_TICKET]

@@ -137,3 +137,5 @@ def record(m, f, e, laws, slot, desk, is_billed_input, is_billed_output):  # typ
         m[c.R_ATTEMPT_ROW] = row + c.N_ATTEMPT_COLUMNS
     tally_call(m, slot, desk, is_billed_input, is_billed_output)
     m[slot + c.L_ATTEMPTS] += 1
+    if m[slot + c.L_CALL_ATTEMPT] >= m[slot + c.L_NEXT_ATTEMPT]:
+        m[slot + c.L_NEXT_ATTEMPT] = m[slot + c.L_CALL_ATTEMPT] + 1
