@@ -21,6 +21,7 @@ from planner.limiting import REQUESTS
 from planner.tables import CLOSED, DEADLINE, HALF_OPEN, LIMIT, NEVER, OPEN, OWN_BREAKER, QUEUE, TOO_LARGE
 
 if TYPE_CHECKING:
+    from planner.engines.memories import Memory
     from planner.engines.reference import Engine
 
 
@@ -37,6 +38,7 @@ class Desk:
         self.filled_ns = 0
         self.wake_ns: int | None = None  # when the queue is looked at next because of a limiter
         self.spell_starts = [spell.from_ns for spell in target.spells]
+        self.memory: Memory | None = None  # of a selection that goes by earlier calls
 
     # -- admission: breaker, then concurrency, then all limiters; nothing is taken unless all admit --
 
@@ -137,6 +139,8 @@ class Desk:
         now = self.env.ns
         call.started_ns = call.ended_ns = now
         call.outcome, call.status, call.retry_after_ns = tables.LIMITED, 429, retry_after_ns
+        if self.memory is not None:
+            self.memory.sent(now)
         self.engine.record(call, NO_METERS)
 
     # -- the client queue: first come, first served; a start never overtakes it --
@@ -244,6 +248,8 @@ class Desk:
             call.is_probe = True
         call.epoch = self.epoch
         call.started_ns = now
+        if self.memory is not None:
+            self.memory.sent(now)
         first_ns, total_ns = self._service(call, now)
         call.answers = call.outcome != tables.ERROR
         cut_ns = target.timeout_ns
@@ -314,6 +320,8 @@ class Desk:
         self.engine.record(call, billed)
         if self.target.settles:
             self._settle(call, billed)
+        if self.memory is not None:
+            self.memory.ended(call)
         if self.target.breaker_failures is not None:
             self._count(call, now)
         self._offer()

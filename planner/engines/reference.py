@@ -9,7 +9,7 @@ insertion; no simpy.Resource or Timeout stands for anything that has a rank.
 
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -165,7 +165,12 @@ class Engine:
 
     def _serve(self, journey: Journey, levels: Levels, first_role: int, next_role: int) -> Life:
         """Try the levels in order, in each the deployments as they are chosen; the successful call, or None."""
-        for number, level in enumerate(levels):
+        numbers: Iterable[int] = range(len(levels))
+        if self.program.spill_ppm is not None:
+            able = {name: self.sizes[name].eligible[journey.index] for level in levels for name in level}
+            numbers = self.selector.order(journey, levels, able, self.env.ns)
+        for number in numbers:
+            level = levels[number]
             left = [name for name in level if self.sizes[name].eligible[journey.index]]
             place = (self.route[journey.index], next_role == tables.ROLE_OMNI, number)
             while True:
@@ -178,7 +183,12 @@ class Engine:
                 if self.program.select == rules.IN_ORDER:
                     name = left[0]
                 else:
-                    name = self.selector.choose(journey, place, level, left, now)
+                    meters = {name: self.sizes[name].meters[journey.index] for name in left}
+                    chosen = self.selector.choose(journey, place, level, left, now, meters)
+                    if chosen is None:  # all that are left are full: no call, as where each turns it away
+                        journey.cause, journey.outcome = LIMIT, tables.REJECTED
+                        break
+                    name = chosen
                 left.remove(name)
                 call = yield from self._try(
                     journey, self.desks[name], self.sizes[name], first_role, next_role

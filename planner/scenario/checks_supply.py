@@ -381,6 +381,9 @@ def request_wide_fields(view: View) -> Iterator[Finding]:
         "deadline_s": "a deadline is of the whole request",
         "layers": "layers retry the whole request",
         "retry_budget": "a retry budget is of all requests of a strategy",
+        "lowest_latency": "targets are chosen before a deployment is asked",
+        "lowest_usage": "targets are chosen before a deployment is asked",
+        "spill_over": "levels share the load of a strategy",
     }
     for name, deployment in view.scenario.deployments.items():
         for field, text in whole.items():

@@ -10,6 +10,8 @@ from typing import Any
 
 SECONDS = (0, 0.25, 0.5, 1, 2)
 OFF = None  # what is switched off by null
+# Of a policy, what no deployment can have of its own.
+WHOLE_REQUESTS = {"select", "lowest_latency", "lowest_usage", "spill_over", "deadline_s", "layers", "retry_budget"}
 
 
 def draw_scenario(random: Random) -> dict[str, Any]:
@@ -144,7 +146,7 @@ def _deployment(random: Random) -> dict[str, Any]:
             "usd": 900,
         }
     if random.random() < 0.3:
-        deployment["policy"] = _some_of_a_policy(random, {"select", "deadline_s", "layers", "retry_budget"})
+        deployment["policy"] = _some_of_a_policy(random, WHOLE_REQUESTS)
     return {name: value for name, value in deployment.items() if name != "provider" or value is not None}
 
 
@@ -198,8 +200,24 @@ def _policy(random: Random) -> dict[str, Any]:
     timeout_s = random.choice((OFF, 0.5, 1, 2))
     return {
         "select": random.choice(
-            ("in-order", "in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
+            (
+                "in-order",
+                "in-order",
+                "round-robin",
+                "weighted",
+                "least-busy",
+                "cheapest",
+                "inverse-price",
+                "lowest-latency",
+                "lowest-usage",
+            )
         ),
+        "lowest_latency": _lowest_latency(random),
+        "lowest_usage": {
+            "off_by_one": random.choice((False, False, False, True)),
+            "when_full": random.choice(("next-level", "lowest")),
+        },
+        "spill_over": random.choice((OFF, OFF, {"overprovisioning": random.choice((1.4, 1, 0.5))})),
         "timeout_s": timeout_s,
         "deadline_s": random.choice((OFF, OFF, timeout_s, 2, 4.5)),
         "retries": random.choice((0, 1, 2, 3)),
@@ -226,6 +244,17 @@ def _policy(random: Random) -> dict[str, Any]:
         "retry_budget": random.choice(
             (OFF, {"ratio": random.choice((0, 0.1, 0.5)), "minimum": random.choice((0, 1, 3))})
         ),
+    }
+
+
+def _lowest_latency(random: Random) -> dict[str, Any]:
+    return {
+        "samples": random.choice((1, 2, 10)),
+        "counts": random.choice(("per-token", "first-token", "first-token-per-token", "total")),
+        "unseen": random.choice(("zero-sample", "first", "last")),
+        "buffer": random.choice((0, 0.25, 1)),
+        "timeout_sample_s": random.choice((OFF, 0, 1000)),
+        "failure_sample_s": random.choice((OFF, 0, 1)),
     }
 
 
@@ -259,6 +288,8 @@ def _gateway(random: Random) -> dict[str, Any]:
 
 def _levels(random: Random, names: list[str]) -> list[Any]:
     chosen: list[Any] = random.sample(names, random.randrange(1, len(names) + 1))
+    if len(chosen) > 2 and random.random() < 0.2:
+        return [chosen[:2], chosen[2:]]
     return [chosen] if random.random() < 0.2 else chosen
 
 

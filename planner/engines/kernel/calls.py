@@ -6,6 +6,7 @@ from planner.engines import rules
 from planner.engines.heap import push
 from planner.engines.kernel.breakers import count, is_rejecting, log_change
 from planner.engines.kernel.limits import limiter_wait, measure, settle, take
+from planner.engines.kernel.memories import note_end, note_sent
 from planner.engines.kernel.queues import dequeue, is_busy, join, leave, offer, wake_in
 from planner.engines.kernel.service import service
 from planner.engines.kernel.signatures import AT_ONCE, ENDS, INT, MEMORY, VOID, WILL_HAPPEN, is_over
@@ -22,6 +23,8 @@ def refuse(m, f, e, laws, slot, retry_after_ns):  # type: ignore[no-untyped-def]
     m[slot + c.L_CALL_OUTCOME] = t.LIMITED
     m[slot + c.L_STATUS] = 429
     m[slot + c.L_RETRY_AFTER] = retry_after_ns
+    if m[m[slot + c.L_DESK] + c.D_MEMORY]:
+        note_sent(m, m[slot + c.L_DESK], now)
     record(m, f, e, laws, slot, m[slot + c.L_DESK], 0, 0)
 
 
@@ -37,6 +40,8 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         m[slot + c.L_IS_PROBE] = 1
     m[slot + c.L_EPOCH] = m[desk + c.D_EPOCH]
     m[slot + c.L_STARTED] = now
+    if m[desk + c.D_MEMORY]:
+        note_sent(m, desk, now)
     first_ns, total_ns = service(m, f, e, laws, desk, slot, now)
     m[slot + c.L_ANSWERS] = m[slot + c.L_CALL_OUTCOME] != t.ERROR
     cut_ns = m[desk + c.D_TIMEOUT]
@@ -107,6 +112,8 @@ def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     record(m, f, e, laws, slot, desk, bills_input, bills_output)
     if m[desk + c.D_SETTLES]:
         settle(m, f, e, laws, desk, slot, bills_input, bills_output)
+    if m[desk + c.D_MEMORY]:
+        note_end(m, f, e, laws, desk, slot)
     if m[desk + c.D_FAILURES] != c.NONE:
         count(m, f, e, laws, desk, slot)
     offer(m, f, e, laws, desk)
