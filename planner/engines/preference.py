@@ -32,8 +32,8 @@ def sample_ps(counts: int, total_ns: int, first_ns: int, output_tokens: int) -> 
     `total_ns` and `first_ns` run from the call's start to its end and its first visible token; `output_tokens` are all
     that were made. A call without any counts as one token, as in LiteLLM.
     """
-    span_ns = first_ns if counts == FIRST_TOKEN or counts == FIRST_TOKEN_PER_TOKEN else total_ns
-    tokens = max(1, output_tokens) if counts == PER_TOKEN or counts == FIRST_TOKEN_PER_TOKEN else 1
+    span_ns = first_ns if counts in (FIRST_TOKEN, FIRST_TOKEN_PER_TOKEN) else total_ns
+    tokens = max(1, output_tokens) if counts in (PER_TOKEN, FIRST_TOKEN_PER_TOKEN) else 1
     whole_ns = span_ns // tokens
     if whole_ns >= LONGEST_NS:
         return LONGEST_NS * 1000
@@ -100,4 +100,3 @@ def load(level_health: int, total: int, given: int) -> int:
     health (`theory.priority_load`).
     """
     return min(100 - given, level_health * 100 // total)
-

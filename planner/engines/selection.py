@@ -29,8 +29,8 @@ class Selector:
             self.latencies = {name: Latencies(program.lowest_latency) for name in desks}
         if program.lowest_usage is not None:
             self.usage = {name: Usage(program.lowest_usage, desk.target) for name, desk in desks.items()}
-        for name, memory in (*self.latencies.items(), *self.usage.items()):
-            desks[name].memory = memory
+        for name, desk in desks.items():
+            desk.memory = self.latencies.get(name) or self.usage.get(name)
 
     def order(self, journey: Journey, levels: Levels, able: Mapping[str, bool], now: int) -> list[int]:
         """Numbers of the levels in the order in which a request meets them: from a level drawn by health on.

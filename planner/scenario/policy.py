@@ -172,7 +172,8 @@ class Policy(Fields):
     lowest_latency: LowestLatency = field("what select: lowest-latency goes by", LowestLatency())
     lowest_usage: LowestUsage = field("what select: lowest-usage does at a limit", LowestUsage())
     spill_over: SpillOver | None = field(
-        "null: a level is asked only where all before it failed; else levels share the load by their health", None
+        "null: a level is asked only where all before it failed; else levels share the load by their health",
+        None,
     )
     timeout_s: float | None = field("a call is cut after this; null: never", 30.0, unit="s", gt=0, le=86_400)
     deadline_s: float | None = field(

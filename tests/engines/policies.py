@@ -11,7 +11,15 @@ from typing import Any
 SECONDS = (0, 0.25, 0.5, 1, 2)
 OFF = None  # what is switched off by null
 # Of a policy, what no deployment can have of its own.
-WHOLE_REQUESTS = {"select", "lowest_latency", "lowest_usage", "spill_over", "deadline_s", "layers", "retry_budget"}
+WHOLE_REQUESTS = {
+    "select",
+    "lowest_latency",
+    "lowest_usage",
+    "spill_over",
+    "deadline_s",
+    "layers",
+    "retry_budget",
+}
 
 
 def draw_scenario(random: Random) -> dict[str, Any]:
