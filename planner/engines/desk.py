@@ -141,6 +141,7 @@ class Desk:
         call.outcome, call.status, call.retry_after_ns = tables.LIMITED, 429, retry_after_ns
         if self.memory is not None:
             self.memory.sent(now)
+            self.memory.ended(call)
         self.engine.record(call, NO_METERS)
 
     # -- the client queue: first come, first served; a start never overtakes it --

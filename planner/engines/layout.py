@@ -76,10 +76,11 @@ P_FROM, P_TO, P_MODE, P_STATUS, P_LAW, P_FLOAT, N_SPELL = range(7)
 V_FIRST, V_LENGTH, V_TURN, N_LEVEL = range(4)
 
 # What the selection goes by: its rule, and what a desk's calls left behind, samples behind the columns.
-W_SAMPLES, W_COUNTS, W_UNSEEN, W_BUFFER_PPM, W_TIMEOUT_PS, W_FAILURE_PS, N_LATENCY_RULE = range(7)
-A_KEPT, A_NEXT, A_TOTAL, N_LATENCIES = range(4)
-U_MARGIN, U_ASKS_LOWEST, N_USAGE_RULE = range(3)
+# Both kinds begin alike, with the use of a minute.
+U_MARGIN, U_ASKS_LOWEST = range(2)
+W_SKIPS, W_SAMPLES, W_COUNTS, W_UNSEEN, W_BUFFER_PPM, W_TIMEOUT_PS, W_FAILURE_PS = range(1, 8)
 B_MINUTE, B_REQUESTS, B_TOKENS, B_MOST_REQUESTS, B_MOST_TOKENS, N_USAGE = range(6)
+A_KEPT, A_NEXT, A_TOTAL, N_LATENCIES = range(N_USAGE, N_USAGE + 4)
 
 # Columns of a layer of retries. A request's passes and waits by layer stand behind its recorded service times, then
 # by desk the answers that its earlier passes had; its previous waits stand behind its real numbers.
@@ -353,7 +354,8 @@ def _rule_row(program: Program) -> list[int]:
     """What a selection that remembers goes by."""
     if (latency := program.lowest_latency) is not None:
         return [
-            latency.samples, latency.counts, latency.unseen, latency.buffer_ppm, latency.timeout_ps, latency.failure_ps,
+            0, int(latency.skips_full), latency.samples, latency.counts, latency.unseen, latency.buffer_ppm,
+            latency.timeout_ps, latency.failure_ps,
         ]  # fmt: skip
     if (usage := program.lowest_usage) is not None:
         return [usage.margin, int(usage.asks_lowest)]
@@ -362,11 +364,10 @@ def _rule_row(program: Program) -> list[int]:
 
 def _memory_row(program: Program, target: Target) -> list[int]:
     """What a selection remembers of a deployment, at the start: nothing; empty where it remembers nothing ever."""
+    usage = [0, 0, 0, _or_none(target.rates[REQUESTS]), _or_none(target.rates[TOKENS])]
     if program.lowest_latency is not None:
-        return [0] * (N_LATENCIES + program.lowest_latency.samples)
-    if program.lowest_usage is not None:
-        return [0, 0, 0, _or_none(target.rates[REQUESTS]), _or_none(target.rates[TOKENS])]
-    return []
+        return usage + [0] * (N_LATENCIES - N_USAGE + program.lowest_latency.samples)
+    return usage if program.lowest_usage is not None else []
 
 
 def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:

@@ -20,6 +20,7 @@ class LatencyRule:
     buffer_ppm: int
     timeout_ps: int
     failure_ps: int
+    skips_full: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,7 @@ def latency_rule(policy: Policy) -> LatencyRule | None:
         buffer_ppm=round(given.buffer * MILLION),
         timeout_ps=_picoseconds(given.timeout_sample_s),
         failure_ps=_picoseconds(given.failure_sample_s),
+        skips_full=given.skips_full,
     )
 
 

@@ -26,9 +26,14 @@ class Selector:
         self.latencies: dict[str, Latencies] = {}
         self.usage: dict[str, Usage] = {}
         if program.lowest_latency is not None:
-            self.latencies = {name: Latencies(program.lowest_latency) for name in desks}
+            self.latencies = {
+                name: Latencies(program.lowest_latency, desk.target) for name, desk in desks.items()
+            }
         if program.lowest_usage is not None:
-            self.usage = {name: Usage(program.lowest_usage, desk.target) for name, desk in desks.items()}
+            margin = program.lowest_usage.margin
+            self.usage = {
+                name: Usage(desk.target, margin=margin, counts_sent=True) for name, desk in desks.items()
+            }
         for name, desk in desks.items():
             desk.memory = self.latencies.get(name) or self.usage.get(name)
 
@@ -82,7 +87,7 @@ class Selector:
         if kind in (rules.WEIGHTED, rules.INVERSE_PRICE):
             return self._by_weight(journey, candidates)
         if kind == rules.LOWEST_LATENCY:
-            return self._by_latency(journey, level, candidates)
+            return self._by_latency(journey, level, candidates, now, meters)
         if kind == rules.LOWEST_USAGE:
             return self._by_usage(journey, candidates, now, meters)
         # The first of those that have least to do: calls under way and calls that wait.
@@ -110,7 +115,14 @@ class Selector:
                 break
         return chosen
 
-    def _by_latency(self, journey: Journey, level: Sequence[str], candidates: Sequence[str]) -> str:
+    def _by_latency(
+        self,
+        journey: Journey,
+        level: Sequence[str],
+        candidates: Sequence[str],
+        now: int,
+        meters: Mapping[str, tuple[int, ...]],
+    ) -> str | None:
         """One of those whose mean is near enough to the best one; a call under way is not seen."""
         rule = self.program.lowest_latency
         assert rule is not None
@@ -118,6 +130,14 @@ class Selector:
         if rule.unseen == preference.ZERO_SAMPLE and any(self.latencies[name].samples for name in level):
             for memory in found.values():
                 memory.meet()
+        if rule.skips_full:
+            found = {
+                name: memory
+                for name, memory in found.items()
+                if not memory.usage.is_full(sum(input_only(meters[name])), now)
+            }
+            if not found:
+                return None
         if rule.unseen == preference.LAST:
             found = {name: memory for name, memory in found.items() if memory.samples} or found
         bar = preference.bar_ps(min(memory.mean for memory in found.values()), rule.buffer_ppm)
@@ -133,10 +153,8 @@ class Selector:
         """One of those with the fewest tokens this minute that are not full; a call under way has none yet."""
         rule = self.program.lowest_usage
         assert rule is not None
-        for name in candidates:
-            self.usage[name].turn(now)
         open_ones = [
-            name for name in candidates if not self.usage[name].is_full(sum(input_only(meters[name])))
+            name for name in candidates if not self.usage[name].is_full(sum(input_only(meters[name])), now)
         ]
         if not open_ones and not rule.asks_lowest:
             return None

@@ -116,11 +116,16 @@ class LowestLatency(Fields):
         "sample that a call cut by a timeout or deadline adds; null: none", 1000.0, unit="s", ge=0, le=10_000
     )
     failure_sample_s: float | None = field(
-        "sample that another failed call adds; null: none, so that a target that fails fast stays the best",
+        "sample that another failed call adds, a 429 too; null: none, so that a target that fails fast stays the best",
         None,
         unit="s",
         ge=0,
         le=10_000,
+    )
+    skips_full: bool = field(
+        "leave out whom calls that ended ok in this minute have brought to a limit per minute; where all are, the next "
+        "level is tried",
+        True,
     )
 
 

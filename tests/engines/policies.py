@@ -263,6 +263,7 @@ def _lowest_latency(random: Random) -> dict[str, Any]:
         "buffer": random.choice((0, 0.25, 1)),
         "timeout_sample_s": random.choice((OFF, 0, 1000)),
         "failure_sample_s": random.choice((OFF, 0, 1)),
+        "skips_full": random.choice((False, True)),
     }
 
 

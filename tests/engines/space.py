@@ -139,6 +139,7 @@ def lowest_latency(pick: Pick) -> Raw:
         "buffer": pick((0, 0.5, 2)),
         "timeout_sample_s": pick((1000, None, 0)),
         "failure_sample_s": pick((None, 0, 10)),
+        "skips_full": pick(BOTH),
     }
 
 

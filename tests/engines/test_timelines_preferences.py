@@ -239,6 +239,45 @@ def test_all_within_the_buffer_are_chosen_alike_and_the_edge_belongs_to_it() -> 
     assert served(run)[3:] == "aaaaa"
 
 
+def test_who_has_reached_a_limit_of_the_minute_is_left_out_when_calls_have_ended() -> None:
+    # a and b may have 2 calls a minute; their buckets hold many more, so only the selection's own count is seen here. a's
+    # calls end at 1 and 11.5: full at 12, where b has 1 of 2. b's second ends at 14: at 20 both are full, and c is asked.
+    # At 60 a new minute begins.
+    limited = {"limits": limits(requests_per_minute=2, burst_s=60_000)}
+    deployments = {"a": takes(1, **limited), "b": takes(2, **limited), "c": target()}
+    two_levels = {"omni": [["a", "b"], ["c"]]}
+    rows = at(0, 5, 10.5, 12, 20, 60)
+    run = run_rows(rows, deployments, by_latency(unseen="first"), strategy=two_levels)
+    assert served(run) == "ababca"
+    run = run_rows(rows, deployments, by_latency(unseen="first", skips_full=False), strategy=two_levels)
+    assert served(run) == "abaaaa"
+
+
+def test_a_refusal_counts_as_a_failure_where_failures_count() -> None:
+    # a admits one call in this minute: at 20 it refuses (429), which adds 1 s to its 20 ms. From then on b is the best.
+    deployments = {
+        "a": takes(1, limits=limits(requests_per_minute=1, kind="fixed-window")),
+        "b": takes(2),
+    }
+    policy = by_latency(unseen="first", failure_sample_s=1, skips_full=False) | {"when_limited": "retry"}
+    run = run_rows(at(0, 10, 20, 30), deployments, policy, strategy=PAIR)
+    check_attempts(
+        run,
+        """
+        request deployment started_s ended_s outcome
+        0       a          0         1       ok
+        1       b          10        12      ok
+        2       a          20        20      limited
+        2       b          20        22      ok
+        3       b          30        32      ok
+        """,
+    )
+    run = run_rows(
+        at(0, 10, 20, 30), deployments, policy | by_latency(unseen="first", skips_full=False), strategy=PAIR
+    )
+    assert run.outcome_arrays["attempts"].tolist() == [1, 1, 2, 2]
+
+
 def test_samples_are_whole_picoseconds_and_never_overflow() -> None:
     assert preference.sample_ps(preference.PER_TOKEN, 10**9, 0, 3) == 333_333_333_333  # rounded down
     assert preference.sample_ps(preference.PER_TOKEN, 10**9, 0, 0) == 10**12  # no tokens count as one

@@ -25,6 +25,7 @@ def refuse(m, f, e, laws, slot, retry_after_ns):  # type: ignore[no-untyped-def]
     m[slot + c.L_RETRY_AFTER] = retry_after_ns
     if m[m[slot + c.L_DESK] + c.D_MEMORY]:
         note_sent(m, m[slot + c.L_DESK], now)
+        note_end(m, f, e, laws, m[slot + c.L_DESK], slot)
     record(m, f, e, laws, slot, m[slot + c.L_DESK], 0, 0)
 
 

@@ -55,13 +55,14 @@ def add_sample(m, memory, sample):  # type: ignore[no-untyped-def]
 
 @jit(VOID(*MEMORY, INT, INT))
 def note_end(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
-    """A call has ended at a desk that remembers."""
+    """A call has ended at a desk that remembers, or was refused there."""
     memory, rule, outcome = m[desk + c.D_MEMORY], m[c.C_RULE], m[slot + c.L_CALL_OUTCOME]
-    output_tokens = answered(m, f, e, laws, desk, slot)
-    if m[c.C_SELECT] == rules.LOWEST_USAGE:
+    output_tokens, is_latency = answered(m, f, e, laws, desk, slot), m[c.C_SELECT] == rules.LOWEST_LATENCY
+    if outcome == t.OK:
         turn(m, memory, m[slot + c.L_ENDED])
-        if outcome == t.OK:
-            m[memory + c.B_TOKENS] += sent(m, f, e, laws, desk, slot) + output_tokens
+        m[memory + c.B_REQUESTS] += 1 if is_latency else 0  # lowest-usage counts it when it is sent
+        m[memory + c.B_TOKENS] += sent(m, f, e, laws, desk, slot) + output_tokens
+    if not is_latency:
         return
     sample = m[rule + c.W_FAILURE_PS]
     if outcome == t.OK:
@@ -77,55 +78,11 @@ def note_end(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
 # -- choices ---------------------------------------------------------------------------------------------
 
 
-@jit(INT(RAW_INTEGERS, INT), forceinline=True)
-def mean_of(m, memory):  # type: ignore[no-untyped-def]
-    return preference.mean_ps(m[memory + c.A_TOTAL], m[memory + c.A_KEPT])
-
-
-@jit(INT(*MEMORY, INT, INT, BOOL))
-def by_latency(m, f, e, laws, slot, level, takes):  # type: ignore[no-untyped-def]
-    """One of those whose mean is near enough to the best one."""
-    length, first, rule = m[level + c.V_LENGTH], m[level + c.V_FIRST], m[c.C_RULE]
-    n_seen, has_samples = 0, False
-    for index in range(length):
-        kept = m[m[m[first + index] + c.D_MEMORY] + c.A_KEPT]
-        has_samples = has_samples or kept > 0
-        if kept > 0 and is_candidate(m, f, e, laws, slot, level, index, takes):
-            n_seen += 1
-    only_seen = m[rule + c.W_UNSEEN] == preference.LAST and n_seen > 0
-    best = c.NONE
-    for index in range(length):
-        if is_candidate(m, f, e, laws, slot, level, index, takes):
-            memory = m[m[first + index] + c.D_MEMORY]
-            if m[memory + c.A_KEPT] == 0:
-                if only_seen:
-                    continue
-                if m[rule + c.W_UNSEEN] == preference.ZERO_SAMPLE and has_samples:
-                    add_sample(m, memory, 0)
-            mean = mean_of(m, memory)
-            if best == c.NONE or mean < best:
-                best = mean
-    bar, n_near = preference.bar_ps(best, m[rule + c.W_BUFFER_PPM]), 0
-    for index in range(length):
-        if is_candidate(m, f, e, laws, slot, level, index, takes):
-            memory = m[m[first + index] + c.D_MEMORY]
-            if not (only_seen and m[memory + c.A_KEPT] == 0) and mean_of(m, memory) <= bar:
-                n_near += 1
-    wanted = preference.drawn(next_uniform(m, slot), n_near)
-    for index in range(length):
-        if is_candidate(m, f, e, laws, slot, level, index, takes):
-            memory = m[m[first + index] + c.D_MEMORY]
-            if not (only_seen and m[memory + c.A_KEPT] == 0) and mean_of(m, memory) <= bar:
-                if wanted == 0:
-                    return index
-                wanted -= 1
-    return c.NONE
-
-
 @jit(BOOL(*MEMORY, INT, INT))
 def is_full(m, f, e, laws, slot, desk):  # type: ignore[no-untyped-def]
     """Whether one more call would pass a limit of the present minute."""
     memory = m[desk + c.D_MEMORY]
+    turn(m, memory, m[c.R_NOW])
     return preference.is_full(
         m[memory + c.B_TOKENS],
         sent(m, f, e, laws, desk, slot),
@@ -136,16 +93,70 @@ def is_full(m, f, e, laws, slot, desk):  # type: ignore[no-untyped-def]
     )
 
 
+@jit(INT(RAW_INTEGERS, INT), forceinline=True)
+def mean_of(m, memory):  # type: ignore[no-untyped-def]
+    return preference.mean_ps(m[memory + c.A_TOTAL], m[memory + c.A_KEPT])
+
+
+@jit(BOOL(*MEMORY, INT, INT, INT, BOOL, BOOL))
+def is_compared(m, f, e, laws, slot, level, index, takes, only_seen):  # type: ignore[no-untyped-def]
+    """Whether the mean of a member counts: it can be chosen, is not full, and has samples where only those do."""
+    if not is_candidate(m, f, e, laws, slot, level, index, takes):
+        return False
+    desk = m[m[level + c.V_FIRST] + index]
+    if m[m[c.C_RULE] + c.W_SKIPS] and is_full(m, f, e, laws, slot, desk):
+        return False
+    return not only_seen or m[m[desk + c.D_MEMORY] + c.A_KEPT] > 0
+
+
+@jit(INT(*MEMORY, INT, INT, BOOL))
+def by_latency(m, f, e, laws, slot, level, takes):  # type: ignore[no-untyped-def]
+    """One of those whose mean is near enough to the best one; FULL where all are at a limit."""
+    length, first, rule = m[level + c.V_LENGTH], m[level + c.V_FIRST], m[c.C_RULE]
+    has_samples = False
+    for index in range(length):
+        has_samples = has_samples or m[m[m[first + index] + c.D_MEMORY] + c.A_KEPT] > 0
+    if m[rule + c.W_UNSEEN] == preference.ZERO_SAMPLE and has_samples:
+        for index in range(length):
+            if is_candidate(m, f, e, laws, slot, level, index, takes):
+                memory = m[m[first + index] + c.D_MEMORY]
+                if m[memory + c.A_KEPT] == 0:
+                    add_sample(m, memory, 0)
+    only_seen = False
+    if m[rule + c.W_UNSEEN] == preference.LAST:
+        for index in range(length):
+            only_seen = only_seen or is_compared(m, f, e, laws, slot, level, index, takes, True)
+    best = c.NONE
+    for index in range(length):
+        if is_compared(m, f, e, laws, slot, level, index, takes, only_seen):
+            mean = mean_of(m, m[m[first + index] + c.D_MEMORY])
+            if best == c.NONE or mean < best:
+                best = mean
+    if best == c.NONE:
+        return c.FULL
+    bar, n_near = preference.bar_ps(best, m[rule + c.W_BUFFER_PPM]), 0
+    for index in range(length):
+        if is_compared(m, f, e, laws, slot, level, index, takes, only_seen):
+            n_near += mean_of(m, m[m[first + index] + c.D_MEMORY]) <= bar
+    wanted = preference.drawn(next_uniform(m, slot), n_near)
+    for index in range(length):
+        counts = is_compared(m, f, e, laws, slot, level, index, takes, only_seen)
+        if counts and mean_of(m, m[m[first + index] + c.D_MEMORY]) <= bar:
+            if wanted == 0:
+                return index
+            wanted -= 1
+    return c.NONE
+
+
 @jit(INT(*MEMORY, INT, INT, BOOL))
 def by_usage(m, f, e, laws, slot, level, takes):  # type: ignore[no-untyped-def]
     """One of those with the fewest tokens this minute that are not full; FULL where all are."""
     length, first = m[level + c.V_LENGTH], m[level + c.V_FIRST]
     n_open = 0
     for index in range(length):
-        if is_candidate(m, f, e, laws, slot, level, index, takes):
-            turn(m, m[m[first + index] + c.D_MEMORY], m[c.R_NOW])
-            if not is_full(m, f, e, laws, slot, m[first + index]):
-                n_open += 1
+        can_take = is_candidate(m, f, e, laws, slot, level, index, takes)
+        if can_take and not is_full(m, f, e, laws, slot, m[first + index]):
+            n_open += 1
     if n_open == 0 and not m[m[c.C_RULE] + c.U_ASKS_LOWEST]:
         return c.FULL
     least, n_least = c.NONE, 0
