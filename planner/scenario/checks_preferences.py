@@ -51,8 +51,9 @@ def _missed_calls(view: View) -> Iterator[Finding]:
             if limits is not None and limits.requests_per_minute == 1:
                 yield Finding(
                     path=(*at, "off_by_one"),
-                    text=f"would never send a call to {deployment}, whose requests_per_minute is 1",
+                    text=f"never sends a call to {deployment}, whose requests_per_minute is 1",
                     because=(("deployments", deployment, "limits", "requests_per_minute"),),
+                    is_notice=True,
                 )
 
 

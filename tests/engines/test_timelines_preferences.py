@@ -512,7 +512,6 @@ def scenario(policy: dict[str, Any], **sections: Any) -> Any:
         (by_latency(unseen="never"), "policy.lowest_latency.unseen: got 'never'"),
         (by_usage(when_full="wait"), "policy.lowest_usage.when_full: got 'wait'"),
         ({"spill_over": {"overprovisioning": 0}}, "policy.spill_over.overprovisioning: got 0"),
-        (by_usage(off_by_one=True), "would never send a call to a, whose requests_per_minute is 1"),
     ],
 )
 def test_bad_input_is_named(policy: dict[str, Any], message: str) -> None:
@@ -532,6 +531,7 @@ def test_what_belongs_to_whole_requests_is_refused_under_a_deployment(field: str
     ("policy", "strategy", "notice"),
     [
         ({"lowest_latency": {}}, PAIR, "policy.lowest_latency: unused"),
+        (by_usage(off_by_one=True), PAIR, "off_by_one: never sends a call to a, whose requests_per_minute is 1"),
         ({"lowest_usage": {}, "select": "least-busy"}, PAIR, "policy.lowest_usage: unused"),
         ({"spill_over": {}}, PAIR, "spill_over has no second level to share the load with in s"),
         ({"spill_over": {}, "breaker": None}, {"omni": [["a"], ["b"]]}, "without a breaker no deployment of s"),
