@@ -18,6 +18,7 @@ from planner.chance import stream_id, uniform
 from planner.engines import preference
 from planner.engines.run import Run
 from planner.errors import ScenarioError
+from planner.experiments.assumptions import notices
 from planner.scenario import load
 from tests.engines.hand_tables import (
     MODEL,
@@ -546,3 +547,9 @@ def test_what_has_an_effect_is_not_noticed() -> None:
     found = scenario(by_latency(samples=3) | {"spill_over": {}}, strategies={"s": {"omni": [["a", "b"], ["c"]]}},
         deployments={name: target() for name in "abc"})  # fmt: skip
     assert not [one for one in found.notices if "policy" in str(one)]
+
+
+def test_a_comparison_says_that_one_gateway_remembers() -> None:
+    found = notices(scenario({"select": "lowest-usage"}))
+    assert any("What s chooses by is remembered by one gateway for all requests" in text for text in found)
+    assert not any("remembered" in text for text in notices(scenario({"select": "least-busy"})))
