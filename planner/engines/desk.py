@@ -14,11 +14,12 @@ import simpy
 from planner import tables
 from planner.chance import to_ns
 from planner.engines import limiters, rules
+from planner.engines.breakers import breaker_of
 from planner.engines.journey import NO_METERS, Call, Moment, billed_when_cut
 from planner.engines.program import Spell, Target
 from planner.engines.rules import Round, rank
 from planner.limiting import REQUESTS
-from planner.tables import CLOSED, DEADLINE, HALF_OPEN, LIMIT, NEVER, OPEN, OWN_BREAKER, QUEUE, TOO_LARGE
+from planner.tables import DEADLINE, LIMIT, NEVER, OWN_BREAKER, QUEUE, TOO_LARGE
 
 if TYPE_CHECKING:
     from planner.engines.memories import Memory
@@ -33,7 +34,7 @@ class Desk:
         self.busy = 0
         self.queue: deque[Call] = deque()
         self.n_waiting = 0
-        self.state, self.failures, self.open_until, self.epoch = CLOSED, 0, 0, 0
+        self.breaker = breaker_of(self, target.breaker)
         self.levels = [limiter.capacity for limiter in target.limiters]
         self.filled_ns = 0
         self.wake_ns: int | None = None  # when the queue is looked at next because of a limiter
@@ -78,8 +79,8 @@ class Desk:
         return self.target.concurrent is not None and self.busy >= self.target.concurrent
 
     def is_rejecting(self, now: int) -> bool:
-        """Open, or half-open with the probe in flight."""
-        return self.state == HALF_OPEN or (self.state == OPEN and now < self.open_until)
+        """Whether the breaker lets no call through."""
+        return self.breaker.is_rejecting(now)
 
     def limiter_wait(self, call: Call, now: int) -> int:
         """Nanoseconds until every limiter holds what the call needs."""
@@ -143,6 +144,10 @@ class Desk:
             self.memory.sent(now)
             self.memory.ended(call)
         self.engine.record(call, NO_METERS)
+        breaker = self.target.breaker
+        if breaker is not None and breaker.counts >> tables.LIMITED & 1:
+            self.breaker.start(call)
+            self.breaker.end(call)
 
     # -- the client queue: first come, first served; a start never overtakes it --
 
@@ -244,10 +249,7 @@ class Desk:
         self.busy += 1
         for index, taken in enumerate(call.taken):
             self.levels[index] -= taken
-        if self.state == OPEN:
-            self._change(HALF_OPEN, call)
-            call.is_probe = True
-        call.epoch = self.epoch
+        self.breaker.start(call)
         call.started_ns = now
         if self.memory is not None:
             self.memory.sent(now)
@@ -311,7 +313,7 @@ class Desk:
         return None
 
     def _end(self, call: Call) -> None:
-        now = call.ended_ns = self.env.ns
+        call.ended_ns = self.env.ns
         self.busy -= 1
         billed = NO_METERS
         if call.outcome == tables.OK:
@@ -323,40 +325,13 @@ class Desk:
             self._settle(call, billed)
         if self.memory is not None:
             self.memory.ended(call)
-        if self.target.breaker_failures is not None:
-            self._count(call, now)
+        self.breaker.end(call)
         self._offer()
 
-    # -- the breaker --
-
-    def _count(self, call: Call, now: int) -> None:
-        """Count an end; those of attempts that started before the opening never count."""
-        is_failure = call.outcome in (tables.ERROR, tables.TIMEOUT)
-        if call.is_probe:
-            if is_failure:
-                self._open(now, call)
-            else:
-                self.failures = 0
-                self._change(CLOSED, call)
-        elif call.epoch == self.epoch and self.state == CLOSED:
-            self.failures = self.failures + 1 if is_failure else 0
-            if self.failures == self.target.breaker_failures:
-                self._open(now, call)
-
-    def _open(self, now: int, call: Call) -> None:
-        self._change(OPEN, call)
-        self.epoch += 1
-        self.failures = 0
-        self.open_until = now + self.target.breaker_open_ns
+    def send_queue_on(self) -> None:
+        """The breaker has opened: nobody waits any longer."""
         while (waiting := self._head()) is not None:
             self._leave(waiting, OWN_BREAKER)
-
-    def _change(self, state: int, call: Call) -> None:
-        kind = tables.EVENT_KINDS.index("breaker")
-        self.engine.events.append(
-            (self.env.ns, kind, self.target.index, self.state, state, call.journey.name)
-        )
-        self.state = state
 
 
 def _sent_and_answered(meters: tuple[int, ...]) -> tuple[int, int]:

@@ -40,6 +40,7 @@ class Journey:
         "cause",
         "choices",
         "deadline_ns",
+        "group",
         "index",
         "is_retrying",
         "name",
@@ -50,6 +51,7 @@ class Journey:
         self.index, self.name, self.deadline_ns = index, name, deadline_ns
         self.attempts = 0  # rows so far: the number of the next attempt
         self.calls: dict[str, int] = {}  # calls so far by deployment: the attempt number of chance
+        self.group = 0  # deployments in the chain that is tried
         self.cause = tables.NO_ELIGIBLE
         self.outcome = tables.REJECTED
         self.choices = 0  # draws of the selection so far

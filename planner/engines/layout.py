@@ -48,15 +48,17 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 (
     D_INDEX, D_SIZES, D_CORRECT, D_CALLS, D_FLOATS, D_CONCURRENT, D_LIMITERS, D_N_LIMITERS, D_CHARGE,
     D_WINDOW_NS, D_LEAKS, D_SETTLES,
-    D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP, D_FAILURES, D_OPEN_NS,
+    D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP,
+    D_BREAKER, D_COUNTED, D_FAILURES, D_OPEN_NS, D_GROWTH, D_OPEN_CAP, D_SUCCESSES, D_ALLOWED, D_HONOURS, D_WINDOW,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
     D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
     D_S_OUTAGE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
     D_MEMORY,  # of its earlier calls, where the selection goes by them; 0: none
     # ... and its state.
-    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_STATE, D_COUNT, D_OPEN_UNTIL, D_EPOCH, D_FILLED, D_WAKE,
+    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_FILLED, D_WAKE,
+    D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(59)  # fmt: skip
+) = range(74)  # fmt: skip
 F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, N_DESK_F = range(7)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
@@ -400,8 +402,7 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_N_WAITS: len(backoff.waits_s),
         D_SLEEPS: int(target.sleep_after_last),
         D_RETRY_CAP: target.retry_after_cap_ns,
-        D_FAILURES: _or_none(target.breaker_failures),
-        D_OPEN_NS: target.breaker_open_ns,
+        D_BREAKER: NONE,
         D_WAITS_BUSY: int(target.waits_when_busy),
         D_WHEN_LIMITED: WHEN_LIMITED.index(target.when_limited),
         D_QUEUE_LIMIT: _or_none(target.queue_limit),
@@ -429,6 +430,14 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_WAKE: NONE,
         D_STATE: CLOSED,
     }
+    if target.breaker is not None:
+        breaker = target.breaker
+        row |= {
+            D_BREAKER: breaker.kind, D_COUNTED: breaker.counts, D_FAILURES: breaker.failures,
+            D_OPEN_NS: breaker.open_ns, D_GROWTH: breaker.growth, D_OPEN_CAP: breaker.cap_ns,
+            D_SUCCESSES: breaker.successes, D_ALLOWED: _or_none(breaker.allowed_fails),
+            D_HONOURS: int(breaker.honours_retry_after), D_WINDOW: breaker.window_ns,
+        }  # fmt: skip
     return row
 
 

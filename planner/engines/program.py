@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from planner import catalogue, limiting
+from planner import catalogue, limiting, tables
 from planner.catalogue import profiles
 from planner.chance import check_streams, stream_id, to_ns
 from planner.engines import rules
@@ -65,6 +65,22 @@ class Backoff:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Breaker:
+    """When a target is no longer asked, and when again; codes of `rules`."""
+
+    kind: int
+    counts: int  # bit 1 << outcome is set where such an end is a failure
+    failures: int
+    open_ns: int
+    growth: int
+    cap_ns: int
+    successes: int
+    allowed_fails: int | None
+    honours_retry_after: bool
+    window_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Layer:
     """An outer loop of retries around everything that is tried for a request."""
 
@@ -110,8 +126,7 @@ class Target:
     backoff: Backoff
     sleep_after_last: bool
     retry_after_cap_ns: int
-    breaker_failures: int | None
-    breaker_open_ns: int
+    breaker: Breaker | None
     weight: float  # among equals, under weighted and inverse-price
     list_price: float  # input + output, under cheapest and inverse-price; 0 elsewhere
     waits_when_busy: bool
@@ -309,7 +324,6 @@ def _target(
     limits = deployment.limits
     kind = limits.kind if limits is not None else limiting.TOKEN_BUCKET
     slice_ns = int(to_ns(limits.slice_s)) if limits is not None else 0
-    breaker = policy.breaker
     return Target(
         name=name,
         index=list(scenario.deployments).index(name),
@@ -338,8 +352,7 @@ def _target(
         backoff=_backoff(policy.backoff, table),
         sleep_after_last=policy.sleep_after_last,
         retry_after_cap_ns=int(to_ns(policy.retry_after_cap_s)),
-        breaker_failures=None if breaker is None else breaker.failures,
-        breaker_open_ns=0 if breaker is None else int(to_ns(breaker.open_s)),
+        breaker=None if policy.breaker is None else breaker_of(policy.breaker),
         weight=deployment.weight,
         list_price=0.0,
         waits_when_busy=policy.when_busy == "wait",
@@ -349,6 +362,23 @@ def _target(
         bill_timeouts=rules.BILLS.index(policy.bill_timeouts),
         rates=rates,
         streams={purpose: stream_id(purpose, name) for purpose in _PURPOSES},
+    )
+
+
+def breaker_of(given: policies.Breaker) -> Breaker:
+    """A breaker in codes and nanoseconds."""
+    open_ns = int(to_ns(given.open_time_s))
+    return Breaker(
+        kind=rules.BREAKERS.index(given.kind),
+        counts=sum(1 << tables.OUTCOMES.index(outcome) for outcome in given.counted),
+        failures=given.failures,
+        open_ns=open_ns,
+        growth=rules.GROWTHS.index(given.open_growth),
+        cap_ns=int(to_ns(given.open_cap_s)),
+        successes=given.successes,
+        allowed_fails=given.allowed_fails,
+        honours_retry_after=given.honours_retry_after,
+        window_ns=rules.COOLDOWN_WINDOW_NS if given.allowed_fails is None else open_ns,
     )
 
 

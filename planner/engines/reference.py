@@ -165,6 +165,7 @@ class Engine:
 
     def _serve(self, journey: Journey, levels: Levels, first_role: int, next_role: int) -> Life:
         """Try the levels in order, in each the deployments as they are chosen; the successful call, or None."""
+        journey.group = sum(len(level) for level in levels)
         numbers: Iterable[int] = range(len(levels))
         if self.program.spill_ppm is not None:
             able = {name: self.sizes[name].eligible[journey.index] for level in levels for name in level}

@@ -67,11 +67,17 @@ BILLS = ("none", "input", "full")
 FIXED, LAW, EXPONENTIAL, EQUAL_JITTER, FULL_JITTER, DECORRELATED, OPENAI, LITELLM = range(8)
 BACKOFFS = ("fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm")
 
+# Kinds of breakers, and how the time they stay open grows with openings in a row.
+CONSECUTIVE, COOLDOWN = range(2)
+BREAKERS = ("consecutive", "cooldown")
+CONSTANT, LINEAR, DOUBLING = range(3)
+GROWTHS = ("constant", "linear", "exponential")
+
 BREAKER_COUNTS = {
     "ok": "resets the count",
-    "error": "counts (5xx and connection errors)",
-    "timeout": "counts, also a cut by the deadline",
-    "limited": "ignored",
+    "error": "counts (5xx and connection errors), unless `counts` leaves it out: then ignored",
+    "timeout": "counts, also a cut by the deadline, unless `counts` leaves it out: then ignored",
+    "limited": "ignored, unless `counts` names it: then a call that fails at once",
     "cancelled": "ignored",
     "rejected": "ignored: no call was made",
 }
@@ -100,6 +106,47 @@ def charge(rule: int, input_tokens: int, output_tokens: int, max_output_tokens: 
     if rule == ACTUAL:
         return input_tokens + output_tokens
     return input_tokens
+
+
+@jit("int64(int64, int64, int64, int64)")
+def open_time(growth: int, open_ns: int, cap_ns: int, openings: int) -> int:
+    """How long a breaker stays open, at its `openings`-th opening in a row (1 for the first).
+
+    Linear: open time x openings; exponential: open time x 2^(openings - 1); both at most the cap,
+    which is not below the open time (Envoy: linear, 300 s; facts: routing_semantics §5.5).
+    """
+    if growth == LINEAR:
+        return cap_ns if openings > cap_ns // open_ns else open_ns * openings
+    if growth == DOUBLING:
+        grown = open_ns
+        for _ in range(openings - 1):
+            if grown > cap_ns // 2:
+                return cap_ns
+            grown *= 2
+        return grown
+    return open_ns
+
+
+NO_LIMIT = -1
+#: A cooldown's counters of failures and successes live so long from their first count.
+COOLDOWN_WINDOW_NS = 60 * 10**9
+
+
+@jit("boolean(int64, int64, int64, int64, int64)")
+def is_cooled(allowed_fails: int, group: int, is_limited: int, failed: int, succeeded: int) -> bool:
+    """Whether a failure takes a deployment out (LiteLLM; facts: routing_semantics §5.1, in its order).
+
+    `group` deployments are in the chain; `failed` (this one included) and `succeeded` calls are in their
+    windows; `allowed_fails` is -1 where it is not set.
+    """
+    if allowed_fails >= 0:
+        return group > 1 and failed > allowed_fails
+    if is_limited and group > 1:
+        return True
+    total = failed + succeeded
+    if succeeded == 0 and total >= 1000:
+        return True
+    return group > 1 and total >= 5 and 2 * failed > total
 
 
 @jit("int64(int64, int64, int64, int64)")

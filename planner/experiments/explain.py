@@ -389,7 +389,7 @@ class _Story:
             is_own = event["request"] == self.name
             if arrived_ns < event["time_ns"] <= ended_ns or is_own:
                 step = self._edge(event)
-                if is_own and event["to"] == t.HALF_OPEN:
+                if is_own and event["from"] == t.OPEN and event["to"] in (t.HALF_OPEN, t.CLOSED):
                     place = _before_probe(found, step)
                 else:
                     place = _after_ends(found, step.time_ns, is_own)
@@ -422,12 +422,14 @@ def _after_ends(found: Sequence[Step], time_ns: int, is_own: bool) -> int:
 
 
 def _before_probe(found: Sequence[Step], edge: Step) -> int:
-    """Place of the edge to half-open: before the call that is the probe."""
-    return next(
-        index
+    """Place of the edge from open: before the call that is sent then, which may be refused at once."""
+    here = [
+        (step.what, index)
         for index, step in enumerate(found)
-        if step.what == "sent" and (step.time_ns, step.deployment) == (edge.time_ns, edge.deployment)
-    )
+        if (step.time_ns, step.deployment) == (edge.time_ns, edge.deployment)
+    ]
+    sent = [index for what, index in here if what == "sent"]
+    return sent[0] if sent else [index for what, index in here if what == "end"][-1]
 
 
 def _first(outcomes: Arrays, chosen: np.ndarray) -> int:

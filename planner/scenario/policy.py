@@ -56,6 +56,12 @@ class Backoff(Fields):
         return self
 
 
+_BREAKER_FIELDS = {
+    "consecutive": {"failures", "open_s", "open_growth", "open_cap_s", "successes", "counts"},
+    "cooldown": {"open_s", "allowed_fails", "honours_retry_after", "counts"},
+}
+
+
 class Layer(Fields):
     """Retries of a whole pass by somebody outside: the application, an SDK, a proxy.
 
@@ -75,15 +81,86 @@ class RetryBudget(Fields):
 
 
 class Breaker(Fields):
-    """Stops calls to a target after failures in a row."""
+    """Stops calls to a target that fails (facts: routing_semantics §5.1 and §5.2).
+
+    consecutive: opens after failures in a row, then lets single calls through until enough succeed.
+    cooldown: LiteLLM's rules, without half-open: a 429 at once, more than half of at least 5 calls, all of at
+    least 1,000; each but the last only where the chain holds more than one deployment.
+    """
 
     kind: Annotated[
-        Literal["consecutive"], later_choices("breaker kind", "cooldown", "sliding-window", "sampling-window")
+        Literal["consecutive", "cooldown"], later_choices("breaker kind", "sliding-window", "sampling-window")
     ] = field("what opens it", "consecutive")
     failures: int = field("failures in a row that open it", 5, unit="failures", ge=1, le=10**6)
-    open_s: float = field("time it stays open", 30.0, unit="s", gt=0, le=86_400)
-    open_growth: Annotated[Literal["constant"], later_choices("open_growth", "linear", "exponential")] = (
-        field("how the open time grows", "constant")
+    open_s: float = field("time it stays open; not given: 30, cooldown 5", 30.0, unit="s", gt=0, le=86_400)
+    open_growth: Literal["constant", "linear", "exponential"] = field(
+        "linear: open_s x openings in a row; exponential: it doubles with each", "constant"
+    )
+    open_cap_s: float = field(
+        "linear and exponential: longest time it stays open", 300.0, unit="s", gt=0, le=86_400
+    )
+    successes: int = field(
+        "successes in a row, one call at a time, that close it again", 1, unit="successes", ge=1, le=10**6
+    )
+    counts: Annotated[tuple[Literal["error", "timeout", "limited"], ...], AsTuple] = field(
+        "ends that are failures, others but a success are ignored; not given with cooldown: also limited",
+        ("error", "timeout"),
+        min_length=1,
+    )
+    allowed_fails: int | None = field(
+        "cooldown: more failures within open_s take it out, instead of LiteLLM's shares; null: those",
+        None,
+        unit="failures",
+        ge=0,
+        le=10**6,
+    )
+    honours_retry_after: bool = field("cooldown: a retry-after is its length", True)
+
+    @property
+    def open_time_s(self) -> float:
+        """Seconds it stays open: as given, or the kind's own default."""
+        if "open_s" in self.model_fields_set or self.kind == "consecutive":
+            return self.open_s
+        return 5.0
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Outcomes that are failures: as given, or the kind's own default."""
+        if "counts" in self.model_fields_set or self.kind == "consecutive":
+            return self.counts
+        return ("error", "timeout", "limited")
+
+    @model_validator(mode="after")
+    def _can_act(self) -> "Breaker":
+        uses = _BREAKER_FIELDS[self.kind]
+        for name in sorted(self.model_fields_set - uses - {"kind"}):
+            raise _breaker_problem(name, f"{name} with kind {self.kind}", ", ".join(sorted(uses)))
+        if "honours_retry_after" in self.model_fields_set and "limited" not in self.counted:
+            raise _breaker_problem(
+                "honours_retry_after",
+                "honours_retry_after with counts that leave limited out",
+                "counts with limited, which alone brings a retry-after",
+            )
+        if self.open_growth == "constant" and "open_cap_s" in self.model_fields_set:
+            raise _breaker_problem(
+                "open_cap_s", "open_cap_s with open_growth constant", "linear or exponential"
+            )
+        if self.open_growth != "constant" and self.open_cap_s < self.open_s:
+            name = "open_cap_s" if "open_cap_s" in self.model_fields_set else "open_s"
+            limit = (
+                f"at least open_s, which is {self.open_s:g}"
+                if name == "open_cap_s"
+                else f"at most open_cap_s, which is {self.open_cap_s:g}"
+            )
+            raise _breaker_problem(name, f"{getattr(self, name):g}", limit)
+        if len(set(self.counts)) < len(self.counts):
+            raise _breaker_problem("counts", shown(self.counts), "each word once")
+        return self
+
+
+def _breaker_problem(name: str, given: str, allowed: str) -> PydanticCustomError:
+    return PydanticCustomError(
+        "given_allowed", "breaker", {"given": given, "allowed": allowed, "inside": (name,)}
     )
 
 

@@ -232,17 +232,7 @@ def _policy(random: Random) -> dict[str, Any]:
         "backoff": _backoff(random),
         "sleep_after_last": random.choice((False, True)),
         "retry_after_cap_s": random.choice((0, 5, 60)),
-        "breaker": random.choice(
-            (
-                OFF,
-                {
-                    "kind": "consecutive",
-                    "failures": random.choice((1, 2, 5)),
-                    "open_s": random.choice((0.5, 2, 30)),
-                    "open_growth": "constant",
-                },
-            )
-        ),
+        "breaker": random.choice((OFF, _breaker(random))),
         "when_busy": random.choice(("wait", "wait", "reject")),
         "when_limited": random.choice(("retry", "wait", "reject")),
         "queue_limit": random.choice((OFF, 0, 1, 4)),
@@ -264,6 +254,28 @@ def _lowest_latency(random: Random) -> dict[str, Any]:
         "timeout_sample_s": random.choice((OFF, 0, 1000)),
         "failure_sample_s": random.choice((OFF, 0, 1)),
         "skips_full": random.choice((False, True)),
+    }
+
+
+def _breaker(random: Random) -> dict[str, Any]:
+    if random.random() < 0.5:
+        counts = random.choice(COUNTS)
+        return {
+            "kind": "cooldown",
+            "open_s": random.choice((0.5, 2, 30)),
+            "allowed_fails": random.choice((OFF, OFF, 0, 1, 3)),
+            "counts": counts,
+            **({"honours_retry_after": random.choice((False, True))} if "limited" in counts else {}),
+        }
+    growth = random.choice(("constant", "linear", "exponential"))
+    cap = {} if growth == "constant" else {"open_cap_s": random.choice((30, 300))}
+    return cap | {
+        "kind": "consecutive",
+        "failures": random.choice((1, 2, 5)),
+        "open_s": random.choice((0.5, 2, 30)),
+        "open_growth": growth,
+        "successes": random.choice((1, 1, 2, 3)),
+        "counts": random.choice(COUNTS),
     }
 
 
@@ -346,4 +358,7 @@ def _cascade(random: Random) -> dict[str, Any]:
     }  # fmt: skip
 
 
+COUNTS = (
+    ["error", "timeout"], ["error"], ["timeout"], ["limited"], ["limited", "timeout"], ["error", "timeout", "limited"],
+)  # fmt: skip
 BACKOFFS = ("fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm")

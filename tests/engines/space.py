@@ -60,14 +60,36 @@ def backoff(pick: Pick) -> Raw:
     return {"kind": kind, **waits, **({"jitter_s": pick((0, 0.75))} if kind == "litellm" else {})}
 
 
+COUNTS = (
+    ["error", "timeout"],
+    ["error"],
+    ["limited"],
+    ["timeout", "limited"],
+    ["error", "timeout", "limited"],
+)
+
+
 def breaker(pick: Pick) -> Raw | None:
     if pick(BOTH):
         return None
+    if pick(BOTH):
+        counts = pick(COUNTS)
+        return {
+            "kind": "cooldown",
+            "open_s": pick((1, 0.5, 2, 5, 1e-9)),
+            "allowed_fails": pick((None, None, 0, 1, 3)),
+            "counts": counts,
+            **({"honours_retry_after": pick(BOTH)} if "limited" in counts else {}),
+        }
+    growth = pick(("constant", "linear", "exponential"))
     return {
         "kind": "consecutive",
         "failures": pick((1, 2, 3)),
         "open_s": pick((1, 0.5, 2, 5, 1e-9)),
-        "open_growth": "constant",
+        "open_growth": growth,
+        **({} if growth == "constant" else {"open_cap_s": pick((5, 7, 300))}),
+        "successes": pick((1, 1, 2)),
+        "counts": pick(COUNTS),
     }
 
 

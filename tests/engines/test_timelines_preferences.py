@@ -170,6 +170,18 @@ def test_who_fails_fast_has_no_sample_and_stays_the_best() -> None:
     assert run.outcome_arrays["attempts"].tolist() == [2, 1, 1]
 
 
+def test_who_fails_fast_is_met_once_after_every_cooldown() -> None:
+    """The run recorded of LiteLLM: cooldown 1 s, one failure after every expiry (facts: routing_semantics §6)."""
+    # a fails at once and is out for [t, t + 1): of requests a quarter of a second apart every fourth one meets it.
+    failing = target(errors={"rate": 1, "status": 503, "latency_s": 0})
+    breaker = {"kind": "cooldown", "open_s": 1, "allowed_fails": 0}
+    run = run_rows(
+        at(*np.arange(30) * 0.25), {"a": failing, "b": takes(0.2)}, by_latency() | {"breaker": breaker}, strategy=PAIR
+    )  # fmt: skip
+    assert run.outcome_arrays["attempts"].tolist() == [2, 1, 1, 1] * 7 + [2, 1]
+    assert (asked_first(run) == 0).sum() == 8
+
+
 def test_a_timeout_adds_a_thousand_seconds() -> None:
     # a is cut after 2 s; with the sample b is asked from then on, without it a is met first for ever.
     two = {"a": takes(5), "b": takes(1)}

@@ -4,7 +4,7 @@ from planner import tables as t
 from planner.engines import layout as c
 from planner.engines import rules
 from planner.engines.heap import push
-from planner.engines.kernel.breakers import count, is_rejecting, log_change
+from planner.engines.kernel.breakers import begin_probe, count, count_refusal, is_rejecting
 from planner.engines.kernel.limits import limiter_wait, measure, settle, take
 from planner.engines.kernel.memories import note_end, note_sent
 from planner.engines.kernel.queues import dequeue, is_busy, join, leave, offer, wake_in
@@ -23,10 +23,13 @@ def refuse(m, f, e, laws, slot, retry_after_ns):  # type: ignore[no-untyped-def]
     m[slot + c.L_CALL_OUTCOME] = t.LIMITED
     m[slot + c.L_STATUS] = 429
     m[slot + c.L_RETRY_AFTER] = retry_after_ns
-    if m[m[slot + c.L_DESK] + c.D_MEMORY]:
-        note_sent(m, m[slot + c.L_DESK], now)
-        note_end(m, f, e, laws, m[slot + c.L_DESK], slot)
-    record(m, f, e, laws, slot, m[slot + c.L_DESK], 0, 0)
+    desk = m[slot + c.L_DESK]
+    if m[desk + c.D_MEMORY]:
+        note_sent(m, desk, now)
+        note_end(m, f, e, laws, desk, slot)
+    record(m, f, e, laws, slot, desk, 0, 0)
+    if m[desk + c.D_COUNTED] >> t.LIMITED & 1:
+        count_refusal(m, f, e, laws, desk, slot)
 
 
 @jit(VOID(*MEMORY, INT, INT), forceinline=True)
@@ -36,9 +39,8 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[desk + c.D_BUSY] += 1
     if m[desk + c.D_N_LIMITERS]:
         take(m, f, e, laws, desk, slot)
-    if m[desk + c.D_STATE] == t.OPEN:
-        log_change(m, f, e, laws, desk, t.HALF_OPEN, slot)
-        m[slot + c.L_IS_PROBE] = 1
+    if m[desk + c.D_STATE] != t.CLOSED:
+        begin_probe(m, f, e, laws, desk, slot)
     m[slot + c.L_EPOCH] = m[desk + c.D_EPOCH]
     m[slot + c.L_STARTED] = now
     if m[desk + c.D_MEMORY]:
@@ -115,7 +117,7 @@ def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         settle(m, f, e, laws, desk, slot, bills_input, bills_output)
     if m[desk + c.D_MEMORY]:
         note_end(m, f, e, laws, desk, slot)
-    if m[desk + c.D_FAILURES] != c.NONE:
+    if m[desk + c.D_BREAKER] != c.NONE:
         count(m, f, e, laws, desk, slot)
     offer(m, f, e, laws, desk)
 
