@@ -22,6 +22,7 @@ from planner.limiting import REQUESTS
 from planner.tables import DEADLINE, LIMIT, NEVER, OWN_BREAKER, QUEUE, TOO_LARGE
 
 if TYPE_CHECKING:
+    from planner.engines.memories import Memory
     from planner.engines.reference import Engine
 
 
@@ -38,6 +39,7 @@ class Desk:
         self.filled_ns = 0
         self.wake_ns: int | None = None  # when the queue is looked at next because of a limiter
         self.spell_starts = [spell.from_ns for spell in target.spells]
+        self.memory: Memory | None = None  # of a selection that goes by earlier calls
 
     # -- admission: breaker, then concurrency, then all limiters; nothing is taken unless all admit --
 
@@ -138,6 +140,9 @@ class Desk:
         now = self.env.ns
         call.started_ns = call.ended_ns = now
         call.outcome, call.status, call.retry_after_ns = tables.LIMITED, 429, retry_after_ns
+        if self.memory is not None:
+            self.memory.sent(now)
+            self.memory.ended(call)
         self.engine.record(call, NO_METERS)
         breaker = self.target.breaker
         if breaker is not None and breaker.counts >> tables.LIMITED & 1:
@@ -246,6 +251,8 @@ class Desk:
             self.levels[index] -= taken
         self.breaker.start(call)
         call.started_ns = now
+        if self.memory is not None:
+            self.memory.sent(now)
         first_ns, total_ns = self._service(call, now)
         call.answers = call.outcome != tables.ERROR
         cut_ns = target.timeout_ns
@@ -344,6 +351,8 @@ class Desk:
         self.engine.record(call, billed)
         if self.target.settles:
             self._settle(call, billed)
+        if self.memory is not None:
+            self.memory.ended(call)
         self.breaker.end(call)
         self._offer()
 

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from planner.engines.program import Layer, Program, Target
-from planner.engines.rules import NO_LAW
+from planner.engines.rules import IN_ORDER, NO_LAW
+from planner.limiting import REQUESTS, TOKENS
 from planner.routing.routers import Group, Route
 from planner.sampling import Laws, is_zero
 from planner.tables import CLOSED
@@ -26,6 +27,7 @@ Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 NONE = -1
+FULL = -2  # of a choice: all that are left are at a limit
 
 # Registers, which change, and constants of a run: the first places of `m`.
 (
@@ -37,8 +39,9 @@ NONE = -1
     C_GROUPS, C_MAX_FALLBACKS, C_FRAMES, C_HEDGES, C_SLOT_WIDTH, C_MAX_IN_FLIGHT,
     C_COUNTS, C_TASK_WIDTH, C_LAYERS, C_N_LAYERS, C_PASSES, C_RETRY_PPM, C_RETRY_MINIMUM, C_SELECT,
     C_SELECT_STREAM,
+    C_CHOOSES, C_RULE, C_SPILL_PPM,  # whether a selection is asked, what it goes by, the factor on healthy shares
     N_HEADER,
-) = range(50)  # fmt: skip
+) = range(53)  # fmt: skip
 # First places of `f`.
 CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 
@@ -53,11 +56,12 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
     D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
     D_S_OUTAGE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
+    D_MEMORY,  # of its earlier calls, where the selection goes by them; 0: none
     # ... and its state.
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_FILLED, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(81)  # fmt: skip
+) = range(82)  # fmt: skip
 F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, F_FILTER_SHARE, N_DESK_F = range(8)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
@@ -77,6 +81,13 @@ U_CHAIN, U_LENGTH, U_LEVELS, U_N_LEVELS, U_INDEX, U_LEAVES, U_FALLBACKS, N_GROUP
 # Columns of a level: its stretch of the chain, and where a round-robin looks next.
 V_FIRST, V_LENGTH, V_TURN, N_LEVEL = range(4)
 
+# What the selection goes by: its rule, and what a desk's calls left behind, samples behind the columns.
+# Both kinds begin alike, with the use of a minute.
+W_MARGIN, W_ASKS_LOWEST = range(2)
+W_SKIPS, W_SAMPLES, W_COUNTS, W_UNSEEN, W_BUFFER_PPM, W_TIMEOUT_PS, W_FAILURE_PS = range(1, 8)
+B_MINUTE, B_REQUESTS, B_TOKENS, B_MOST_REQUESTS, B_MOST_TOKENS, N_USAGE = range(6)
+A_KEPT, A_NEXT, A_TOTAL, N_LATENCIES = range(N_USAGE, N_USAGE + 4)
+
 # Columns of a layer of retries. A request's passes and waits by layer stand behind its recorded service times and,
 # where groups fall back, for each step of the way what is left of the list (next, end); then
 # by desk the answers that its earlier passes had; its previous waits stand behind its real numbers.
@@ -91,15 +102,17 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     L_ANSWERS,  # tokens are made, were it not cut
     L_RETRYING,  # counts against the retry budget
     L_TRIED, L_CHOICES,  # of a selection: bits of the level's members, draws so far
+    L_FIRST_LEVEL,  # where it began, of levels that share the load
     # The group that is asked, whether somebody in it was, bits of those asked in this pass, fallbacks on the way here.
     L_GROUP, L_HAS_ASKED, L_GROUPS, L_DEPTH,
     # Number of the next call; of hedged ones: calls under way, hedges so far, whether this slot's own call is under
-    # way, the ticket of the first, the number of the next hedge, the slots of the others in order, and of such a slot the request it belongs to.
+    # way, the ticket of the first, the number of the next hedge, the slots of the others in order, and of such a slot
+    # the request it belongs to.
     L_NEXT_ATTEMPT, L_PENDING, L_HEDGES, L_OWN_PENDING, L_BUNDLE, L_NEXT_NUMBER, L_FIRST_HEDGE, L_NEXT_HEDGE, L_OWNER,
     L_ASKED_REQUESTS, L_ASKED_TOKENS, L_ASKED_INPUT, L_ASKED_OUTPUT,  # by what a limiter counts
     L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
     L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS, L_ANSWERED, L_ANSWERED_AGAIN, N_SLOT,
-) = range(66)  # fmt: skip
+) = range(67)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -292,9 +305,16 @@ def new_state(
     layers = len(m)
     for layer in program.layers:
         m += _layer_row(layer, f)
+    rule = len(m)
+    m += _rule_row(program)
+    for target in targets:
+        if memory := _memory_row(program, target):
+            m[desks[target.name] + D_MEMORY] = len(m)
+            m += memory
     header = _header(program) | {
         C_HEDGES: program.most_hedges, C_MAX_IN_FLIGHT: program.max_in_flight,
         C_GROUPS: groups, C_MAX_FALLBACKS: program.max_fallbacks, C_FRAMES: frames,
+        C_RULE: rule,
         C_LAYERS: layers, C_N_LAYERS: len(program.layers), C_PASSES: passes,
         C_WANTS_ROWS: int(wants_rows), C_N_DESKS: len(targets), C_SERVICE: calls_end, C_N_SERVICE: n_recorded,
         R_FREE_SLOT: NONE,
@@ -369,6 +389,26 @@ def _layer_row(layer: Layer, f: list[float]) -> list[int]:
     return [
         layer.attempts, backoff.kind, backoff.law, floats + 3, len(backoff.waits_s), floats, layer.stream,
     ]  # fmt: skip
+
+
+def _rule_row(program: Program) -> list[int]:
+    """What a selection that remembers goes by."""
+    if (latency := program.lowest_latency) is not None:
+        return [
+            0, int(latency.skips_full), latency.samples, latency.counts, latency.unseen, latency.buffer_ppm,
+            latency.timeout_ps, latency.failure_ps,
+        ]  # fmt: skip
+    if (usage := program.lowest_usage) is not None:
+        return [usage.margin, int(usage.asks_lowest)]
+    return []
+
+
+def _memory_row(program: Program, target: Target) -> list[int]:
+    """What a selection remembers of a deployment, at the start: nothing; empty where it remembers nothing ever."""
+    usage = [0, 0, 0, _or_none(target.rates[REQUESTS]), _or_none(target.rates[TOKENS])]
+    if program.lowest_latency is not None:
+        return usage + [0] * (N_LATENCIES - N_USAGE + program.lowest_latency.samples)
+    return usage if program.lowest_usage is not None else []
 
 
 def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
@@ -462,6 +502,8 @@ def _header(program: Program) -> dict[int, int]:
         C_RETRY_PPM: NONE,
         C_SELECT: program.select,
         C_SELECT_STREAM: program.select_stream,
+        C_CHOOSES: int(program.select != IN_ORDER or program.spill_ppm is not None),
+        C_SPILL_PPM: _or_none(program.spill_ppm),
     }
     if program.retry_budget is not None:
         values |= {

@@ -13,6 +13,7 @@ from planner import catalogue, limiting, tables
 from planner.catalogue import profiles
 from planner.chance import check_streams, stream_id, to_ns
 from planner.engines import rules
+from planner.engines.preference_rules import LatencyRule, UsageRule, latency_rule, spill_ppm, usage_rule
 from planner.errors import Problem, ScenarioError
 from planner.routing.routers import Group, groups_of
 from planner.sampling import Laws, pack_laws
@@ -159,6 +160,7 @@ class Target:
     queue_limit: int | None
     queue_timeout_law: int
     bill_timeouts: int
+    rates: tuple[int | None, ...] = ()  # limits per minute by what they count, as in `limiting.FIELDS`
     streams: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -195,6 +197,9 @@ class Program:
     retry_budget: RetryBudget | None = None
     select: int = rules.IN_ORDER
     select_stream: int = stream_id("select")
+    lowest_latency: LatencyRule | None = None
+    lowest_usage: UsageRule | None = None
+    spill_ppm: int | None = None  # levels share the load by their health
     router_stream: int = stream_id("router-latency")
     verifier_stream: int = stream_id("verifier-latency")
     verdict_stream: int = stream_id("verdict")
@@ -294,6 +299,9 @@ def compile_program(
         layers=layers,
         retry_budget=_retry_budget(policy),
         select=rules.SELECTIONS.index(policy.select),
+        lowest_latency=latency_rule(policy),
+        lowest_usage=usage_rule(policy),
+        spill_ppm=spill_ppm(policy),
     )
 
 
@@ -396,6 +404,7 @@ def _target(
         queue_limit=policy.queue_limit,
         queue_timeout_law=table.add(policy.queue_timeout_s),
         bill_timeouts=rules.BILLS.index(policy.bill_timeouts),
+        rates=rates,
         streams={purpose: stream_id(purpose, name) for purpose in _PURPOSES},
     )
 

@@ -9,7 +9,7 @@ insertion; no simpy.Resource or Timeout stands for anything that has a rank.
 
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -188,7 +188,12 @@ class Engine:
         """Try a group's levels in order, in each the deployments as they are chosen; the successful call, or None."""
         group = self.program.groups[index]
         journey.group, journey.has_asked = len(group.chain), False
-        for number, level in enumerate(group.levels):
+        numbers: Iterable[int] = range(len(group.levels))
+        if self.program.spill_ppm is not None:
+            able = {name: self.sizes[name].eligible[journey.index] for name in group.chain}
+            numbers = self.selector.order(journey, group.levels, able, self.env.ns)
+        for number in numbers:
+            level = group.levels[number]
             left = [name for name in level if self.sizes[name].eligible[journey.index]]
             place = (index, number)
             while True:
@@ -201,7 +206,12 @@ class Engine:
                 if self.program.select == rules.IN_ORDER:
                     name = left[0]
                 else:
-                    name = self.selector.choose(journey, place, level, left, now)
+                    meters = {name: self.sizes[name].meters[journey.index] for name in left}
+                    chosen = self.selector.choose(journey, place, level, left, now, meters)
+                    if chosen is None:  # all that are left are full: no call, as where each turns it away
+                        journey.cause, journey.outcome, journey.has_asked = LIMIT, tables.REJECTED, True
+                        break
+                    name = chosen
                 left.remove(name)
                 journey.has_asked = True
                 call = yield from self._try(

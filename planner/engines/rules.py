@@ -48,8 +48,17 @@ CHARGES = (
 )
 
 # How a target is chosen among the equals of a level.
-IN_ORDER, ROUND_ROBIN, WEIGHTED, LEAST_BUSY, CHEAPEST, INVERSE_PRICE = range(6)
-SELECTIONS = ("in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
+IN_ORDER, ROUND_ROBIN, WEIGHTED, LEAST_BUSY, CHEAPEST, INVERSE_PRICE, LOWEST_LATENCY, LOWEST_USAGE = range(8)
+SELECTIONS = (
+    "in-order",
+    "round-robin",
+    "weighted",
+    "least-busy",
+    "cheapest",
+    "inverse-price",
+    "lowest-latency",
+    "lowest-usage",
+)
 
 # What a call cut by a timeout costs.
 BILL_NONE, BILL_INPUT, BILL_FULL = range(3)

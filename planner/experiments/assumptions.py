@@ -247,4 +247,14 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
         )
     if any(isinstance(scenario.strategy(name).router, CascadeRouter) for name in scenario.strategies):
         found.append("A cascade's verifier is taken never to fail; its calls have no limits.")
+    remembering = [
+        name
+        for name in scenario.strategies
+        if scenario.strategy_policy(name).select in ("lowest-latency", "lowest-usage")
+    ]
+    if remembering:
+        found.append(
+            f"What {', '.join(remembering)} chooses by is remembered by one gateway for all requests; several copies of a "
+            f"gateway that do not share it would each know less."
+        )
     return tuple(dict.fromkeys(found))

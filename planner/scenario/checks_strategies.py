@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from planner.scenario import known
 from planner.scenario.checks_eligibility import TIERS, eligibility, ways
 from planner.scenario.checks_fallbacks import FALLBACKS, unknown_group
+from planner.scenario.checks_preferences import preferences
 from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View, listed, unknown
 from planner.scenario.paths import Path, closest, render
@@ -366,12 +367,14 @@ def selections(view: View) -> Iterator[Finding]:
         lists = [found.group(group) or () for group in found.group_names]
         lists += [rule.to for rule in found.rules if isinstance(rule.to, tuple)]
         for level in (level for levels in lists for level in levels):
-            if len(level) > MOST_EQUALS and select != "in-order":
+            by = "spill_over" if view.scenario.strategy_policy(name).spill_over is not None else ""
+            by = f"select {select}" if select != "in-order" else by
+            if len(level) > MOST_EQUALS and by:
                 yield Finding(
                     path=("strategies", name),
                     given=f"{len(level)} equals in one level",
-                    allowed=f"at most {MOST_EQUALS} with select {select}",
-                    because=(("policy", "select"),),
+                    allowed=f"at most {MOST_EQUALS} with {by}",
+                    because=(("policy", "select"), ("policy", "spill_over")),
                 )
         if (
             select != "in-order"
@@ -424,5 +427,6 @@ STRATEGIES = (
     layers,
     selections,
     *FALLBACKS,
+    preferences,
     default_router,
 )

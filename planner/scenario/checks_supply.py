@@ -383,6 +383,9 @@ def request_wide_fields(view: View) -> Iterator[Finding]:
         "retry_budget": "a retry budget is of all requests of a strategy",
         "max_fallbacks": "a strategy falls back from group to group",
         "special_fallbacks_only": "a strategy falls back from group to group",
+        "lowest_latency": "targets are chosen before a deployment is asked",
+        "lowest_usage": "targets are chosen before a deployment is asked",
+        "spill_over": "levels share the load of a strategy",
     }
     for name, deployment in view.scenario.deployments.items():
         for field, text in whole.items():

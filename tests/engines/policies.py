@@ -10,7 +10,18 @@ from typing import Any
 
 SECONDS = (0, 0.25, 0.5, 1, 2)
 OFF = None  # what is switched off by null
-WHOLE_REQUEST = {"select", "deadline_s", "layers", "retry_budget", "max_fallbacks", "special_fallbacks_only"}
+# Of a policy, what no deployment can have of its own.
+WHOLE_REQUESTS = {
+    "select",
+    "lowest_latency",
+    "lowest_usage",
+    "spill_over",
+    "deadline_s",
+    "layers",
+    "retry_budget",
+    "max_fallbacks",
+    "special_fallbacks_only",
+}
 FALLBACK_LISTS = ("error", "limit", "timeout", "context_window", "content_policy", "any")
 
 
@@ -147,7 +158,7 @@ def _deployment(random: Random) -> dict[str, Any]:
             "usd": 900,
         }
     if random.random() < 0.3:
-        deployment["policy"] = _some_of_a_policy(random, WHOLE_REQUEST)
+        deployment["policy"] = _some_of_a_policy(random, WHOLE_REQUESTS)
     return {name: value for name, value in deployment.items() if name != "provider" or value is not None}
 
 
@@ -210,8 +221,24 @@ def _policy(random: Random) -> dict[str, Any]:
     deadline_s = random.choice((OFF, OFF, timeout_s, 2, 4.5))
     return {
         "select": random.choice(
-            ("in-order", "in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
+            (
+                "in-order",
+                "in-order",
+                "round-robin",
+                "weighted",
+                "least-busy",
+                "cheapest",
+                "inverse-price",
+                "lowest-latency",
+                "lowest-usage",
+            )
         ),
+        "lowest_latency": _lowest_latency(random),
+        "lowest_usage": {
+            "off_by_one": random.choice((False, False, False, True)),
+            "when_full": random.choice(("next-level", "lowest")),
+        },
+        "spill_over": random.choice((OFF, OFF, {"overprovisioning": random.choice((1.4, 1, 0.5))})),
         "timeout_s": timeout_s,
         "deadline_s": deadline_s,
         "retries": random.choice((0, 1, 2, 3)),
@@ -240,6 +267,18 @@ def _hedge(random: Random, timeout_s: float | None) -> dict[str, Any]:
         "max": random.choice((1, 1, 2, 3)),
         "bill_losers": random.choice(("none", "input", "full")),
         "to": random.choice((OFF, OFF, "a", "b")),
+    }
+
+
+def _lowest_latency(random: Random) -> dict[str, Any]:
+    return {
+        "samples": random.choice((1, 2, 10)),
+        "counts": random.choice(("per-token", "first-token", "first-token-per-token", "total")),
+        "unseen": random.choice(("zero-sample", "first", "last")),
+        "buffer": random.choice((0, 0.25, 1)),
+        "timeout_sample_s": random.choice((OFF, 0, 1000)),
+        "failure_sample_s": random.choice((OFF, 0, 1)),
+        "skips_full": random.choice((False, True)),
     }
 
 
@@ -295,6 +334,8 @@ def _gateway(random: Random) -> dict[str, Any]:
 
 def _levels(random: Random, names: list[str]) -> list[Any]:
     chosen: list[Any] = random.sample(names, random.randrange(1, len(names) + 1))
+    if len(chosen) > 2 and random.random() < 0.2:
+        return [chosen[:2], chosen[2:]]
     return [chosen] if random.random() < 0.2 else chosen
 
 

@@ -137,7 +137,24 @@ def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
         makers["max_fallbacks"] = lambda: pick((5, 1, 0, 2))
         makers["special_fallbacks_only"] = lambda: pick(BOTH)
         makers["select"] = lambda: pick(
-            ("in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
+            (
+                "in-order",
+                "round-robin",
+                "weighted",
+                "least-busy",
+                "cheapest",
+                "inverse-price",
+                "lowest-latency",
+                "lowest-usage",
+            )
+        )
+        makers["lowest_latency"] = lambda: lowest_latency(pick)
+        makers["lowest_usage"] = lambda: {
+            "off_by_one": pick(SELDOM),
+            "when_full": pick(("next-level", "lowest")),
+        }
+        makers["spill_over"] = lambda: (
+            pick((None, None, 1)) and {"overprovisioning": pick((1.4, 1, 0.3, 1e3))}
         )
         makers["layers"] = lambda: [
             {"name": f"l{k}", "attempts": pick((2, 3, 1)), "backoff": backoff(pick)}
@@ -147,6 +164,18 @@ def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
             pick((None, 1)) and {"ratio": pick((0, 0.1, 0.5)), "minimum": pick((3, 1, 0))}
         )
     return {name: make() for name, make in makers.items() if scope == "scenario" or pick(SELDOM)}
+
+
+def lowest_latency(pick: Pick) -> Raw:
+    return {
+        "samples": pick((10, 1, 2, 3)),
+        "counts": pick(("per-token", "first-token", "first-token-per-token", "total")),
+        "unseen": pick(("zero-sample", "first", "last")),
+        "buffer": pick((0, 0.5, 2)),
+        "timeout_sample_s": pick((1000, None, 0)),
+        "failure_sample_s": pick((None, 0, 10)),
+        "skips_full": pick(BOTH),
+    }
 
 
 def planted(pick: Pick, bounds: Bounds) -> list[Raw]:
@@ -276,8 +305,10 @@ def strategy(pick: Pick, names: Sequence[str], rules: Sequence[Raw]) -> Raw:
     ]
     tiers = pick((("omni",), ("mini",), ("omni", "mini"), ("omni", "mini")))
     found: Raw = {tier: pick(orders) for tier in tiers}
-    if len(names) > 1 and pick(SELDOM):
+    if len(names) > 1 and pick(BOTH):
         found[tiers[0]] = [list(names[:2]), *names[2:]]
+    if len(names) > 2 and pick(SELDOM):
+        found[tiers[-1]] = [list(names[:2]), list(names[2:])]
     if len(tiers) == 2:
         kind = pick((None, "threshold", "cascade", "cascade"))
         if kind is not None:

@@ -6,6 +6,7 @@ from planner.engines import rules
 from planner.engines.heap import push
 from planner.engines.kernel.breakers import begin_probe, count, count_refusal, is_rejecting
 from planner.engines.kernel.limits import limiter_wait, measure, settle, take
+from planner.engines.kernel.memories import note_end, note_sent
 from planner.engines.kernel.queues import dequeue, is_busy, join, leave, offer, wake_in
 from planner.engines.kernel.service import service
 from planner.engines.kernel.signatures import AT_ONCE, ENDS, INT, MEMORY, VOID, WILL_HAPPEN, is_over
@@ -23,6 +24,9 @@ def refuse(m, f, e, laws, slot, retry_after_ns):  # type: ignore[no-untyped-def]
     m[slot + c.L_STATUS] = 429
     m[slot + c.L_RETRY_AFTER] = retry_after_ns
     desk = m[slot + c.L_DESK]
+    if m[desk + c.D_MEMORY]:
+        note_sent(m, desk, now)
+        note_end(m, f, e, laws, desk, slot)
     record(m, f, e, laws, slot, desk, 0, 0)
     if m[desk + c.D_COUNTED] >> t.LIMITED & 1:
         count_refusal(m, f, e, laws, desk, slot)
@@ -39,6 +43,8 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         begin_probe(m, f, e, laws, desk, slot)
     m[slot + c.L_EPOCH] = m[desk + c.D_EPOCH]
     m[slot + c.L_STARTED] = now
+    if m[desk + c.D_MEMORY]:
+        note_sent(m, desk, now)
     first_ns, total_ns = service(m, f, e, laws, desk, slot, now)
     m[slot + c.L_ANSWERS] = m[slot + c.L_CALL_OUTCOME] != t.ERROR
     cut_ns = m[desk + c.D_TIMEOUT]
@@ -102,6 +108,8 @@ def close(m, f, e, laws, slot, bills_input, bills_output):  # type: ignore[no-un
     record(m, f, e, laws, slot, desk, bills_input, bills_output)
     if m[desk + c.D_SETTLES]:
         settle(m, f, e, laws, desk, slot, bills_input, bills_output)
+    if m[desk + c.D_MEMORY]:
+        note_end(m, f, e, laws, desk, slot)
     if m[desk + c.D_BREAKER] != c.NONE:
         count(m, f, e, laws, desk, slot)
     offer(m, f, e, laws, desk)

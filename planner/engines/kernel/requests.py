@@ -26,6 +26,7 @@ from planner.engines.kernel.signatures import (
     draw,
     is_over,
 )
+from planner.engines.kernel.spill import first_level
 from planner.engines.kernel.tallies import record, tally_request
 from planner.jit import jit
 from planner.raw import RAW_FLOATS, RAW_INTEGERS
@@ -351,14 +352,22 @@ def next_chosen(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
             if is_over(m, f, e, laws, slot, m[c.R_NOW]):
                 give_up(m, f, e, laws, slot)
                 return False
-            level = levels + m[slot + c.L_PLACE] * c.N_LEVEL
+            number = (m[slot + c.L_FIRST_LEVEL] + m[slot + c.L_PLACE]) % n_levels
+            level = levels + number * c.N_LEVEL
             index = choose(m, f, e, laws, slot, level)
-            if index != c.NONE:
+            if index == c.FULL:
+                m[slot + c.L_CAUSE], m[slot + c.L_OUTCOME] = t.LIMIT, t.REJECTED
+                m[slot + c.L_HAS_ASKED] = 1
+            elif index != c.NONE:
                 m[slot + c.L_TRIED] |= 1 << index
                 ask(m, f, e, laws, slot, m[m[level + c.V_FIRST] + index])
                 return True
         m[slot + c.L_PLACE] += 1
         m[slot + c.L_TRIED] = 0
+        if m[slot + c.L_PLACE] == 0:
+            m[slot + c.L_FIRST_LEVEL] = 0
+            if m[c.C_SPILL_PPM] != c.NONE and n_levels > 1:
+                m[slot + c.L_FIRST_LEVEL] = first_level(m, f, e, laws, slot, levels, n_levels)
         if m[slot + c.L_PLACE] >= n_levels:
             if goes_on(m, f, e, laws, slot):
                 continue
@@ -368,7 +377,7 @@ def next_chosen(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
 @jit(BOOL(*MEMORY, INT), forceinline=True)
 def next_target(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Move to the next eligible deployment of the chain; False where the request is over."""
-    if m[c.C_SELECT] != rules.IN_ORDER:
+    if m[c.C_CHOOSES]:
         return next_chosen(m, f, e, laws, slot)
     now = m[c.R_NOW]
     while True:
