@@ -241,7 +241,7 @@ def retry_afters(view: View) -> Iterator[Finding]:
 
 
 def hedges(view: View) -> Iterator[Finding]:
-    """A hedge goes to a deployment of the strategy, and before the call it stands beside is cut."""
+    """A hedge goes to a deployment of the strategy, and helps little where the call beside it is cut before."""
     told: set[Path] = set()
     for name in view.strategies:
         names = view.deployments_of(name)
@@ -266,9 +266,10 @@ def hedges(view: View) -> Iterator[Finding]:
                 place = view.given_at("timeout_s", name, deployment) or ("policy", "timeout_s")
                 yield Finding(
                     path=(*at, "after_s"),
-                    given=f"{policy.hedge.after_s:g}",
-                    allowed=f"less than {render(place)}, which is {policy.timeout_s:g}{view.where(place)}",
+                    text=f"{policy.hedge.after_s:g} s: a call is cut before that ({render(place)} is "
+                    f"{policy.timeout_s:g}{view.where(place)}), so only calls that wait in a queue are hedged",
                     because=(place,),
+                    is_notice=True,
                 )
 
 

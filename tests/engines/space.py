@@ -392,6 +392,12 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
     if pick(SELDOM):
         strategies[STRATEGY]["gateway"] = {"kind": "unified", "latency_s": law(pick, 0.5, 0)}
     general = policy(pick, bounds, "scenario")
+    # A hedge goes to a deployment of every strategy; one that is like the other names at least the other's.
+    common = _mentioned({"base": strategies.get("base", strategies[STRATEGY])})
+    policies = [general, *(one.get("policy", {}) for one in (*deployments.values(), *strategies.values()))]
+    for given in policies:
+        if given.get("hedge") and given["hedge"]["to"] not in common:
+            given["hedge"]["to"] = None
     used = {deployments[name]["model"] for name in _mentioned(strategies)}
     rated = {model: share for model, share in {"m": 0.7, "n": 0.4, SPEAKER: 0.9}.items() if model in used}
     is_rated = any(one.get("router", {}).get("kind") == "cascade" for one in strategies.values()) or pick(

@@ -25,7 +25,7 @@ from tests.engines.hand_tables import (
     run_rows,
     target,
 )
-from tests.scenario.samples import problems_with
+from tests.scenario.samples import notices_with, problems_with
 
 
 def hedge(after_s: float, **given: Any) -> dict[str, Any]:
@@ -284,13 +284,17 @@ def test_calls_and_latency_are_those_of_the_formulas() -> None:
     assert np.mean(latency_s[hedged]) == pytest.approx(1.5, abs=6 * 0.5 / math.sqrt(hedged.sum()))
 
 
+def test_a_hedge_that_only_queues_can_meet_is_worth_knowing() -> None:
+    assert notices_with({"policy.hedge": {"after_s": 29}}) == []
+    assert notices_with({"policy.hedge": {"after_s": 30}}) == [
+        "policy.hedge.after_s: 30 s: a call is cut before that (policy.timeout_s is 30), so only calls that wait in a "
+        "queue are hedged"
+    ]
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        (
-            {"policy.hedge": {"after_s": 30}},
-            "policy.hedge.after_s: got 30; allowed: less than policy.timeout_s, which is 30",
-        ),
         (
             {"policy.hedge": {"after_s": 1, "to": "aa"}},
             "policy.hedge.to: got 'aa'; allowed: a name under deployments; did you mean a?",
