@@ -43,10 +43,12 @@ def limits(
     file: FileArgument,
     overrides: SetOption = None,
     strategy: Annotated[
-        list[str] | None, typer.Option(help="Only this strategy; may be repeated.", show_default=False)
+        list[str] | None,
+        typer.Option(help="Only this strategy; may be repeated.", metavar="NAME", show_default=False),
     ] = None,
     deployment: Annotated[
-        list[str] | None, typer.Option(help="Only this deployment; may be repeated.", show_default=False)
+        list[str] | None,
+        typer.Option(help="Only this deployment; may be repeated.", metavar="NAME", show_default=False),
     ] = None,
     target: Annotated[
         float, typer.Option(help="Share of requests that may meet a limit, for the advice.", metavar="SHARE")
@@ -161,7 +163,7 @@ def _matrix(row: "DeploymentLimits", console: "Console") -> None:
         for kind, cells in lines.items():
             console.print(f"{kind}:")
             for charge, cell in zip(HEADS, cells, strict=True):
-                console.print(f"  {charge}: {cell}")
+                console.print(f"  {charge}: {' '.join(cell.split())}")
     else:
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
         table.add_column("kind", no_wrap=True)
@@ -176,14 +178,14 @@ def _matrix(row: "DeploymentLimits", console: "Console") -> None:
 
 def _cell(cell: "Cell", reasons: dict[str, int]) -> str:
     if cell.shares is None:
-        assert cell.refused is not None, "a setting is simulated or refused"
-        return f"[{reasons.setdefault(cell.refused, len(reasons) + 1)}]"
+        assert cell.refused, "a setting is simulated or refused"
+        numbers = [reasons.setdefault(reason, len(reasons) + 1) for reason in cell.refused]
+        return f"[{','.join(map(str, numbers))}]"
     mark = "*" if cell.is_present else ""
     limited, lost = cell.shares.limited.value, cell.shares.lost.value
     if limited is None:
         return f"{DASH}{mark}"
-    lost_text = f" ({_short(lost)})" if lost else ""
-    return f"{_short(limited)}{lost_text}{mark}"
+    return f"{_short(limited)}{mark}" + (f"\n({_short(lost)})" if lost else "")
 
 
 def _short(share: float | None) -> str:

@@ -13,7 +13,7 @@ A run without the deployment's rate limits comes first: it is the demand. Where 
 let every call of that run through at once, the run under them is the same run call by call, and is not repeated.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,16 +108,22 @@ class Demand:
 class Bench:
     """The same windows, requests and luck for every setting."""
 
-    def __init__(self, scenario: Scenario, requests: int, engine: str = "compiled") -> None:
+    def __init__(
+        self, scenario: Scenario, strategies: Iterable[str], requests: int, engine: str = "compiled"
+    ) -> None:
         if engine not in ENGINES:
             raise PlannerError(f"engine: got {engine!r}; allowed: {', '.join(ENGINES)}")
         self.engine = engine
-        is_slow = engine == "reference" or any(
-            _needs_watching(scenario, name) for name in scenario.strategies
+        watched = [name for name in strategies if _needs_watching(scenario, name)]
+        self.scenario, self.windows, shortened = plan_within(
+            scenario, max(1, requests // WATCHED_PART if watched else requests)
         )
-        self.scenario, self.windows, self.notice = plan_within(
-            scenario, requests // WATCHED_PART if is_slow else requests
-        )
+        self.notices = [shortened] if shortened is not None else []
+        if watched:
+            self.notices.append(
+                f"Under {', '.join(watched)} a limit can hold requests back without a 429, which only the reference "
+                "engine tells: fewer requests are simulated."
+            )
         self.plan: Deletions = deletions(
             measure_weights(self.scenario, self.windows),
             [(window.era, window.stratum) for window in self.windows],

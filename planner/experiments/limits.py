@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from planner import limiting
+from planner.engines import rules
 from planner.errors import PlannerError, Problem, ScenarioError
 from planner.experiments.cells import clock
 from planner.experiments.limit_runs import Bench, Demand, Setting, Shares
@@ -31,13 +32,7 @@ from planner.workload.windows import eras
 
 TARGET = 0.001
 REQUESTS = 70_000  # of one run
-CHARGES = (
-    "estimate",
-    "prompt-plus-max-output",
-    "max-of-max-output-and-estimate",
-    "actual",
-    "after-completion",
-)
+CHARGES = rules.CHARGES
 COUNT_MAX_OUTPUT = ("prompt-plus-max-output", "max-of-max-output-and-estimate")
 KINDS: tuple[tuple[str, float | None], ...] = (
     (limiting.TOKEN_BUCKET, None),
@@ -48,21 +43,22 @@ KINDS: tuple[tuple[str, float | None], ...] = (
 )
 MOST_TIMES = 1000  # a quota that many times the present one is the largest that is tried
 MOST_STEPS = 40  # of all quotas together, where each alone would do
-SHARES = ("requests", "tokens", "input tokens", "output tokens")
+BY_OVERRIDE = "set by override"  # a hint of `scenario.reading`: every setting here is one
+NOUNS = ("requests", "tokens", "input tokens", "output tokens")  # of `limiting.FIELDS`
 Report = Callable[[int, int], None]
 _PARTS_PER_ADVICE = 10  # of progress
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A limiter kind under a charging rule; `refused` says why there is no figure."""
+    """A limiter kind under a charging rule; where a scenario may not be so, `refused` says why."""
 
     kind: str
     slice_s: float | None  # of a sub-window
     charge: str
     is_present: bool
     shares: Shares | None
-    refused: str | None = None
+    refused: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -200,8 +196,8 @@ def why_429(
             name=scenario.name, target=target, engine=engine, rows=(), notices=tuple(notices), n_windows=0,
             n_requests=0, n_settings=0, simulated_requests=0, seconds=clock() - began,
         )  # fmt: skip
-    bench = Bench(scenario, requests, engine)
-    notices += [bench.notice] if bench.notice is not None else []
+    bench = Bench(scenario, dict.fromkeys(strategy for strategy, _ in pairs), requests, engine)
+    notices += bench.notices
     parts = len(KINDS) * len(CHARGES) + 2 * _PARTS_PER_ADVICE
     for index, (strategy, deployment) in enumerate(pairs):
 
@@ -412,12 +408,15 @@ class _Study:
                 self.parts_done(1)
         return tuple(found)
 
-    def tried(self, limits: Mapping[str, Any], cap: int | None = None) -> tuple[Shares | None, str | None]:
-        """(shares, None), or (None, why the setting is refused)."""
+    def tried(
+        self, limits: Mapping[str, Any], cap: int | None = None
+    ) -> tuple[Shares | None, tuple[str, ...]]:
+        """(shares, ()), or (None, why the setting is refused)."""
         try:
-            return self.shares(limits, cap), None
+            return self.shares(limits, cap), ()
         except ScenarioError as error:
-            return None, "; ".join(_reason(problem) for problem in error.problems)
+            place = render(("deployments", self.deployment, "limits"))
+            return None, tuple(_reason(problem).removeprefix(f"{place}.") for problem in error.problems)
 
     # -- why --
 
@@ -617,7 +616,7 @@ def _bisected(low: int, high: int, does: Callable[[int], bool]) -> int:
 
 
 def _unit(name: str) -> str:
-    return SHARES[limiting.FIELDS.index(name)]
+    return NOUNS[limiting.FIELDS.index(name)]
 
 
 def _listed(parts: Sequence[str]) -> str:
@@ -631,8 +630,9 @@ def _percent(shares: Shares, which: str = "limited") -> str:
 
 
 def _reason(problem: Problem) -> str:
-    """What is wrong with a setting, without the file, in which it does not stand."""
-    return str(replace(problem, file="", line=None))
+    """What is wrong with a setting, without where it was set: in no file."""
+    hint = (problem.hint or "").removesuffix(BY_OVERRIDE).removesuffix("; ") or None
+    return str(replace(problem, file="", line=None, hint=hint))
 
 
 def _plain(value: Any) -> Any:
