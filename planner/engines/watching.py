@@ -28,6 +28,7 @@ class WatchedDesk(Desk):
     """A desk that remembers whom its limits held back."""
 
     engine: "WatchingEngine"
+    blocked: Call | None = None  # who was told last to wait at the head of the queue for a limit
 
     def place(self, call: Call, max_output_tokens: int) -> bool:
         self.engine.last.pop(call.journey.name, None)  # it goes on: what held it back before did not end it
@@ -38,6 +39,8 @@ class WatchedDesk(Desk):
         self._seen.asked.add(call.journey.name)
         if wait_ns > 0:
             self._hold(call)
+            if self.target.when_limited == "wait":
+                self.blocked = call
         return wait_ns
 
     def _turn_away(self, call: Call, cause: int) -> bool:
@@ -48,8 +51,8 @@ class WatchedDesk(Desk):
         return super()._turn_away(call, cause)
 
     def _join(self, call: Call) -> bool:
-        # With a slot free, a queue is there because of a limit, and those behind its head wait for it too.
-        if self.target.when_limited == "wait" and not self.is_busy():
+        # Where the head of the queue waits for a limit, those behind it do, too.
+        if self.blocked is not None and self._head() is self.blocked:
             self._seen.asked.add(call.journey.name)
             self._hold(call)
         return super()._join(call)

@@ -74,6 +74,7 @@ class Calls:
     caps: Integers  # longest answer asked for
     billed_sent: Integers
     billed_answered: Integers
+    able: "Calls | None"  # one for each request that the deployment can take, if it is asked or not
     charged: dict[tuple[int, str], Integers] = field(default_factory=dict)  # see `charges`
 
 
@@ -100,8 +101,8 @@ class Demand:
     n_calls: int
     peak_minute: Mapping[str, int]
     peak_slice: Mapping[str, int]
-    charged_tokens: int  # at admission, under the charging rule
-    used_tokens: int  # sent and answered
+    charged_tokens: int  # under the charging rule
+    billed_tokens: int
     slice_s: float
 
 
@@ -282,7 +283,7 @@ class Bench:
             peak_minute=minutes,
             peak_slice=slices,
             charged_tokens=charged,
-            used_tokens=sum(int((one.sent + one.answered).sum()) for one in calls),
+            billed_tokens=sum(int((one.billed_sent + one.billed_answered).sum()) for one in calls),
             slice_s=slice_s,
         )
 
@@ -324,12 +325,18 @@ def _expected(scenario: Scenario, windows: tuple[Window, ...]) -> float:
 
 
 def _needs_watching(scenario: Scenario, strategy: str) -> bool:
-    """Whether some deployment of a strategy can hold a request back without a row that says so."""
+    """Whether some deployment of a strategy can hold a request back without a row that says so.
+
+    With a deadline, a wait for a slot may end a request without a row after its last 429: only watching tells
+    which of the two it was.
+    """
+    has_deadline = scenario.strategy_policy(strategy).deadline_s is not None
     for name in scenario.deployments_of(strategy):
         policy, limits = scenario.policy_for(strategy, name), scenario.deployments[name].limits
         if limits is None:
             continue
-        if policy.when_limited != "retry" or (limits.concurrent is not None and policy.when_busy == "reject"):
+        has_slots = limits.concurrent is not None
+        if policy.when_limited != "retry" or (has_slots and (has_deadline or policy.when_busy == "reject")):
             return True
     return False
 
@@ -358,6 +365,10 @@ def lets_through(scenario: Scenario, deployment: str, model: str, calls: Calls) 
         amounts = np.concatenate([taken, beyond]).astype(np.float64)
         held_s = length_ns / 1e9 if length_ns else limits.burst_s
         capacity = (rate * held_s / 60) * (1 - 1e-6) - 1  # beyond what floats round off
+        # A request that is too large is turned away before it waits for a slot, so it need not have a call.
+        able = None if kind == limiting.LEAKY_BUCKET else calls.able
+        if able is not None and charges(measure, charge, able).max(initial=0) > capacity:
+            return False
         if length_ns:
             most: float = _most(at_ns, amounts, length_ns)
         else:
@@ -470,43 +481,39 @@ def _counted(scenario: Scenario, outcomes: Arrays, **rows: Integers) -> Counted:
 
 def _calls(scenario: Scenario, deployment: str, work: Work, attempts: Arrays) -> Calls:
     mine = attempts["deployment"] == list(scenario.deployments).index(deployment)
-    sent, answered = _sent_and_answered(attempts, mine)
-    billed_sent, billed_answered = _sent_and_answered(attempts, mine, "billed_")
-    return Calls(
-        started_ns=attempts["started_ns"][mine],
-        ended_ns=attempts["ended_ns"][mine],
-        sent=sent,
-        answered=answered,
-        caps=_caps_of(work, deployment, attempts["request"][mine]),
-        billed_sent=billed_sent,
-        billed_answered=billed_answered,
-    )
+    sizes, names = work.sizes[deployment], work.requests.request
+    order = np.argsort(names, kind="stable")
+    rows = order[np.searchsorted(names, attempts["request"][mine], sorter=order)]
+    # A limiter charges what the call would have answered, also where it then fails: the row of such a call has none.
+    sent = sizes.input + sizes.image + sizes.audio_input
+    answered = sizes.output + sizes.reasoning + sizes.audio_output
 
-
-def _sent_and_answered(
-    attempts: Arrays, rows: npt.NDArray[np.bool_], prefix: str = ""
-) -> tuple[Integers, Integers]:
-    """(input tokens, output tokens) of calls, whatever the meter."""
-
-    def total(*meters: str) -> Integers:
+    def billed(*meters: str) -> Integers:
         found: Integers = sum(
-            (attempts[f"{prefix}{meter}_tokens"][rows] for meter in meters),
-            np.zeros(int(rows.sum()), np.int64),
+            (attempts[f"billed_{meter}_tokens"][mine] for meter in meters), np.zeros(rows.size, np.int64)
         )
         return found
 
-    return (
-        total("input", "cached_input", "cache_write", "image", "audio_input"),
-        total("output", "reasoning", "audio_output"),
+    nothing = np.zeros(int(sizes.eligible.sum()), np.int64)
+    return Calls(
+        started_ns=attempts["started_ns"][mine],
+        ended_ns=attempts["ended_ns"][mine],
+        sent=sent[rows],
+        answered=answered[rows],
+        caps=sizes.max_output[rows],
+        billed_sent=billed("input", "cached_input", "cache_write", "image", "audio_input"),
+        billed_answered=billed("output", "reasoning", "audio_output"),
+        able=Calls(
+            started_ns=nothing,
+            ended_ns=nothing,
+            sent=sent[sizes.eligible],
+            answered=answered[sizes.eligible],
+            caps=sizes.max_output[sizes.eligible],
+            billed_sent=nothing,
+            billed_answered=nothing,
+            able=None,
+        ),
     )
-
-
-def _caps_of(work: Work, deployment: str, requests: Integers) -> Integers:
-    """What the requests of calls asked for as their longest answer."""
-    names = work.requests.request
-    order = np.argsort(names, kind="stable")
-    rows = order[np.searchsorted(names, requests, sorter=order)]
-    return work.sizes[deployment].max_output[rows]
 
 
 def _most(started_ns: Integers, amounts: npt.NDArray[Any], length_ns: int) -> int:

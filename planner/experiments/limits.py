@@ -19,7 +19,7 @@ from typing import Any
 
 from planner import limiting
 from planner.engines import rules
-from planner.errors import PlannerError, Problem, ScenarioError
+from planner.errors import LoadExceedsCapacity, PlannerError, Problem, ScenarioError
 from planner.experiments.cells import clock
 from planner.experiments.limit_runs import Bench, Demand, Setting, Shares
 from planner.metrics.intervals import Estimate
@@ -411,12 +411,14 @@ class _Study:
     def tried(
         self, limits: Mapping[str, Any], cap: int | None = None
     ) -> tuple[Shares | None, tuple[str, ...]]:
-        """(shares, ()), or (None, why the setting is refused)."""
+        """(shares, ()), or (None, why the setting is refused or cannot be run)."""
         try:
             return self.shares(limits, cap), ()
         except ScenarioError as error:
             place = render(("deployments", self.deployment, "limits"))
             return None, tuple(_reason(problem).removeprefix(f"{place}.") for problem in error.problems)
+        except LoadExceedsCapacity as error:  # such as a queue that a small quota never works off
+            return None, (str(error),)
 
     # -- why --
 
@@ -430,9 +432,9 @@ class _Study:
         if held:
             text += f"; the busiest {demand.slice_s:g} s ask {_listed(held)}"
         charges_tokens = any(name != limiting.FIELDS[limiting.REQUESTS] for name in self.quotas)
-        if charges_tokens and demand.used_tokens:
-            ratio = demand.charged_tokens / demand.used_tokens
-            text += f"; {self.charge} charges {ratio:.3g} times the tokens that calls use"
+        if charges_tokens and demand.billed_tokens:
+            ratio = demand.charged_tokens / demand.billed_tokens
+            text += f"; {self.charge} charges {ratio:.3g} times the tokens that are billed"
             if self.kind == limiting.LEAKY_BUCKET and self.charge != "after-completion":
                 text += ", until their end sets it right"
         return text + "."

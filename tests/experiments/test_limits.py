@@ -52,7 +52,7 @@ LIMITED: dict[str, Any] = {
         "second": {"model": "m", "latency": {"total_s": 2}, "limits": {"requests_per_minute": 40, "concurrent": 3}},
     },
     "strategies": {"both": {"omni": ["first", "second"]}, "one": {"omni": ["first"]}},
-    "policy": {"retries": 2, "retry_after_cap_s": 5, "breaker": {"failures": 3, "open_s": 10}, "deadline_s": 30},
+    "policy": {"retries": 2, "retry_after_cap_s": 5, "breaker": {"failures": 3, "open_s": 10}},
     "finance": {"horizon_months": 1},
     "run": {"seed": 4, "replications": 3, "window_s": 900},
 }  # fmt: skip
@@ -181,6 +181,46 @@ def test_who_leaves_the_queue_at_a_limit_is_lost_to_it() -> None:
     assert (row.present.limited.value, row.present.lost.value) == (0.75, 0.75)
 
 
+def test_a_wait_for_a_slot_that_the_deadline_ends_is_not_lost_to_the_limit_of_before() -> None:
+    """600 tokens a minute are 10 a second, one slot, deadlines of 11 s.
+
+    The first takes all 600 at 0 s. The second needs 100 at 0.2 s, is refused and comes back at 10 s. At 9.9 s the
+    third takes 10 and holds the slot; the second waits for that slot until 11.2 s: the 429 is not what ended it.
+    """
+    rows = [
+        *at(0, input_tokens=600, service_s=0.05),
+        *at(0.2, input_tokens=100, service_s=0.05),
+        *at(9.9, input_tokens=10, service_s=9),
+    ]
+    given: dict[str, Any] = {"tokens_per_minute": 600, "concurrent": 1, "charge": "estimate"}
+    waits = {**RETRY, "retries": 1, "deadline_s": 11}
+    one = scenario(rows, given, waits)
+    ends = simulate(one, "s").outcomes["cause"].tolist()
+    assert ends == ["", "deadline", ""]
+    row = found(one)
+    assert row.present.limited.value == pytest.approx(1 / 3)
+    assert row.present.lost.value == 0
+    # One that waits for a slice of a minute to end is lost to the limit at its deadline.
+    given = {
+        "requests_per_minute": 2,
+        "concurrent": 3,
+        "kind": "sub-window",
+        "slice_s": 60,
+        "charge": "estimate",
+    }
+    row = found(scenario(at(0, 0.1, 0.2), given, waits))
+    assert (row.present.limited.value, row.present.lost.value) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
+
+
+def test_a_failed_call_is_charged_what_it_would_have_answered() -> None:
+    """Both calls fail, and their rows have no answer: 150 tokens each are charged all the same, of 200."""
+    one = scenario(at(0, 1), {"tokens_per_minute": 200, "charge": "actual"}).set(
+        {"deployments.a.errors": {"rate": 1, "status": 500, "latency_s": 0.5}}
+    )
+    row = found(one)
+    assert row.present.limited.value == 0.5
+
+
 def test_a_retry_after_a_429_that_succeeds_is_limited_and_not_lost() -> None:
     """The second of two comes back after 1 s, when the next slice has begun."""
     given = {"requests_per_minute": 60, "kind": "sub-window", "charge": "estimate"}
@@ -223,6 +263,18 @@ def test_a_cell_that_is_refused_says_why() -> None:
         "slice_s: got 1; allowed: at least 2: 30 requests per minute let no request through in less"
     )
     assert cells["token-bucket", "actual"].refused == ()
+
+
+def test_a_setting_whose_load_exceeds_the_capacity_says_so() -> None:
+    """Ten a second come, a slice of 1 s lets one through, and only 25 may be in flight; 60 fit a minute."""
+    rows = at(*(i / 10 for i in range(60)))
+    given = {"requests_per_minute": 600, "kind": "fixed-window", "charge": "estimate"}
+    one = scenario(rows, given, {"when_limited": "wait"}).set({"run.max_in_flight": 25})
+    row = found(one.set({"deployments.a.limits.requests_per_minute": 60}))
+    assert row.present.limited.value == 0
+    (slow, *_) = (cell for cell in row.cells if cell.label == "sub-window 1 s")
+    assert slow.shares is None
+    assert slow.refused[0].startswith("load exceeds capacity: more than run.max_in_flight = 25")
 
 
 def test_a_bucket_under_steady_overload_does_what_the_fluid_says() -> None:
@@ -475,7 +527,7 @@ def test_why_names_the_busiest_minute_the_busiest_slice_and_what_is_charged() ->
     assert row.why == (
         "Without limits the busiest minute asks 7 requests of 60 (0.117 times the limit) and 4,200 tokens of 60,000 "
         "(0.07 times the limit); the busiest 1 s ask 3 requests where a slice holds 1 and 1,800 tokens where a slice "
-        "holds 1,000; prompt-plus-max-output charges 4 times the tokens that calls use."
+        "holds 1,000; prompt-plus-max-output charges 4 times the tokens that are billed."
     )
 
 
