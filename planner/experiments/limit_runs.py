@@ -132,6 +132,7 @@ class Bench:
         self.requests: tuple[Requests, ...] = tuple(
             generate(self.scenario, window) for window in self.windows
         )
+        self.eras = eras(self.scenario)
         self.simulated = self.n_settings = 0
         self._works: dict[tuple[str, int | None], list[Work]] = {}
         self._shares: dict[tuple[Any, ...], Shares] = {}
@@ -167,8 +168,9 @@ class Bench:
             look = _watched if is_watched else _from_rows
             found = []
             for window, work, free, one in zip(self.windows, works, counted, calls, strict=True):
-                if not lets_through(scenario, deployment, self._model(window, deployment), one):
-                    free = look(scenario, strategy, deployment, window, work)
+                if not lets_through(scenario, deployment, self.models(window)[deployment], one):
+                    program = compile_program(scenario, strategy, self.models(window), window)
+                    free = look(scenario, program, deployment, work)
                     self.simulated += work.requests.n
                 found.append(free)
             self.n_settings += 1
@@ -186,15 +188,16 @@ class Bench:
             works = self.works(scenario, strategy, setting.cap)
             self._unlimited[key] = ([], [])
             for window, work in zip(self.windows, works, strict=True):
-                program = compile_program(scenario, strategy, eras(scenario)[window.era].models, window)
+                program = compile_program(scenario, strategy, self.models(window), window)
                 outcomes, attempts = _rows(program, work, self.engine)
                 self._unlimited[key][0].append(_count_rows(scenario, deployment, outcomes, attempts))
                 self._unlimited[key][1].append(_calls(scenario, deployment, work, attempts))
             self.simulated += self.n_requests
         return self._unlimited[key]
 
-    def _model(self, window: Window, deployment: str) -> str:
-        return eras(self.scenario)[window.era].models[deployment]
+    def models(self, window: Window) -> Mapping[str, str]:
+        """DEPLOYMENT: model in force in a window."""
+        return self.eras[window.era].models
 
     def works(self, scenario: Scenario, strategy: str, cap: int | None) -> list[Work]:
         """Requests with their sizes and routes, which no limit changes: made once for each cap on answers."""
@@ -202,12 +205,11 @@ class Bench:
         if key not in self._works:
             if cap is not None:  # one cap after the other is tried: only the sizes as they are stay
                 self._works = {one: works for one, works in self._works.items() if one[1] is None}
-            models = eras(scenario)
             self._works[key] = [
                 prepare(
                     scenario,
                     strategy,
-                    compile_program(scenario, strategy, models[window.era].models, window),
+                    compile_program(scenario, strategy, self.models(window), window),
                     one,
                 )
                 for window, one in zip(self.windows, self.requests, strict=True)
@@ -393,9 +395,8 @@ def charges(measure: int, charge: str, calls: Calls) -> Integers:
     """What each call is charged at admission, or must find then, by a limiter of `measure`."""
     if (measure, charge) not in calls.charged:
         rule = rules.CHARGES.index(charge)
-        columns = zip(calls.sent.tolist(), calls.answered.tolist(), calls.caps.tolist(), strict=True)
-        calls.charged[measure, charge] = np.array(
-            [limiters.asked(measure, rule, *column) for column in columns], np.int64
+        calls.charged[measure, charge] = limiters.all_asked(
+            measure, rule, calls.sent, calls.answered, calls.caps
         )
     return calls.charged[measure, charge]
 
@@ -420,9 +421,8 @@ def _rows(program: Program, work: Work, engine: str) -> tuple[Arrays, Arrays]:
     )
 
 
-def _from_rows(scenario: Scenario, strategy: str, deployment: str, window: Window, work: Work) -> Counted:
+def _from_rows(scenario: Scenario, program: Program, deployment: str, work: Work) -> Counted:
     """Counts of a run whose refusals all left rows."""
-    program = compile_program(scenario, strategy, eras(scenario)[window.era].models, window)
     return _count_rows(scenario, deployment, *_rows(program, work, "compiled"))
 
 
@@ -446,11 +446,9 @@ def _count_rows(scenario: Scenario, deployment: str, outcomes: Arrays, attempts:
     )
 
 
-def _watched(scenario: Scenario, strategy: str, deployment: str, window: Window, work: Work) -> Counted:
+def _watched(scenario: Scenario, program: Program, deployment: str, work: Work) -> Counted:
     """Counts of a run of the watched engine."""
-    engine = WatchingEngine(
-        compile_program(scenario, strategy, eras(scenario)[window.era].models, window), work
-    )
+    engine = WatchingEngine(program, work)
     engine.run()
     outcomes = tables.columns(tables.OUTCOMES_TABLE, engine.outcomes)
     seen = engine.seen[deployment]

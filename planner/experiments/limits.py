@@ -237,8 +237,8 @@ def nothing_limited(scenario: Scenario, strategies: Sequence[str] | None = None)
     place = render(("deployments", next(iter(used), "NAME"), "limits"))
     return (
         "No deployment has a rate limit, so none can be met. Give one, such as "
-        f"{place}.requests_per_minute: 500 or {place}.tokens_per_minute: 30000; without one the highest tier that "
-        "the catalogue knows of the provider holds."
+        f"{place}.requests_per_minute: 500 or {place}.tokens_per_minute: 30000. Where a deployment "
+        "has a provider and no limits are written, the highest tier that the catalogue knows of it holds."
     )
 
 

@@ -6,6 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
+from planner.engines.program import compile_program
 from planner.errors import PlannerError, ScenarioError
 from planner.experiments import limit_runs
 from planner.experiments.limit_runs import Bench, Counted, Setting
@@ -58,14 +59,15 @@ def check(seed: int, seen: Counter[str]) -> None:
             for window, work, free, one in zip(
                 bench.windows, bench.works(changed, "s", None), counted, calls, strict=True
             ):
-                watched = limit_runs._watched(changed, "s", deployment, window, work)
+                program = compile_program(changed, "s", bench.models(window), window)
+                watched = limit_runs._watched(changed, program, deployment, work)
                 seen["held"] += int(watched.held.sum())
                 seen["lost"] += int(watched.lost.sum())
                 if not needs_watching:
                     seen["rows"] += 1
-                    told = limit_runs._from_rows(changed, "s", deployment, window, work)
+                    told = limit_runs._from_rows(changed, program, deployment, work)
                     assert is_same(told, watched), (seed, deployment, setting)
-                if limit_runs.lets_through(changed, deployment, bench._model(window, deployment), one):
+                if limit_runs.lets_through(changed, deployment, bench.models(window)[deployment], one):
                     seen["free"] += 1
                     assert is_same(free, watched), (seed, deployment, setting)
 
