@@ -14,9 +14,10 @@ from scripts.field_reference import reference
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ("README.md", "CHANGELOG.md", "docs/how-it-counts.md", "docs/scenario-language.md")
+PAGES = ("README.md", "CHANGELOG.md", "docs/how-it-counts.md", "docs/scenario-language.md", "docs/why-429.md")
 ANY_LINES = "..."
-CONSOLE = re.findall(r"```console\n\$ planner (.*?)\n(.*?)```", README, re.DOTALL)
+WHY_429 = (ROOT / "docs" / "why-429.md").read_text(encoding="utf-8")
+CONSOLE = re.findall(r"```console\n\$ planner (.*?)\n(.*?)```", README + WHY_429, re.DOTALL)
 
 
 def is_shown(expected: list[str], found: list[str]) -> bool:
@@ -42,7 +43,7 @@ def test_the_readme_opens_with_the_two_commands() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "shown"), CONSOLE, ids=[arguments for arguments, _ in CONSOLE])
-def test_a_command_in_the_readme_prints_what_is_shown(arguments: str, shown: str) -> None:
+def test_a_command_in_the_readme_or_on_a_page_prints_what_is_shown(arguments: str, shown: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import llm_traffic_planner; llm_traffic_planner.main()", *arguments.split()],
         cwd=ROOT,

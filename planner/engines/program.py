@@ -19,7 +19,7 @@ from planner.routing.routers import Group, groups_of
 from planner.sampling import Laws, pack_laws
 from planner.scenario import policy as policies
 from planner.scenario.fields import CascadeRouter, Scenario
-from planner.scenario.known import limits_of, list_usd_per_mtok
+from planner.scenario.known import kind_of, limits_of, list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
 from planner.scenario.policy import Policy
 from planner.scenario.supply import (
@@ -360,7 +360,7 @@ def _target(
     filtered = deployment.content_filter or ContentFilter()
     rates, charge = limits_of(deployment, model)
     limits = deployment.limits
-    kind = limits.kind if limits is not None else limiting.TOKEN_BUCKET
+    kind = kind_of(deployment)
     slice_ns = int(to_ns(limits.slice_s)) if limits is not None else 0
     return Target(
         name=name,
@@ -383,7 +383,7 @@ def _target(
         filter_bills=rules.BILLS.index(filtered.billed),
         spells=_spells(scenario, name, window, table),
         concurrent=limits.concurrent if limits is not None else None,
-        limiters=_limiters(name, rates, limits, charge),
+        limiters=_limiters(name, rates, limits, kind, charge),
         window_ns=limiting.window_ns(kind, slice_ns),
         leaks=kind == limiting.LEAKY_BUCKET,
         settles=any(
@@ -459,7 +459,7 @@ def errors_of(deployment: Deployment) -> Errors:
 
 
 def _limiters(
-    name: str, rates: tuple[int | None, ...], limits: Limits | None, charge: str
+    name: str, rates: tuple[int | None, ...], limits: Limits | None, kind: str, charge: str
 ) -> tuple[Limiter, ...]:
     """One limiter for each limit that is on."""
     found = []
@@ -467,9 +467,9 @@ def _limiters(
         if rate is None or limits is None:
             continue
         p, q, capacity = limiting.shape(
-            rate, limits.kind, burst_ns=int(to_ns(limits.burst_s)), slice_ns=int(to_ns(limits.slice_s))
+            rate, kind, burst_ns=int(to_ns(limits.burst_s)), slice_ns=int(to_ns(limits.slice_s))
         )
-        if not limiting.is_exact(q, capacity, limiting.settles(limits.kind, charge, measure)):
+        if not limiting.is_exact(q, capacity, limiting.settles(kind, charge, measure)):
             problem = Problem(
                 field=f"deployments.{name}.limits.{limiting.FIELDS[measure]}",
                 given=str(rate),

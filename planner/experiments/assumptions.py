@@ -134,8 +134,17 @@ def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
 
 
 def _not_kept(name: str, limits: Limits, published: profiles.LimitSet) -> Iterator[Assumption]:
-    """Published limits of a kind that is not simulated yet must not be passed over in silence."""
-    if published.limiter != limits.kind:
+    """Where limits are kept otherwise than by the provider, or not at all, it must not be passed over in silence."""
+    if limits.kind == "catalogue":
+        yield Assumption(
+            what=f"limiter of {name}",
+            value=published.limiter,
+            unit="",
+            source=published.enforcement_source,
+            as_of=published.enforcement_as_of,
+            confidence=published.enforcement_confidence,
+        )
+    elif published.limiter != limits.kind:
         yield Assumption(
             what=f"limiter of {name}",
             value=limits.kind,

@@ -173,9 +173,11 @@ def _content_filter(random: Random) -> dict[str, Any]:
 def _limits(random: Random) -> dict[str, Any]:
     requests_per_minute = random.choice((OFF, 1, 6, 60))
     shortest_s = 60 / (requests_per_minute or 60)  # less would let no request through, ever
-    kind = random.choice(("token-bucket", "token-bucket", "fixed-window", "sub-window", "leaky-bucket"))
+    kind = random.choice(("token-bucket", "catalogue", "fixed-window", "sub-window", "leaky-bucket"))
     length_s = random.choice([burst_s for burst_s in (1, 10, 60) if burst_s >= shortest_s])
-    length = {"fixed-window": {}, "sub-window": {"slice_s": length_s}}.get(kind, {"burst_s": length_s})
+    length = {"fixed-window": {}, "catalogue": {}, "sub-window": {"slice_s": length_s}}.get(
+        kind, {"burst_s": length_s}
+    )
     charge = random.choice(
         ("estimate", "prompt-plus-max-output", "max-of-max-output-and-estimate", "actual", "after-completion")
     )

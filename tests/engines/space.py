@@ -222,12 +222,12 @@ def limits(pick: Pick, replays: bool) -> Raw | None:
             "after-completion",
         )
     )
-    kind = pick(("token-bucket", "token-bucket", "fixed-window", "sub-window", "leaky-bucket"))
+    kind = pick(("token-bucket", "catalogue", "fixed-window", "sub-window", "leaky-bucket"))
     per_minute = pick((None, None, 60, 120, 120, 6, 1, 100_000, "catalogue"))
     tokens: tuple[int | None, ...] = (None, 30_000_000, 10**12)
     if replays:
         tokens = (None, None, 6_000, 12_000, 60_000, 600, 999_983, 7, 10**12)
-    if (kind == "token-bucket" and charge == "after-completion") or kind == "leaky-bucket":
+    if (kind in ("token-bucket", "catalogue") and charge == "after-completion") or kind == "leaky-bucket":
         tokens = tuple(limit for limit in tokens if limit not in (7, 999_983))  # what is owed must stay exact
     bursts_s = [60, 10, 2, 1, 0.5]
     if isinstance(per_minute, int):
@@ -245,7 +245,7 @@ def limits(pick: Pick, replays: bool) -> Raw | None:
         found["output_tokens_per_minute"] = pick((*tokens, "catalogue"))
     if kind == "sub-window":
         found["slice_s"] = pick(bursts_s)
-    elif kind != "fixed-window":
+    elif kind not in ("fixed-window", "catalogue"):
         found["burst_s"] = pick(bursts_s)
     return found
 
