@@ -19,6 +19,11 @@ from planner.workload.windows import Window, eras
 WORTH_SAYING = 0.01  # shares under a percent are noise to a reader
 LIMIT_SHARE = 0.001  # one refused call in a thousand is felt in the tail
 MEAN_OVER_MEDIAN = 1.1
+WASTE_WORDS = {
+    "timeout": "calls that were cut",
+    "error": "calls that failed",
+    "lost-answer": "answers of requests that failed all the same",
+}
 
 
 @dataclass(frozen=True)
@@ -117,12 +122,15 @@ def wasted_spend(facts: Facts) -> Iterator[Finding]:
     for strategy, ledger in facts.ledgers.items():
         by = ledger.by("group")
         wasted, useful = by.get("wasted", Decimal(0)), by.get("api", Decimal(0))
+        causes = {cause: spent for cause, spent in ledger.by("waste").items() if cause and spent}
         if wasted and wasted / (wasted + useful) > Decimal(str(WORTH_SAYING)):
             share = float(wasted / (wasted + useful))
             yield Finding(
                 "wasted-spend",
                 strategy,
-                f"{strategy}: {share:.1%} of the spend on tokens, {usd(wasted)}, buys calls that failed or timed out.",
+                f"{strategy}: {share:.1%} of the spend on tokens, {usd(wasted)}, buys nobody an answer: "
+                + ", ".join(f"{usd(spent)} for {WASTE_WORDS.get(cause, cause)}" for cause, spent in causes.items())
+                + ".",
                 share,
             )
 

@@ -244,12 +244,12 @@ def test_wasted_and_verifier_tokens_have_accounts_of_their_own() -> None:
         gateway={"kind": "unified", "fee": 0.055},
     )
     counts = counted(
-        omni__wasted__output=10, none__verifier__input=1600, none__verifier__output=10, none__verifier__calls=1,
+        omni__wasted_timeout__output=10, none__verifier__input=1600, none__verifier__output=10, none__verifier__calls=1,
         none__router__requests=1,
     )  # fmt: skip
     ledger = bill(plan, (Window(), counts))
     assert amounts(ledger) == {
-        "wasted/output": D("3100"),  # 31e6 x 10 x 10e-6
+        "wasted/timeout/output": D("3100"),  # 31e6 x 10 x 10e-6
         "verifier/input": D("7440"),  # 31e6 x 1600 x 0.15e-6
         "verifier/output": D("186"),
         "gateway fee": D("10726") * D("0.055"),
@@ -626,7 +626,7 @@ def test_a_stratum_without_the_task_leaves_its_weight_to_the_others() -> None:
 
 PARTS = (
     (Window(weight=0.3), counted(requests=7, failed=1, omni__api__input=911, omni__api__output=13)),
-    (Window(weight=0.3), counted(requests=11, omni__api__input=2000, omni__wasted__output=5)),
+    (Window(weight=0.3), counted(requests=11, omni__api__input=2000, omni__wasted_timeout__output=5)),
     (Window(weight=0.2, stratum="outage:openai"), counted(requests=3, failed=3)),
     (Window(weight=0.2, stratum="outage:openai"), counted(requests=9, failed=2, omni__api__input=801)),
 )
@@ -669,7 +669,7 @@ def test_every_total_is_the_sum_of_its_rows(
         *(
             (
                 Window(weight=weight),
-                counted(requests=n, omni__api__input=a, omni__wasted__output=b, omni__answers__wrong=n),
+                counted(requests=n, omni__api__input=a, omni__wasted_timeout__output=b, omni__answers__wrong=n),
             )
             for n, a, b, weight in parts
         ),
@@ -702,7 +702,7 @@ def test_long_prompts_cost_the_higher_price_for_all_their_tokens() -> None:
         omni__api__input=1000,
         omni__api_long__input=300_000,
         omni__api_long__output=1000,
-        omni__wasted_long__output=1,
+        omni__wasted_timeout_long__output=1,
     )
     ledger = bill(plan, (Window(), counts))
     # 30 million requests; 1.25 and 10 below 200,000 tokens, 2.50 and 15 above
@@ -710,5 +710,5 @@ def test_long_prompts_cost_the_higher_price_for_all_their_tokens() -> None:
         ("api/input", D("0.00000125")): D("37500"),
         ("api/input", D("0.0000025")): D("22500000"),
         ("api/output", D("0.000015")): D("450000"),
-        ("wasted/output", D("0.000015")): D("450"),
+        ("wasted/timeout/output", D("0.000015")): D("450"),
     }
