@@ -129,7 +129,9 @@ def wasted_spend(facts: Facts) -> Iterator[Finding]:
                 "wasted-spend",
                 strategy,
                 f"{strategy}: {share:.1%} of the spend on tokens, {usd(wasted)}, buys nobody an answer: "
-                + ", ".join(f"{usd(spent)} for {WASTE_WORDS.get(cause, cause)}" for cause, spent in causes.items())
+                + ", ".join(
+                    f"{usd(spent)} for {WASTE_WORDS.get(cause, cause)}" for cause, spent in causes.items()
+                )
                 + ".",
                 share,
             )

@@ -29,7 +29,10 @@ TOTALS = ("invoiced_usd", "invoiced_npv_usd", "economic_usd", "economic_npv_usd"
 PER_1K = ("invoiced_per_1k_usd", "economic_per_1k_usd")
 PER_CORRECT = ("invoiced_per_correct_usd", "economic_per_correct_usd")
 MEASURES = (*TOTALS, *PER_1K, *PER_CORRECT)  # as `tco.Tco` names them
-WASTES = (WASTED, *WASTE_KINDS)  # all waste, then by cause: without a gateway's fee, as in the accounts of waste
+WASTES = (
+    WASTED,
+    *WASTE_KINDS,
+)  # all waste, then by cause: without a gateway's fee, as in the accounts of waste
 LEVEL = 0.95
 _QUANTUM = Decimal("1E-12")  # ends are rounded outwards to this
 _ROUNDING = decimal.Context(prec=200)

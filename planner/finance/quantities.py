@@ -16,7 +16,9 @@ from planner.tables import METERS, OK, UNRATED, VERIFIER, WASTE_BY_OUTCOME, WAST
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 API = "api"  # billed tokens of answers that were served, and of a cascade's first answers
-WASTED = "wasted"  # billed tokens that no user got anything from: wasted/CAUSE, a kind for each of `tables.WASTES`
+WASTED = (
+    "wasted"  # billed tokens that no user got anything from: wasted/CAUSE, a kind for each of `tables.WASTES`
+)
 LONG = "-long"  # suffix of these: calls whose prompt is above the model's long-context threshold
 VERIFIED = "verifier"  # tokens and calls of a cascade's checks
 ROUTED = "router"  # requests that the router decided

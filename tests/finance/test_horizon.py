@@ -669,7 +669,9 @@ def test_every_total_is_the_sum_of_its_rows(
         *(
             (
                 Window(weight=weight),
-                counted(requests=n, omni__api__input=a, omni__wasted_timeout__output=b, omni__answers__wrong=n),
+                counted(
+                    requests=n, omni__api__input=a, omni__wasted_timeout__output=b, omni__answers__wrong=n
+                ),
             )
             for n, a, b, weight in parts
         ),
@@ -685,6 +687,31 @@ def test_every_total_is_the_sum_of_its_rows(
     fees = ledger.select(account="gateway fee")
     through = total_of(row.amount_usd for row in ledger.rows if row.group in ("api", "wasted", "verifier"))
     assert total_of(row.quantity for row in fees.rows) == (through if fee else 0)
+
+
+def test_a_count_that_no_account_knows_of_is_never_free() -> None:
+    with pytest.raises(AssertionError, match="no account knows of"):
+        bill(scenario(), (Window(), counted(omni__wasted__output=10)))
+
+
+def test_waste_by_cause_adds_up_to_all_waste_and_to_the_bill() -> None:
+    # 31e6 requests: 10, 20 and 30 output tokens each at 10 USD per million; input of use at 2.5.
+    ledger = bill(
+        scenario(),
+        (
+            Window(),
+            counted(
+                omni__api__input=4,
+                omni__wasted_timeout__output=10,
+                omni__wasted_error__output=20,
+                omni__wasted_lost_answer__output=30,
+            ),
+        ),
+    )
+    assert ledger.by("waste") == {None: D(310), "error": D(6200), "lost-answer": D(9300), "timeout": D(3100)}
+    assert ledger.by("group")["wasted"] == D(18600)
+    assert ledger.total() == D(18910)
+    assert ledger.select(waste="error").total() == D(6200)
 
 
 def test_volumes_are_what_is_expected_and_add_up() -> None:

@@ -141,6 +141,37 @@ def test_ok_calls_of_a_request_that_finally_failed_are_wasted() -> None:
     assert not [key for key in found if key.kind == "api"]
 
 
+def test_what_a_failed_call_is_billed_is_waste_by_the_error() -> None:
+    # A stream that broke after 8 tokens was billed for them, its retry was served: 100 + 8 tokens for nothing.
+    found = count(
+        SCENARIO,
+        "plain",
+        outcomes({"attempts": 2}),
+        attempts(
+            {"outcome": tables.ERROR, "status": 0, "billed": {"input": 100, "output": 8}},
+            {"attempt": 1, "billed": {"input": 100, "output": 20}},
+        ),
+    )
+    assert {key: n for key, n in found.items() if key.kind in WASTE_KINDS} == {
+        Key("faq", "omni", "wasted/error", "input"): 100,
+        Key("faq", "omni", "wasted/error", "output"): 8,
+    }
+    assert found[Key("faq", "omni", "api", "output")] == 20
+
+
+def test_every_outcome_of_a_call_has_its_kind_of_waste() -> None:
+    assert set(tables.WASTE_OF_OUTCOME) == set(tables.OUTCOMES)
+    for outcome, kind in zip(tables.OUTCOMES, tables.WASTE_BY_OUTCOME, strict=True):
+        found = count(
+            SCENARIO,
+            "plain",
+            outcomes({"outcome": tables.ERROR, "deployment": -1, "correct": -1}),
+            attempts({"outcome": tables.OUTCOMES.index(outcome), "billed": {"output": 7}}),
+        )
+        wasted = {key: n for key, n in found.items() if key.kind in ("api", *WASTE_KINDS)}
+        assert wasted == {Key("faq", "omni", f"wasted/{tables.WASTES[kind]}", "output"): 7}
+
+
 def test_only_requests_that_the_router_decided_are_its_decisions() -> None:
     two = outcomes({"request": 0}, {"request": 1, "task": PHOTO})
     calls = attempts({"request": 0}, {"request": 1})
