@@ -13,6 +13,7 @@ from planner.finance import Ledger, usd
 from planner.finance.token_prices import token_price
 from planner.metrics import Estimate, Sample
 from planner.scenario.fields import Scenario
+from planner.tables import WASTES
 from planner.workload.sizes import resolve_model
 from planner.workload.windows import Window, eras
 
@@ -122,16 +123,16 @@ def wasted_spend(facts: Facts) -> Iterator[Finding]:
     for strategy, ledger in facts.ledgers.items():
         by = ledger.by("group")
         wasted, useful = by.get("wasted", Decimal(0)), by.get("api", Decimal(0))
-        causes = {cause: spent for cause, spent in ledger.by("waste").items() if cause and spent}
+        spent_on = ledger.by("waste")
+        causes = {WASTE_WORDS.get(cause, cause): spent_on[cause] for cause in WASTES if spent_on.get(cause)}
         if wasted and wasted / (wasted + useful) > Decimal(str(WORTH_SAYING)):
             share = float(wasted / (wasted + useful))
+            told = [f"{usd(spent)} for {words}" for words, spent in causes.items()]
             yield Finding(
                 "wasted-spend",
                 strategy,
                 f"{strategy}: {share:.1%} of the spend on tokens, {usd(wasted)}, buys nobody an answer: "
-                + ", ".join(
-                    f"{usd(spent)} for {WASTE_WORDS.get(cause, cause)}" for cause, spent in causes.items()
-                )
+                + (", ".join(told) if len(told) > 1 else next(iter(causes)))
                 + ".",
                 share,
             )

@@ -471,6 +471,22 @@ def test_waste_of_a_drawn_plan_reconciles_and_both_engines_agree() -> None:
     assert Decimal(one["total"]["low"]) < Decimal(one["total"]["value"]) < Decimal(one["total"]["high"])
 
 
+def test_a_finding_says_what_the_money_was_wasted_by() -> None:
+    # Mini answers four times and omni is billed for two of its three calls: of these six of 0.0002 USD each,
+    # three were of use and three were waste. Checks are apart.
+    told = [one for one in compare(four_a_window()).findings if one.code == "wasted-spend"]
+    assert len(told) == 1
+    assert told[0].value == pytest.approx(3 / 6)
+    assert told[0].text.startswith(
+        "s: 50.0% of the spend on tokens, 0.61 USD, buys nobody an answer: 0.20 USD for"
+    )
+    assert "0.20 USD for calls that were cut" in told[0].text
+    assert "0.41 USD for answers of requests that failed all the same" in told[0].text
+    only = compare(load(one_loss_by_each_cause().to_dict() | {"policy": POLICY | {"timeout_s": 1}}))
+    told = [one for one in only.findings if one.code == "wasted-spend"]
+    assert told[0].text.endswith("buys nobody an answer: calls that were cut.")
+
+
 # -- what holds for any scenario -----------------------------------------------------------------------
 
 
