@@ -507,6 +507,15 @@ def test_losses_and_waste_add_up_whatever_the_scenario(raw: dict[str, Any]) -> N
     for cell in (reduce_run(run), run_cell(scenario, window)[space.STRATEGY]):
         check_losses(scenario, cell, outcomes)
         check_waste(scenario, cell, outcomes, attempts)
+    # Counted apart above any threshold, by cause of waste too: the compiled engine's sums are those of the rows.
+    long_above = dict.fromkeys(scenario.deployments, 150)
+    blocks = [generate(scenario, window)]
+    reduced = reduce_window(
+        scenario, space.STRATEGY, window, blocks, lambda rows: None, long_above=long_above
+    )
+    asked = run.work.routing.asked[np.argsort(run.work.requests.request, kind="stable")]
+    counted = count(scenario, space.STRATEGY, outcomes, attempts, asked=asked, long_above=long_above)
+    assert from_counts(scenario, reduced.deployments, reduced.counts) == counted
 
 
 def check_losses(scenario: Scenario, cell: Cell, outcomes: dict[str, np.ndarray]) -> None:
