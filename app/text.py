@@ -68,6 +68,12 @@ CAUSES = {
     "no-eligible-deployment": "no deployment could take it",
     "too-large": "it was larger than a limit's bucket",
 }
+WASTES = {
+    "timeout": "calls that were cut by a timeout or the deadline",
+    "error": "calls that failed",
+    "lost-answer": "answers of requests that failed all the same",
+    "": "all wasted",
+}
 UNITS = {"share": "%", "factor": "×"}
 
 

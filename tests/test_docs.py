@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import planner
+from planner import tables
 from planner.finance.horizon import ACCOUNT_ORDER
 from scripts.field_reference import reference
 
@@ -101,6 +102,17 @@ def test_the_accounts_that_are_explained_are_those_of_the_ledger() -> None:
     explained = {
         name for row in table.splitlines() for name in re.findall(r"`([^`]+)`", row.partition(" | ")[0])
     }
-    assert {name.removesuffix("/METER").removesuffix("/gpu-hours") for name in explained} == set(
-        ACCOUNT_ORDER
-    )
+    found = {
+        name.removesuffix("/METER").removesuffix("/CAUSE").removesuffix("/gpu-hours") for name in explained
+    }
+    assert found == set(ACCOUNT_ORDER)
+
+
+@pytest.mark.parametrize(
+    ("head", "names"), [("| Cause |", tables.CAUSES[1:]), ("| Cause of waste |", tables.WASTES)]
+)
+def test_every_cause_is_explained(head: str, names: tuple[str, ...]) -> None:
+    page = (ROOT / "docs" / "how-it-counts.md").read_text(encoding="utf-8")
+    table = page.partition(head)[2].partition("\n\n")[0]
+    explained = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+    assert sorted(explained) == sorted(names)

@@ -21,7 +21,7 @@ from planner.engines.rules import IN_ORDER, NO_LAW
 from planner.limiting import REQUESTS, TOKENS
 from planner.routing.routers import Group, Route
 from planner.sampling import Laws, is_zero
-from planner.tables import CLOSED
+from planner.tables import CLOSED, METERS, WASTES
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -131,12 +131,16 @@ E_ROUND, E_NAME, E_ATTEMPT, E_SEQUENCE, E_KIND, E_WHO, E_TICKET, E_CAUSE, N_EVEN
 
 # Counts of a task: of its requests and of a verifier's calls ...
 Q_ARRIVED, Q_COMPLETED, Q_FAILED, Q_ASKED, Q_CHECKS, Q_CHECK_TOKENS, N_TASK_COUNTS = 0, 1, 2, 3, 4, 5, 13
-# ... and, desk by desk, of its calls there: billed tokens by meter that led to an answer and that did
-# not, below and above a long-context threshold, then time, calls, tokens sent and passed on, answers.
-(QD_TOKENS, QD_BUSY_NS, QD_CALLS, QD_LIMITED, QD_SENT, QD_DELIVERED, QD_WRONG, QD_RIGHT, QD_UNRATED, N_DESK_COUNTS) = (
-    0, 32, 33, 34, 35, 38, 40, 41, 42, 43,
+# ... and, desk by desk, of its calls there: billed tokens by meter that led to an answer and, by kind of waste
+# from WASTED on, that did not; the same above a long-context threshold; then time, calls, tokens sent and passed
+# on, answers.
+API, WASTED = 0, 1
+API_LONG = WASTED + len(WASTES)
+N_KINDS = 2 * API_LONG
+QD_TOKENS = 0
+(QD_BUSY_NS, QD_CALLS, QD_LIMITED, QD_SENT, QD_DELIVERED, QD_WRONG, QD_RIGHT, QD_UNRATED, N_DESK_COUNTS) = (
+    QD_TOKENS + N_KINDS * len(METERS) + place for place in (0, 1, 2, 3, 6, 8, 9, 10, 11)
 )  # fmt: skip
-API, WASTED, API_LONG, WASTED_LONG, N_KINDS = range(5)
 
 # Why the kernel comes back.
 FINISHED, NEED_REQUESTS, NEED_SLOTS, NEED_EVENTS, NEED_ROWS, TICK = range(6)
