@@ -36,7 +36,7 @@ CAUSES = (
 # waste only where its request failed all the same. Another kind of waste is another word here.
 WASTE_OF_OUTCOME = {
     "timeout": "timeout",
-    "error": "error", "limited": "error", "cancelled": "error", "rejected": "error",
+    "error": "error", "limited": "error", "cancelled": "hedge", "rejected": "error",
     "ok": "lost-answer",
 }  # fmt: skip
 WASTES = tuple(dict.fromkeys(WASTE_OF_OUTCOME.values()))

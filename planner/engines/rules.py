@@ -84,7 +84,7 @@ BREAKER_COUNTS = {
 
 BILLED = {
     "ok": "full",
-    "error": "none",
+    "error": "none; content_filter.billed where a filter refused the prompt",
     "limited": "none",
     "timeout": "policy.bill_timeouts; none where an error would have come",
     "cancelled": "policy.hedge.bill_losers; none where an error would have come",

@@ -23,6 +23,7 @@ MEAN_OVER_MEDIAN = 1.1
 WASTE_WORDS = {
     "timeout": "calls that were cut",
     "error": "calls that failed",
+    "hedge": "calls that another one beat",
     "lost-answer": "answers of requests that failed all the same",
 }
 

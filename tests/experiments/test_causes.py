@@ -74,6 +74,7 @@ def one_loss_by_each_cause() -> Scenario:
         "cut": target(policy={"timeout_s": 1}),
         "small": target(model="short"),
         "bucket": target(limits=limits(tokens_per_minute=600, burst_s=10, charge="estimate")),  # holds 100 tokens
+        "filtered": target(content_filter={"share": 1, "latency_s": 0.25}),
     }  # fmt: skip
     rows = [
         *at(0, task="served"),
@@ -85,6 +86,7 @@ def one_loss_by_each_cause() -> Scenario:
         *at(0, task="cut"),
         *at(0, task="small", input_tokens=1000),
         *at(0, task="bucket", input_tokens=101),
+        *at(0, task="filtered"),
     ]
     return load(
         {
@@ -121,10 +123,11 @@ LOSSES: dict[str, tuple[int, int, dict[str, int]]] = {
     "cut": (1, 0, {"timeout": 1}),  # 2 s are wanted, the timeout is 1
     "small": (1, 0, {"no-eligible-deployment": 1}),  # 1,000 tokens do not fit into 500
     "bucket": (1, 0, {"too-large": 1}),  # 101 tokens never fit into 100
+    "filtered": (1, 0, {"content-policy": 1}),  # the provider refuses the prompt
 }
 LOST = {
     "provider-error": 2, "limit": 1, "own-breaker": 1, "queue": 1, "deadline": 1, "timeout": 1,
-    "no-eligible-deployment": 1, "too-large": 1,
+    "no-eligible-deployment": 1, "too-large": 1, "content-policy": 1,
 }  # fmt: skip
 
 
@@ -133,7 +136,7 @@ def test_each_cause_takes_one_request_and_says_so() -> None:
     check_outcomes(
         run,
         """
-        task    arrived_s ended_s outcome  attempts cause
+        task     arrived_s ended_s outcome  attempts cause
         served  0         2       ok       1        -
         broken  0         0.5     error    1        provider-error
         limited 0         2       ok       1        -
@@ -146,6 +149,7 @@ def test_each_cause_takes_one_request_and_says_so() -> None:
         cut     0         1       timeout  1        timeout
         small   0         0       rejected 0        no-eligible-deployment
         bucket  0         0       rejected 0        too-large
+        filtered 0        0.25    error    1        content-policy
         """,
     )
     for cell in cells(run):
@@ -157,15 +161,15 @@ def test_each_cause_takes_one_request_and_says_so() -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_lost_requests_are_shown_as_shares_and_numbers_of_all_and_of_each_task(engine: str) -> None:
-    """Twelve arrive, three are served, nine are lost: 2 of 12 by provider errors, 1 of 12 by each other cause."""
+    """13 arrive, three are served, ten are lost: 2 of 13 by provider errors, 1 of 13 by each other cause."""
     found = compare(one_loss_by_each_cause(), engine=engine)
     document = found.to_dict()["strategies"]["s"]
-    assert document["requests"] == {"arrived": 12, "completed": 3, "failed": 9}
+    assert document["requests"] == {"arrived": 13, "completed": 3, "failed": 10}
     assert document["failed_requests"] == LOST
     assert sum(document["failed_requests"].values()) == document["requests"]["failed"]
     for cause, n in LOST.items():
-        assert document["failed_share"][cause]["value"] == pytest.approx(n / 12, abs=1e-15)
-    assert document["availability"]["value"] == pytest.approx(3 / 12, abs=1e-15)
+        assert document["failed_share"][cause]["value"] == pytest.approx(n / 13, abs=1e-15)
+    assert document["availability"]["value"] == pytest.approx(3 / 13, abs=1e-15)
     for task, (arrived, completed, lost) in LOSSES.items():
         one = document["tasks"][task]
         assert one["failed_requests"] == lost
@@ -176,7 +180,7 @@ def test_lost_requests_are_shown_as_shares_and_numbers_of_all_and_of_each_task(e
     table = {task: rows.set_index("cause") for task, rows in found.lost.groupby("task")}
     assert table[""]["requests"].to_dict() == LOST
     assert table["limited"]["requests"].to_dict() == {"limit": 1}
-    assert table[""]["share"].sum() == pytest.approx(9 / 12, abs=1e-15)
+    assert table[""]["share"].sum() == pytest.approx(10 / 13, abs=1e-15)
     assert "served" not in found.lost["task"].to_numpy()
 
 
@@ -213,10 +217,10 @@ def test_a_cause_that_one_strategy_never_met_is_a_share_of_0_in_differences() ->
     raw["strategies"]["always"] = {"omni": ["served"]}
     found = compare(load(raw))
     rows = {row["measure"]: row for row in found.to_dict()["differences"]}
-    # Sent to the plain deployment all twelve are served: each cause takes its share less.
+    # Sent to the plain deployment all thirteen are served: each cause takes its share less.
     assert found.to_dict()["strategies"]["always"]["requests"]["failed"] == 0
     for cause, n in LOST.items():
-        assert rows[f"failed:{cause}"]["value"] == pytest.approx(-n / 12, abs=1e-15)
+        assert rows[f"failed:{cause}"]["value"] == pytest.approx(-n / 13, abs=1e-15)
     assert found.to_dict()["strategies"]["always"]["failed_share"] == {}
 
 
@@ -551,7 +555,7 @@ def check_waste(
         elif word == "ok":
             kind = "api" if ok[request] else "wasted/lost-answer"
         else:
-            kind = "wasted/error"
+            kind = "wasted/hedge" if word == "cancelled" else "wasted/error"
         for meter in tables.METERS:
             name = list(scenario.deployments)[deployment]
             by_hand[name, kind, meter] += int(attempts[f"billed_{meter}_tokens"][k])
