@@ -52,8 +52,9 @@ class Breaker:
 
     def end(self, call: Call) -> None:
         """Count an end; those of calls that started before the last opening never count."""
-        is_failure = bool(self.settings.counts >> call.outcome & 1)
-        if not is_failure and call.outcome != tables.OK:
+        outcome = rules.judged(call.outcome, call.status)
+        is_failure = bool(self.settings.counts >> outcome & 1)
+        if not is_failure and outcome != tables.OK:
             if call.is_probe:
                 self.is_probing = False  # it tells nothing: the next call is a probe again
         elif call.is_probe:
@@ -108,9 +109,10 @@ class Cooldown(Breaker):
 
     def end(self, call: Call) -> None:
         now, given = self.desk.env.ns, self.settings
-        if call.outcome == tables.OK:
+        outcome = rules.judged(call.outcome, call.status)
+        if outcome == tables.OK:
             self.succeeded.add(now)
-        if not given.counts >> call.outcome & 1:
+        if not given.counts >> outcome & 1:
             return
         self.failed.add(now)
         allowed_fails = rules.NO_LIMIT if given.allowed_fails is None else given.allowed_fails

@@ -13,20 +13,32 @@ from planner import catalogue, limiting, tables
 from planner.catalogue import profiles
 from planner.chance import check_streams, stream_id, to_ns
 from planner.engines import rules
+from planner.engines.preference_rules import LatencyRule, UsageRule, latency_rule, spill_ppm, usage_rule
 from planner.engines.priorities import priority_classes
 from planner.errors import Problem, ScenarioError
+from planner.routing.routers import Group, groups_of
 from planner.sampling import Laws, pack_laws
 from planner.scenario import policy as policies
 from planner.scenario.fields import CascadeRouter, Scenario
-from planner.scenario.known import limits_of, list_usd_per_mtok
+from planner.scenario.known import kind_of, limits_of, list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
 from planner.scenario.policy import Policy
-from planner.scenario.supply import Deployment, Errors, Limits, Outage, OutageLaw, Streaming, Total
+from planner.scenario.supply import (
+    ContentFilter,
+    Deployment,
+    Errors,
+    Limits,
+    Outage,
+    OutageLaw,
+    Streaming,
+    Total,
+)
 from planner.workload.outage_lines import line_of, outage_law
 from planner.workload.windows import Window
 
 _PURPOSES = (
     "ttft", "speed", "error", "error-latency", "outage-latency", "gateway-latency", "backoff", "queue-timeout",
+    "filter-latency",
 )  # fmt: skip
 
 
@@ -98,6 +110,16 @@ class RetryBudget:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hedge:
+    """Further calls where one has not answered."""
+
+    after_ns: int
+    most: int
+    bill_losers: int
+    to: str | None  # another deployment; None: the same
+
+
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """A deployment as an engine sees it."""
 
@@ -114,6 +136,10 @@ class Target:
     error_rate: float
     error_status: int
     error_law: int
+    filter_share: float  # of prompts that its content filter refuses
+    filter_law: int
+    filter_stream: int
+    filter_bills: int
     spells: tuple[Spell, ...]
     concurrent: int | None
     limiters: tuple[Limiter, ...]
@@ -127,6 +153,7 @@ class Target:
     sleep_after_last: bool
     retry_after_cap_ns: int
     breaker: Breaker | None
+    hedge: Hedge | None
     weight: float  # among equals, under weighted and inverse-price
     list_price: float  # input + output, under cheapest and inverse-price; 0 elsewhere
     waits_when_busy: bool
@@ -134,6 +161,7 @@ class Target:
     queue_limit: int | None
     queue_timeout_law: int
     bill_timeouts: int
+    rates: tuple[int | None, ...] = ()  # limits per minute by what they count, as in `limiting.FIELDS`
     streams: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -164,16 +192,26 @@ class Program:
     verifier: Verifier | None
     length_ns: int
     max_in_flight: int
+    groups: tuple[Group, ...]  # what routes and fallbacks name by their places
+    max_fallbacks: int = 5
     layers: tuple[Layer, ...] = ()  # outermost first
     retry_budget: RetryBudget | None = None
-    classes: tuple[
-        int, ...
-    ] = ()  # of priority in client queues, by task; 0 is served first; () where all are alike
+    classes: tuple[int, ...] = ()  # of priority in queues, by task; 0 is served first; () where all are alike
     select: int = rules.IN_ORDER
     select_stream: int = stream_id("select")
+    lowest_latency: LatencyRule | None = None
+    lowest_usage: UsageRule | None = None
+    spill_ppm: int | None = None  # levels share the load by their health
     router_stream: int = stream_id("router-latency")
     verifier_stream: int = stream_id("verifier-latency")
     verdict_stream: int = stream_id("verdict")
+
+    @property
+    def most_hedges(self) -> int:
+        """Further calls that may stand beside one; 0 where nothing is hedged."""
+        return max(
+            (target.hedge.most for target in self.targets.values() if target.hedge is not None), default=0
+        )
 
 
 class _LawTable:
@@ -258,10 +296,15 @@ def compile_program(
         deadline_ns=None if policy.deadline_s is None else int(to_ns(policy.deadline_s)),
         length_ns=int(to_ns(window.length_s)),
         max_in_flight=scenario.run.max_in_flight,
+        groups=groups_of(scenario, strategy),
+        max_fallbacks=policy.max_fallbacks,
         layers=layers,
         retry_budget=_retry_budget(policy),
         classes=priority_classes([task.priority for task in scenario.tasks.values()]),
         select=rules.SELECTIONS.index(policy.select),
+        lowest_latency=latency_rule(policy),
+        lowest_usage=usage_rule(policy),
+        spill_ppm=spill_ppm(policy),
     )
 
 
@@ -317,9 +360,10 @@ def _target(
     deployment = scenario.deployments[name]
     ttft, speed, total, streams_answer = latency_laws(deployment, model)
     errors = errors_of(deployment)
+    filtered = deployment.content_filter or ContentFilter()
     rates, charge = limits_of(deployment, model)
     limits = deployment.limits
-    kind = limits.kind if limits is not None else limiting.TOKEN_BUCKET
+    kind = kind_of(deployment)
     slice_ns = int(to_ns(limits.slice_s)) if limits is not None else 0
     return Target(
         name=name,
@@ -335,9 +379,14 @@ def _target(
         error_rate=errors.rate,
         error_status=errors.status,
         error_law=table.add(errors.latency_s),
+        filter_share=filtered.share,
+        filter_law=table.add(filtered.latency_s),
+        # One provider judges a prompt alike wherever and however often it is sent.
+        filter_stream=stream_id("content-filter", deployment.provider or name),
+        filter_bills=rules.BILLS.index(filtered.billed),
         spells=_spells(scenario, name, window, table),
         concurrent=limits.concurrent if limits is not None else None,
-        limiters=_limiters(name, rates, limits, charge),
+        limiters=_limiters(name, rates, limits, kind, charge),
         window_ns=limiting.window_ns(kind, slice_ns),
         leaks=kind == limiting.LEAKY_BUCKET,
         settles=any(
@@ -350,6 +399,7 @@ def _target(
         sleep_after_last=policy.sleep_after_last,
         retry_after_cap_ns=int(to_ns(policy.retry_after_cap_s)),
         breaker=None if policy.breaker is None else breaker_of(policy.breaker),
+        hedge=None if policy.hedge is None else _hedge(policy.hedge),
         weight=deployment.weight,
         list_price=0.0,
         waits_when_busy=policy.when_busy == "wait",
@@ -357,7 +407,17 @@ def _target(
         queue_limit=policy.queue_limit,
         queue_timeout_law=table.add(policy.queue_timeout_s),
         bill_timeouts=rules.BILLS.index(policy.bill_timeouts),
+        rates=rates,
         streams={purpose: stream_id(purpose, name) for purpose in _PURPOSES},
+    )
+
+
+def _hedge(given: policies.Hedge) -> Hedge:
+    return Hedge(
+        after_ns=int(to_ns(given.after_s)),
+        most=given.max,
+        bill_losers=rules.BILLS.index(given.bill_losers),
+        to=given.to,
     )
 
 
@@ -402,7 +462,7 @@ def errors_of(deployment: Deployment) -> Errors:
 
 
 def _limiters(
-    name: str, rates: tuple[int | None, ...], limits: Limits | None, charge: str
+    name: str, rates: tuple[int | None, ...], limits: Limits | None, kind: str, charge: str
 ) -> tuple[Limiter, ...]:
     """One limiter for each limit that is on."""
     found = []
@@ -410,9 +470,9 @@ def _limiters(
         if rate is None or limits is None:
             continue
         p, q, capacity = limiting.shape(
-            rate, limits.kind, burst_ns=int(to_ns(limits.burst_s)), slice_ns=int(to_ns(limits.slice_s))
+            rate, kind, burst_ns=int(to_ns(limits.burst_s)), slice_ns=int(to_ns(limits.slice_s))
         )
-        if not limiting.is_exact(q, capacity, limiting.settles(limits.kind, charge, measure)):
+        if not limiting.is_exact(q, capacity, limiting.settles(kind, charge, measure)):
             problem = Problem(
                 field=f"deployments.{name}.limits.{limiting.FIELDS[measure]}",
                 given=str(rate),

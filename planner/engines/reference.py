@@ -9,23 +9,24 @@ insertion; no simpy.Resource or Timeout stands for anything that has a rank.
 
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from typing import Any
 
 import simpy
 
-from planner import tables
+from planner import failures, tables
 from planner.chance import to_ns, uniform
 from planner.engines import rules
 from planner.engines.desk import Desk
+from planner.engines.hedging import Bundle
 from planner.engines.journey import Call, Clock, Journey, Moment, billed_when_cut, input_only
 from planner.engines.program import Backoff, Program, Target
 from planner.engines.rules import Round, rank
 from planner.engines.selection import Selector
 from planner.engines.work import Work
 from planner.errors import LoadExceedsCapacity
-from planner.routing.routers import Levels, Route
+from planner.routing.routers import Route
 from planner.sampling import draw_law
 from planner.tables import DEADLINE, LIMIT, NEVER, TIMED_OUT
 from planner.workload.sizes import Sizes
@@ -124,10 +125,11 @@ class Engine:
         passes, waits = [1] * len(layers), [0] * len(layers)
         previous_s = [layer.backoff.base_s for layer in layers]
         while True:
+            journey.groups = set()
             if route.is_cascade:
                 served, tier = yield from self._cascade(journey, route)
             else:
-                served = yield from self._serve(journey, route.levels, tables.PRIMARY, tables.RETRY)
+                served = yield from self._serve(journey, route.group, tables.PRIMARY, tables.RETRY)
                 tier = route.tier
             able = [i for i, layer in enumerate(layers) if passes[i] < layer.attempts]
             if served is not None or rules.is_final(journey.cause) or not able:
@@ -163,12 +165,37 @@ class Engine:
             journey.is_retrying = False
             self.n_retrying -= 1
 
-    def _serve(self, journey: Journey, levels: Levels, first_role: int, next_role: int) -> Life:
-        """Try the levels in order, in each the deployments as they are chosen; the successful call, or None."""
-        journey.group = sum(len(level) for level in levels)
-        for number, level in enumerate(levels):
+    def _serve(
+        self, journey: Journey, index: int, first_role: int, next_role: int, n_fallbacks: int = 0
+    ) -> Life:
+        """Try a group, then those it falls back on, each with its own fallbacks; the successful call, or None."""
+        journey.groups.add(index)
+        group = self.program.groups[index]
+        call = yield from self._ask(journey, index, first_role, next_role)
+        if call is not None or journey.cause == DEADLINE:
+            return call
+        if not group.fallbacks or n_fallbacks == self.program.max_fallbacks:
+            return None
+        failure = rules.failure_of(journey.cause) if journey.has_asked else failures.CONTEXT_WINDOW
+        for other in group.fallbacks[failure]:
+            if other not in journey.groups:
+                call = yield from self._serve(journey, other, first_role, next_role, n_fallbacks + 1)
+                if call is not None or journey.cause == DEADLINE:
+                    return call
+        return None
+
+    def _ask(self, journey: Journey, index: int, first_role: int, next_role: int) -> Life:
+        """Try a group's levels in order, in each the deployments as they are chosen; the successful call, or None."""
+        group = self.program.groups[index]
+        journey.group, journey.has_asked = len(group.chain), False
+        numbers: Iterable[int] = range(len(group.levels))
+        if self.program.spill_ppm is not None:
+            able = {name: self.sizes[name].eligible[journey.index] for name in group.chain}
+            numbers = self.selector.order(journey, group.levels, able, self.env.ns)
+        for number in numbers:
+            level = group.levels[number]
             left = [name for name in level if self.sizes[name].eligible[journey.index]]
-            place = (self.route[journey.index], next_role == tables.ROLE_OMNI, number)
+            place = (index, number)
             while True:
                 now = self.env.ns
                 if journey.is_over(now):  # first of all: it may end with a check, and nobody left to ask
@@ -179,13 +206,21 @@ class Engine:
                 if self.program.select == rules.IN_ORDER:
                     name = left[0]
                 else:
-                    name = self.selector.choose(journey, place, level, left, now)
+                    meters = {name: self.sizes[name].meters[journey.index] for name in left}
+                    chosen = self.selector.choose(journey, place, level, left, now, meters)
+                    if chosen is None:  # all that are left are full: no call, as where each turns it away
+                        journey.cause, journey.outcome, journey.has_asked = LIMIT, tables.REJECTED, True
+                        break
+                    name = chosen
                 left.remove(name)
+                journey.has_asked = True
                 call = yield from self._try(
                     journey, self.desks[name], self.sizes[name], first_role, next_role
                 )
                 if call is not None or journey.cause == DEADLINE:
                     return call
+                if group.leaves_when_filtered and journey.cause == tables.CONTENT_POLICY:
+                    return None
         return None
 
     def _try(self, journey: Journey, desk: Desk, sizes: "_Rows", first_role: int, next_role: int) -> Life:
@@ -200,7 +235,7 @@ class Engine:
             if journey.is_over(now):
                 journey.cause = DEADLINE
                 return None
-            if call.turned_away != tables.NO_CAUSE:
+            if call.turned_away != tables.NO_CAUSE or call.status == rules.FILTERED:
                 return (yield from self._go_on(journey, call))
             is_last = k == target.retries
             if not is_last and desk.is_rejecting(now):
@@ -221,24 +256,38 @@ class Engine:
 
     def _attempt(self, journey: Journey, desk: Desk, sizes: "_Rows", role: int) -> Life:
         """Place one call and wait for its end; the call, ended or turned away."""
-        name = desk.target.name
-        draw = journey.calls.get(name, 0)
-        call = Call(journey, desk.target, role, sizes.meters[journey.index], self._recorded(journey), draw)
+        draw = journey.calls.get(desk.target.name, 0)
+        call = self.new_call(journey, desk, role, journey.next_attempt, draw)
         will_happen = desk.place(call, sizes.max_output[journey.index])
-        if will_happen:
+        if will_happen and desk.target.hedge is not None:
+            call = yield Bundle(self, journey, desk, call).waiter
+        elif will_happen:
             assert call.done is not None
             yield call.done
         self._is_retried(journey)
-        if call.started_ns != NEVER:
-            journey.calls[name] = draw + 1
+        self.count_call(call)
         self._classify(journey, call)
         return call
+
+    def new_call(self, journey: Journey, desk: Desk, role: int, attempt: int, draw: int) -> Call:
+        """A call that nobody has been asked for yet."""
+        meters = self.sizes[desk.target.name].meters[journey.index]
+        return Call(journey, desk.target, role, meters, self._recorded(journey, attempt), draw, attempt)
+
+    def count_call(self, call: Call) -> None:
+        """A call was sent: the next one to its deployment has luck of its own."""
+        if call.started_ns != NEVER:
+            assert call.target is not None
+            calls, name = call.journey.calls, call.target.name
+            calls[name] = max(calls.get(name, 0), call.draw + 1)
 
     def _classify(self, journey: Journey, call: Call) -> None:
         """What stopped the request last; a success clears it."""
         journey.outcome = call.outcome
         if call.turned_away != tables.NO_CAUSE:
             journey.cause = call.turned_away
+        elif call.status == rules.FILTERED:
+            journey.cause = tables.CONTENT_POLICY
         elif call.outcome == tables.ERROR:
             journey.cause = tables.PROVIDER_ERROR
         elif call.outcome == tables.LIMITED:
@@ -272,15 +321,14 @@ class Engine:
 
     def _cascade(self, journey: Journey, route: Route) -> Life:
         """Mini answers, a verifier accepts, or omni answers; (successful call or None, tier)."""
-        mini, omni = route.levels, route.escalate_levels
-        call = yield from self._serve(journey, mini, tables.ROLE_MINI, tables.ROLE_MINI)
+        call = yield from self._serve(journey, route.group, tables.ROLE_MINI, tables.ROLE_MINI)
         if call is not None:
             is_accepted = yield from self._verify(journey, call)
             if is_accepted:
                 return call, tables.MINI
         if journey.cause == DEADLINE:
             return None, tables.MINI
-        call = yield from self._serve(journey, omni, tables.ROLE_OMNI, tables.ROLE_OMNI)
+        call = yield from self._serve(journey, route.escalate, tables.ROLE_OMNI, tables.ROLE_OMNI)
         return call, tables.OMNI
 
     def _verify(self, journey: Journey, answer: Call) -> Life:
@@ -374,13 +422,19 @@ class Engine:
             program.seed, program.replication, target.streams[purpose], call.journey.name, call.draw
         )
 
-    def _recorded(self, journey: Journey) -> int:
-        """Recorded service time of the next attempt; the last one repeats."""
+    def is_filtered(self, target: Target, call: Call) -> bool:
+        """Whether the provider's content filter refuses the prompt: the same one every time."""
+        program = self.program
+        u = uniform(program.seed, program.replication, target.filter_stream, call.journey.name, 0)
+        return u < target.filter_share
+
+    def _recorded(self, journey: Journey, attempt: int) -> int:
+        """Recorded service time of an attempt; the last one repeats."""
         if self.service is None:
             return NEVER
         times = self.service[journey.index]
         known = [time for time in times if time != NEVER]
-        return known[min(journey.attempts, len(known) - 1)] if known else NEVER
+        return known[min(attempt, len(known) - 1)] if known else NEVER
 
     def record(self, call: Call, billed: tuple[int, ...]) -> None:
         """Write an attempt's row, once, when it has ended."""
@@ -409,6 +463,7 @@ class Engine:
             )
         )
         journey.attempts += 1
+        journey.next_attempt = max(journey.next_attempt, call.attempt + 1)
 
     def _plant_outage_edges(self) -> None:
         """Edges of outages after the window's start are state timers; they only leave an event."""

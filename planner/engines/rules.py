@@ -6,7 +6,7 @@ nowhere else; an engine adds only control flow. Times are int64 nanoseconds sinc
 
 from enum import IntEnum
 
-from planner import tables
+from planner import failures, tables
 from planner.chance import to_ns
 from planner.jit import jit
 
@@ -48,8 +48,17 @@ CHARGES = (
 )
 
 # How a target is chosen among the equals of a level.
-IN_ORDER, ROUND_ROBIN, WEIGHTED, LEAST_BUSY, CHEAPEST, INVERSE_PRICE = range(6)
-SELECTIONS = ("in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
+IN_ORDER, ROUND_ROBIN, WEIGHTED, LEAST_BUSY, CHEAPEST, INVERSE_PRICE, LOWEST_LATENCY, LOWEST_USAGE = range(8)
+SELECTIONS = (
+    "in-order",
+    "round-robin",
+    "weighted",
+    "least-busy",
+    "cheapest",
+    "inverse-price",
+    "lowest-latency",
+    "lowest-usage",
+)
 
 # What a call cut by a timeout costs.
 BILL_NONE, BILL_INPUT, BILL_FULL = range(3)
@@ -75,10 +84,10 @@ BREAKER_COUNTS = {
 
 BILLED = {
     "ok": "full",
-    "error": "none",
+    "error": "none; content_filter.billed where a filter refused the prompt",
     "limited": "none",
     "timeout": "policy.bill_timeouts; none where an error would have come",
-    "cancelled": "none",
+    "cancelled": "policy.hedge.bill_losers; none where an error would have come",
     "rejected": "none",
 }
 
@@ -157,10 +166,45 @@ def refill_wait(level: int, needed: int, p: int) -> int:
     return (needed - level + p - 1) // p
 
 
+#: HTTP status of a prompt that a content filter refuses; never sent again to the same target.
+FILTERED = 400
+
+FAILURE_OF = {
+    "provider-error": "error",
+    "limit": "limit",
+    "own-breaker": "limit",
+    "queue": "limit",
+    "too-large": "limit",
+    "timeout": "timeout",
+    "no-eligible-deployment": "context-window",
+    "content-policy": "content-policy",
+}
+
+
+@jit("int64(int64)")
+def failure_of(cause: int) -> int:
+    """Class of a failure, as in `failures.FAILURES`; after the deadline nobody asks (`FAILURE_OF`)."""
+    if cause == tables.PROVIDER_ERROR:
+        return failures.ERROR
+    if cause == tables.TIMED_OUT:
+        return failures.TIMEOUT
+    if cause == tables.NO_ELIGIBLE:
+        return failures.CONTEXT_WINDOW
+    if cause == tables.CONTENT_POLICY:
+        return failures.CONTENT_POLICY
+    return failures.LIMIT
+
+
+@jit("int64(int64, int64)")
+def judged(outcome: int, status: int) -> int:
+    """How a breaker sees an end: a refused prompt says nothing of the target's health, as a cancelled call."""
+    return tables.CANCELLED if status == FILTERED else outcome
+
+
 @jit("boolean(int64)")
 def is_final(cause: int) -> bool:
     """Whether a layer does not try again after a failure by this cause: no later pass could end otherwise."""
-    return cause in (tables.NO_ELIGIBLE, tables.TOO_LARGE, tables.DEADLINE)
+    return cause in (tables.NO_ELIGIBLE, tables.TOO_LARGE, tables.DEADLINE, tables.CONTENT_POLICY)
 
 
 @jit("int64(int64, int64, int64)")

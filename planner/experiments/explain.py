@@ -19,7 +19,7 @@ from planner.engines.run import Arrays, Run
 from planner.errors import PlannerError
 from planner.experiments.call_cost import CallCosts
 from planner.experiments.edges import Edges, Row, rows_of, seconds
-from planner.routing.routers import Levels, Route, flat, matches
+from planner.routing.routers import Levels, Route, flat, matches, reachable
 from planner.scenario.fields import ThresholdRouter
 from planner.scenario.policy import Rule
 from planner.workload.requests import Requests, router_scores
@@ -144,8 +144,14 @@ class _Story:
         self.calls = sorted(calls, key=lambda call: call["attempt"])
         routing = run.work.routing
         self.route: Route = routing.routes[int(routing.route[self.index])]
+        self.group = routing.groups[self.route.group]
+        self.escalate = routing.groups[self.route.escalate] if self.route.is_cascade else None
+        reached = [reachable(routing.groups, self.route.group)]
+        reached += [reachable(routing.groups, self.route.escalate)] if self.route.is_cascade else []
+        groups = dict.fromkeys(one for found in reached for one in found)
+        self.names = tuple(dict.fromkeys(name for one in groups for name in routing.groups[one].chain))
         self.costs = CallCosts(run)
-        self.edges = Edges(run, name, (*self.route.chain, *self.route.escalate))
+        self.edges = Edges(run, name, self.names)
         self.is_ok = self.outcome["outcome"] == t.OK
 
     # -- what stands around the steps --
@@ -178,7 +184,7 @@ class _Story:
         arrived_ns = self.outcome["arrived_ns"]
         yield Step(time_ns=arrived_ns, what="arrived", deployment="", text=f"arrives: {self._description()}")
         yield Step(time_ns=arrived_ns, what="route", deployment="", text=self._decision())
-        for name in (*self.route.chain, *self.route.escalate):
+        for name in self.names:
             for text in (self.edges.breaker_at(name, arrived_ns), self.edges.outage_at(name, arrived_ns)):
                 if text:
                     yield Step(time_ns=arrived_ns, what="state", deployment=name, text=text)
@@ -205,12 +211,12 @@ class _Story:
         """Why it goes where it goes, and in which order deployments are tried."""
         run, scenario = self.run, self.run.scenario
         strategy, router = scenario.strategy(run.strategy), scenario.strategy(run.strategy).router
-        chain = self._order(self.route.levels)
+        chain = self._order(self.group.levels)
         for number, rule in enumerate(strategy.rules, 1):
             if matches(scenario, rule, self.request)[0]:
                 return f"rule {number} ({_conditions(rule)}) sends it to {_destination(rule)}: {chain}"
-        if self.route.is_cascade:
-            return f"cascade: mini first ({chain}), then a verifier, then omni ({self._order(self.route.escalate_levels)})"
+        if self.escalate is not None:
+            return f"cascade: mini first ({chain}), then a verifier, then omni ({self._order(self.escalate.levels)})"
         if not run.work.routing.asked[self.index]:
             return f"the only tier, {t.TIERS[self.route.tier]}: {chain}"
         assert isinstance(router, ThresholdRouter), f"who decided about request {self.name}?"
@@ -224,21 +230,35 @@ class _Story:
 
     def _order(self, levels: Levels) -> str:
         """Deployments in the order in which they are tried; equals among which a selection chooses as such."""
-        select = self.run.scenario.strategy_policy(self.run.strategy).select
-        if select == "in-order":
+        policy = self.run.scenario.strategy_policy(self.run.strategy)
+        select, is_shared = policy.select, policy.spill_over is not None and len(levels) > 1
+        if select == "in-order" and not is_shared:
             return ", then ".join(flat(levels))
         words = (" or ".join(level) + (f" ({select})" if len(level) > 1 else "") for level in levels)
-        return ", then ".join(words)
+        return ", then ".join(words) + (" (from a level drawn by spill_over on)" if is_shared else "")
+
+    @property
+    def _is_winding(self) -> bool:
+        """Whether the rows alone do not tell which deployments were asked in which order."""
+        scenario, name = self.run.scenario, self.run.strategy
+        policy = scenario.strategy_policy(name)
+        is_hedged = any(scenario.policy_for(name, one).hedge is not None for one in self.names)
+        return bool(
+            policy.layers
+            or policy.select != "in-order"
+            or policy.spill_over is not None
+            or scenario.strategy(name).fallbacks
+            or is_hedged
+        )
 
     def _calls(self) -> Iterator[Step]:
         """All calls with what lies between them: the stages of a cascade, or the one of all others."""
         ended_ns = self.outcome["ended_ns"]
-        policy = self.run.scenario.strategy_policy(self.run.strategy)
-        if policy.layers or policy.select != "in-order":
+        if self._is_winding:
             yield from self._rows_only()
             return
-        if not self.route.is_cascade:
-            yield from self._stage(self.route.chain, self.calls, None, ended_ns, self.is_ok)
+        if self.escalate is None:
+            yield from self._stage(self.group.chain, self.calls, None, ended_ns, self.is_ok)
             return
         mini, checks, omni = (
             [call for call in self.calls if call["role"] == role]
@@ -247,12 +267,12 @@ class _Story:
         has_answer = any(call["outcome"] == t.OK for call in mini)
         goes_on = self.outcome["tier"] == t.OMNI
         until_ns = omni[0]["queued_ns"] if omni else ended_ns
-        yield from self._stage(self.route.chain, mini, None, until_ns, has_answer, is_last=not goes_on)
+        yield from self._stage(self.group.chain, mini, None, until_ns, has_answer, is_last=not goes_on)
         for check in checks:
             yield from self._check(check)
         if goes_on:
             before = (mini + checks)[-1] if mini + checks else None
-            yield from self._stage(self.route.escalate, omni, before, ended_ns, self.is_ok)
+            yield from self._stage(self.escalate.chain, omni, before, ended_ns, self.is_ok)
 
     def _rows_only(self) -> Iterator[Step]:
         """Calls of several passes, or chosen among equals: the tables do not tell who was passed over."""

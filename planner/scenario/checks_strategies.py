@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from planner.scenario import known
 from planner.scenario.checks_eligibility import TIERS, eligibility, ways
+from planner.scenario.checks_fallbacks import FALLBACKS, unknown_group
+from planner.scenario.checks_preferences import preferences
 from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View, listed, unknown
 from planner.scenario.paths import Path, closest, render
@@ -41,10 +43,14 @@ def targets(view: View) -> Iterator[Finding]:
     for name, strategy in scenario.strategies.items():
         for tier in TIERS:
             yield from _levels(view, ("strategies", name, tier), getattr(strategy, tier))
+        for group, levels in strategy.groups.items():
+            yield from _levels(view, ("strategies", name, "groups", group), levels)
         for index, rule in enumerate(strategy.rules):
             path = ("strategies", name, "rules", index)
             if isinstance(rule.to, tuple):
                 yield from _levels(view, (*path, "to"), rule.to)
+            elif rule.to not in TIERS and rule.to not in view.strategy(name).groups:
+                yield unknown_group(view, (*path, "to"), name, rule.to)
             if rule.when.task is not None and rule.when.task not in scenario.tasks:
                 yield unknown((*path, "when", "task"), rule.when.task, scenario.tasks, "tasks")
 
@@ -207,6 +213,66 @@ def deadlines(view: View) -> Iterator[Finding]:
             )
 
 
+def retry_afters(view: View) -> Iterator[Finding]:
+    """A retry-after that is honoured up to longer than the whole request may take can never be waited out."""
+    told: set[Path] = set()
+    for name in view.strategies:
+        deadline_s = view.scenario.strategy_policy(name).deadline_s
+        if deadline_s is None:
+            continue
+        for deployment in view.deployments_of(name):
+            at = view.given_at("retry_after_cap_s", name, deployment)
+            policy, limits = (
+                view.scenario.policy_for(name, deployment),
+                view.scenario.deployments[deployment].limits,
+            )
+            cap_s = policy.retry_after_cap_s
+            is_asked = limits is not None and policy.when_limited == "retry"
+            if at is None or at in told or cap_s <= deadline_s or not is_asked:
+                continue
+            told.add(at)
+            place = view.given_at("deadline_s", name) or ("policy", "deadline_s")
+            yield Finding(
+                path=at,
+                given=f"{cap_s:g}",
+                allowed=f"at most {render(place)}, which is {deadline_s:g}{view.where(place)}",
+                because=(place,),
+            )
+
+
+def hedges(view: View) -> Iterator[Finding]:
+    """A hedge goes to a deployment of the strategy, and helps little where the call beside it is cut before."""
+    told: set[Path] = set()
+    for name in view.strategies:
+        names = view.deployments_of(name)
+        for deployment in names:
+            policy = view.scenario.policy_for(name, deployment)
+            at = view.given_at("hedge", name, deployment)
+            if policy.hedge is None or at is None or at in told:
+                continue
+            if policy.hedge.to is not None and policy.hedge.to not in view.scenario.deployments:
+                told.add(at)
+                yield unknown((*at, "to"), policy.hedge.to, view.scenario.deployments, "deployments")
+            elif policy.hedge.to is not None and policy.hedge.to not in names:
+                told.add(at)
+                yield Finding(
+                    path=(*at, "to"),
+                    text=f"got {policy.hedge.to}, which is in no group of {name}",
+                    hint=f"one of {listed(names)}",
+                    because=(("strategies", name),),
+                )
+            if policy.timeout_s is not None and policy.hedge.after_s >= policy.timeout_s:
+                told.add(at)
+                place = view.given_at("timeout_s", name, deployment) or ("policy", "timeout_s")
+                yield Finding(
+                    path=(*at, "after_s"),
+                    text=f"{policy.hedge.after_s:g} s: a call is cut before that ({render(place)} is "
+                    f"{policy.timeout_s:g}{view.where(place)}), so only calls that wait in a queue are hedged",
+                    because=(place,),
+                    is_notice=True,
+                )
+
+
 def hangs(view: View) -> Iterator[Finding]:
     """A call that hangs ends only by a timeout or a deadline."""
     for deployment in view.used:
@@ -299,15 +365,17 @@ def selections(view: View) -> Iterator[Finding]:
         if select == "weighted":
             weighted.update(view.deployments_of(name))
         found = view.strategy(name)
-        lists = [levels for levels in (found.omni, found.mini) if levels]
+        lists = [found.group(group) or () for group in found.group_names]
         lists += [rule.to for rule in found.rules if isinstance(rule.to, tuple)]
         for level in (level for levels in lists for level in levels):
-            if len(level) > MOST_EQUALS and select != "in-order":
+            by = "spill_over" if view.scenario.strategy_policy(name).spill_over is not None else ""
+            by = f"select {select}" if select != "in-order" else by
+            if len(level) > MOST_EQUALS and by:
                 yield Finding(
                     path=("strategies", name),
                     given=f"{len(level)} equals in one level",
-                    allowed=f"at most {MOST_EQUALS} with select {select}",
-                    because=(("policy", "select"),),
+                    allowed=f"at most {MOST_EQUALS} with {by}",
+                    because=(("policy", "select"), ("policy", "spill_over")),
                 )
         if (
             select != "in-order"
@@ -354,8 +422,12 @@ STRATEGIES = (
     cascades,
     eligibility,
     deadlines,
+    retry_afters,
+    hedges,
     hangs,
     layers,
     selections,
+    *FALLBACKS,
+    preferences,
     default_router,
 )

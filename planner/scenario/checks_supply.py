@@ -8,7 +8,7 @@ from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View
 from planner.scenario.laws import Kind, Law
 from planner.scenario.paths import Path, closest, render
-from planner.scenario.supply import Deployment, Limits, Streaming
+from planner.scenario.supply import CATALOGUE, Deployment, Limits, Streaming
 
 LATENCY_FORMS = "{ttft_s, tokens_per_s} or {total_s}"
 
@@ -222,7 +222,8 @@ def limits(view: View) -> Iterator[Finding]:
             continue
         rates, charge = known.limits_of(deployment, deployment.model)
         requests = rates[limiting.REQUESTS]
-        place, held = ("deployments", name, "limits"), _held(deployment.limits)
+        kind = known.kind_of(deployment)
+        place, held = ("deployments", name, "limits"), _held(deployment.limits, kind)
         if requests is not None and held is not None and requests * held[1] / 60 < 1:
             yield Finding(
                 path=(*place, held[0]),
@@ -234,7 +235,7 @@ def limits(view: View) -> Iterator[Finding]:
             if rate is None:
                 continue
             field = limiting.FIELDS[measure]
-            if not _is_exact(rate, deployment.limits, charge, measure):
+            if not _is_exact(rate, deployment.limits, kind, charge, measure):
                 yield Finding(
                     path=(*place, field),
                     given=str(rate),
@@ -252,24 +253,46 @@ def limits(view: View) -> Iterator[Finding]:
                 yield from _too_large(view, name, rate * held[1] / 60, rate, charge, measure)
 
 
-def _held(limits: Limits) -> tuple[str, float] | None:
+def idle_limits(view: View) -> Iterator[Finding]:
+    """Nothing of a limiter is given that the provider's kind would not read."""
+    for name, deployment in view.scenario.deployments.items():
+        if deployment.limits is None or deployment.limits.kind != CATALOGUE:
+            continue  # where the kind is given, reading has complained
+        kind = known.kind_of(deployment)
+        for field in deployment.limits.idle(kind):
+            owner = (
+                "the default"
+                if deployment.is_own_hardware or deployment.provider is None
+                else f"that of {deployment.provider}"
+            )
+            fits = "sub-window" if field == "slice_s" else "token-bucket or leaky-bucket"
+            yield Finding(
+                path=("deployments", name, "limits", field),
+                given=f"{field} with kind {kind}, {owner}",
+                allowed=f"{field} with kind {fits}",
+                hint=f"give {render(('deployments', name, 'limits', 'kind'))}",
+                because=(("deployments", name, "limits", "kind"), ("deployments", name, "provider")),
+            )
+
+
+def _held(limits: Limits, kind: str) -> tuple[str, float] | None:
     """(field, seconds) of the limit that is there at most at once; None where a call of any size is let in."""
-    if limits.kind == limiting.LEAKY_BUCKET:
+    if kind == limiting.LEAKY_BUCKET:
         return None
-    if limits.kind == limiting.FIXED_WINDOW:
+    if kind == limiting.FIXED_WINDOW:
         return "kind", 60.0
-    return ("slice_s", limits.slice_s) if limits.kind == limiting.SUB_WINDOW else ("burst_s", limits.burst_s)
+    return ("slice_s", limits.slice_s) if kind == limiting.SUB_WINDOW else ("burst_s", limits.burst_s)
 
 
-def _is_exact(rate: int, limits: Limits, charge: str, measure: int) -> bool:
+def _is_exact(rate: int, limits: Limits, kind: str, charge: str, measure: int) -> bool:
     """Whether a limiter in integers of 1/q token fits 64 bits."""
     _, q, capacity = limiting.shape(
         rate,
-        limits.kind,
+        kind,
         burst_ns=round(limits.burst_s * 1e9),
         slice_ns=round(limits.slice_s * 1e9),
     )
-    return limiting.is_exact(q, capacity, limiting.settles(limits.kind, charge, measure))
+    return limiting.is_exact(q, capacity, limiting.settles(kind, charge, measure))
 
 
 def _too_large(
@@ -285,7 +308,7 @@ def _too_large(
             continue
         needed = least_charge(view, task, model, charge, measure)
         if needed > capacity:
-            held = _held(deployment.limits) if deployment.limits else None
+            held = _held(deployment.limits, known.kind_of(deployment)) if deployment.limits else None
             length = f"{held[0]} {held[1]:g}" if held and held[0] != "kind" else "a minute"
             burst = f"{capacity:g} tokens in {length}"
             yield Finding(
@@ -381,6 +404,11 @@ def request_wide_fields(view: View) -> Iterator[Finding]:
         "deadline_s": "a deadline is of the whole request",
         "layers": "layers retry the whole request",
         "retry_budget": "a retry budget is of all requests of a strategy",
+        "max_fallbacks": "a strategy falls back from group to group",
+        "special_fallbacks_only": "a strategy falls back from group to group",
+        "lowest_latency": "targets are chosen before a deployment is asked",
+        "lowest_usage": "targets are chosen before a deployment is asked",
+        "spill_over": "levels share the load of a strategy",
     }
     for name, deployment in view.scenario.deployments.items():
         for field, text in whole.items():
@@ -399,6 +427,7 @@ SUPPLY = (
     hardware,
     latencies,
     limits,
+    idle_limits,
     token_rules,
     request_wide_fields,
 )

@@ -6,7 +6,19 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from planner.scenario.declare import AsMap, AsTuple, DumpMap, Fields, Key, field, later, later_choices, shown
+from planner.failures import FAILURES
+from planner.scenario.declare import (
+    NOTHING,
+    AsMap,
+    AsTuple,
+    DumpMap,
+    Fields,
+    Key,
+    field,
+    later,
+    later_choices,
+    shown,
+)
 from planner.scenario.laws import Law
 
 
@@ -164,17 +176,110 @@ def _breaker_problem(name: str, given: str, allowed: str) -> PydanticCustomError
     )
 
 
+class Hedge(Fields):
+    """Further calls beside one that has not answered in time; the first answer wins (routing_semantics §10)."""
+
+    after_s: float = field(
+        "wait before a further call, from the asking of the one before", unit="s", gt=0, le=86_400
+    )
+    max: int = field("further calls at most", 1, unit="calls", ge=1, le=10)
+    bill_losers: Literal["none", "input", "full"] = field("what a call costs that another one beat", "full")
+    to: str | None = field("deployment that is asked then; null: the same", None)
+
+
+class LowestLatency(Fields):
+    """What `select: lowest-latency` goes by: the mean of a deployment's last samples; the defaults are LiteLLM's.
+
+    A call is a sample when it has ended, so slow calls under way are not seen. Samples are kept in picoseconds,
+    rounded down and at most 46,000 s; they do not age (facts: routing_semantics §6).
+    """
+
+    samples: int = field("last samples of a deployment that are kept", 10, unit="samples", ge=1, le=100)
+    counts: Literal["per-token", "first-token", "first-token-per-token", "total"] = field(
+        "what a sample is: the call's time, or that to its first token, whole or divided by its output tokens "
+        "(hidden ones included; at least 1); first-token-per-token is what LiteLLM keeps of streams",
+        "per-token",
+    )
+    unseen: Literal["zero-sample", "first", "last"] = field(
+        "a deployment without samples: counts as 0, and once a deployment of its level has a sample the 0 is kept "
+        "as one; or counts as 0; or is chosen only where no other is left",
+        "zero-sample",
+    )
+    buffer: float = field(
+        "chosen among those whose mean is at most the best times 1 + this, all alike; kept to 1e-6",
+        0.0,
+        unit="share",
+        ge=0,
+        le=100,
+    )
+    timeout_sample_s: float | None = field(
+        "sample that a call cut by a timeout or deadline adds; null: none", 1000.0, unit="s", ge=0, le=10_000
+    )
+    failure_sample_s: float | None = field(
+        "sample that another failed call adds, a 429 too; null: none, so that a target that fails fast stays the best",
+        None,
+        unit="s",
+        ge=0,
+        le=10_000,
+    )
+    skips_full: bool = field(
+        "leave out whom calls that ended ok in this minute have brought to a limit per minute; where all are, the next "
+        "level is tried",
+        True,
+    )
+
+
+class LowestUsage(Fields):
+    """What `select: lowest-usage` does at a limit: each minute, tokens of ended calls and calls sent are counted.
+
+    A deployment is full where its tokens plus the request's input exceed tokens_per_minute, or its calls plus one
+    exceed requests_per_minute. Tokens of calls under way are not seen (facts: routing_semantics §6).
+    """
+
+    off_by_one: bool = field(
+        "full one call early, where calls plus one reach requests_per_minute, as LiteLLM has it", False
+    )
+    when_full: Literal["next-level", "lowest"] = field(
+        "where all that are left are full: the next level is tried, or the lowest of them is asked all the same",
+        "next-level",
+    )
+
+
+class SpillOver(Fields):
+    """Levels share the load by their health, as Envoy's priorities; a level's health is its share of deployments
+    whose breaker lets calls through, times the factor.
+
+    A request begins at the level that is drawn, goes on to those after it, then to those before it.
+    """
+
+    overprovisioning: float = field(
+        "health = factor x share of healthy deployments, at most 1; kept to 1e-6",
+        1.4,
+        unit="ratio",
+        ge=0.01,
+        le=1000,
+    )
+
+
 class Policy(Fields):
     """How calls are made. Under a strategy or deployment only the fields given there count."""
 
-    select: Annotated[
-        Literal["in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price"],
-        later_choices(
-            "selection",
-            "lowest-latency",
-            "lowest-usage",
-        ),
+    select: Literal[
+        "in-order",
+        "round-robin",
+        "weighted",
+        "least-busy",
+        "cheapest",
+        "inverse-price",
+        "lowest-latency",
+        "lowest-usage",
     ] = field("how a target is chosen among the equals of a level", "in-order")
+    lowest_latency: LowestLatency = field("what select: lowest-latency goes by", LowestLatency())
+    lowest_usage: LowestUsage = field("what select: lowest-usage does at a limit", LowestUsage())
+    spill_over: SpillOver | None = field(
+        "null: a level is asked only where all before it failed; else levels share the load by their health",
+        None,
+    )
     timeout_s: float | None = field("a call is cut after this; null: never", 30.0, unit="s", gt=0, le=86_400)
     deadline_s: float | None = field(
         "a request is given up after this, retries and waits included; null: none",
@@ -193,8 +298,16 @@ class Policy(Fields):
         "outer retry layers, outermost first; their passes multiply", (), max_length=5
     )
     retry_budget: RetryBudget | None = field("null: no budget for retries", None)
+    max_fallbacks: int = field(
+        "fallbacks that may follow one upon another, from group to group", 5, unit="fallbacks", ge=0, le=20
+    )
+    special_fallbacks_only: bool = field(
+        "once some group has a list for context_window or content_policy, a group without one has none for it: "
+        "its list for any is not used (LiteLLM)",
+        False,
+    )
     breaker: Breaker | None = field("null: no breaker", Breaker())
-    hedge: Annotated[Any, later("hedged calls")] = field("hedging", None)
+    hedge: Hedge | None = field("further calls where one has not answered; null: none", None)
     when_busy: Literal["wait", "reject"] = field("at the concurrency cap", "wait")
     when_limited: Literal["retry", "wait", "reject"] = field("at a rate limit", "retry")
     queue_limit: int | None = field(
@@ -292,6 +405,7 @@ class When(Fields):
 
 
 Names = Annotated[tuple[str, ...], AsTuple]
+TIER_GROUPS = ("omni", "mini")  # groups that every strategy may have
 
 
 def _levels(value: Any) -> Any:
@@ -316,20 +430,53 @@ Levels = Annotated[tuple[Names, ...], BeforeValidator(_levels)]
 
 
 def _target_form(value: Any) -> str:
-    return "tier" if isinstance(value, str) else "deployments"
+    return "group" if isinstance(value, str) else "deployments"
 
 
 Target = Annotated[
-    Annotated[Literal["omni", "mini"], Tag("tier")] | Annotated[Levels, Tag("deployments")],
+    Annotated[str, Tag("group")] | Annotated[Levels, Tag("deployments")],
     Discriminator(_target_form),
 ]
 
 
+class Fallbacks(Fields):
+    """Groups to ask, in order, where all of a group failed; which list counts, its last failure says.
+
+    A group already asked for this pass of the request is passed over; each one asked makes its own retries, and
+    falls back in its turn (facts: routing_semantics §7).
+    """
+
+    error: Names | None = field("after a 5xx or a failed connection; null: as any", None)
+    limit: Names | None = field(
+        "after a 429, a full queue or place, a breaker of ours, a request larger than a limit; null: as any",
+        None,
+    )
+    timeout: Names | None = field("after a call that was cut; null: as any", None)
+    context_window: Names | None = field(
+        "where no deployment of the group takes the request, for its size or what it holds; null: as any",
+        None,
+    )
+    content_policy: Names | None = field(
+        "after a content filter, at once, without the rest of the group; null: as any, after the rest", None
+    )
+    any: Names = field("after every failure without a list of its own", ())
+
+    def of(self, failure: str) -> tuple[str, ...] | None:
+        """The list of its own that a class of failures has, or None; `failure` as in `failures.FAILURES`."""
+        found: tuple[str, ...] | None = getattr(self, failure.replace("-", "_"))
+        return found
+
+
+def _fallbacks(value: Any) -> Any:
+    """A plain list is the list for any failure."""
+    return {"any": value} if isinstance(value, list | tuple) else value
+
+
 class Rule(Fields):
-    """Sends matching requests to a tier or to deployments, before the router is asked."""
+    """Sends matching requests to a group or to deployments, before the router is asked."""
 
     when: When = field("conditions")
-    to: Target = field("omni, mini, or deployments in order")
+    to: Target = field("omni, mini, a name under groups, or deployments in order")
 
 
 class Gateway(Fields):
@@ -347,12 +494,45 @@ class Strategy(Fields):
     like: str | None = field("another strategy whose fields hold unless given here", None)
     omni: Levels | None = field("deployments of the strong tier, in order or in levels", None)
     mini: Levels | None = field("deployments of the cheap tier, in order or in levels", None)
+    groups: Annotated[Mapping[Key, Levels], AsMap, DumpMap] = field(
+        "further groups of deployments, for rules and fallbacks, each in order or in levels", NOTHING
+    )
+    fallbacks: Annotated[Mapping[Key, Annotated[Fallbacks, BeforeValidator(_fallbacks)]], AsMap, DumpMap] = (
+        field("GROUP (omni, mini or one under groups): groups to ask where it failed", NOTHING)
+    )
     router: Router | None = field("decides between the tiers", None)
     rules: Annotated[tuple[Rule, ...], AsTuple] = field(
         "first match decides, before the router", (), max_length=100
     )
     policy: Policy = field("policy of this strategy, over the scenario's", Policy())
     gateway: Gateway = field("gateway of this strategy, over the scenario's", Gateway())
+
+    def group(self, name: str) -> Levels | None:
+        """Levels of a group by name: omni, mini or one under groups; None where there is none."""
+        found: Levels | None = getattr(self, name) if name in TIER_GROUPS else self.groups.get(name)
+        return found
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Every group that it has, tiers first."""
+        return (*(name for name in TIER_GROUPS if getattr(self, name)), *self.groups)
+
+    def lists(self, group: str, special_only: bool) -> tuple[tuple[str, ...], ...]:
+        """Groups that a group falls back on, by class of failure as in `failures.FAILURES`.
+
+        `special_only` is the policy's `special_fallbacks_only`.
+        """
+        given = self.fallbacks.get(group, Fallbacks())
+        found = []
+        for failure in FAILURES:
+            own = given.of(failure)
+            is_barred = (
+                special_only
+                and failure in ("context-window", "content-policy")
+                and any(one.of(failure) is not None for one in self.fallbacks.values())
+            )
+            found.append(own if own is not None else () if is_barred else given.any)
+        return tuple(found)
 
     def over(self, base: "Strategy") -> "Strategy":
         """This strategy's given fields over those of the one it is `like`."""

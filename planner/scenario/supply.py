@@ -140,10 +140,11 @@ class Limits(Fields):
     concurrent: Annotated[int | None, BeforeValidator(_no_steps)] = field(
         "calls in flight at once; null: none", None, unit="calls", ge=1, le=10**7
     )
-    kind: Literal["token-bucket", "fixed-window", "sub-window", "leaky-bucket"] = field(
+    kind: Literal["catalogue", "token-bucket", "fixed-window", "sub-window", "leaky-bucket"] = field(
         "how a limit is kept: a bucket that refills; a count of each minute; a count of each slice; a bucket "
-        "that admits below 100 % and is set right to the billed tokens at a call's end",
-        "token-bucket",
+        "that admits below 100 % and is set right to the billed tokens at a call's end; catalogue: the "
+        "provider's kind, token-bucket where none is known",
+        CATALOGUE,
     )
     charge: Literal[
         "catalogue",
@@ -162,12 +163,17 @@ class Limits(Fields):
         le=60,
     )
 
+    def idle(self, kind: str) -> tuple[str, ...]:
+        """Fields that were given and that a kind of limiter does not read."""
+        unread = set() if kind == "sub-window" else {"slice_s"}
+        if kind in ("fixed-window", "sub-window"):
+            unread.add("burst_s")
+        return tuple(sorted(self.model_fields_set & unread))
+
     @model_validator(mode="after")
     def _nothing_idle(self) -> "Limits":
-        idle = set() if self.kind == "sub-window" else {"slice_s"}
-        if self.kind in ("fixed-window", "sub-window"):
-            idle.add("burst_s")
-        for name in sorted(self.model_fields_set & idle):
+        # What the catalogue's kind leaves idle only the rules across fields can tell, which know the provider.
+        for name in self.idle(self.kind) if self.kind != CATALOGUE else ():
             kinds = "sub-window" if name == "slice_s" else "token-bucket or leaky-bucket"
             raise PydanticCustomError(
                 "given_allowed",
@@ -187,6 +193,14 @@ class Errors(Fields):
     rate: float = field("share of calls that fail", 0.0, unit="share", ge=0, le=1)
     status: int = field("HTTP status of the failure", 500, ge=500, le=599)
     latency_s: Law = field("time until the failure is answered", Law.fixed(0.5), unit="s")
+
+
+class ContentFilter(Fields):
+    """Prompts that the provider refuses with status 400: the same one every time, and no fault of its health."""
+
+    share: float = field("share of requests that it refuses", 0.0, unit="share", ge=0, le=1)
+    latency_s: Law = field("time until the refusal", Law.fixed(0.5), unit="s")
+    billed: Literal["none", "input"] = field("what a refused call costs", "none")
 
 
 def _errors_form(value: Any) -> str:
@@ -293,6 +307,7 @@ class Deployment(Fields):
     latency: Latency = field("catalogue, {ttft_s, tokens_per_s} or {total_s}", CATALOGUE)
     limits: Limits | None = field("caps; null: none", Limits())
     errors: Failures | None = field("random failures; null: none", CATALOGUE)
+    content_filter: ContentFilter | None = field("null: none", None)
     outages: Outages | None = field("catalogue, {mtbf_h, duration_h}, windows, or null", CATALOGUE)
     prompt_cache: Annotated[Any, later("prompt caches")] = field("prompt cache", None)
     provisioned: Annotated[Any, later("provisioned throughput")] = field("provisioned units", None)

@@ -8,7 +8,9 @@ import math
 from dataclasses import dataclass
 
 from planner.scenario.fields import Scenario
-from planner.scenario.policy import Backoff, CascadeRouter, Policy
+from planner.scenario.policy import TIER_GROUPS, Backoff, CascadeRouter, Levels, Policy, Strategy
+
+MOST_WAYS = 5_000  # of a group, that are followed one by one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,8 @@ class WorstCase:
 def worst_case(scenario: Scenario, strategy: str) -> WorstCase:
     """Bounds of one request under a strategy: its longest way, all of it failing.
 
-    Calls are the passes of all layers multiplied, times 1 + retries of every target of a way; time adds up
+    Calls are the passes of all layers multiplied, times 1 + retries of every target of a way, fallbacks included,
+    times 1 + hedges; time adds up
     timeouts, waits between them and time in queues, up to the deadline.
     """
     policy = scenario.strategy_policy(strategy)
@@ -44,13 +47,13 @@ def worst_case(scenario: Scenario, strategy: str) -> WorstCase:
     router = scenario.strategy(strategy).router
     decision_s = router.latency_s.upper if router is not None else 0.0
     calls, longest_s, reason = 0, 0.0, ""
-    for way in _ways(scenario, strategy):
-        is_check = isinstance(router, CascadeRouter) and way[-1:] == (None,)
-        names = [name for name in way if name is not None]
-        own = [scenario.policy_for(strategy, name) for name in names]
-        calls = max(calls, sum(1 + one.retries for one in own) + is_check)
-        way_s = router.verifier.latency_s.upper if is_check and isinstance(router, CascadeRouter) else 0.0
-        for name, one in zip(names, own, strict=True):
+    for way in ways(scenario, strategy):
+        own = [scenario.policy_for(strategy, name) for name in way.deployments]
+        calls = max(calls, sum(calls_of(one) for one in own) + way.has_check)
+        way_s = (
+            router.verifier.latency_s.upper if way.has_check and isinstance(router, CascadeRouter) else 0.0
+        )
+        for name, one in zip(way.deployments, own, strict=True):
             target_s, why = _target_s(scenario, name, one)
             way_s += target_s
             reason = reason or why
@@ -65,20 +68,87 @@ def worst_case(scenario: Scenario, strategy: str) -> WorstCase:
     return WorstCase(calls=passes * calls, passes=passes, seconds=total_s)
 
 
-def _ways(scenario: Scenario, strategy: str) -> list[tuple[str | None, ...]]:
-    """Deployments that one request may meet in a pass, way by way; None at the end stands for a verifier's call."""
-    found = scenario.strategy(strategy)
-    omni = tuple(name for level in found.omni or () for name in level)
-    mini = tuple(name for level in found.mini or () for name in level)
-    ways: list[tuple[str | None, ...]] = [omni, mini]
-    ways += [
-        tuple(name for level in rule.to for name in level)
-        for rule in found.rules
-        if isinstance(rule.to, tuple)
-    ]
-    if isinstance(found.router, CascadeRouter) and omni and mini:
-        ways.append((*mini, *omni, None))
-    return ways
+@dataclass(frozen=True)
+class Way:
+    """Deployments that one request may meet in a pass where all of them fail, in order; equals as written."""
+
+    deployments: tuple[str, ...]
+    has_check: bool = False  # a verifier's call too
+
+
+def ways(scenario: Scenario, strategy: str) -> list[Way]:
+    """Every way that a pass can take: through the group it is sent to and those that its failures lead to.
+
+    With more than 5,000 ways from a group, one way through all groups that can be reached stands for them.
+    """
+    found, policy = scenario.strategy(strategy), scenario.strategy_policy(strategy)
+    walk = _Walk(found, policy)
+    first = [group for group in TIER_GROUPS if found.group(group)]
+    first += [rule.to for rule in found.rules if isinstance(rule.to, str) and rule.to not in first]
+    walks = [groups for group in first for groups in walk.after((group,))]
+    result = [Way(walk.deployments(groups)) for groups in walks]
+    result += [Way(flat) for rule in found.rules if isinstance(rule.to, tuple) for flat in [_flat(rule.to)]]
+    if isinstance(found.router, CascadeRouter) and found.omni and found.mini:
+        both = [
+            groups
+            for begun in walk.after(("mini",))
+            for groups in (walk.after((*begun, "omni")) if "omni" not in begun else [begun])
+        ]
+        result += [Way(walk.deployments(groups), has_check=True) for groups in both]
+    return result
+
+
+class _Walk:
+    """Groups that a request meets one after another while all of them fail: see `Engine._serve` of the reference."""
+
+    def __init__(self, strategy: Strategy, policy: Policy) -> None:
+        self.strategy, self.policy = strategy, policy
+
+    def deployments(self, groups: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for group in groups for name in _flat(self.strategy.group(group) or ()))
+
+    def after(self, met: tuple[str, ...]) -> list[tuple[str, ...]]:
+        """All walks that begin with these groups and go on from the last of them."""
+        try:
+            return self._from(met, 0)
+        except _TooManyWays:
+            return [self._everywhere(met)]
+
+    def _from(self, met: tuple[str, ...], n_fallbacks: int) -> list[tuple[str, ...]]:
+        """Each group fails in one way, so one of its lists is gone through, each entry with all that follows it."""
+        if n_fallbacks == self.policy.max_fallbacks:
+            return [met]
+        found: dict[tuple[str, ...], None] = {}
+        for one_list in dict.fromkeys(self.strategy.lists(met[-1], self.policy.special_fallbacks_only)):
+            walks = [met]
+            for other in one_list:
+                walks = [
+                    further
+                    for walk in walks
+                    for further in ([walk] if other in walk else self._from((*walk, other), n_fallbacks + 1))
+                ]
+                walks = list(dict.fromkeys(walks))
+                if len(walks) + len(found) > MOST_WAYS:
+                    raise _TooManyWays
+            found |= dict.fromkeys(walks)
+        return list(found)
+
+    def _everywhere(self, met: tuple[str, ...]) -> tuple[str, ...]:
+        found, pending = dict.fromkeys(met), [met[-1]]
+        while pending:
+            lists = self.strategy.lists(pending.pop(0), self.policy.special_fallbacks_only)
+            fresh = [one for one_list in lists for one in one_list if one not in found]
+            found |= dict.fromkeys(fresh)
+            pending += fresh
+        return tuple(found)
+
+
+class _TooManyWays(Exception):
+    """There are more ways than anybody needs to know one by one."""
+
+
+def _flat(levels: Levels) -> tuple[str, ...]:
+    return tuple(name for level in levels for name in level)
 
 
 def _target_s(scenario: Scenario, name: str, policy: Policy) -> tuple[float, str]:
@@ -94,12 +164,19 @@ def _target_s(scenario: Scenario, name: str, policy: Policy) -> tuple[float, str
     if is_queued and policy.queue_limit != 0:
         queue_s = math.inf if policy.queue_timeout_s is None else policy.queue_timeout_s.upper
     call_s = math.inf if policy.timeout_s is None else policy.timeout_s
+    if policy.hedge is not None:
+        call_s += policy.hedge.max * policy.hedge.after_s  # the last further call begins so much later
     why = ""
     if math.isinf(call_s):
         why = f"{name} has no timeout_s"
     elif math.isinf(queue_s):
         why = f"calls wait at {name} without queue_timeout_s"
     return (1 + policy.retries) * (call_s + queue_s) + sum(waits), why
+
+
+def calls_of(policy: Policy) -> int:
+    """Most calls that one turn to a deployment can make: retries, and the hedges of each."""
+    return (1 + policy.retries) * (1 + (policy.hedge.max if policy.hedge is not None else 0))
 
 
 def _layer_waits_s(policy: Policy) -> float:

@@ -10,6 +10,19 @@ from typing import Any
 
 SECONDS = (0, 0.25, 0.5, 1, 2)
 OFF = None  # what is switched off by null
+# Of a policy, what no deployment can have of its own.
+WHOLE_REQUESTS = {
+    "select",
+    "lowest_latency",
+    "lowest_usage",
+    "spill_over",
+    "deadline_s",
+    "layers",
+    "retry_budget",
+    "max_fallbacks",
+    "special_fallbacks_only",
+}
+FALLBACK_LISTS = ("error", "limit", "timeout", "context_window", "content_policy", "any")
 
 
 def draw_scenario(random: Random) -> dict[str, Any]:
@@ -131,6 +144,7 @@ def _deployment(random: Random) -> dict[str, Any]:
         "trust": random.choice(("outside", "contract", "in-house", "device")),
         "weight": random.choice((1, 0.5, 3)),
         "provider": random.choice((OFF, "openai", "azure")),
+        "content_filter": random.choice((OFF, OFF, _content_filter(random))),
     }
     hardware = random.choice((OFF, OFF, OFF, "server", "device"))
     if hardware is not OFF:
@@ -145,16 +159,26 @@ def _deployment(random: Random) -> dict[str, Any]:
             "usd": 900,
         }
     if random.random() < 0.3:
-        deployment["policy"] = _some_of_a_policy(random, {"select", "deadline_s", "layers", "retry_budget"})
+        deployment["policy"] = _some_of_a_policy(random, WHOLE_REQUESTS)
     return {name: value for name, value in deployment.items() if name != "provider" or value is not None}
+
+
+def _content_filter(random: Random) -> dict[str, Any]:
+    return {
+        "share": random.choice((0, 0.3, 1)),
+        "latency_s": _law(random, 0, 0.25, 1),
+        "billed": random.choice(("none", "input")),
+    }
 
 
 def _limits(random: Random) -> dict[str, Any]:
     requests_per_minute = random.choice((OFF, 1, 6, 60))
     shortest_s = 60 / (requests_per_minute or 60)  # less would let no request through, ever
-    kind = random.choice(("token-bucket", "token-bucket", "fixed-window", "sub-window", "leaky-bucket"))
+    kind = random.choice(("token-bucket", "catalogue", "fixed-window", "sub-window", "leaky-bucket"))
     length_s = random.choice([burst_s for burst_s in (1, 10, 60) if burst_s >= shortest_s])
-    length = {"fixed-window": {}, "sub-window": {"slice_s": length_s}}.get(kind, {"burst_s": length_s})
+    length = {"fixed-window": {}, "catalogue": {}, "sub-window": {"slice_s": length_s}}.get(
+        kind, {"burst_s": length_s}
+    )
     charge = random.choice(
         ("estimate", "prompt-plus-max-output", "max-of-max-output-and-estimate", "actual", "after-completion")
     )
@@ -197,16 +221,33 @@ def _outage_law(random: Random) -> dict[str, Any]:
 
 def _policy(random: Random) -> dict[str, Any]:
     timeout_s = random.choice((OFF, 0.5, 1, 2))
+    deadline_s = random.choice((OFF, OFF, timeout_s, 2, 4.5))
     return {
         "select": random.choice(
-            ("in-order", "in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
+            (
+                "in-order",
+                "in-order",
+                "round-robin",
+                "weighted",
+                "least-busy",
+                "cheapest",
+                "inverse-price",
+                "lowest-latency",
+                "lowest-usage",
+            )
         ),
+        "lowest_latency": _lowest_latency(random),
+        "lowest_usage": {
+            "off_by_one": random.choice((False, False, False, True)),
+            "when_full": random.choice(("next-level", "lowest")),
+        },
+        "spill_over": random.choice((OFF, OFF, {"overprovisioning": random.choice((1.4, 1, 0.5))})),
         "timeout_s": timeout_s,
-        "deadline_s": random.choice((OFF, OFF, timeout_s, 2, 4.5)),
+        "deadline_s": deadline_s,
         "retries": random.choice((0, 1, 2, 3)),
         "backoff": _backoff(random),
         "sleep_after_last": random.choice((False, True)),
-        "retry_after_cap_s": random.choice((0, 5, 60)),
+        "retry_after_cap_s": random.choice((0, 5, 60) if deadline_s is None else (0, 0.5)),
         "breaker": random.choice((OFF, _breaker(random))),
         "when_busy": random.choice(("wait", "wait", "reject")),
         "when_limited": random.choice(("retry", "wait", "reject")),
@@ -214,9 +255,33 @@ def _policy(random: Random) -> dict[str, Any]:
         "queue_timeout_s": random.choice((OFF, _law(random, 0, 0.5, 1))),
         "bill_timeouts": random.choice(("none", "input", "full")),
         "layers": _layers(random),
+        "max_fallbacks": random.choice((0, 1, 2, 5)),
+        "special_fallbacks_only": random.choice((False, True)),
+        "hedge": OFF if random.random() < 0.6 else _hedge(random, timeout_s),
         "retry_budget": random.choice(
             (OFF, {"ratio": random.choice((0, 0.1, 0.5)), "minimum": random.choice((0, 1, 3))})
         ),
+    }
+
+
+def _hedge(random: Random, timeout_s: float | None) -> dict[str, Any]:
+    return {
+        "after_s": random.choice([s for s in (0.25, 0.5, 1) if timeout_s is None or s < timeout_s]),
+        "max": random.choice((1, 1, 2, 3)),
+        "bill_losers": random.choice(("none", "input", "full")),
+        "to": random.choice((OFF, OFF, "a", "b")),
+    }
+
+
+def _lowest_latency(random: Random) -> dict[str, Any]:
+    return {
+        "samples": random.choice((1, 2, 10)),
+        "counts": random.choice(("per-token", "first-token", "first-token-per-token", "total")),
+        "unseen": random.choice(("zero-sample", "first", "last")),
+        "buffer": random.choice((0, 0.25, 1)),
+        "timeout_sample_s": random.choice((OFF, 0, 1000)),
+        "failure_sample_s": random.choice((OFF, 0, 1)),
+        "skips_full": random.choice((False, True)),
     }
 
 
@@ -272,6 +337,8 @@ def _gateway(random: Random) -> dict[str, Any]:
 
 def _levels(random: Random, names: list[str]) -> list[Any]:
     chosen: list[Any] = random.sample(names, random.randrange(1, len(names) + 1))
+    if len(chosen) > 2 and random.random() < 0.2:
+        return [chosen[:2], chosen[2:]]
     return [chosen] if random.random() < 0.2 else chosen
 
 
@@ -280,6 +347,8 @@ def _strategy(random: Random, names: list[str]) -> dict[str, Any]:
     if random.random() < 0.7:
         strategy["mini"] = _levels(random, names)
         strategy["router"] = random.choice((_threshold, _cascade))(random)
+    if random.random() < 0.5:
+        strategy |= _fallbacks(random, [tier for tier in ("omni", "mini") if tier in strategy], names)
     if random.random() < 0.4:
         whens = (
             {"sensitive": True},
@@ -287,7 +356,7 @@ def _strategy(random: Random, names: list[str]) -> dict[str, Any]:
             {"modality": random.choice(("text", "vision"))},
             {"task": "ask"},
         )
-        tiers = [tier for tier in ("omni", "mini") if tier in strategy]
+        tiers = [tier for tier in ("omni", "mini") if tier in strategy] + list(strategy.get("groups", ()))
         strategy["rules"] = [
             {"when": when, "to": random.choice((random.choice(tiers), _levels(random, names)))}
             for when in random.sample(whens, random.randrange(1, 4))
@@ -298,6 +367,25 @@ def _strategy(random: Random, names: list[str]) -> dict[str, Any]:
     if random.random() < 0.2:
         strategy["gateway"] = _gateway(random)
     return strategy
+
+
+def _fallbacks(random: Random, tiers: list[str], names: list[str]) -> dict[str, Any]:
+    """Groups and what they fall back on: always on later ones, so that there is no circle."""
+    groups = {f"g{number}": _levels(random, names) for number in range(random.choice((0, 1, 2, 3)))}
+    order = [*tiers, *groups]
+    found: dict[str, Any] = {}
+    for index, group in enumerate(order[:-1]):
+        later = order[index + 1 :]
+
+        def some(later: list[str] = later) -> list[str]:
+            return random.sample(later, random.randrange(len(later) + 1))
+
+        if random.random() < 0.3:
+            found[group] = random.sample(later, random.randrange(1, len(later) + 1))
+        elif random.random() < 0.7:
+            lists = {name: some() for name in random.sample(FALLBACK_LISTS, random.randrange(1, 5))}
+            found[group] = {"any": [random.choice(later)], **lists}
+    return {"groups": groups, "fallbacks": found}
 
 
 def _threshold(random: Random) -> dict[str, Any]:

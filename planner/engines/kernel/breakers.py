@@ -74,7 +74,8 @@ def end_probe(m, f, e, laws, desk, slot, failed):  # type: ignore[no-untyped-def
 @jit(VOID(*MEMORY, INT, INT))
 def cool(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Count an end for a cooldown, in windows that each begin with their first count."""
-    now, window, outcome = m[c.R_NOW], m[desk + c.D_WINDOW], m[slot + c.L_CALL_OUTCOME]
+    now, window = m[c.R_NOW], m[desk + c.D_WINDOW]
+    outcome = rules.judged(m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS])
     if outcome == t.OK:
         if now >= m[desk + c.D_WELL_END]:
             m[desk + c.D_WELL] = 0
@@ -86,10 +87,7 @@ def cool(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         m[desk + c.D_FAILED] = 0
         m[desk + c.D_FAILED_END] = now + window
     m[desk + c.D_FAILED] += 1
-    route = m[slot + c.L_ROUTE]
-    group = m[route + c.T_LENGTH]
-    if m[route + c.T_ESCALATE_LENGTH] and m[slot + c.L_STAGE] == c.OMNI_STAGE:
-        group = m[route + c.T_ESCALATE_LENGTH]
+    group = m[m[slot + c.L_GROUP] + c.U_LENGTH]
     well = m[desk + c.D_WELL] if now < m[desk + c.D_WELL_END] else 0
     is_limited = 1 if outcome == t.LIMITED else 0
     if not rules.is_cooled(m[desk + c.D_ALLOWED], group, is_limited, m[desk + c.D_FAILED], well):
@@ -109,7 +107,7 @@ def count(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     if m[desk + c.D_BREAKER] == rules.COOLDOWN:
         cool(m, f, e, laws, desk, slot)
         return
-    outcome = m[slot + c.L_CALL_OUTCOME]
+    outcome = rules.judged(m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS])
     failed = m[desk + c.D_COUNTED] >> outcome & 1
     if m[slot + c.L_IS_PROBE]:
         end_probe(m, f, e, laws, desk, slot, failed)

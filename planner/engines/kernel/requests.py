@@ -2,6 +2,7 @@
 
 import math
 
+from planner import failures
 from planner import tables as t
 from planner.chance import to_ns, uniform
 from planner.engines import layout as c
@@ -9,6 +10,7 @@ from planner.engines import rules
 from planner.engines.heap import push
 from planner.engines.kernel.breakers import is_rejecting
 from planner.engines.kernel.calls import place
+from planner.engines.kernel.hedging import begin_bundle, count_call, decide
 from planner.engines.kernel.selection import choose
 from planner.engines.kernel.signatures import (
     BOOL,
@@ -24,6 +26,7 @@ from planner.engines.kernel.signatures import (
     draw,
     is_over,
 )
+from planner.engines.kernel.spill import first_level
 from planner.engines.kernel.tallies import record, tally_request
 from planner.jit import jit
 from planner.raw import RAW_FLOATS, RAW_INTEGERS
@@ -71,7 +74,7 @@ def finish(m, f, e, laws, slot, is_served):  # type: ignore[no-untyped-def]
     row = m[c.R_OUTCOME_ROW]
     m[c.R_OUTCOME_ROW] = row + c.N_OUTCOME_COLUMNS
     tier = m[m[slot + c.L_ROUTE] + c.T_TIER]
-    if m[m[slot + c.L_ROUTE] + c.T_ESCALATE_LENGTH]:
+    if m[m[slot + c.L_ROUTE] + c.T_ESCALATE] != c.NONE:
         tier = t.OMNI if m[slot + c.L_STAGE] == c.OMNI_STAGE else t.MINI
     m[row] = m[slot + c.L_NAME]
     m[row + 1] = m[slot + c.L_TASK]
@@ -185,7 +188,7 @@ def serve(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_SERVED_FIRST] = m[slot + c.L_FIRST]
     m[slot + c.L_SERVED_OUTPUT] = m[size + c.M_OUTPUT] + m[size + c.M_SPOKEN]
     m[slot + c.L_SERVED_NS] = m[slot + c.L_ENDED] - m[slot + c.L_FIRST]
-    is_cascade = m[m[slot + c.L_ROUTE] + c.T_ESCALATE_LENGTH] > 0
+    is_cascade = m[m[slot + c.L_ROUTE] + c.T_ESCALATE] != c.NONE
     if not is_cascade or m[slot + c.L_STAGE] == c.OMNI_STAGE:
         finish(m, f, e, laws, slot, 1)
         return
@@ -203,7 +206,7 @@ def serve(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
             0,
         )
     )
-    m[slot + c.L_CALL_ATTEMPT] = m[slot + c.L_ATTEMPTS]
+    m[slot + c.L_CALL_ATTEMPT] = m[slot + c.L_NEXT_ATTEMPT]
     m[slot + c.L_ROLE] = t.ROLE_VERIFIER
     m[slot + c.L_QUEUED] = now
     m[slot + c.L_STARTED] = now
@@ -251,17 +254,72 @@ def end_check(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
 def ask(m, f, e, laws, slot, desk):  # type: ignore[no-untyped-def]
     """Turn to a deployment; its retries begin anew."""
     m[slot + c.L_DESK] = desk
+    m[slot + c.L_HAS_ASKED] = 1
     m[slot + c.L_TRY] = 0
     f[m[slot + c.L_FLOATS] + c.G_PREVIOUS] = f[m[desk + c.D_FLOATS] + c.F_BASE_S]
 
 
+@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True)
+def enter(m, slot, group):  # type: ignore[no-untyped-def]
+    """Turn to a group, of which nobody has been asked yet."""
+    m[slot + c.L_GROUP] = group
+    m[slot + c.L_HAS_ASKED] = 0
+    m[slot + c.L_PLACE] = -1
+    m[slot + c.L_GROUPS] |= 1 << m[group + c.U_INDEX]
+
+
+@jit(VOID(RAW_INTEGERS, INT), forceinline=True)
+def begin_pass(m, slot):  # type: ignore[no-untyped-def]
+    """Turn to the group that the request's route names, as if nobody had been asked yet."""
+    m[slot + c.L_STAGE] = c.MINI_STAGE
+    m[slot + c.L_GROUPS] = 0
+    m[slot + c.L_DEPTH] = 0
+    enter(m, slot, m[m[slot + c.L_ROUTE] + c.T_GROUP])
+
+
+@jit(VOID(RAW_INTEGERS, INT), forceinline=True)
+def escalate(m, slot):  # type: ignore[no-untyped-def]
+    """A cascade turns to omni."""
+    m[slot + c.L_STAGE] = c.OMNI_STAGE
+    m[slot + c.L_DEPTH] = 0
+    enter(m, slot, m[m[slot + c.L_ROUTE] + c.T_ESCALATE])
+
+
+@jit(BOOL(RAW_INTEGERS, INT))
+def falls_back(m, slot):  # type: ignore[no-untyped-def]
+    """All of a group failed: turn to the next one that its fallbacks name, or those it was reached by; or to none."""
+    lists, depth = m[m[slot + c.L_GROUP] + c.U_FALLBACKS], m[slot + c.L_DEPTH]
+    if lists != c.NONE and depth < m[c.C_MAX_FALLBACKS]:
+        failure = failures.CONTEXT_WINDOW
+        if m[slot + c.L_HAS_ASKED]:
+            failure = rules.failure_of(m[slot + c.L_CAUSE])
+        frame = slot + m[c.C_FRAMES] + 2 * depth
+        m[frame] = m[lists + 2 * failure]
+        m[frame + 1] = m[frame] + m[lists + 2 * failure + 1]
+        depth += 1
+    while depth > 0:
+        frame = slot + m[c.C_FRAMES] + 2 * (depth - 1)
+        while m[frame] < m[frame + 1]:
+            index = m[m[frame]]
+            m[frame] += 1
+            if not (m[slot + c.L_GROUPS] >> index) & 1:
+                m[slot + c.L_DEPTH] = depth
+                enter(m, slot, m[c.C_GROUPS] + index * c.N_GROUP)
+                return True
+        depth -= 1
+    m[slot + c.L_DEPTH] = 0
+    return False
+
+
 @jit(BOOL(*MEMORY, INT), forceinline=True)
-def goes_on_to_omni(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
-    """All of a chain was tried: omni's turn in a cascade's first stage, else the pass has failed."""
-    is_cascade = m[m[slot + c.L_ROUTE] + c.T_ESCALATE_LENGTH] > 0
+def goes_on(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """All of a group was tried: a fallback's turn, or omni's in a cascade's first stage, or the pass has failed."""
+    has_fallbacks = m[m[slot + c.L_GROUP] + c.U_FALLBACKS] != c.NONE
+    if (has_fallbacks or m[slot + c.L_DEPTH] > 0) and falls_back(m, slot):
+        return True
+    is_cascade = m[m[slot + c.L_ROUTE] + c.T_ESCALATE] != c.NONE
     if is_cascade and m[slot + c.L_STAGE] == c.MINI_STAGE:
-        m[slot + c.L_STAGE] = c.OMNI_STAGE
-        m[slot + c.L_PLACE] = -1
+        escalate(m, slot)
         return True
     if m[c.C_N_LAYERS]:
         pass_failed(m, f, e, laws, slot)
@@ -270,29 +328,48 @@ def goes_on_to_omni(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     return False
 
 
+@jit(BOOL(RAW_INTEGERS, INT, INT), forceinline=True)
+def leaves(m, slot, group):  # type: ignore[no-untyped-def]
+    """Whether the rest of a group is passed over: a content filter refused the prompt, and fallbacks are for that."""
+    return (
+        m[group + c.U_LEAVES] != 0
+        and m[slot + c.L_HAS_ASKED] != 0
+        and m[slot + c.L_CAUSE] == t.CONTENT_POLICY
+    )
+
+
 @jit(BOOL(*MEMORY, INT))
 def next_chosen(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Move to the deployment that the selection names; False where the request is over."""
-    route = m[slot + c.L_ROUTE]
-    is_cascade = m[route + c.T_ESCALATE_LENGTH] > 0
     while True:
-        levels, n_levels = m[route + c.T_LEVELS], m[route + c.T_N_LEVELS]
-        if is_cascade and m[slot + c.L_STAGE] == c.OMNI_STAGE:
-            levels, n_levels = m[route + c.T_ESCALATE_LEVELS], m[route + c.T_N_ESCALATE_LEVELS]
+        group = m[slot + c.L_GROUP]
+        levels, n_levels = m[group + c.U_LEVELS], m[group + c.U_N_LEVELS]
+        if leaves(m, slot, group):
+            if goes_on(m, f, e, laws, slot):
+                continue
+            return False
         if m[slot + c.L_PLACE] >= 0:
             if is_over(m, f, e, laws, slot, m[c.R_NOW]):
                 give_up(m, f, e, laws, slot)
                 return False
-            level = levels + m[slot + c.L_PLACE] * c.N_LEVEL
+            number = (m[slot + c.L_FIRST_LEVEL] + m[slot + c.L_PLACE]) % n_levels
+            level = levels + number * c.N_LEVEL
             index = choose(m, f, e, laws, slot, level)
-            if index != c.NONE:
+            if index == c.FULL:
+                m[slot + c.L_CAUSE], m[slot + c.L_OUTCOME] = t.LIMIT, t.REJECTED
+                m[slot + c.L_HAS_ASKED] = 1
+            elif index != c.NONE:
                 m[slot + c.L_TRIED] |= 1 << index
                 ask(m, f, e, laws, slot, m[m[level + c.V_FIRST] + index])
                 return True
         m[slot + c.L_PLACE] += 1
         m[slot + c.L_TRIED] = 0
+        if m[slot + c.L_PLACE] == 0:
+            m[slot + c.L_FIRST_LEVEL] = 0
+            if m[c.C_SPILL_PPM] != c.NONE and n_levels > 1:
+                m[slot + c.L_FIRST_LEVEL] = first_level(m, f, e, laws, slot, levels, n_levels)
         if m[slot + c.L_PLACE] >= n_levels:
-            if goes_on_to_omni(m, f, e, laws, slot):
+            if goes_on(m, f, e, laws, slot):
                 continue
             return False
 
@@ -300,18 +377,15 @@ def next_chosen(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
 @jit(BOOL(*MEMORY, INT), forceinline=True)
 def next_target(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Move to the next eligible deployment of the chain; False where the request is over."""
-    if m[c.C_SELECT] != rules.IN_ORDER:
+    if m[c.C_CHOOSES]:
         return next_chosen(m, f, e, laws, slot)
     now = m[c.R_NOW]
     while True:
-        route = m[slot + c.L_ROUTE]
-        is_cascade = m[route + c.T_ESCALATE_LENGTH] > 0
-        first, length = m[route + c.T_CHAIN], m[route + c.T_LENGTH]
-        if is_cascade and m[slot + c.L_STAGE] == c.OMNI_STAGE:
-            first, length = m[route + c.T_ESCALATE], m[route + c.T_ESCALATE_LENGTH]
+        group = m[slot + c.L_GROUP]
+        first, length = m[group + c.U_CHAIN], m[group + c.U_LENGTH]
         m[slot + c.L_PLACE] += 1
-        if m[slot + c.L_PLACE] >= length:
-            if goes_on_to_omni(m, f, e, laws, slot):
+        if m[slot + c.L_PLACE] >= length or leaves(m, slot, group):
+            if goes_on(m, f, e, laws, slot):
                 continue
             return False
         if is_over(m, f, e, laws, slot, now):
@@ -348,20 +422,17 @@ def backoff(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
 
 
 @jit(INT(*MEMORY, INT), forceinline=True)
-def conclude(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
-    """A call has ended or was turned away: what the request does now.
-
-    NEXT: try the next target at once; NONE: an event will come, or the request is over.
-    """
+def judge(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """As `conclude`, for a call that was counted."""
     now = m[c.R_NOW]
     desk = m[slot + c.L_DESK]
     is_retried(m, f, e, laws, slot)
-    if m[slot + c.L_STARTED] != t.NEVER:
-        m[slot + m[desk + c.D_CALLS]] += 1
     outcome, turned_away = m[slot + c.L_CALL_OUTCOME], m[slot + c.L_TURNED_AWAY]
     m[slot + c.L_OUTCOME] = outcome
     if turned_away != t.NO_CAUSE:
         m[slot + c.L_CAUSE] = turned_away
+    elif m[slot + c.L_STATUS] == rules.FILTERED:
+        m[slot + c.L_CAUSE] = t.CONTENT_POLICY
     elif outcome == t.ERROR:
         m[slot + c.L_CAUSE] = t.PROVIDER_ERROR
     elif outcome == t.LIMITED:
@@ -375,16 +446,16 @@ def conclude(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         give_up(m, f, e, laws, slot)
         return c.NONE
     is_last = m[slot + c.L_TRY] == m[desk + c.D_RETRIES]
-    goes_on = turned_away != t.NO_CAUSE
-    goes_on = (
-        goes_on
+    moves_on = turned_away != t.NO_CAUSE or m[slot + c.L_STATUS] == rules.FILTERED
+    moves_on = (
+        moves_on
         or (not is_last and is_rejecting(m, f, e, laws, desk, now))
         or (is_last and not m[desk + c.D_SLEEPS])
     )
     retry_after = m[slot + c.L_RETRY_AFTER]
-    goes_on = goes_on or (retry_after != t.NEVER and retry_after > m[desk + c.D_RETRY_CAP])
-    goes_on = goes_on or (not is_last and not may_retry(m, f, e, laws, slot))
-    if goes_on:
+    moves_on = moves_on or (retry_after != t.NEVER and retry_after > m[desk + c.D_RETRY_CAP])
+    moves_on = moves_on or (not is_last and not may_retry(m, f, e, laws, slot))
+    if moves_on:
         if m[slot + c.L_STARTED] == t.NEVER and not m[slot + c.L_HAS_DONE]:
             return c.NEXT
         m[slot + c.L_RESUME] = c.NEXT
@@ -396,32 +467,53 @@ def conclude(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     return c.NONE
 
 
+@jit(INT(*MEMORY, INT), forceinline=True)
+def conclude(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """A call has ended or was turned away: what the request does now.
+
+    NEXT: try the next target at once; NONE: an event will come, or the request is over.
+    """
+    count_call(m, slot, slot)
+    return judge(m, f, e, laws, slot)
+
+
 @jit(VOID(*MEMORY, INT, INT), forceinline=True)
 def advance(m, f, e, laws, slot, resume):  # type: ignore[no-untyped-def]
     """Go on from an event until the next one must be waited for."""
     if resume == c.AGAIN:
         keep_answer(m, slot, c.L_ANSWERED)
         keep_answer(m, slot, c.L_ANSWERED_AGAIN)
-        m[slot + c.L_STAGE] = c.MINI_STAGE
-        m[slot + c.L_PLACE] = -1
+        begin_pass(m, slot)
         resume = c.NEXT
     if resume == c.ESCALATE:
         m[slot + c.L_CAUSE] = t.NO_ELIGIBLE
         m[slot + c.L_OUTCOME] = t.REJECTED
-        m[slot + c.L_STAGE] = c.OMNI_STAGE
-        m[slot + c.L_PLACE] = -1
+        escalate(m, slot)
         resume = c.NEXT
     while True:
         if resume == c.NEXT and not next_target(m, f, e, laws, slot):
             return
         desk = m[slot + c.L_DESK]
         is_first = m[slot + c.L_ATTEMPTS] == 0
-        if m[m[slot + c.L_ROUTE] + c.T_ESCALATE_LENGTH]:
+        if m[m[slot + c.L_ROUTE] + c.T_ESCALATE] != c.NONE:
             m[slot + c.L_ROLE] = t.ROLE_OMNI if m[slot + c.L_STAGE] == c.OMNI_STAGE else t.ROLE_MINI
         else:
             m[slot + c.L_ROLE] = t.PRIMARY if is_first else t.RETRY
         if place(m, f, e, laws, desk, slot) == WILL_HAPPEN:
+            if m[desk + c.D_HEDGE_AFTER] != c.NONE:
+                begin_bundle(m, f, e, laws, desk, slot)
             return
         resume = conclude(m, f, e, laws, slot)
         if resume == c.NONE:
             return
+
+
+@jit(VOID(*MEMORY, INT))
+def go_on_after(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """A call of a slot has ended or was turned away: what its request does now; slots of hedges have no request."""
+    if m[slot + c.L_PENDING] or m[slot + c.L_OWNER] != c.NONE:
+        owner = decide(m, f, e, laws, slot)
+        if owner != c.NONE and judge(m, f, e, laws, owner) == c.NEXT:
+            advance(m, f, e, laws, owner, c.NEXT)
+    elif conclude(m, f, e, laws, slot) == c.NEXT:
+        advance(m, f, e, laws, slot, c.NEXT)
