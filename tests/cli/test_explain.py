@@ -155,6 +155,41 @@ def test_probe_and_those_it_keeps_out_are_told() -> None:
     ]
 
 
+def test_a_grown_open_time_is_told_as_long_as_it_lasts() -> None:
+    # Opens at 1 for 10; the probe at 11 fails at 12: 20 s, until 32. 2 at 31 is kept out, 3 at 32 is the probe.
+    growing = {"kind": "consecutive", "failures": 1, "open_s": 10, "open_growth": "linear"}
+    found = run_rows(at(0, 11, 31, 32), {"a": target(outages=[outage(0, 20)])}, {"breaker": growing})
+    assert without_arrival(told(found, 1))[5:7] == [
+        "12.000 1.000 a: call 0 ends: error, status 503; 100 input tokens, none billed",
+        "12.000 0.000 a: breaker half-open to open by this request",
+    ]
+    assert without_arrival(told(found, 2))[1:] == [
+        "31.000 0.000 a: breaker open since 12.000 s",
+        "31.000 0.000 a: turned away by its breaker",
+        "31.000 0.000 fails after 0 calls: rejected, cause own-breaker",
+    ]
+    assert without_arrival(told(found, 3))[1:3] == [
+        "32.000 0.000 a: breaker open since 12.000 s, its next call is the probe",
+        "32.000 0.000 a: breaker open to half-open by this request",
+    ]
+
+
+def test_a_cooldown_is_told_without_a_probe() -> None:
+    # More than 0 failures take a out at 1 for 5 s: 1 at 5 goes to b at once, 2 at 6 is the first call after it.
+    cooldown = {"kind": "cooldown", "allowed_fails": 0}
+    found = run_rows(at(0, 5, 6), {"a": target(outages=[outage(0, 5)]), "b": target()}, {"breaker": cooldown})
+    assert "1.000 0.000 a: breaker closed to open by this request" in told(found, 0)
+    assert without_arrival(told(found, 1))[1:4] == [
+        "5.000 0.000 a: breaker open since 1.000 s",
+        "5.000 0.000 a: turned away by its breaker",
+        "5.000 0.000 b: call 0 (primary, m) is sent",
+    ]
+    assert without_arrival(told(found, 2))[1:3] == [
+        "6.000 0.000 a: breaker open to closed by this request",
+        "6.000 0.000 a: call 0 (primary, m) is sent",
+    ]
+
+
 def test_queue_refusal_and_backoff_are_told_apart() -> None:
     queued = run_rows(at(0, 0.5), {"a": target(limits=limits(concurrent=1))})
     assert without_arrival(told(queued, 1))[1:3] == [

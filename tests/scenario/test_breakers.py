@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenario.samples import problems_with
+from tests.scenario.samples import problems_with, scenario
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,39 @@ from tests.scenario.samples import problems_with
 )
 def test_a_breaker_that_does_not_hold_together_is_named(given: dict[str, Any], expected: str) -> None:
     assert [expected] == problems_with({"policy.breaker": given})
+
+
+NEVER_CLOSES = "once open, it lets no later arrival of a window through"
+
+
+@pytest.mark.parametrize(("open_s", "is_told"), [(600, True), (86_400, True), (599.999, False)])
+def test_a_breaker_that_cannot_close_inside_a_window_is_told(open_s: float, is_told: bool) -> None:
+    given = scenario({"run": {"window_s": 600}, "policy.breaker": {"open_s": open_s}})
+    told = [notice for notice in given.notices if NEVER_CLOSES in str(notice)]
+    assert len(told) == is_told
+    assert all(f"open for {open_s:g} s, and run.window_s is 600" in str(notice) for notice in told)
+
+
+@pytest.mark.parametrize(
+    "breaker",
+    [
+        {"kind": "cooldown", "open_s": 600, "honours_retry_after": True},  # a refusal may tell a shorter time
+        {"failures": 5},  # 30 s unless said otherwise
+        None,
+    ],
+)
+def test_a_breaker_that_may_close_is_not_told(breaker: dict[str, Any] | None) -> None:
+    given = scenario({"run": {"window_s": 600}, "policy.breaker": breaker})
+    assert not [notice for notice in given.notices if NEVER_CLOSES in str(notice)]
+
+
+def test_the_line_told_is_that_of_the_breaker_in_force() -> None:
+    given = scenario(
+        {
+            "run": {"window_s": 600},
+            "deployments.b.policy": {"breaker": {"kind": "cooldown", "open_s": 700, "counts": ["error"]}},
+        }
+    )
+    told = [str(notice) for notice in given.notices if NEVER_CLOSES in str(notice)]
+    assert len(told) == 1
+    assert "deployments.b.policy.breaker.open_s" in told[0]
