@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from planner import catalogue
 from planner.catalogue import profiles
+from planner.catalogue.policies import preset
 from planner.finance import Assumption
 from planner.finance import assumptions as money_assumptions
 from planner.finance import not_included as not_in_the_bill
+from planner.finance.dearest import dearest
 from planner.limiting import FIELDS, INPUT, OUTPUT
 from planner.routing.quality import rating
 from planner.scenario.fields import CascadeRouter, Scenario
@@ -37,6 +39,7 @@ def assumptions(scenario: Scenario) -> "pd.DataFrame":
         [
             *(row for name in scenario.strategies for row in money_assumptions(scenario, name)),
             *_worst_cases(scenario),
+            *_presets(scenario),
             *_service(scenario),
             *_quality(scenario),
         ]
@@ -57,8 +60,40 @@ def _worst_cases(scenario: Scenario) -> Iterator[Assumption]:
             what=f"one request under {name}",
             value=worst_case(scenario, name).text,
             unit="",
-            source="policy: retries, layers, timeouts, waits and deadline",
+            source="policy: retries, layers, fallbacks, hedges, timeouts, waits and deadline",
         )
+        yield Assumption(
+            what=f"dearest possible request under {name}",
+            value=dearest(scenario, name).text,
+            unit="",
+            source="largest prompt and answer on the longest way, at the prices of the plan's first day",
+        )
+
+
+def _presets(scenario: Scenario) -> Iterator[Assumption]:
+    """Policies that behave as a known system: what they are taken from, and what that system does otherwise."""
+    places = [scenario.policy]
+    for name in scenario.strategies:
+        places.append(scenario.strategies[name].policy)
+    places += [scenario.deployments[name].policy for name in _used(scenario)]
+    for name in dict.fromkeys(policy.preset for policy in places if policy.preset is not None):
+        found = preset(name)
+        yield Assumption(
+            what=f"policy preset {name}",
+            value=f"{found.about}, field by field",
+            unit="",
+            source=found.source,
+            as_of=found.as_of,
+            confidence=found.confidence,
+        )
+        for difference in found.differs:
+            yield Assumption(
+                what=f"not as {name} does it",
+                value=difference,
+                unit="",
+                source=found.source,
+                as_of=found.as_of,
+            )
 
 
 def _service(scenario: Scenario) -> Iterator[Assumption]:

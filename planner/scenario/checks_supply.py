@@ -412,7 +412,7 @@ def request_wide_fields(view: View) -> Iterator[Finding]:
     }
     for name, deployment in view.scenario.deployments.items():
         for field, text in whole.items():
-            if field in deployment.policy.model_fields_set:
+            if field in deployment.policy.model_fields_set - deployment.policy.from_preset:
                 yield Finding(
                     path=("deployments", name, "policy", field),
                     text=f"{text}, not of one deployment",
