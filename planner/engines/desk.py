@@ -255,7 +255,9 @@ class Desk:
         if self.memory is not None:
             self.memory.sent(now)
         first_ns, total_ns = self._service(call, now)
-        call.answers = call.outcome != tables.ERROR
+        if call.outcome == tables.OK and target.break_rate > 0:
+            first_ns, total_ns = self._broken(call, first_ns, total_ns)
+        call.answers = call.outcome != tables.ERROR or first_ns != NEVER
         cut_ns = target.timeout_ns
         if call.deadline_ns is not None:
             left_ns = call.deadline_ns - now
@@ -309,6 +311,22 @@ class Desk:
         first_ns, total_ns = rules.call_times(ttft_s, speed, hidden, output + spoken, slowdown, added_s)
         return (first_ns if target.streams_answer else total_ns), total_ns
 
+    def _broken(self, call: Call, first_ns: int, total_ns: int) -> tuple[int, int]:
+        """(first token, end) of a call that would be answered, if it breaks off: at any moment of its time alike."""
+        u = self.engine.uniform(self.target, "mid-stream", call)
+        if u >= self.target.break_rate:
+            return first_ns, total_ns
+        broken_ns = int(total_ns * (u / self.target.break_rate))
+        call.outcome = tables.ERROR
+        if broken_ns < first_ns:
+            call.status = self.target.error_status
+            return NEVER, broken_ns
+        sent, cached, written, output, hidden, image, heard, spoken = call.meters
+        visible = rules.streamed(output + spoken, first_ns, broken_ns, total_ns)
+        read = min(output, visible)  # the transcript comes before the speech it is of
+        call.broken_meters = (sent, cached, written, read, hidden, image, heard, visible - read)
+        return first_ns, broken_ns
+
     def _spell_at(self, now: int) -> Spell | None:
         """The outage that holds when an attempt starts; windows are half open, [from, to)."""
         for index in range(bisect_right(self.spell_starts, now) - 1, -1, -1):
@@ -343,6 +361,8 @@ class Desk:
             billed = billed_when_cut(call.meters, self.target.bill_timeouts)
         elif call.status == rules.FILTERED:
             billed = billed_when_cut(call.meters, self.target.filter_bills)
+        elif call.outcome == tables.ERROR and call.broken_meters is not None:
+            billed = billed_when_cut(call.broken_meters, self.target.break_bills)
         self._close(call, billed)
 
     def _close(self, call: Call, billed: tuple[int, ...]) -> None:

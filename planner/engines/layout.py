@@ -52,6 +52,7 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_WINDOW_NS, D_LEAKS, D_SETTLES,
     D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP,
     D_BREAKER, D_COUNTED, D_FAILURES, D_OPEN_NS, D_GROWTH, D_OPEN_CAP, D_SUCCESSES, D_ALLOWED, D_HONOURS, D_WINDOW,
+    D_BREAKS_BILL, D_RETRIES_BROKEN, D_S_BREAK,
     D_HEDGE_AFTER, D_HEDGES, D_HEDGE_BILL, D_HEDGE_TO,
     D_FILTER_LAW, D_FILTER_BILLS, D_S_FILTER, D_S_FILTER_LATENCY,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
@@ -63,8 +64,10 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_FILLED, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(83)  # fmt: skip
-F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, F_FILTER_SHARE, N_DESK_F = range(8)
+) = range(86)  # fmt: skip
+F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, F_FILTER_SHARE, F_BREAK_RATE, N_DESK_F = (
+    range(9)
+)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
 
@@ -102,6 +105,7 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     L_RESUME, L_DESK, L_ROLE, L_CALL_ATTEMPT, L_DRAW, L_TICKET, L_QUEUED, L_STARTED, L_FIRST, L_ENDED,
     L_CALL_OUTCOME, L_STATUS, L_RETRY_AFTER, L_TURNED_AWAY, L_IS_WAITING, L_IS_PROBE, L_EPOCH, L_HAS_DONE,
     L_ANSWERS,  # tokens are made, were it not cut
+    L_STREAMED, L_BROKE_OFF,  # visible tokens of an answer that breaks off, or NONE; whether the pass ends with it
     L_RETRYING,  # counts against the retry budget
     L_TRIED, L_CHOICES,  # of a selection: bits of the level's members, draws so far
     L_FIRST_LEVEL,  # where it began, of levels that share the load
@@ -114,7 +118,7 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     L_ASKED_REQUESTS, L_ASKED_TOKENS, L_ASKED_INPUT, L_ASKED_OUTPUT,  # by what a limiter counts
     L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
     L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS, L_ANSWERED, L_ANSWERED_AGAIN, N_SLOT,
-) = range(67)  # fmt: skip
+) = range(69)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -434,6 +438,7 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         target.weight,
         target.list_price,
         target.filter_share,
+        target.break_rate,
     ]
     waits = len(f)
     f += backoff.waits_s
@@ -467,6 +472,9 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_GATEWAY: NO_LAW if is_zero(laws, target.gateway_law) else target.gateway_law,
         D_ERROR_STATUS: target.error_status,
         D_ERROR_LAW: target.error_law,
+        D_BREAKS_BILL: target.break_bills,
+        D_RETRIES_BROKEN: int(target.retries_broken),
+        D_S_BREAK: streams["mid-stream"],
         D_FILTER_LAW: target.filter_law,
         D_FILTER_BILLS: target.filter_bills,
         D_S_FILTER: target.filter_stream,

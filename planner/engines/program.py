@@ -38,7 +38,7 @@ from planner.workload.windows import Window
 
 _PURPOSES = (
     "ttft", "speed", "error", "error-latency", "outage-latency", "gateway-latency", "backoff", "queue-timeout",
-    "filter-latency",
+    "filter-latency", "mid-stream",
 )  # fmt: skip
 
 
@@ -136,6 +136,9 @@ class Target:
     error_rate: float
     error_status: int
     error_law: int
+    break_rate: float  # of calls that would have been answered
+    retries_broken: bool  # also after the first token
+    break_bills: int
     filter_share: float  # of prompts that its content filter refuses
     filter_law: int
     filter_stream: int
@@ -379,6 +382,9 @@ def _target(
         error_rate=errors.rate,
         error_status=errors.status,
         error_law=table.add(errors.latency_s),
+        break_rate=errors.mid_stream,
+        retries_broken=policy.retries_mid_stream,
+        break_bills=rules.BILLS_MID_STREAM.index(policy.bill_mid_stream),
         filter_share=filtered.share,
         filter_law=table.add(filtered.latency_s),
         # One provider judges a prompt alike wherever and however often it is sent.

@@ -125,7 +125,7 @@ class Engine:
         passes, waits = [1] * len(layers), [0] * len(layers)
         previous_s = [layer.backoff.base_s for layer in layers]
         while True:
-            journey.groups = set()
+            journey.groups, journey.broke_off = set(), False
             if route.is_cascade:
                 served, tier = yield from self._cascade(journey, route)
             else:
@@ -172,7 +172,7 @@ class Engine:
         journey.groups.add(index)
         group = self.program.groups[index]
         call = yield from self._ask(journey, index, first_role, next_role)
-        if call is not None or journey.cause == DEADLINE:
+        if call is not None or journey.cause == DEADLINE or journey.broke_off:
             return call
         if not group.fallbacks or n_fallbacks == self.program.max_fallbacks:
             return None
@@ -180,7 +180,7 @@ class Engine:
         for other in group.fallbacks[failure]:
             if other not in journey.groups:
                 call = yield from self._serve(journey, other, first_role, next_role, n_fallbacks + 1)
-                if call is not None or journey.cause == DEADLINE:
+                if call is not None or journey.cause == DEADLINE or journey.broke_off:
                     return call
         return None
 
@@ -221,6 +221,8 @@ class Engine:
                     return call
                 if group.leaves_when_filtered and journey.cause == tables.CONTENT_POLICY:
                     return None
+                if journey.broke_off:
+                    return None
         return None
 
     def _try(self, journey: Journey, desk: Desk, sizes: "_Rows", first_role: int, next_role: int) -> Life:
@@ -237,6 +239,10 @@ class Engine:
                 return None
             if call.turned_away != tables.NO_CAUSE or call.status == rules.FILTERED:
                 return (yield from self._go_on(journey, call))
+            if call.outcome == tables.ERROR and call.broken_meters is not None and role != tables.ROLE_MINI:
+                journey.broke_off = not target.retries_broken
+                if journey.broke_off:
+                    return (yield from self._go_on(journey, call))
             is_last = k == target.retries
             if not is_last and desk.is_rejecting(now):
                 return (yield from self._go_on(journey, call))
@@ -441,7 +447,9 @@ class Engine:
         journey = call.journey
         deployment = tables.VERIFIER if call.target is None else call.target.index
         meters = call.meters
-        if call.outcome in (tables.ERROR, tables.LIMITED):
+        if call.outcome == tables.ERROR and call.broken_meters is not None:
+            meters = call.broken_meters
+        elif call.outcome in (tables.ERROR, tables.LIMITED):
             meters = input_only(meters)  # nothing was generated
         self.attempts.append(
             (

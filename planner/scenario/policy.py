@@ -318,6 +318,16 @@ class Policy(Fields):
     bill_timeouts: Literal["none", "input", "full"] = field(
         "what a call cut by a timeout costs; nothing where an error would have come", "full"
     )
+    retries_mid_stream: bool = field(
+        "whether an answer that broke off after its first token is tried again, here or elsewhere; false: the pass "
+        "has failed, as the user has seen a part; before the first token, and where a cascade checks first, it always is",
+        False,
+    )
+    bill_mid_stream: Literal["none", "input", "partial"] = field(
+        "what a call costs that broke off after its first token; partial: what was sent and what had come; one that "
+        "broke off before costs nothing",
+        "partial",
+    )
     preset: Literal["litellm", "openai-sdk", "portkey", "openrouter"] | None = field(
         "fills what is not given beside it as that system behaves (catalogue, policies.yaml); null: none",
         None,

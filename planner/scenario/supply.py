@@ -193,6 +193,13 @@ class Errors(Fields):
     rate: float = field("share of calls that fail", 0.0, unit="share", ge=0, le=1)
     status: int = field("HTTP status of the failure", 500, ge=500, le=599)
     latency_s: Law = field("time until the failure is answered", Law.fixed(0.5), unit="s")
+    mid_stream: float = field(
+        "share of the other calls that break off, at a moment that is as likely as any other of the call",
+        0.0,
+        unit="share",
+        ge=0,
+        le=1,
+    )
 
 
 class ContentFilter(Fields):

@@ -138,6 +138,7 @@ def _deployment(random: Random) -> dict[str, Any]:
                     "status": random.choice((500, 503)),
                     "latency_s": _law(random, 0, 0.5),
                 },
+                {"rate": random.choice((0, 0.2)), "mid_stream": random.choice((0.2, 0.5, 1))},
             )
         ),
         "outages": random.choice((OFF, _windows(random), _outage_law(random))),
@@ -254,6 +255,8 @@ def _policy(random: Random) -> dict[str, Any]:
         "queue_limit": random.choice((OFF, 0, 1, 4)),
         "queue_timeout_s": random.choice((OFF, _law(random, 0, 0.5, 1))),
         "bill_timeouts": random.choice(("none", "input", "full")),
+        "retries_mid_stream": random.choice((False, True)),
+        "bill_mid_stream": random.choice(("none", "input", "partial")),
         "layers": _layers(random),
         "max_fallbacks": random.choice((0, 1, 2, 5)),
         "special_fallbacks_only": random.choice((False, True)),

@@ -130,6 +130,8 @@ def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
         "when_limited": lambda: pick(("reject", "retry", "wait")),
         "queue_limit": lambda: pick((None, None, 5, 2, 1, 0)),
         "queue_timeout_s": lambda: pick((None, 1)) and law(pick, 1, 0, 0.5, 2),
+        "retries_mid_stream": lambda: pick(BOTH),
+        "bill_mid_stream": lambda: pick(("partial", "input", "none")),
         "bill_timeouts": lambda: pick(("full", "input", "none")),
     }
     if scope != "deployment":
@@ -278,6 +280,7 @@ def deployment(pick: Pick, bounds: Bounds, models: Sequence[str], replays: bool)
         "rate": pick((0.3, 0.3, 0.6, 0, 1)),
         "status": pick((500, 599)),
         "latency_s": law(pick, 0.5, 0, 1),
+        **({"mid_stream": pick((0.5, 1))} if pick(SELDOM) else {}),
     }
     found["errors"] = pick((None, error, error, "catalogue"))
     if pick(SELDOM):
@@ -398,6 +401,12 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
     for given in policies:
         if given.get("hedge") and given["hedge"]["to"] not in common:
             given["hedge"]["to"] = None
+    if any(
+        given.get("hedge") for given in policies
+    ):  # calls multiply: no more than a thousand of one request
+        for given in policies:
+            if len(given.get("layers") or ()) > 1:
+                given["layers"] = given["layers"][:1]
     used = {deployments[name]["model"] for name in _mentioned(strategies)}
     rated = {model: share for model, share in {"m": 0.7, "n": 0.4, SPEAKER: 0.9}.items() if model in used}
     is_rated = any(one.get("router", {}).get("kind") == "cascade" for one in strategies.values()) or pick(

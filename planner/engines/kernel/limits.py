@@ -112,6 +112,8 @@ def settle(m, f, e, laws, desk, slot, bills_input, bills_output):  # type: ignor
     fill(m, f, e, laws, desk, m[c.R_NOW])
     input_tokens = sent(m, f, e, laws, desk, slot) if bills_input else 0
     output_tokens = answered(m, f, e, laws, desk, slot) if bills_output else 0
+    if bills_output == 2:  # an answer that broke off: what had come
+        output_tokens = m[slot + m[desk + c.D_SIZES] + c.M_HIDDEN] + m[slot + c.L_STREAMED]
     x = m[desk + c.D_LIMITERS]
     for _ in range(m[desk + c.D_N_LIMITERS]):
         counted = m[x + c.X_MEASURE]
