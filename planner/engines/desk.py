@@ -35,6 +35,7 @@ class Desk:
         self.state, self.failures, self.open_until, self.epoch = CLOSED, 0, 0, 0
         self.levels = [limiter.capacity for limiter in target.limiters]
         self.filled_ns = 0
+        self.settles = any(limiter.settles for limiter in target.limiters)
         self.spell_starts = [spell.from_ns for spell in target.spells]
 
     # -- admission: breaker, then concurrency, then all limiters; nothing is taken unless all admit --
@@ -84,8 +85,8 @@ class Desk:
         self._fill(now)
         for index, limiter in enumerate(self.target.limiters):
             level, needed = self.levels[index], call.needed[index]
-            if length := self.target.window_ns:
-                wait = limiters.window_wait(level, needed, now, length)
+            if length := limiter.window_ns:
+                wait = limiters.window_wait(level, needed, now + limiter.since_ns, length)
             else:
                 wait = rules.refill_wait(level, needed, limiter.p)
             longest = max(longest, wait)
@@ -96,8 +97,9 @@ class Desk:
         filled_ns, self.filled_ns = self.filled_ns, now
         for index, limiter in enumerate(self.target.limiters):
             level = self.levels[index]
-            if length := self.target.window_ns:
-                self.levels[index] = limiters.renewed(level, filled_ns, now, length, limiter.capacity)
+            if length := limiter.window_ns:
+                before, after = filled_ns + limiter.since_ns, now + limiter.since_ns
+                self.levels[index] = limiters.renewed(level, before, after, length, limiter.capacity)
             else:
                 self.levels[index] = rules.refilled(level, now - filled_ns, limiter.p, limiter.capacity)
 
@@ -105,7 +107,7 @@ class Desk:
         """A call has ended: its tokens are set right to what it is billed."""
         self._fill(self.env.ns)
         for index, limiter in enumerate(self.target.limiters):
-            if limiter.measure != REQUESTS:
+            if limiter.settles:
                 used = limiters.used(limiter.measure, *_sent_and_answered(billed)) * limiter.q
                 self.levels[index] = limiters.settled(
                     self.levels[index], call.taken[index], used, limiter.capacity
@@ -121,8 +123,11 @@ class Desk:
         )
         if target.charge == rules.AFTER_COMPLETION:
             call.taken = tuple(limiter.q if limiter.measure == REQUESTS else 0 for limiter in target.limiters)
-        if target.leaks:  # below 100 % of utilisation: anything left is enough
-            call.needed = (1,) * len(target.limiters)
+        # Of a leaky bucket below 100 % of utilisation, anything left is enough.
+        call.needed = tuple(
+            1 if limiter.leaks else needed
+            for limiter, needed in zip(target.limiters, call.needed, strict=True)
+        )
 
     def _turn_away(self, call: Call, cause: int) -> bool:
         call.turned_away = cause
@@ -298,7 +303,7 @@ class Desk:
         elif call.outcome == tables.TIMEOUT and call.answers:
             billed = billed_when_cut(call.meters, self.target.bill_timeouts)
         self.engine.record(call, billed)
-        if self.target.settles:
+        if self.settles:
             self._settle(call, billed)
         if self.target.breaker_failures is not None:
             self._count(call, now)

@@ -43,7 +43,7 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 # Columns of a desk: settings of a deployment ...
 (
     D_INDEX, D_SIZES, D_CORRECT, D_CALLS, D_FLOATS, D_CONCURRENT, D_LIMITERS, D_N_LIMITERS, D_CHARGE,
-    D_WINDOW_NS, D_LEAKS, D_SETTLES,
+    D_SETTLES,
     D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP, D_FAILURES, D_OPEN_NS,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
     D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
@@ -51,13 +51,13 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     # ... and its state.
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_STATE, D_COUNT, D_OPEN_UNTIL, D_EPOCH, D_FILLED,
     N_DESK,
-) = range(57)  # fmt: skip
+) = range(55)  # fmt: skip
 F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, N_DESK_F = range(5)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
 
-# Columns of a limiter: what it counts, units that come back per ns, units of one, units it holds, and its state.
-X_MEASURE, X_P, X_Q, X_CAPACITY, X_LEVEL, N_LIMITER = range(6)
+# Columns of a limiter: `program.Limiter`, then its state.
+X_MEASURE, X_WINDOW_NS, X_SINCE, X_LEAKS, X_SETTLES, X_P, X_Q, X_CAPACITY, X_LEVEL, N_LIMITER = range(10)
 
 # Columns of a spell.
 P_FROM, P_TO, P_MODE, P_STATUS, P_LAW, P_FLOAT, N_SPELL = range(7)
@@ -246,7 +246,14 @@ def new_state(
         }
         row |= {D_LIMITERS: len(m), D_N_LIMITERS: len(target.limiters)}
         for limiter in target.limiters:
-            m += [limiter.measure, limiter.p, limiter.q, limiter.capacity, limiter.capacity]
+            m += [
+                limiter.measure,
+                limiter.window_ns,
+                limiter.since_ns,
+                int(limiter.leaks),
+                int(limiter.settles),
+            ]
+            m += [limiter.p, limiter.q, limiter.capacity, limiter.capacity]
         row |= {D_SPELLS: len(m)}
         for spell in target.spells:
             m += [spell.from_ns, spell.to_ns, spell.mode, spell.status, spell.latency_law, len(f)]
@@ -310,9 +317,7 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_FLOATS: floats,
         D_CONCURRENT: _or_none(target.concurrent),
         D_CHARGE: target.charge,
-        D_WINDOW_NS: target.window_ns,
-        D_LEAKS: int(target.leaks),
-        D_SETTLES: int(target.settles),
+        D_SETTLES: int(any(limiter.settles for limiter in target.limiters)),
         D_TIMEOUT: _or_none(target.timeout_ns),
         D_RETRIES: target.retries,
         D_BACKOFF: backoff.kind,

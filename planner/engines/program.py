@@ -30,7 +30,11 @@ _PURPOSES = (
 class Limiter:
     """A limiter in integers (see `limiting.shape`)."""
 
-    measure: int  # what it counts, as in `limiting.FIELDS`
+    measure: int  # what it counts, as in `limiting.COUNTED`
+    window_ns: int  # 0 for a bucket
+    since_ns: int  # of its present window that have gone at the start
+    leaks: bool  # admits while there is anything left, however large the call
+    settles: bool  # sets a call's tokens right at its end
     p: int
     q: int
     capacity: int
@@ -80,9 +84,6 @@ class Target:
     spells: tuple[Spell, ...]
     concurrent: int | None
     limiters: tuple[Limiter, ...]
-    window_ns: int  # of its limiters; 0 for buckets
-    leaks: bool  # admits while there is anything left, however large the call
-    settles: bool  # sets a call's tokens right at its end
     charge: int
     timeout_ns: int | None
     retries: int
@@ -218,8 +219,6 @@ def _target(
     errors = errors_of(deployment)
     rates, charge = limits_of(deployment, model)
     limits = deployment.limits
-    kind = limits.kind if limits is not None else limiting.TOKEN_BUCKET
-    slice_ns = int(to_ns(limits.slice_s)) if limits is not None else 0
     backoff = policy.backoff
     breaker = policy.breaker
     return Target(
@@ -238,12 +237,7 @@ def _target(
         error_law=table.add(errors.latency_s),
         spells=_spells(scenario, name, window, table),
         concurrent=limits.concurrent if limits is not None else None,
-        limiters=_limiters(name, rates, limits, charge),
-        window_ns=limiting.window_ns(kind, slice_ns),
-        leaks=kind == limiting.LEAKY_BUCKET,
-        settles=any(
-            rate is not None and limiting.settles(kind, charge, measure) for measure, rate in enumerate(rates)
-        ),
+        limiters=_limiters(name, rates, limits, charge, window),
         charge=rules.CHARGES.index(charge),
         timeout_ns=None if policy.timeout_s is None else int(to_ns(policy.timeout_s)),
         retries=policy.retries,
@@ -311,24 +305,41 @@ def limits_of(deployment: Deployment, model: str) -> tuple[tuple[int | None, ...
 
 
 def _limiters(
-    name: str, rates: tuple[int | None, ...], limits: Limits | None, charge: str
+    name: str, rates: tuple[int | None, ...], limits: Limits | None, charge: str, window: Window
 ) -> tuple[Limiter, ...]:
-    """One limiter for each limit that is on."""
+    """One limiter for each limit that is on. A cap per day is a count of each UTC day, whatever the kind."""
     found = []
-    for measure, rate in enumerate(rates):
+    for field, measure, rate in zip(limiting.FIELDS, limiting.COUNTED, rates, strict=True):
         if rate is None or limits is None:
             continue
-        p, q, capacity = limiting.shape(
-            rate, limits.kind, burst_ns=int(to_ns(limits.burst_s)), slice_ns=int(to_ns(limits.slice_s))
-        )
-        if not limiting.is_exact(q, capacity, limiting.settles(limits.kind, charge, measure)):
+        is_daily = field in limiting.PER_DAY
+        kind = limiting.FIXED_WINDOW if is_daily else limits.kind
+        slice_ns = int(to_ns(limits.slice_s))
+        p, q, capacity = (0, 1, rate)
+        if not is_daily:
+            p, q, capacity = limiting.shape(
+                rate, kind, burst_ns=int(to_ns(limits.burst_s)), slice_ns=slice_ns
+            )
+        settles = limiting.settles(kind, charge, measure)
+        if not limiting.is_exact(q, capacity, settles):
             problem = Problem(
-                field=f"deployments.{name}.limits.{limiting.FIELDS[measure]}",
+                field=f"deployments.{name}.limits.{field}",
                 given=str(rate),
                 allowed="a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000",
             )
             raise ScenarioError([problem])
-        found.append(Limiter(measure=measure, p=p, q=q, capacity=capacity))
+        found.append(
+            Limiter(
+                measure=measure,
+                window_ns=limiting.DAY_NS if is_daily else limiting.window_ns(kind, slice_ns),
+                since_ns=int(to_ns(window.start_s % 86_400)) if is_daily else 0,
+                leaks=kind == limiting.LEAKY_BUCKET,
+                settles=settles,
+                p=p,
+                q=q,
+                capacity=capacity,
+            )
+        )
     return tuple(found)
 
 

@@ -12,7 +12,7 @@ from planner.catalogue import profiles
 from planner.finance import Assumption
 from planner.finance import assumptions as money_assumptions
 from planner.finance import not_included as not_in_the_bill
-from planner.limiting import FIELDS, INPUT, OUTPUT
+from planner.limiting import FIELDS, INPUT, OUTPUT, PER_DAY
 from planner.routing.quality import rating
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.laws import Law
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Limits that are on only where they are asked for.
-APART = (FIELDS[INPUT], FIELDS[OUTPUT])
+APART = (FIELDS[INPUT], FIELDS[OUTPUT], *PER_DAY)
 GIVEN = "scenario"
 
 
@@ -95,7 +95,8 @@ def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
     if model not in catalogue.names():
         return
     published = profiles.default_limits(model, deployment.provider)
-    for field, unit in zip(FIELDS, ("requests/min", "tokens/min", "tokens/min", "tokens/min"), strict=True):
+    units = ("requests/min", "tokens/min", "tokens/min", "tokens/min", "requests/day", "tokens/day")
+    for field, unit in zip(FIELDS, units, strict=True):
         given = getattr(limits, field)
         if given is None and field in APART:
             continue  # off unless asked for: said below where the provider publishes one

@@ -230,10 +230,12 @@ def limits(view: View) -> Iterator[Finding]:
                 allowed=f"at least {60 / requests:.6g}: {requests} requests per minute let no request through in less",
                 because=((*place, "requests_per_minute"),),
             )
-        for measure, rate in enumerate(rates):
+        for field, measure, rate in zip(limiting.FIELDS, limiting.COUNTED, rates, strict=True):
             if rate is None:
                 continue
-            field = limiting.FIELDS[measure]
+            if field in limiting.PER_DAY:
+                yield from _daily(view, name, field, rate, charge)
+                continue
             if not _is_exact(rate, deployment.limits, charge, measure):
                 yield Finding(
                     path=(*place, field),
@@ -251,7 +253,24 @@ def limits(view: View) -> Iterator[Finding]:
                     because=((*place, "charge"),),
                 )
             if measure != limiting.REQUESTS and held is not None and view.scenario.traffic.trace is None:
-                yield from _too_large(view, name, rate * held[1] / 60, rate, charge, measure)
+                yield from _too_large(view, name, field, rate * held[1] / 60, rate, charge, measure)
+
+
+def _daily(view: View, name: str, field: str, rate: int, charge: str) -> Iterator[Finding]:
+    """A cap of a day means something only where whole days are simulated."""
+    scenario = view.scenario
+    if scenario.traffic.trace is not None:
+        return
+    if scenario.run.window_s < 86_400:
+        yield Finding(
+            path=("deployments", name, "limits", field),
+            text=f"a cap of a day is never met in windows of {scenario.run.window_s:g} s, each of which begins with "
+            "nothing used",
+            hint="give run.window_s: 86400, or a trace",
+            because=(("run", "window_s"),),
+        )
+    elif field == "tokens_per_day":
+        yield from _too_large(view, name, field, rate, rate, charge, limiting.TOKENS)
 
 
 def _limits_of(deployment: Deployment, given: Limits) -> tuple[tuple[int | None, ...], str]:
@@ -292,7 +311,7 @@ def _is_exact(rate: int, limits: Limits, charge: str, measure: int) -> bool:
 
 
 def _too_large(
-    view: View, name: str, capacity: float, tokens: int, charge: str, measure: int
+    view: View, name: str, field: str, capacity: float, tokens: int, charge: str, measure: int
 ) -> Iterator[Finding]:
     """Tasks of which even the smallest request is larger than the bucket: certain, whatever is drawn."""
     deployment = view.scenario.deployments[name]
@@ -306,19 +325,16 @@ def _too_large(
         if needed > capacity:
             held = _held(deployment.limits) if deployment.limits else None
             length = f"{held[0]} {held[1]:g}" if held and held[0] != "kind" else "a minute"
-            burst = f"{capacity:g} tokens in {length}"
+            burst = f"{capacity:g} tokens in {'a day' if field in limiting.PER_DAY else length}"
             yield Finding(
-                path=(*place, limiting.FIELDS[measure]),
+                path=(*place, field),
                 given=f"{tokens} ({burst})",
                 allowed=f"at least {needed} tokens at once: one request of task {task} is charged that much by {charge}",
                 because=(
+                    *((*place, other) for other in (field, "burst_s", "slice_s", "kind", "charge")),
                     *(
-                        (*place, field)
-                        for field in (limiting.FIELDS[measure], "burst_s", "slice_s", "kind", "charge")
-                    ),
-                    *(
-                        ("tasks", task, field)
-                        for field in (
+                        ("tasks", task, other)
+                        for other in (
                             "input_tokens",
                             "output_tokens",
                             "max_output_tokens",

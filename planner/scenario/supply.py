@@ -137,6 +137,12 @@ class Limits(Fields):
         None,
         unit="tokens/min",
     )
+    requests_per_day: int | None = field(
+        "requests per UTC day; null: none", None, unit="requests/day", ge=1, le=10**12
+    )
+    tokens_per_day: int | None = field(
+        "tokens per UTC day; null: none", None, unit="tokens/day", ge=1, le=10**15
+    )
     concurrent: Annotated[int | None, BeforeValidator(_no_steps)] = field(
         "calls in flight at once; null: none", None, unit="calls", ge=1, le=10**7
     )

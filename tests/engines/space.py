@@ -165,6 +165,8 @@ def limits(pick: Pick, replays: bool) -> Raw | None:
         "kind": kind,
         "charge": charge,
     }
+    if replays and pick(SELDOM):
+        found |= {"requests_per_day": pick((3, 20)), "tokens_per_day": pick((None, 900, 5_000))}
     if pick(SELDOM):
         found["input_tokens_per_minute"] = pick((*tokens, "catalogue"))
     if charge not in ("estimate", "catalogue") and pick(SELDOM):
