@@ -58,4 +58,4 @@ def slots(concurrent: int, load: float) -> dict[str, Any]:
 
 
 #: Brings the default scenario to about a million simulated requests over its three strategies.
-A_MILLION = {"run.window_s": 3600.0, "run.replications": 24}
+A_MILLION = {"run.window_s": 3240.0, "run.replications": 24}

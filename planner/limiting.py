@@ -32,6 +32,8 @@ PER_DAY = frozenset(("requests_per_day", "tokens_per_day"))
 LARGEST = 2**62
 #: Tokens of one call that stay exact, and tokens that calls may owe together where they are charged at their end.
 LARGEST_CHARGE, LARGEST_DEBT = 10**7, 4 * 10**9
+#: Units that one call takes or owes at most, and that a level goes below zero: far beyond `LARGEST_DEBT` tokens.
+LARGEST_UNITS = 2**61
 
 
 def window_ns(kind: str, slice_ns: int) -> int:

@@ -25,10 +25,12 @@ OK, ERROR, LIMITED, TIMEOUT, CANCELLED, REJECTED = range(6)
 
 CAUSES = (
     "", "provider-error", "limit", "own-breaker", "queue", "deadline", "timeout", "no-eligible-deployment", "too-large",
+    "content-policy",
 )  # fmt: skip
 (
     NO_CAUSE, PROVIDER_ERROR, LIMIT, OWN_BREAKER, QUEUE, DEADLINE, TIMED_OUT, NO_ELIGIBLE, TOO_LARGE,
-) = range(9)  # fmt: skip
+    CONTENT_POLICY,
+) = range(10)  # fmt: skip
 
 TIERS = ("omni", "mini", "rule")
 OMNI, MINI, RULE = range(3)

@@ -19,6 +19,9 @@ FloatArray = npt.NDArray[np.float64]
 # Longest queue that `erlang_a` sums over; a longer one means patience of weeks, where nobody leaves.
 _MOST_STATES = 4_000_000
 
+# Most requests away at once that `retrial_mmc` sums over; each one costs a small linear system.
+_MOST_AWAY = 100_000
+
 
 class FiniteQueue(NamedTuple):
     """Steady state of M/M/c/K."""
@@ -36,6 +39,16 @@ class ImpatientQueue(NamedTuple):
     delayed: float  # share of arrivals that find all servers busy, 0..1
     wait_s: float  # mean time in the queue, of the served and of those who leave, seconds
     queue_length: float  # mean number waiting
+    carried_load: float  # mean number in service, erlang
+
+
+class RetrialQueue(NamedTuple):
+    """Steady state of M/M/c/c whose blocked arrivals come back until they are served."""
+
+    blocked: float  # share of arrivals that find all servers busy, 0..1
+    wait_s: float  # mean time from the arrival to the start of service, of all arrivals, seconds
+    away: float  # mean number of those who were turned away and will come back (the orbit)
+    returns: float  # mean number of returns of an arrival, the last one, which is served, included
     carried_load: float  # mean number in service, erlang
 
 
@@ -221,6 +234,65 @@ def erlang_a(arrivals_per_s: float, service_s: float, patience_s: float, servers
         return ImpatientQueue(0.0, 0.0, 0.0, 0.0, 0.0)
     wait_s = queue / arrivals_per_s
     return ImpatientQueue(wait_s / patience_s, delayed, wait_s, queue, carried)
+
+
+def retrial_mm1(arrivals_per_s: float, service_s: float, backoff_s: float) -> RetrialQueue:
+    """M/M/1/1 with retrials: who finds the server busy comes back after exponential times with mean `backoff_s`.
+
+    Mean number away: rho (lambda + rho nu) / ((1 - rho) nu) with nu = 1 / backoff_s; so the mean wait is
+    rho / (1 - rho) x (service_s + backoff_s), which without backoff is that of M/M/1.
+
+    Source: Falin and Templeton, "Retrial Queues", 1997, the Markovian case of M/G/1 with classical retrials.
+
+    >>> retrial_mm1(0.5, 1.0, 3.0).wait_s, mm1_wait(0.5, 1.0)
+    (4.0, 1.0)
+    """
+    load = _load(arrivals_per_s, service_s)
+    _above(0.0, backoff_s=backoff_s)
+    if load >= 1.0:
+        return RetrialQueue(1.0, math.inf, math.inf, math.inf, 1.0)
+    wait_s = load / (1.0 - load) * (service_s + backoff_s)
+    return RetrialQueue(load, wait_s, arrivals_per_s * wait_s, wait_s / backoff_s, load)
+
+
+def retrial_mmc(arrivals_per_s: float, service_s: float, backoff_s: float, servers: int) -> RetrialQueue:
+    """M/M/c/c with retrials: who finds all servers busy comes back after exponential times of mean `backoff_s`.
+
+    Stable below a load of c, however long the backoff; between Erlang's C (backoff 0) and Erlang's B at the load
+    a / (1 - B), returns included (endless backoff).
+
+    Source: Falin and Templeton, "Retrial Queues", 1997. No closed form from three servers on: the chain of (busy, away)
+    is solved level by level from above, cut where what is left out weighs under 1e-15. Only a full system sends
+    somebody away, so a level n is its predecessor's weight with all servers busy times a row r(n), where
+    r(n) M(n) = lambda e_c and M(n) takes in the way back from the level above.
+
+    Raises
+    ------
+    ValueError
+        The number away would be beyond a hundred thousand: too long a backoff, or too near to full load.
+
+    >>> [round(value, 9) for value in retrial_mmc(0.5, 1.0, 3.0, servers=1)] == [0.5, 4.0, 2.0, 1.333333333, 0.5]
+    True
+    """
+    load = _load(arrivals_per_s, service_s)
+    _above(0.0, backoff_s=backoff_s)
+    _count(1, servers=servers)
+    if load >= servers:
+        return RetrialQueue(1.0, math.inf, math.inf, math.inf, float(servers))
+    if load == 0.0:
+        return RetrialQueue(0.0, 0.0, 0.0, 0.0, 0.0)
+    returning = service_s / backoff_s  # returns of each request away per mean service time
+    most = 64
+    while True:
+        full, weights, busy = _levels_of_retrials(load, returning, servers, most)
+        if float(weights[-1]) <= 1e-15 * (1.0 - load / servers):
+            break
+        if most >= _MOST_AWAY:
+            raise ValueError(f"backoff_s must keep the number away below {_MOST_AWAY:,}: {backoff_s}")
+        most = min(2 * most, _MOST_AWAY)
+    away = float(np.sum(np.arange(most + 1) * weights))
+    wait_s = away / arrivals_per_s
+    return RetrialQueue(full, wait_s, away, wait_s / backoff_s, busy)
 
 
 def mg1_wait(arrivals_per_s: float, service_s: float, service_scv: float) -> float:
@@ -547,6 +619,40 @@ def _shares_of_states(load: float, deaths: FloatArray) -> FloatArray:
     weights = np.exp(logs - np.max(logs))
     shares: FloatArray = weights / np.sum(weights)
     return shares
+
+
+def _levels_of_retrials(
+    load: float, returning: float, servers: int, most: int
+) -> tuple[float, FloatArray, float]:
+    """(share of time with all servers busy, shares of 0..most away, mean number in service) of M/M/c/c with retrials.
+
+    The unit of time is the mean service time; who would be one too many away is lost.
+    """
+    number = np.arange(servers + 1, dtype=np.float64)
+    inside = np.diag(number) - np.diag(number[1:], -1) - np.diag(np.full(servers, load), 1)
+    inside[:-1, :-1] += np.diag(np.full(servers, load))  # a free server takes an arrival: no change of level
+    sends_away = np.zeros(servers + 1)
+    sends_away[-1] = load
+    full, total, busy = np.empty(most + 1), np.empty(most + 1), np.empty(most + 1)
+    row = np.zeros(servers + 1)  # of the level above
+    for away in range(most, -1, -1):
+        matrix = inside.copy()
+        matrix[:-1, :-1] += np.diag(np.full(servers, away * returning))
+        # Out of a full system the chain goes up and comes back with i busy at these rates. Coming back to the full
+        # one is no change, and is left out of the diagonal instead of being subtracted from it: no digits are lost.
+        back = row[:-2] * ((away + 1) * returning)
+        matrix[-1, 1:-1] -= back
+        matrix[-1, -1] += np.sum(back)
+        if away > 0:
+            row[:] = np.linalg.solve(matrix.T, sends_away)
+        else:  # of nobody away: relative to the state with all servers busy
+            row[:-1], row[-1] = np.linalg.solve(matrix[:-1, :-1].T, -matrix[-1, :-1]), 1.0
+        full[away], total[away], busy[away] = row[-1], np.sum(row), np.sum(number * row)
+    logs = np.concatenate(([0.0], np.cumsum(np.log(full[:-1]))))  # of the predecessor's state with all busy
+    scale = np.exp(logs - np.max(logs))
+    weight = float(np.sum(scale * total))
+    shares: FloatArray = scale * total / weight
+    return float(np.sum(scale * full)) / weight, shares, float(np.sum(scale * busy)) / weight
 
 
 def _at_least(least: float, **values: float) -> float:

@@ -175,6 +175,79 @@ def test_a_queue_of_millions_is_refused_instead_of_summed_for_ever():
         theory.erlang_a(100.0, 1.0, 1e9, 10)
 
 
+def retrials_by_linear_algebra(load: float, service: float, backoff: float, servers: int, most: int) -> tuple:
+    """The chain of (busy, away), cut at `most` away: pi Q = 0 solved at once, every state a row of Q."""
+    size = (servers + 1) * (most + 1)
+    generator = np.zeros((size, size))
+
+    def state(busy: int, away: int) -> int:
+        return away * (servers + 1) + busy
+
+    for away in range(most + 1):
+        for busy in range(servers + 1):
+            here = state(busy, away)
+            if busy < servers:
+                generator[here, state(busy + 1, away)] += load / service
+                if away:
+                    generator[here, state(busy + 1, away - 1)] += away / backoff
+            elif away < most:
+                generator[here, state(busy, away + 1)] += load / service
+            if busy:
+                generator[here, state(busy - 1, away)] += busy / service
+    generator -= np.diag(generator.sum(axis=1))
+    equations = np.vstack([generator.T, np.ones(size)])
+    shares = np.linalg.lstsq(equations, np.append(np.zeros(size), 1.0), rcond=None)[0]
+    shares = shares.reshape(most + 1, servers + 1)
+    away = shares.sum(axis=1) @ np.arange(most + 1)
+    wait = away / (load / service)
+    return shares[:, -1].sum(), wait, away, wait / backoff, shares.sum(axis=0) @ np.arange(servers + 1)
+
+
+@pytest.mark.parametrize(
+    ("load", "service", "backoff", "servers"),
+    [(0.5, 1.0, 3.0, 1), (0.4, 2.0, 0.1, 1), (1.2, 2.0, 1.5, 2), (2.0, 0.5, 4.0, 4)],
+)
+def test_retrials_are_the_solution_of_their_chain(load, service, backoff, servers):
+    expected = retrials_by_linear_algebra(load, service, backoff, servers, 80)
+    assert theory.retrial_mmc(load / service, service, backoff, servers) == pytest.approx(expected, rel=1e-8)
+    if servers == 1:
+        assert theory.retrial_mm1(load / service, service, backoff) == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize(("load", "backoff"), [(0.2, 0.5), (0.9, 0.1), (0.95, 300.0), (0.99, 1.0)])
+def test_retrials_at_one_server_follow_their_closed_form(load, backoff):
+    expected = theory.retrial_mm1(load, 1.0, backoff)
+    assert theory.retrial_mmc(load, 1.0, backoff, servers=1) == pytest.approx(expected, rel=1e-10)
+
+
+def test_retrials_without_backoff_wait_as_erlang_c_says():
+    actual = theory.retrial_mmc(4.5, 1.0, 1e-7, servers=6)
+    assert actual.blocked == pytest.approx(theory.erlang_c(4.5, 6), rel=1e-6)
+    assert actual.wait_s == pytest.approx(theory.erlang_c_wait(4.5, 1.0, 6), rel=1e-6)
+    assert theory.retrial_mm1(0.8, 1.0, 1e-9).wait_s == pytest.approx(theory.mm1_wait(0.8, 1.0), rel=1e-8)
+
+
+def test_retrials_after_an_endless_backoff_are_one_more_poisson_stream():
+    # All tries together are lost with probability B(a'), and a' = a / (1 - B(a')): Cohen's fixed point.
+    tries = 4.5
+    for _ in range(2000):
+        tries = 4.5 / (1.0 - theory.erlang_b(tries, 6))
+    lost = theory.erlang_b(tries, 6)
+    actual = theory.retrial_mmc(4.5, 1.0, 2000.0, servers=6)
+    assert actual.blocked == pytest.approx(lost, rel=1e-3)
+    assert actual.returns == pytest.approx(lost / (1.0 - lost), rel=1e-3)
+
+
+def test_retrials_serve_everybody_below_full_load_and_nobody_in_time_at_it():
+    assert theory.retrial_mmc(95.0, 1.0, 1.0, servers=100).carried_load == pytest.approx(95.0, rel=1e-10)
+    assert theory.retrial_mmc(0.0, 1.0, 1.0, servers=3) == (0.0, 0.0, 0.0, 0.0, 0.0)
+    assert theory.retrial_mm1(0.0, 1.0, 1.0) == (0.0, 0.0, 0.0, 0.0, 0.0)
+    assert theory.retrial_mmc(3.0, 1.0, 1.0, servers=3) == (1.0, math.inf, math.inf, math.inf, 3.0)
+    assert theory.retrial_mm1(1.0, 1.0, 1.0) == (1.0, math.inf, math.inf, math.inf, 1.0)
+    with pytest.raises(ValueError, match="backoff_s must keep the number away below 100,000"):
+        theory.retrial_mmc(0.9, 1.0, 1e6, servers=1)
+
+
 def test_pollaczek_khinchine_agrees_with_its_textbook_cases():
     assert theory.mg1_wait(0.8, 1.0, 1.0) == pytest.approx(theory.erlang_c_wait(0.8, 1.0, 1), rel=1e-12)
     assert theory.md1_wait(0.8, 1.0) == pytest.approx(theory.mm1_wait(0.8, 1.0) / 2.0, rel=1e-14)
@@ -282,6 +355,12 @@ def test_expected_attempts_is_the_mean_of_the_cut_geometric_law(failure, retries
     assert expected == pytest.approx(theory.expected_attempts(failure, retries), rel=1e-12)
 
 
+def test_stacked_retries_multiply_to_twelve_calls_where_four_were_expected():
+    # Facts, routing_semantics section 16, P1: an application of 4 tries on an SDK of 3 calls, all failing.
+    assert theory.expected_attempts(1.0, 3) == 4.0
+    assert theory.expected_attempts(1.0, 4 * 3 - 1) == 12.0
+
+
 def test_serial_availability_is_never_above_its_weakest_part():
     assert theory.serial_availability([0.999, 0.995, 0.9]) == pytest.approx(0.8946045, rel=1e-12)
     assert theory.serial_availability([]) == 1.0
@@ -304,6 +383,26 @@ def test_threshold_sends_the_wanted_share_of_the_sample(share):
 def test_threshold_interpolates_linearly():
     assert theory.threshold_for_share([0.0, 1.0], 0.25) == 0.75
     assert theory.threshold_for_share([0.4], 0.9) == 0.4
+
+
+def test_threshold_is_the_quantile_that_routellm_calibrates():
+    # Facts, routing_semantics section 11: threshold = quantile(1 - wanted share), linear interpolation.
+    # Place 0.5 x (4 - 1) = 1.5 between the second and the third of four.
+    assert theory.threshold_for_share([0.4, 0.1, 0.2, 0.3], 0.5) == pytest.approx(0.25, rel=1e-12)
+
+
+def test_retry_budgets_are_those_of_envoy_and_of_google():
+    # Facts, routing_semantics section 9: max(3, 20 % of the active), and 10 % of a client's requests.
+    assert [theory.retry_budget(active) for active in (1, 14, 25, 50)] == [3, 3, 5, 10]
+    assert [theory.retry_budget(active, 0.1, 0) for active in (9, 10, 250)] == [0, 1, 25]
+
+
+def test_adaptive_throttle_is_googles_formula():
+    # Facts, routing_semantics section 9: max(0, (requests - 2 accepts) / (requests + 1)).
+    assert theory.adaptive_throttle(100, 50) == 0.0
+    assert theory.adaptive_throttle(100, 25) == pytest.approx(50 / 101, rel=1e-12)
+    assert theory.adaptive_throttle(100, 0) == pytest.approx(100 / 101, rel=1e-12)
+    assert theory.adaptive_throttle(100, 25, multiplier=1.1) == pytest.approx(72.5 / 101, rel=1e-12)
 
 
 def test_retry_budget_takes_the_greater_of_share_and_minimum():
@@ -363,6 +462,8 @@ def test_inverse_price_weights_follow_the_documented_example():
         (lambda: theory.mm1_wait(math.nan, 1.0), "arrivals_per_s must be >= 0 and finite: nan"),
         (lambda: theory.mm_c_k(1.0, 1.0, 4, 3), "places must be a whole number >= 4: 3"),
         (lambda: theory.erlang_a(1.0, 1.0, 0.0, 1), "patience_s must be > 0 and finite: 0.0"),
+        (lambda: theory.retrial_mm1(0.5, 1.0, 0.0), "backoff_s must be > 0 and finite: 0.0"),
+        (lambda: theory.retrial_mmc(0.5, 1.0, 1.0, 0), "servers must be a whole number >= 1: 0"),
         (lambda: theory.mg1_wait(0.5, 1.0, -1.0), "service_scv must be >= 0 and finite: -1.0"),
         (lambda: theory.kingman_bound(0.0, 1.0, 1.0, 1.0), "arrivals_per_s must be > 0 and finite: 0.0"),
         (lambda: theory.token_bucket_fluid([1.0], [1.0, 2.0], 1.0, 1.0), "must be one row each"),

@@ -39,19 +39,6 @@ class LimitSet:
     remark: str | None
 
     @property
-    def single_bucket_tokens_per_minute(self) -> int | None:
-        """The token limit for a simulator with one bucket: the joint limit, else input plus output.
-
-        The sum is looser than two separate buckets: traffic with long prompts and short answers meets the
-        input limit first.
-        """
-        if self.tokens_per_minute is not None:
-            return self.tokens_per_minute
-        if self.input_tokens_per_minute is None or self.output_tokens_per_minute is None:
-            return self.input_tokens_per_minute
-        return self.input_tokens_per_minute + self.output_tokens_per_minute
-
-    @property
     def note(self) -> str:
         """One line for a table of assumptions."""
         if self.kind == "no data":

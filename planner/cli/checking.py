@@ -39,8 +39,16 @@ def check(file: FileArgument, overrides: SetOption = None) -> None:
     """
     scenario = load(file, overrides)
     typer.echo(f"{file}: ok: {_contents(scenario)}; {_volume(scenario)}")
+    for line in _worst_cases(scenario):
+        typer.echo(line)
     for notice in _notices(scenario):
         typer.echo(f"notice: {notice}")
+
+
+def _worst_cases(scenario: "Scenario") -> list[str]:
+    from planner.scenario.worst_case import worst_case
+
+    return [f"{name}: {worst_case(scenario, name).text}" for name in scenario.strategies]
 
 
 @reported

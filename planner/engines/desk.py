@@ -14,11 +14,12 @@ import simpy
 from planner import tables
 from planner.chance import to_ns
 from planner.engines import limiters, rules
+from planner.engines.breakers import breaker_of
 from planner.engines.journey import NO_METERS, Call, Moment, billed_when_cut
 from planner.engines.program import Spell, Target
 from planner.engines.rules import Round, rank
 from planner.limiting import REQUESTS
-from planner.tables import CLOSED, DEADLINE, HALF_OPEN, LIMIT, NEVER, OPEN, OWN_BREAKER, QUEUE, TOO_LARGE
+from planner.tables import DEADLINE, LIMIT, NEVER, OWN_BREAKER, QUEUE, TOO_LARGE
 
 if TYPE_CHECKING:
     from planner.engines.reference import Engine
@@ -32,10 +33,11 @@ class Desk:
         self.busy = 0
         self.queue: deque[Call] = deque()
         self.n_waiting = 0
-        self.state, self.failures, self.open_until, self.epoch = CLOSED, 0, 0, 0
+        self.breaker = breaker_of(self, target.breaker)
         self.levels = [limiter.capacity for limiter in target.limiters]
         self.filled_ns = 0
         self.settles = any(limiter.settles for limiter in target.limiters)
+        self.wake_ns: int | None = None  # when the queue is looked at next because of a limiter
         self.spell_starts = [spell.from_ns for spell in target.spells]
 
     # -- admission: breaker, then concurrency, then all limiters; nothing is taken unless all admit --
@@ -76,8 +78,8 @@ class Desk:
         return self.target.concurrent is not None and self.busy >= self.target.concurrent
 
     def is_rejecting(self, now: int) -> bool:
-        """Open, or half-open with the probe in flight."""
-        return self.state == HALF_OPEN or (self.state == OPEN and now < self.open_until)
+        """Whether the breaker lets no call through."""
+        return self.breaker.is_rejecting(now)
 
     def limiter_wait(self, call: Call, now: int) -> int:
         """Nanoseconds until every limiter holds what the call needs."""
@@ -108,7 +110,8 @@ class Desk:
         self._fill(self.env.ns)
         for index, limiter in enumerate(self.target.limiters):
             if limiter.settles:
-                used = limiters.used(limiter.measure, *_sent_and_answered(billed)) * limiter.q
+                tokens = limiters.used(limiter.measure, *_sent_and_answered(billed))
+                used = limiters.units(tokens, limiter.q)
                 self.levels[index] = limiters.settled(
                     self.levels[index], call.taken[index], used, limiter.capacity
                 )
@@ -117,17 +120,21 @@ class Desk:
         """What each limiter must hold for the call, and what it gives when the call starts."""
         target = self.target
         sent, answered = _sent_and_answered(call.meters)
-        call.needed = call.taken = tuple(
-            limiters.asked(limiter.measure, target.charge, sent, answered, max_output_tokens) * limiter.q
+        asked = [
+            (limiters.asked(limiter.measure, target.charge, sent, answered, max_output_tokens), limiter.q)
             for limiter in target.limiters
+        ]
+        # Of a leaky bucket below 100 % of utilisation, anything left is enough, however much is taken then.
+        call.needed = tuple(
+            1 if limiter.leaks else tokens * q
+            for limiter, (tokens, q) in zip(target.limiters, asked, strict=True)
+        )
+        call.taken = tuple(
+            limiters.units(tokens, q) if limiter.leaks else tokens * q
+            for limiter, (tokens, q) in zip(target.limiters, asked, strict=True)
         )
         if target.charge == rules.AFTER_COMPLETION:
             call.taken = tuple(limiter.q if limiter.measure == REQUESTS else 0 for limiter in target.limiters)
-        # Of a leaky bucket below 100 % of utilisation, anything left is enough.
-        call.needed = tuple(
-            1 if limiter.leaks else needed
-            for limiter, needed in zip(target.limiters, call.needed, strict=True)
-        )
 
     def _turn_away(self, call: Call, cause: int) -> bool:
         call.turned_away = cause
@@ -139,6 +146,10 @@ class Desk:
         call.started_ns = call.ended_ns = now
         call.outcome, call.status, call.retry_after_ns = tables.LIMITED, 429, retry_after_ns
         self.engine.record(call, NO_METERS)
+        breaker = self.target.breaker
+        if breaker is not None and breaker.counts >> tables.LIMITED & 1:
+            self.breaker.start(call)
+            self.breaker.end(call)
 
     # -- the client queue: first come, first served; a start never overtakes it --
 
@@ -195,9 +206,19 @@ class Desk:
             moment.at(0, rank(Round.STARTS, head.journey.name, head.attempt))
 
     def _wake_in(self, delay_ns: int, call: Call) -> None:
+        """Look at the queue then. One look is enough: each end of a call would add one more, for ever."""
+        at_ns = self.env.ns + delay_ns
+        if self.wake_ns is not None and self.wake_ns <= at_ns:
+            return
+        self.wake_ns = at_ns
         moment = Moment(self.env)
-        moment.callbacks.append(lambda _: self._offer())
+        moment.callbacks.append(self._wake)
         moment.at(delay_ns, rank(Round.TIMERS, call.journey.name, call.attempt))
+
+    def _wake(self, _: simpy.Event) -> None:
+        if self.wake_ns == self.env.ns:
+            self.wake_ns = None
+        self._offer()
 
     def _hand_over(self, _: simpy.Event) -> None:
         call = self._head()
@@ -230,10 +251,7 @@ class Desk:
         self.busy += 1
         for index, taken in enumerate(call.taken):
             self.levels[index] -= taken
-        if self.state == OPEN:
-            self._change(HALF_OPEN, call)
-            call.is_probe = True
-        call.epoch = self.epoch
+        self.breaker.start(call)
         call.started_ns = now
         first_ns, total_ns = self._service(call, now)
         call.answers = call.outcome != tables.ERROR
@@ -266,6 +284,10 @@ class Desk:
             call.outcome, call.status = tables.ERROR, spell.status
             answer_s = engine.draw(target, "outage-latency", spell.latency_law, call)
             return NEVER, to_ns(added_s) + to_ns(answer_s)
+        if target.filter_share > 0 and engine.is_filtered(target, call):
+            call.outcome, call.status = tables.ERROR, rules.FILTERED
+            answer_s = engine.draw(target, "filter-latency", target.filter_law, call)
+            return NEVER, to_ns(added_s) + to_ns(answer_s)
         if target.error_rate > 0 and engine.uniform(target, "error", call) < target.error_rate:
             call.outcome, call.status = tables.ERROR, target.error_status
             answer_s = engine.draw(target, "error-latency", target.error_law, call)
@@ -295,50 +317,25 @@ class Desk:
         return None
 
     def _end(self, call: Call) -> None:
-        now = call.ended_ns = self.env.ns
+        call.ended_ns = self.env.ns
         self.busy -= 1
         billed = NO_METERS
         if call.outcome == tables.OK:
             billed = call.meters
         elif call.outcome == tables.TIMEOUT and call.answers:
             billed = billed_when_cut(call.meters, self.target.bill_timeouts)
+        elif call.status == rules.FILTERED:
+            billed = billed_when_cut(call.meters, self.target.filter_bills)
         self.engine.record(call, billed)
         if self.settles:
             self._settle(call, billed)
-        if self.target.breaker_failures is not None:
-            self._count(call, now)
+        self.breaker.end(call)
         self._offer()
 
-    # -- the breaker --
-
-    def _count(self, call: Call, now: int) -> None:
-        """Count an end; those of attempts that started before the opening never count."""
-        is_failure = call.outcome in (tables.ERROR, tables.TIMEOUT)
-        if call.is_probe:
-            if is_failure:
-                self._open(now, call)
-            else:
-                self.failures = 0
-                self._change(CLOSED, call)
-        elif call.epoch == self.epoch and self.state == CLOSED:
-            self.failures = self.failures + 1 if is_failure else 0
-            if self.failures == self.target.breaker_failures:
-                self._open(now, call)
-
-    def _open(self, now: int, call: Call) -> None:
-        self._change(OPEN, call)
-        self.epoch += 1
-        self.failures = 0
-        self.open_until = now + self.target.breaker_open_ns
+    def send_queue_on(self) -> None:
+        """The breaker has opened: nobody waits any longer."""
         while (waiting := self._head()) is not None:
             self._leave(waiting, OWN_BREAKER)
-
-    def _change(self, state: int, call: Call) -> None:
-        kind = tables.EVENT_KINDS.index("breaker")
-        self.engine.events.append(
-            (self.env.ns, kind, self.target.index, self.state, state, call.journey.name)
-        )
-        self.state = state
 
 
 def _sent_and_answered(meters: tuple[int, ...]) -> tuple[int, int]:

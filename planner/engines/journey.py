@@ -34,14 +34,32 @@ class Moment(simpy.Event):
 class Journey:
     """A request on its way: where it is in its life and what it has tried."""
 
-    __slots__ = ("attempts", "calls", "cause", "deadline_ns", "index", "name", "outcome")
+    __slots__ = (
+        "attempts",
+        "calls",
+        "cause",
+        "choices",
+        "deadline_ns",
+        "group",
+        "groups",
+        "has_asked",
+        "index",
+        "is_retrying",
+        "name",
+        "outcome",
+    )
 
     def __init__(self, index: int, name: int, deadline_ns: int | None) -> None:
         self.index, self.name, self.deadline_ns = index, name, deadline_ns
         self.attempts = 0  # rows so far: the number of the next attempt
         self.calls: dict[str, int] = {}  # calls so far by deployment: the attempt number of chance
+        self.group = 0  # deployments in the group that is tried
+        self.groups: set[int] = set()  # asked in this pass
+        self.has_asked = False  # somebody of the group that is tried
         self.cause = tables.NO_ELIGIBLE
         self.outcome = tables.REJECTED
+        self.choices = 0  # draws of the selection so far
+        self.is_retrying = False  # counts against the retry budget
 
     def is_over(self, now: int) -> bool:
         return self.deadline_ns is not None and now >= self.deadline_ns

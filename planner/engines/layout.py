@@ -16,9 +16,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from planner.engines.program import Program, Target
+from planner.engines.program import Layer, Program, Target
 from planner.engines.rules import NO_LAW
-from planner.routing.routers import Route
+from planner.routing.routers import Group, Route
 from planner.sampling import Laws, is_zero
 from planner.tables import CLOSED
 
@@ -29,14 +29,16 @@ NONE = -1
 
 # Registers, which change, and constants of a run: the first places of `m`.
 (
-    R_NOW, R_TICKET, R_FREE_SLOT, R_IN_FLIGHT, R_WAITING, R_NEXT_REQUEST, R_DONE,
+    R_NOW, R_TICKET, R_FREE_SLOT, R_IN_FLIGHT, R_WAITING, R_NEXT_REQUEST, R_DONE, R_RETRYING,
     R_OUTCOME_ROW, R_OUTCOME_FIRST, R_OUTCOME_END, R_ATTEMPT_ROW, R_ATTEMPT_FIRST, R_ATTEMPT_END,
     R_EVENT_ROW, R_EVENT_FIRST, R_EVENT_END,
     C_SEED, C_REPLICATION, C_DEADLINE, C_ROUTER_LAW, C_ROUTER_STREAM, C_CHECK_LAW, C_CHECK_STREAM, C_VERDICT_STREAM,
     C_CHECK_INPUT, C_CHECK_OUTPUT, C_CHECK_BILL, C_CHECK_OUTSIDE, C_HAS_ACCEPT, C_WANTS_ROWS, C_N_DESKS, C_SERVICE, C_N_SERVICE,
-    C_COUNTS, C_TASK_WIDTH,
+    C_GROUPS, C_MAX_FALLBACKS, C_FRAMES,
+    C_COUNTS, C_TASK_WIDTH, C_LAYERS, C_N_LAYERS, C_PASSES, C_RETRY_PPM, C_RETRY_MINIMUM, C_SELECT,
+    C_SELECT_STREAM,
     N_HEADER,
-) = range(36)  # fmt: skip
+) = range(47)  # fmt: skip
 # First places of `f`.
 CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 
@@ -44,15 +46,18 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 (
     D_INDEX, D_SIZES, D_CORRECT, D_CALLS, D_FLOATS, D_CONCURRENT, D_LIMITERS, D_N_LIMITERS, D_CHARGE,
     D_SETTLES,
-    D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP, D_FAILURES, D_OPEN_NS,
+    D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP,
+    D_BREAKER, D_COUNTED, D_FAILURES, D_OPEN_NS, D_GROWTH, D_OPEN_CAP, D_SUCCESSES, D_ALLOWED, D_HONOURS, D_WINDOW,
+    D_FILTER_LAW, D_FILTER_BILLS, D_S_FILTER, D_S_FILTER_LATENCY,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
     D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
     D_S_OUTAGE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
     # ... and its state.
-    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_STATE, D_COUNT, D_OPEN_UNTIL, D_EPOCH, D_FILLED,
+    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_FILLED, D_WAKE,
+    D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(55)  # fmt: skip
-F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, N_DESK_F = range(5)
+) = range(75)  # fmt: skip
+F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, F_FILTER_SHARE, N_DESK_F = range(8)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
 
@@ -62,8 +67,19 @@ X_MEASURE, X_WINDOW_NS, X_SINCE, X_LEAKS, X_SETTLES, X_P, X_Q, X_CAPACITY, X_LEV
 # Columns of a spell.
 P_FROM, P_TO, P_MODE, P_STATUS, P_LAW, P_FLOAT, N_SPELL = range(7)
 
-# Columns of a route: a tier and two chains, each a stretch of desks in `m`.
-T_TIER, T_CHAIN, T_LENGTH, T_ESCALATE, T_ESCALATE_LENGTH, N_ROUTE = range(6)
+# Columns of a route: a tier, the group that is asked first, and the one that a cascade goes on to, or NONE.
+T_TIER, T_GROUP, T_ESCALATE, N_ROUTE = range(4)
+# Columns of a group: a stretch of desks in `m`, its levels, its place among the groups, whether the rest of it is
+# passed over after a content filter, and where its fallbacks stand, or NONE: (first, length) by class of failure,
+# each a stretch of places among the groups.
+U_CHAIN, U_LENGTH, U_LEVELS, U_N_LEVELS, U_INDEX, U_LEAVES, U_FALLBACKS, N_GROUP = range(8)
+# Columns of a level: its stretch of the chain, and where a round-robin looks next.
+V_FIRST, V_LENGTH, V_TURN, N_LEVEL = range(4)
+
+# Columns of a layer of retries. A request's passes and waits by layer stand behind its recorded service times and,
+# where groups fall back, for each step of the way what is left of the list (next, end); then
+# by desk the answers that its earlier passes had; its previous waits stand behind its real numbers.
+Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = range(8)
 
 # Columns of a slot: a request on its way and its present call. Behind them stand its sizes by model, its
 # right answers by model, its calls by desk and its recorded service times.
@@ -72,10 +88,14 @@ T_TIER, T_CHAIN, T_LENGTH, T_ESCALATE, T_ESCALATE_LENGTH, N_ROUTE = range(6)
     L_RESUME, L_DESK, L_ROLE, L_CALL_ATTEMPT, L_DRAW, L_TICKET, L_QUEUED, L_STARTED, L_FIRST, L_ENDED,
     L_CALL_OUTCOME, L_STATUS, L_RETRY_AFTER, L_TURNED_AWAY, L_IS_WAITING, L_IS_PROBE, L_EPOCH, L_HAS_DONE,
     L_ANSWERS,  # tokens are made, were it not cut
+    L_RETRYING,  # counts against the retry budget
+    L_TRIED, L_CHOICES,  # of a selection: bits of the level's members, draws so far
+    # The group that is asked, whether somebody in it was, bits of those asked in this pass, fallbacks on the way here.
+    L_GROUP, L_HAS_ASKED, L_GROUPS, L_DEPTH,
     L_ASKED_REQUESTS, L_ASKED_TOKENS, L_ASKED_INPUT, L_ASKED_OUTPUT,  # by what a limiter counts
     L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
     L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS, L_ANSWERED, L_ANSWERED_AGAIN, N_SLOT,
-) = range(50)  # fmt: skip
+) = range(57)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -84,7 +104,7 @@ G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 ) = range(11)  # fmt: skip
 
 # What a request does when its event comes.
-ATTEMPT, NEXT, ESCALATE = range(3)
+ATTEMPT, NEXT, ESCALATE, AGAIN = range(4)
 MINI_STAGE, OMNI_STAGE = range(2)
 
 # The event list `e`: a header, then `capacity` times, events, free events, and events of N_EVENT columns.
@@ -151,6 +171,7 @@ class State:
     slot_width: int
     first_slot: int
     first_slot_f: int
+    slot_width_f: int
 
     def counts(self) -> dict[str, Integers]:
         """What finance bills, by task (T) and desk (D, in the order of `desks`), summed over the run so far."""
@@ -183,12 +204,12 @@ class State:
         before = self.n_slots
         assert capacity > before
         self.m = _grown(self.m, self.first_slot + capacity * self.slot_width)
-        self.f = _grown(self.f, self.first_slot_f + capacity * N_SLOT_F)
+        self.f = _grown(self.f, self.first_slot_f + capacity * self.slot_width_f)
         places = self.first_slot + np.arange(before, capacity) * self.slot_width
         # New slots are taken in order; the last one leads to those that were free before.
         self.m[places[:-1] + L_FREE] = places[1:]
         self.m[places[-1] + L_FREE] = self.m[R_FREE_SLOT]
-        self.m[places + L_FLOATS] = self.first_slot_f + np.arange(before, capacity) * N_SLOT_F
+        self.m[places + L_FLOATS] = self.first_slot_f + np.arange(before, capacity) * self.slot_width_f
         self.m[R_FREE_SLOT] = places[0]
 
     def more_events(self, capacity: int) -> None:
@@ -260,14 +281,21 @@ def new_state(
             f.append(spell.slowdown)
         for column, value in row.items():
             m[desks[target.name] + column] = value
+    groups = _groups(program.groups, desks, m)
     places = []
     for route in routes:
-        first = len(m)
-        m += [desks[name] for name in (*route.chain, *route.escalate)]
         places.append(len(m))
-        m += [route.tier, first, len(route.chain), first + len(route.chain), len(route.escalate)]
+        escalate = groups + route.escalate * N_GROUP if route.is_cascade else NONE
+        m += [route.tier, groups + route.group * N_GROUP, escalate]
     calls_end = behind + len(models) + len(targets)
+    frames = calls_end + n_recorded
+    passes = frames + (2 * program.max_fallbacks if any(one.fallbacks for one in program.groups) else 0)
+    layers = len(m)
+    for layer in program.layers:
+        m += _layer_row(layer, f)
     header = _header(program) | {
+        C_GROUPS: groups, C_MAX_FALLBACKS: program.max_fallbacks, C_FRAMES: frames,
+        C_LAYERS: layers, C_N_LAYERS: len(program.layers), C_PASSES: passes,
         C_WANTS_ROWS: int(wants_rows), C_N_DESKS: len(targets), C_SERVICE: calls_end, C_N_SERVICE: n_recorded,
         R_FREE_SLOT: NONE,
     }  # fmt: skip
@@ -296,20 +324,64 @@ def new_state(
         desks=desks,
         routes=places,
         models=models,
-        slot_width=calls_end + n_recorded,
+        slot_width=passes + (2 * len(program.layers) + len(targets) if program.layers else 0),
         first_slot=end,
         first_slot_f=len(f),
+        slot_width_f=N_SLOT_F + len(program.layers),
     )
     state.more_slots(slots)
     state.more_events(256 + 2 * slots)
     return state
 
 
+def _groups(groups: Sequence[Group], desks: Mapping[str, int], m: list[int]) -> int:
+    """Write the groups, with their chains, levels and fallbacks before them; the place of the first."""
+    rows = []
+    for index, group in enumerate(groups):
+        chain = len(m)
+        m += [desks[name] for name in group.chain]
+        levels, at = len(m), chain
+        for level in group.levels:
+            m += [at, len(level), 0]
+            at += len(level)
+        fallbacks = NONE
+        if group.fallbacks:
+            stretches, at = [], len(m)
+            for one_list in group.fallbacks:
+                stretches += [at, len(one_list)]
+                m += one_list
+                at += len(one_list)
+            fallbacks = len(m)
+            m += stretches
+        rows += [
+            chain, len(group.chain), levels, len(group.levels), index, int(group.leaves_when_filtered), fallbacks,
+        ]  # fmt: skip
+    place = len(m)
+    m += rows
+    return place
+
+
+def _layer_row(layer: Layer, f: list[float]) -> list[int]:
+    backoff, floats = layer.backoff, len(f)
+    f += [backoff.base_s, backoff.cap_s, backoff.jitter_s, *backoff.waits_s]
+    return [
+        layer.attempts, backoff.kind, backoff.law, floats + 3, len(backoff.waits_s), floats, layer.stream,
+    ]  # fmt: skip
+
+
 def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
     """The settings of a deployment and its state at the start: nothing in flight, buckets full."""
     streams, backoff = target.streams, target.backoff
     floats = len(f)
-    f += [target.error_rate, backoff.base_s, backoff.cap_s, backoff.jitter_s]
+    f += [
+        target.error_rate,
+        backoff.base_s,
+        backoff.cap_s,
+        backoff.jitter_s,
+        target.weight,
+        target.list_price,
+        target.filter_share,
+    ]
     waits = len(f)
     f += backoff.waits_s
     row = {
@@ -326,8 +398,7 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_N_WAITS: len(backoff.waits_s),
         D_SLEEPS: int(target.sleep_after_last),
         D_RETRY_CAP: target.retry_after_cap_ns,
-        D_FAILURES: _or_none(target.breaker_failures),
-        D_OPEN_NS: target.breaker_open_ns,
+        D_BREAKER: NONE,
         D_WAITS_BUSY: int(target.waits_when_busy),
         D_WHEN_LIMITED: WHEN_LIMITED.index(target.when_limited),
         D_QUEUE_LIMIT: _or_none(target.queue_limit),
@@ -341,6 +412,10 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_GATEWAY: NO_LAW if is_zero(laws, target.gateway_law) else target.gateway_law,
         D_ERROR_STATUS: target.error_status,
         D_ERROR_LAW: target.error_law,
+        D_FILTER_LAW: target.filter_law,
+        D_FILTER_BILLS: target.filter_bills,
+        D_S_FILTER: target.filter_stream,
+        D_S_FILTER_LATENCY: streams["filter-latency"],
         D_N_SPELLS: len(target.spells),
         D_S_TTFT: streams["ttft"],
         D_S_SPEED: streams["speed"],
@@ -352,8 +427,17 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_S_PATIENCE: streams["queue-timeout"],
         D_HEAD: NONE,
         D_TAIL: NONE,
+        D_WAKE: NONE,
         D_STATE: CLOSED,
     }
+    if target.breaker is not None:
+        breaker = target.breaker
+        row |= {
+            D_BREAKER: breaker.kind, D_COUNTED: breaker.counts, D_FAILURES: breaker.failures,
+            D_OPEN_NS: breaker.open_ns, D_GROWTH: breaker.growth, D_OPEN_CAP: breaker.cap_ns,
+            D_SUCCESSES: breaker.successes, D_ALLOWED: _or_none(breaker.allowed_fails),
+            D_HONOURS: int(breaker.honours_retry_after), D_WINDOW: breaker.window_ns,
+        }  # fmt: skip
     return row
 
 
@@ -367,7 +451,15 @@ def _header(program: Program) -> dict[int, int]:
         C_ROUTER_STREAM: program.router_stream,
         C_CHECK_STREAM: program.verifier_stream,
         C_VERDICT_STREAM: program.verdict_stream,
+        C_RETRY_PPM: NONE,
+        C_SELECT: program.select,
+        C_SELECT_STREAM: program.select_stream,
     }
+    if program.retry_budget is not None:
+        values |= {
+            C_RETRY_PPM: program.retry_budget.ratio_ppm,
+            C_RETRY_MINIMUM: program.retry_budget.minimum,
+        }
     if verifier is not None:
         values |= {
             C_CHECK_LAW: verifier.latency_law,

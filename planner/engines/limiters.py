@@ -6,7 +6,7 @@ call is charged at its end. Times are nanoseconds since the window's start, at w
 
 from planner.engines import rules
 from planner.jit import jit
-from planner.limiting import INPUT, OUTPUT, REQUESTS
+from planner.limiting import INPUT, LARGEST_UNITS, OUTPUT, REQUESTS
 
 
 @jit("int64(int64, int64, int64, int64, int64)")
@@ -21,6 +21,12 @@ def window_wait(level: int, needed: int, now: int, length_ns: int) -> int:
     return 0 if needed <= level else length_ns - now % length_ns
 
 
+@jit("int64(int64, int64)")
+def units(tokens: int, q: int) -> int:
+    """Tokens in units of 1/q, where nothing says that they fit the limiter; at most `LARGEST_UNITS`."""
+    return LARGEST_UNITS if tokens > LARGEST_UNITS // q else tokens * q
+
+
 @jit("int64(int64, int64, int64, int64)")
 def settled(level: int, taken: int, used: int, capacity: int) -> int:
     """Level after a call's end: what it took is given back and what it used is taken.
@@ -28,7 +34,7 @@ def settled(level: int, taken: int, used: int, capacity: int) -> int:
     Never above the capacity: what has drained meanwhile cannot be given back. The floor keeps 64 bits
     from overflowing and is out of reach of `LARGEST_DEBT` tokens.
     """
-    return max(-(2**62), min(capacity, level + (taken - used)))
+    return max(-LARGEST_UNITS, min(capacity, level + (taken - used)))
 
 
 @jit("int64(int64, int64, int64, int64, int64)")

@@ -5,30 +5,37 @@ goes out: a `Program`. Both engines run programs, so every default and every ove
 (deployment over strategy over scenario) is resolved here, once.
 """
 
+import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from planner import catalogue, limiting
+from planner import catalogue, tables
 from planner.catalogue import profiles
 from planner.chance import check_streams, stream_id, to_ns
 from planner.engines import rules
 from planner.errors import Problem, ScenarioError
+from planner.routing.routers import Group, groups_of
 from planner.sampling import Laws, pack_laws
+from planner.scenario import policy as policies
 from planner.scenario.fields import CascadeRouter, Scenario
+from planner.scenario.known import list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
+from planner.scenario.paths import render
 from planner.scenario.policy import Policy
-from planner.scenario.supply import Deployment, Errors, Limits, Outage, OutageLaw, Streaming, Total
+from planner.scenario.quotas import Quota, quotas_of, since_day_began_ns
+from planner.scenario.supply import ContentFilter, Deployment, Errors, Outage, OutageLaw, Streaming, Total
 from planner.workload.outage_lines import line_of, outage_law
 from planner.workload.windows import Window
 
 _PURPOSES = (
     "ttft", "speed", "error", "error-latency", "outage-latency", "gateway-latency", "backoff", "queue-timeout",
+    "filter-latency",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limiter:
-    """A limiter in integers (see `limiting.shape`)."""
+    """A limiter in integers (see `quotas.Quota`)."""
 
     measure: int  # what it counts, as in `limiting.COUNTED`
     window_ns: int  # 0 for a bucket
@@ -65,6 +72,39 @@ class Backoff:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Breaker:
+    """When a target is no longer asked, and when again; codes of `rules`."""
+
+    kind: int
+    counts: int  # bit 1 << outcome is set where such an end is a failure
+    failures: int
+    open_ns: int
+    growth: int
+    cap_ns: int
+    successes: int
+    allowed_fails: int | None
+    honours_retry_after: bool
+    window_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """An outer loop of retries around everything that is tried for a request."""
+
+    attempts: int
+    backoff: Backoff
+    stream: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryBudget:
+    """Retries under way at once are fewer than max(minimum, share of the requests in flight)."""
+
+    ratio_ppm: int
+    minimum: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """A deployment as an engine sees it."""
 
@@ -81,6 +121,10 @@ class Target:
     error_rate: float
     error_status: int
     error_law: int
+    filter_share: float  # of prompts that its content filter refuses
+    filter_law: int
+    filter_stream: int
+    filter_bills: int
     spells: tuple[Spell, ...]
     concurrent: int | None
     limiters: tuple[Limiter, ...]
@@ -90,8 +134,9 @@ class Target:
     backoff: Backoff
     sleep_after_last: bool
     retry_after_cap_ns: int
-    breaker_failures: int | None
-    breaker_open_ns: int
+    breaker: Breaker | None
+    weight: float  # among equals, under weighted and inverse-price
+    list_price: float  # input + output, under cheapest and inverse-price; 0 elsewhere
     waits_when_busy: bool
     when_limited: str
     queue_limit: int | None
@@ -127,6 +172,12 @@ class Program:
     verifier: Verifier | None
     length_ns: int
     max_in_flight: int
+    groups: tuple[Group, ...]  # what routes and fallbacks name by their places
+    max_fallbacks: int = 5
+    layers: tuple[Layer, ...] = ()  # outermost first
+    retry_budget: RetryBudget | None = None
+    select: int = rules.IN_ORDER
+    select_stream: int = stream_id("select")
     router_stream: int = stream_id("router-latency")
     verifier_stream: int = stream_id("verifier-latency")
     verdict_stream: int = stream_id("verdict")
@@ -177,7 +228,19 @@ def compile_program(
         # A platform stands before providers, not before our own servers and devices.
         through = Law.fixed(0) if deployment.is_own_hardware else gateway.latency_s
         targets[name] = _target(scenario, name, models_in_force[name], own, through, window, table)
+    if policy.select in ("cheapest", "inverse-price"):
+        on = scenario.start + datetime.timedelta(seconds=window.start_s)
+        targets = _by_price(scenario, policy.select, targets, on)
+    layers = tuple(
+        Layer(
+            attempts=layer.attempts,
+            backoff=_backoff(layer.backoff, table),
+            stream=stream_id("layer-backoff", layer.name),
+        )
+        for layer in policy.layers
+    )
     check_streams({f"{p}:{n}": target.streams[p] for n, target in targets.items() for p in _PURPOSES})
+    check_streams({layer.name: own.stream for layer, own in zip(policy.layers, layers, strict=True)})
     router = resolved.router
     verifier = None
     if isinstance(router, CascadeRouter):
@@ -202,6 +265,51 @@ def compile_program(
         deadline_ns=None if policy.deadline_s is None else int(to_ns(policy.deadline_s)),
         length_ns=int(to_ns(window.length_s)),
         max_in_flight=scenario.run.max_in_flight,
+        groups=groups_of(scenario, strategy),
+        max_fallbacks=policy.max_fallbacks,
+        layers=layers,
+        retry_budget=_retry_budget(policy),
+        select=rules.SELECTIONS.index(policy.select),
+    )
+
+
+def _by_price(
+    scenario: Scenario, select: str, targets: Mapping[str, Target], on: datetime.date
+) -> dict[str, Target]:
+    """Targets with their list price on the window's day, and weights of price^-2 under inverse-price.
+
+    Weights are relative to the cheapest, so that nothing overflows (`theory.inverse_price_weights`).
+    """
+    found = {name: list_usd_per_mtok(scenario, name, target.model, on) for name, target in targets.items()}
+    known = {name: price for name, price in found.items() if price is not None}
+    unknown = [name for name in found if name not in known]
+    assert not unknown, f"prices of {unknown} on {on} are known: checked before any run"
+    cheapest = min(known.values())
+    changed = {}
+    for name, target in targets.items():
+        price = known[name]
+        weight = target.weight
+        if select == "inverse-price":
+            weight = (cheapest / price) * (cheapest / price)
+        changed[name] = replace(target, weight=weight, list_price=price)
+    return changed
+
+
+def _retry_budget(policy: Policy) -> RetryBudget | None:
+    budget = policy.retry_budget
+    if budget is None:
+        return None
+    return RetryBudget(ratio_ppm=round(budget.ratio * 1e6), minimum=budget.minimum)
+
+
+def _backoff(given: policies.Backoff, table: _LawTable) -> Backoff:
+    return Backoff(
+        kind=rules.BACKOFFS.index(given.kind),
+        base_s=given.base_s,
+        cap_s=given.cap_s,
+        jitter_s=given.jitter_s,
+        waits_s=given.waits_s or (),
+        law=table.add(given.wait_s),
     )
 
 
@@ -217,10 +325,9 @@ def _target(
     deployment = scenario.deployments[name]
     ttft, speed, total, streams_answer = latency_laws(deployment, model)
     errors = errors_of(deployment)
-    rates, charge = limits_of(deployment, model)
+    filtered = deployment.content_filter or ContentFilter()
+    quotas, charge = quotas_of(deployment, model)
     limits = deployment.limits
-    backoff = policy.backoff
-    breaker = policy.breaker
     return Target(
         name=name,
         index=list(scenario.deployments).index(name),
@@ -235,30 +342,46 @@ def _target(
         error_rate=errors.rate,
         error_status=errors.status,
         error_law=table.add(errors.latency_s),
+        filter_share=filtered.share,
+        filter_law=table.add(filtered.latency_s),
+        # One provider judges a prompt alike wherever and however often it is sent.
+        filter_stream=stream_id("content-filter", deployment.provider or name),
+        filter_bills=rules.BILLS.index(filtered.billed),
         spells=_spells(scenario, name, window, table),
         concurrent=limits.concurrent if limits is not None else None,
-        limiters=_limiters(name, rates, limits, charge, window),
+        limiters=_limiters(scenario, name, quotas, window),
         charge=rules.CHARGES.index(charge),
         timeout_ns=None if policy.timeout_s is None else int(to_ns(policy.timeout_s)),
         retries=policy.retries,
-        backoff=Backoff(
-            kind=rules.BACKOFFS.index(backoff.kind),
-            base_s=backoff.base_s,
-            cap_s=backoff.cap_s,
-            jitter_s=backoff.jitter_s,
-            waits_s=backoff.waits_s or (),
-            law=table.add(backoff.wait_s),
-        ),
+        backoff=_backoff(policy.backoff, table),
         sleep_after_last=policy.sleep_after_last,
         retry_after_cap_ns=int(to_ns(policy.retry_after_cap_s)),
-        breaker_failures=None if breaker is None else breaker.failures,
-        breaker_open_ns=0 if breaker is None else int(to_ns(breaker.open_s)),
+        breaker=None if policy.breaker is None else breaker_of(policy.breaker),
+        weight=deployment.weight,
+        list_price=0.0,
         waits_when_busy=policy.when_busy == "wait",
         when_limited=policy.when_limited,
         queue_limit=policy.queue_limit,
         queue_timeout_law=table.add(policy.queue_timeout_s),
         bill_timeouts=rules.BILLS.index(policy.bill_timeouts),
         streams={purpose: stream_id(purpose, name) for purpose in _PURPOSES},
+    )
+
+
+def breaker_of(given: policies.Breaker) -> Breaker:
+    """A breaker in codes and nanoseconds."""
+    open_ns = int(to_ns(given.open_time_s))
+    return Breaker(
+        kind=rules.BREAKERS.index(given.kind),
+        counts=sum(1 << tables.OUTCOMES.index(outcome) for outcome in given.counted),
+        failures=given.failures,
+        open_ns=open_ns,
+        growth=rules.GROWTHS.index(given.open_growth),
+        cap_ns=int(to_ns(given.open_cap_s)),
+        successes=given.successes,
+        allowed_fails=given.allowed_fails,
+        honours_retry_after=given.honours_retry_after,
+        window_ns=rules.COOLDOWN_WINDOW_NS if given.allowed_fails is None else open_ns,
     )
 
 
@@ -285,62 +408,32 @@ def errors_of(deployment: Deployment) -> Errors:
     return Errors(rate=found.rate, status=found.status, latency_s=Law.fixed(found.latency_s))
 
 
-def limits_of(deployment: Deployment, model: str) -> tuple[tuple[int | None, ...], str]:
-    """(limits per minute in the order of `limiting.FIELDS`, charging rule); null switches a limit off."""
-    limits = deployment.limits
-    if limits is None:
-        return (None,) * len(limiting.FIELDS), "estimate"
-    rates = [getattr(limits, field) for field in limiting.FIELDS]
-    charge = limits.charge
-    # Own hardware has no provider's limits, and a model under a name of its own has none published.
-    if deployment.provider is None or deployment.is_own_hardware or model not in catalogue.names():
-        given = tuple(None if rate == "catalogue" else rate for rate in rates)
-        return given, "estimate" if charge == "catalogue" else charge
-    published = profiles.default_limits(model, deployment.provider)
-    chosen = tuple(
-        getattr(published, field) if given == "catalogue" else given
-        for field, given in zip(limiting.FIELDS, rates, strict=True)
-    )
-    return chosen, published.charge if charge == "catalogue" else charge
-
-
 def _limiters(
-    name: str, rates: tuple[int | None, ...], limits: Limits | None, charge: str, window: Window
+    scenario: Scenario, name: str, quotas: tuple[Quota, ...], window: Window
 ) -> tuple[Limiter, ...]:
-    """One limiter for each limit that is on. A cap per day is a count of each UTC day, whatever the kind."""
-    found = []
-    for field, measure, rate in zip(limiting.FIELDS, limiting.COUNTED, rates, strict=True):
-        if rate is None or limits is None:
-            continue
-        is_daily = field in limiting.PER_DAY
-        kind = limiting.FIXED_WINDOW if is_daily else limits.kind
-        slice_ns = int(to_ns(limits.slice_s))
-        p, q, capacity = (0, 1, rate)
-        if not is_daily:
-            p, q, capacity = limiting.shape(
-                rate, kind, burst_ns=int(to_ns(limits.burst_s)), slice_ns=slice_ns
-            )
-        settles = limiting.settles(kind, charge, measure)
-        if not limiting.is_exact(q, capacity, settles):
+    """One limiter for each limit that is on."""
+    since_ns = since_day_began_ns(scenario, scenario.deployments[name], window.start_s)
+    for quota in quotas:
+        if not quota.is_exact:
             problem = Problem(
-                field=f"deployments.{name}.limits.{field}",
-                given=str(rate),
+                field=render(("deployments", name, "limits", *quota.place)),
+                given=str(quota.limit),
                 allowed="a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000",
             )
             raise ScenarioError([problem])
-        found.append(
-            Limiter(
-                measure=measure,
-                window_ns=limiting.DAY_NS if is_daily else limiting.window_ns(kind, slice_ns),
-                since_ns=int(to_ns(window.start_s % 86_400)) if is_daily else 0,
-                leaks=kind == limiting.LEAKY_BUCKET,
-                settles=settles,
-                p=p,
-                q=q,
-                capacity=capacity,
-            )
+    return tuple(
+        Limiter(
+            measure=quota.measure,
+            window_ns=quota.window_ns,
+            since_ns=since_ns if quota.is_daily else 0,
+            leaks=quota.leaks,
+            settles=quota.settles,
+            p=quota.p,
+            q=quota.q,
+            capacity=quota.capacity,
         )
-    return tuple(found)
+        for quota in quotas
+    )
 
 
 def _spells(scenario: Scenario, name: str, window: Window, table: _LawTable) -> tuple[Spell, ...]:

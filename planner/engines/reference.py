@@ -9,21 +9,23 @@ insertion; no simpy.Resource or Timeout stands for anything that has a rank.
 
 import math
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any
 
 import simpy
 
-from planner import tables
+from planner import failures, tables
 from planner.chance import to_ns, uniform
 from planner.engines import rules
 from planner.engines.desk import Desk
 from planner.engines.journey import Call, Clock, Journey, Moment, billed_when_cut, input_only
-from planner.engines.program import Program, Target
+from planner.engines.program import Backoff, Program, Target
 from planner.engines.rules import Round, rank
+from planner.engines.selection import Selector
 from planner.engines.work import Work
 from planner.errors import LoadExceedsCapacity
+from planner.routing.routers import Route
 from planner.sampling import draw_law
 from planner.tables import DEADLINE, LIMIT, NEVER, TIMED_OUT
 from planner.workload.sizes import Sizes
@@ -45,13 +47,14 @@ class Engine:
         self.arrived = requests.arrived_ns.tolist()
         self.tasks = requests.task.tolist()
         self.desks = {name: Desk(self, target) for name, target in program.targets.items()}
+        self.selector = Selector(program, self.desks)
         self.sizes = {name: _Rows(work.sizes[name]) for name in program.targets}
         self.correct = {model: found.tolist() for model, found in work.correct.items()}
         self.service = None if requests.service_ns is None else requests.service_ns.tolist()
         self.route = work.routing.route.tolist()
         self.asked = work.routing.asked.tolist()
         self.verifier_score = requests.verifier_score.tolist()
-        self.n_in_flight = self.n_done = 0
+        self.n_in_flight = self.n_done = self.n_retrying = 0
         self.outcomes: list[tuple[int, ...]] = []
         self.attempts: list[tuple[int, ...]] = []
         self.events: list[tuple[int, ...]] = []
@@ -109,24 +112,104 @@ class Engine:
         tier = route.tier
         served: Call | None = None
         if (yield from self._pause(journey, thinking_ns)):
-            if route.is_cascade:
-                served, tier = yield from self._cascade(journey, route.chain, route.escalate)
-            else:
-                served = yield from self._serve(journey, route.chain, tables.PRIMARY, tables.RETRY)
+            served, tier = yield from self._passes(journey, route)
         self._finish(journey, served, tier)
 
-    def _serve(self, journey: Journey, chain: Sequence[str], first_role: int, next_role: int) -> Life:
-        """Try the deployments in order, each with its retries; the successful call, or None."""
-        for name in chain:
-            if journey.is_over(self.env.ns):
-                journey.cause = DEADLINE
-                return None
-            sizes = self.sizes[name]
-            if not sizes.eligible[journey.index]:
-                continue
-            call = yield from self._try(journey, self.desks[name], sizes, first_role, next_role)
-            if call is not None or journey.cause == DEADLINE:
-                return call
+    def _passes(self, journey: Journey, route: Route) -> Life:
+        """Pass after pass through all that the strategy tries, as the layers want; (successful call or None, tier).
+
+        The innermost layer that has passes left waits and tries again; those inside it begin anew.
+        """
+        layers = self.program.layers
+        passes, waits = [1] * len(layers), [0] * len(layers)
+        previous_s = [layer.backoff.base_s for layer in layers]
+        while True:
+            journey.groups = set()
+            if route.is_cascade:
+                served, tier = yield from self._cascade(journey, route)
+            else:
+                served = yield from self._serve(journey, route.group, tables.PRIMARY, tables.RETRY)
+                tier = route.tier
+            able = [i for i, layer in enumerate(layers) if passes[i] < layer.attempts]
+            if served is not None or rules.is_final(journey.cause) or not able:
+                return served, tier
+            if not self._may_retry(journey):
+                return served, tier
+            i, layer = able[-1], layers[able[-1]]
+            given_s = 0.0
+            if layer.backoff.kind == rules.LAW:
+                given_s = self._draw(layer.backoff.law, layer.stream, journey.name, waits[i])
+            u = uniform(self.program.seed, self.program.replication, layer.stream, journey.name, waits[i])
+            previous_s[i] = _wait_s(layer.backoff, passes[i] - 1, previous_s[i], given_s, u)
+            passes[i], waits[i] = passes[i] + 1, waits[i] + 1
+            for inner in range(i + 1, len(layers)):
+                passes[inner], previous_s[inner] = 1, layers[inner].backoff.base_s
+            if not (yield from self._pause(journey, to_ns(previous_s[i]))):
+                return None, tier
+
+    def _may_retry(self, journey: Journey) -> bool:
+        """Take a place in the retry budget, if there is one; the end of the next call gives it back."""
+        budget = self.program.retry_budget
+        if budget is None:
+            return True
+        allowed = rules.retries_allowed(self.n_in_flight, budget.ratio_ppm, budget.minimum)
+        if self.n_retrying >= allowed:
+            return False
+        journey.is_retrying = True
+        self.n_retrying += 1
+        return True
+
+    def _is_retried(self, journey: Journey) -> None:
+        if journey.is_retrying:
+            journey.is_retrying = False
+            self.n_retrying -= 1
+
+    def _serve(
+        self, journey: Journey, index: int, first_role: int, next_role: int, n_fallbacks: int = 0
+    ) -> Life:
+        """Try a group, then those it falls back on, each with its own fallbacks; the successful call, or None."""
+        journey.groups.add(index)
+        group = self.program.groups[index]
+        call = yield from self._ask(journey, index, first_role, next_role)
+        if call is not None or journey.cause == DEADLINE:
+            return call
+        if not group.fallbacks or n_fallbacks == self.program.max_fallbacks:
+            return None
+        failure = rules.failure_of(journey.cause) if journey.has_asked else failures.CONTEXT_WINDOW
+        for other in group.fallbacks[failure]:
+            if other not in journey.groups:
+                call = yield from self._serve(journey, other, first_role, next_role, n_fallbacks + 1)
+                if call is not None or journey.cause == DEADLINE:
+                    return call
+        return None
+
+    def _ask(self, journey: Journey, index: int, first_role: int, next_role: int) -> Life:
+        """Try a group's levels in order, in each the deployments as they are chosen; the successful call, or None."""
+        group = self.program.groups[index]
+        journey.group, journey.has_asked = len(group.chain), False
+        for number, level in enumerate(group.levels):
+            left = [name for name in level if self.sizes[name].eligible[journey.index]]
+            place = (index, number)
+            while True:
+                now = self.env.ns
+                if journey.is_over(now):  # first of all: it may end with a check, and nobody left to ask
+                    journey.cause = DEADLINE
+                    return None
+                if not left:
+                    break
+                if self.program.select == rules.IN_ORDER:
+                    name = left[0]
+                else:
+                    name = self.selector.choose(journey, place, level, left, now)
+                left.remove(name)
+                journey.has_asked = True
+                call = yield from self._try(
+                    journey, self.desks[name], self.sizes[name], first_role, next_role
+                )
+                if call is not None or journey.cause == DEADLINE:
+                    return call
+                if group.leaves_when_filtered and journey.cause == tables.CONTENT_POLICY:
+                    return None
         return None
 
     def _try(self, journey: Journey, desk: Desk, sizes: "_Rows", first_role: int, next_role: int) -> Life:
@@ -141,7 +224,7 @@ class Engine:
             if journey.is_over(now):
                 journey.cause = DEADLINE
                 return None
-            if call.turned_away != tables.NO_CAUSE:
+            if call.turned_away != tables.NO_CAUSE or call.status == rules.FILTERED:
                 return (yield from self._go_on(journey, call))
             is_last = k == target.retries
             if not is_last and desk.is_rejecting(now):
@@ -153,6 +236,8 @@ class Engine:
                 previous_s = self._backoff(target, call, k, previous_s)
                 wait_ns = to_ns(previous_s)
             elif wait_ns > target.retry_after_cap_ns:
+                return (yield from self._go_on(journey, call))
+            if not is_last and not self._may_retry(journey):
                 return (yield from self._go_on(journey, call))
             if not (yield from self._pause(journey, wait_ns)):
                 return None
@@ -167,6 +252,7 @@ class Engine:
         if will_happen:
             assert call.done is not None
             yield call.done
+        self._is_retried(journey)
         if call.started_ns != NEVER:
             journey.calls[name] = draw + 1
         self._classify(journey, call)
@@ -177,6 +263,8 @@ class Engine:
         journey.outcome = call.outcome
         if call.turned_away != tables.NO_CAUSE:
             journey.cause = call.turned_away
+        elif call.status == rules.FILTERED:
+            journey.cause = tables.CONTENT_POLICY
         elif call.outcome == tables.ERROR:
             journey.cause = tables.PROVIDER_ERROR
         elif call.outcome == tables.LIMITED:
@@ -204,25 +292,20 @@ class Engine:
     def _backoff(self, target: Target, call: Call, k: int, previous_s: float) -> float:
         backoff = target.backoff
         given_s = 0.0
-        if backoff.kind == rules.FIXED:
-            given_s = backoff.waits_s[min(k, len(backoff.waits_s) - 1)]
-        elif backoff.kind == rules.LAW:
+        if backoff.kind == rules.LAW:
             given_s = self.draw(target, "backoff", backoff.law, call)
-        u = self.uniform(target, "backoff", call)
-        return rules.wait_s(
-            backoff.kind, k, backoff.base_s, backoff.cap_s, backoff.jitter_s, previous_s, given_s, u
-        )
+        return _wait_s(backoff, k, previous_s, given_s, self.uniform(target, "backoff", call))
 
-    def _cascade(self, journey: Journey, mini: Sequence[str], omni: Sequence[str]) -> Life:
+    def _cascade(self, journey: Journey, route: Route) -> Life:
         """Mini answers, a verifier accepts, or omni answers; (successful call or None, tier)."""
-        call = yield from self._serve(journey, mini, tables.ROLE_MINI, tables.ROLE_MINI)
+        call = yield from self._serve(journey, route.group, tables.ROLE_MINI, tables.ROLE_MINI)
         if call is not None:
             is_accepted = yield from self._verify(journey, call)
             if is_accepted:
                 return call, tables.MINI
         if journey.cause == DEADLINE:
             return None, tables.MINI
-        call = yield from self._serve(journey, omni, tables.ROLE_OMNI, tables.ROLE_OMNI)
+        call = yield from self._serve(journey, route.escalate, tables.ROLE_OMNI, tables.ROLE_OMNI)
         return call, tables.OMNI
 
     def _verify(self, journey: Journey, answer: Call) -> Life:
@@ -254,7 +337,8 @@ class Engine:
             answer.first_token_ns = check.ended_ns
             return True
         yield Moment(self.env).at(0, rank(Round.STARTS, journey.name, journey.attempts))
-        journey.cause = tables.NO_ELIGIBLE
+        # What was answered does not count: without anybody to escalate to, the request is rejected.
+        journey.cause, journey.outcome = tables.NO_ELIGIBLE, tables.REJECTED
         return False
 
     def _accepts(self, journey: Journey, answer: Call) -> bool:
@@ -270,6 +354,7 @@ class Engine:
         return uniform(program.seed, program.replication, program.verdict_stream, journey.name, 0) < share
 
     def _finish(self, journey: Journey, served: Call | None, tier: int) -> None:
+        self._is_retried(journey)
         self.n_in_flight -= 1
         self.n_done += 1
         i = journey.index
@@ -313,6 +398,12 @@ class Engine:
         return uniform(
             program.seed, program.replication, target.streams[purpose], call.journey.name, call.draw
         )
+
+    def is_filtered(self, target: Target, call: Call) -> bool:
+        """Whether the provider's content filter refuses the prompt: the same one every time."""
+        program = self.program
+        u = uniform(program.seed, program.replication, target.filter_stream, call.journey.name, 0)
+        return u < target.filter_share
 
     def _recorded(self, journey: Journey) -> int:
         """Recorded service time of the next attempt; the last one repeats."""
@@ -373,6 +464,15 @@ class Engine:
             f"load exceeds capacity: more than run.max_in_flight = {self.program.max_in_flight} requests in flight "
             f"{self.env.ns / 1e9:.3f} s into the window ({self.n_done} done; {waiting})"
         )
+
+
+def _wait_s(backoff: Backoff, k: int, previous_s: float, given_s: float, u: float) -> float:
+    """Wait before retry k, in seconds."""
+    if backoff.kind == rules.FIXED:
+        given_s = backoff.waits_s[min(k, len(backoff.waits_s) - 1)]
+    return rules.wait_s(
+        backoff.kind, k, backoff.base_s, backoff.cap_s, backoff.jitter_s, previous_s, given_s, u
+    )
 
 
 class _Rows:

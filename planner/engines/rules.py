@@ -6,6 +6,7 @@ nowhere else; an engine adds only control flow. Times are int64 nanoseconds sinc
 
 from enum import IntEnum
 
+from planner import failures, tables
 from planner.chance import to_ns
 from planner.jit import jit
 
@@ -46,6 +47,10 @@ CHARGES = (
     "after-completion",
 )
 
+# How a target is chosen among the equals of a level.
+IN_ORDER, ROUND_ROBIN, WEIGHTED, LEAST_BUSY, CHEAPEST, INVERSE_PRICE = range(6)
+SELECTIONS = ("in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
+
 # What a call cut by a timeout costs.
 BILL_NONE, BILL_INPUT, BILL_FULL = range(3)
 BILLS = ("none", "input", "full")
@@ -53,14 +58,21 @@ BILLS = ("none", "input", "full")
 FIXED, LAW, EXPONENTIAL, EQUAL_JITTER, FULL_JITTER, DECORRELATED, OPENAI, LITELLM = range(8)
 BACKOFFS = ("fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm")
 
+# Kinds of breakers, and how the time they stay open grows with openings in a row.
+CONSECUTIVE, COOLDOWN = range(2)
+BREAKERS = ("consecutive", "cooldown")
+CONSTANT, LINEAR, DOUBLING = range(3)
+GROWTHS = ("constant", "linear", "exponential")
+
 BREAKER_COUNTS = {
     "ok": "resets the count",
-    "error": "counts (5xx and connection errors)",
-    "timeout": "counts, also a cut by the deadline",
-    "limited": "ignored",
+    "error": "counts (5xx and connection errors), unless `counts` leaves it out: then ignored",
+    "timeout": "counts, also a cut by the deadline, unless `counts` leaves it out: then ignored",
+    "limited": "ignored, unless `counts` names it: then a call that fails at once",
     "cancelled": "ignored",
     "rejected": "ignored: no call was made",
 }
+
 BILLED = {
     "ok": "full",
     "error": "none",
@@ -88,6 +100,47 @@ def charge(rule: int, input_tokens: int, output_tokens: int, max_output_tokens: 
 
 
 @jit("int64(int64, int64, int64, int64)")
+def open_time(growth: int, open_ns: int, cap_ns: int, openings: int) -> int:
+    """How long a breaker stays open, at its `openings`-th opening in a row (1 for the first).
+
+    Linear: open time x openings; exponential: open time x 2^(openings - 1); both at most the cap,
+    which is not below the open time (Envoy: linear, 300 s; facts: routing_semantics §5.5).
+    """
+    if growth == LINEAR:
+        return cap_ns if openings > cap_ns // open_ns else open_ns * openings
+    if growth == DOUBLING:
+        grown = open_ns
+        for _ in range(openings - 1):
+            if grown > cap_ns // 2:
+                return cap_ns
+            grown *= 2
+        return grown
+    return open_ns
+
+
+NO_LIMIT = -1
+#: A cooldown's counters of failures and successes live so long from their first count.
+COOLDOWN_WINDOW_NS = 60 * 10**9
+
+
+@jit("boolean(int64, int64, int64, int64, int64)")
+def is_cooled(allowed_fails: int, group: int, is_limited: int, failed: int, succeeded: int) -> bool:
+    """Whether a failure takes a deployment out (LiteLLM; facts: routing_semantics §5.1, in its order).
+
+    `group` deployments are in the chain; `failed` (this one included) and `succeeded` calls are in their
+    windows; `allowed_fails` is -1 where it is not set.
+    """
+    if allowed_fails >= 0:
+        return group > 1 and failed > allowed_fails
+    if is_limited and group > 1:
+        return True
+    total = failed + succeeded
+    if succeeded == 0 and total >= 1000:
+        return True
+    return group > 1 and total >= 5 and 2 * failed > total
+
+
+@jit("int64(int64, int64, int64, int64)")
 def refilled(level: int, elapsed_ns: int, p: int, capacity: int) -> int:
     """Level of a bucket `elapsed_ns` later; time is clamped to time-to-full first, against overflow."""
     missing = capacity - level
@@ -102,6 +155,53 @@ def refill_wait(level: int, needed: int, p: int) -> int:
     if needed <= level:
         return 0
     return (needed - level + p - 1) // p
+
+
+#: HTTP status of a prompt that a content filter refuses; never sent again to the same target.
+FILTERED = 400
+
+FAILURE_OF = {
+    "provider-error": "error",
+    "limit": "limit",
+    "own-breaker": "limit",
+    "queue": "limit",
+    "too-large": "limit",
+    "timeout": "timeout",
+    "no-eligible-deployment": "context-window",
+    "content-policy": "content-policy",
+}
+
+
+@jit("int64(int64)")
+def failure_of(cause: int) -> int:
+    """Class of a failure, as in `failures.FAILURES`; after the deadline nobody asks (`FAILURE_OF`)."""
+    if cause == tables.PROVIDER_ERROR:
+        return failures.ERROR
+    if cause == tables.TIMED_OUT:
+        return failures.TIMEOUT
+    if cause == tables.NO_ELIGIBLE:
+        return failures.CONTEXT_WINDOW
+    if cause == tables.CONTENT_POLICY:
+        return failures.CONTENT_POLICY
+    return failures.LIMIT
+
+
+@jit("int64(int64, int64)")
+def judged(outcome: int, status: int) -> int:
+    """How a breaker sees an end: a refused prompt says nothing of the target's health, as a cancelled call."""
+    return tables.CANCELLED if status == FILTERED else outcome
+
+
+@jit("boolean(int64)")
+def is_final(cause: int) -> bool:
+    """Whether a layer does not try again after a failure by this cause: no later pass could end otherwise."""
+    return cause in (tables.NO_ELIGIBLE, tables.TOO_LARGE, tables.DEADLINE, tables.CONTENT_POLICY)
+
+
+@jit("int64(int64, int64, int64)")
+def retries_allowed(active: int, ratio_ppm: int, minimum: int) -> int:
+    """Retries that may be under way at once: max(minimum, ratio x active), rounded down (`theory.retry_budget`)."""
+    return max(minimum, active * ratio_ppm // 1_000_000)
 
 
 @jit("float64(int64, int64, float64, float64, float64, float64, float64, float64)")

@@ -25,14 +25,16 @@ class Work:
     correct: Mapping[str, npt.NDArray[np.int8]]  # by model
 
     def over_context(self) -> npt.NDArray[np.bool_]:
-        """Requests that some deployment of their route cannot take for their size."""
+        """Requests that some deployment of their route, fallbacks apart, cannot take for their size."""
         over = np.zeros(self.requests.n, dtype=np.bool_)
         if not any(one.over_context.any() for one in self.sizes_by_model.values()):
             return over
+        groups = self.routing.groups
         for index, route in enumerate(self.routing.routes):
             taken = self.routing.route == index
-            for name in (*route.chain, *route.escalate):
-                over |= taken & self.sizes[name].over_context
+            for group in (route.group, *([route.escalate] if route.is_cascade else [])):
+                for name in groups[group].chain:
+                    over |= taken & self.sizes[name].over_context
         return over
 
 

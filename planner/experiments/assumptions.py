@@ -16,7 +16,9 @@ from planner.limiting import FIELDS, INPUT, OUTPUT, PER_DAY
 from planner.routing.quality import rating
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.laws import Law
+from planner.scenario.quotas import capped_by_day, first_hour_of_days
 from planner.scenario.supply import Limits, Streaming, Total
+from planner.scenario.worst_case import worst_case
 from planner.workload.outage_lines import outage_law
 from planner.workload.windows import eras, volume_notice
 
@@ -35,6 +37,7 @@ def assumptions(scenario: Scenario) -> "pd.DataFrame":
     rows = dict.fromkeys(
         [
             *(row for name in scenario.strategies for row in money_assumptions(scenario, name)),
+            *_worst_cases(scenario),
             *_service(scenario),
             *_quality(scenario),
         ]
@@ -46,6 +49,17 @@ def assumptions(scenario: Scenario) -> "pd.DataFrame":
 def _used(scenario: Scenario) -> list[str]:
     found = {name for strategy in scenario.strategies for name in scenario.deployments_of(strategy)}
     return [name for name in scenario.deployments if name in found]
+
+
+def _worst_cases(scenario: Scenario) -> Iterator[Assumption]:
+    """How far retries may drive one request: no figure of a run, but what the policy allows."""
+    for name in scenario.strategies:
+        yield Assumption(
+            what=f"one request under {name}",
+            value=worst_case(scenario, name).text,
+            unit="",
+            source="policy: retries, layers, timeouts, waits and deadline",
+        )
 
 
 def _service(scenario: Scenario) -> Iterator[Assumption]:
@@ -222,6 +236,16 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
     volume = volume_notice(scenario)
     if volume is not None:
         found.append(volume)
+    capped = capped_by_day(scenario)
+    if capped and scenario.traffic.trace is not None:
+        found.append(
+            f"A cap of a day at {', '.join(capped)}: the recording is taken to begin at 00:00 UTC with nothing used of it."
+        )
+    elif capped:
+        found.append(
+            f"A cap of a day at {', '.join(capped)}: every simulated window holds whole days and begins at "
+            f"{first_hour_of_days(scenario):02d}:00 UTC, when the cap is whole again."
+        )
     planted = [name for name in _used(scenario) if isinstance(scenario.deployments[name].outages, tuple)]
     planted = [name for name in planted if scenario.deployments[name].outages]
     if planted:

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from planner import tables as t
-from planner.chance import to_ns
+from planner.engines import rules
+from planner.engines.program import breaker_of
 from planner.engines.run import Arrays, Run
+from planner.scenario.policy import Breaker
 
 Row = Mapping[str, int]
 
@@ -46,8 +48,12 @@ class Edges:
             return ""
         since = f"breaker {t.STATES[last['to']]} since {seconds(last['time_ns'])} s"
         if last["to"] == t.HALF_OPEN:
-            return f"{since}, its probe is under way"
-        return since if self.is_rejecting(deployment, time_ns) else f"{since}, its next call is the probe"
+            return f"{since}, its probe is under way" if self.is_rejecting(deployment, time_ns) else since
+        if self.is_rejecting(deployment, time_ns):
+            return since
+        breaker = self.run.scenario.policy_for(self.run.strategy, deployment).breaker
+        is_cooldown = breaker is not None and breaker.kind == "cooldown"
+        return "" if is_cooldown else f"{since}, its next call is the probe"
 
     def outage_at(self, deployment: str, time_ns: int) -> str:
         """An outage that is under way in words; one that began before the window shows in its end."""
@@ -65,7 +71,33 @@ class Edges:
         breaker = self.run.scenario.policy_for(self.run.strategy, deployment).breaker
         if last is None or last["to"] == t.CLOSED or breaker is None:
             return False
-        return last["to"] == t.HALF_OPEN or time_ns < last["time_ns"] + int(to_ns(breaker.open_s))
+        if last["to"] == t.HALF_OPEN:
+            return breaker.successes == 1  # between several probes it rejects nobody
+        return time_ns < last["time_ns"] + self._open_ns(deployment, breaker, last)
+
+    def _open_ns(self, deployment: str, given: Breaker, opening: Row) -> int:
+        """How long the breaker stays open after an opening, which may grow with those in a row."""
+        openings = 0
+        for edge in self.of(deployment, "breaker"):
+            openings = 0 if edge["to"] == t.CLOSED else openings + (edge["to"] == t.OPEN)
+            if edge is opening:
+                break
+        settings = breaker_of(given)
+        if settings.kind == rules.COOLDOWN:
+            told_ns = self._told_ns(deployment, opening) if settings.honours_retry_after else t.NEVER
+            return settings.open_ns if told_ns == t.NEVER else told_ns
+        return rules.open_time(settings.growth, settings.open_ns, settings.cap_ns, openings)
+
+    def _told_ns(self, deployment: str, opening: Row) -> int:
+        """The retry-after of the refusal that began a cooldown; NEVER where there was none."""
+        attempts = self.run.attempt_arrays
+        is_it = (
+            (attempts["request"] == opening["request"])
+            & (attempts["deployment"] == self.deployments.index(deployment))
+            & (attempts["ended_ns"] == opening["time_ns"])
+        )
+        found = attempts["retry_after_ns"][is_it]
+        return int(found[-1]) if len(found) else t.NEVER
 
 
 def rows_of(arrays: Arrays, chosen: np.ndarray) -> list[Row]:

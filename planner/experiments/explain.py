@@ -19,7 +19,7 @@ from planner.engines.run import Arrays, Run
 from planner.errors import PlannerError
 from planner.experiments.call_cost import CallCosts
 from planner.experiments.edges import Edges, Row, rows_of, seconds
-from planner.routing.routers import Route, flat, matches
+from planner.routing.routers import Levels, Route, flat, matches, reachable
 from planner.scenario.fields import ThresholdRouter
 from planner.scenario.policy import Rule
 from planner.workload.requests import Requests, router_scores
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 WORDS = ("slowest", "first-failed")
 
+_SOME_WAIT = "waited: the router, a backoff, a layer of retries, or a queue that it left"
 _NO_ROW = "turned away: busy, at a limit, or too long in its queue (a call that is not sent leaves no row)"
 _TURNED_AWAY = {
     t.LIMIT: "turned away: busy, or at its rate limit",
@@ -143,8 +144,14 @@ class _Story:
         self.calls = sorted(calls, key=lambda call: call["attempt"])
         routing = run.work.routing
         self.route: Route = routing.routes[int(routing.route[self.index])]
+        self.group = routing.groups[self.route.group]
+        self.escalate = routing.groups[self.route.escalate] if self.route.is_cascade else None
+        reached = [reachable(routing.groups, self.route.group)]
+        reached += [reachable(routing.groups, self.route.escalate)] if self.route.is_cascade else []
+        groups = dict.fromkeys(one for found in reached for one in found)
+        self.names = tuple(dict.fromkeys(name for one in groups for name in routing.groups[one].chain))
         self.costs = CallCosts(run)
-        self.edges = Edges(run, name, (*self.route.chain, *self.route.escalate))
+        self.edges = Edges(run, name, self.names)
         self.is_ok = self.outcome["outcome"] == t.OK
 
     # -- what stands around the steps --
@@ -177,7 +184,7 @@ class _Story:
         arrived_ns = self.outcome["arrived_ns"]
         yield Step(time_ns=arrived_ns, what="arrived", deployment="", text=f"arrives: {self._description()}")
         yield Step(time_ns=arrived_ns, what="route", deployment="", text=self._decision())
-        for name in (*self.route.chain, *self.route.escalate):
+        for name in self.names:
             for text in (self.edges.breaker_at(name, arrived_ns), self.edges.outage_at(name, arrived_ns)):
                 if text:
                     yield Step(time_ns=arrived_ns, what="state", deployment=name, text=text)
@@ -204,12 +211,12 @@ class _Story:
         """Why it goes where it goes, and in which order deployments are tried."""
         run, scenario = self.run, self.run.scenario
         strategy, router = scenario.strategy(run.strategy), scenario.strategy(run.strategy).router
-        chain = ", then ".join(self.route.chain)
+        chain = self._order(self.group.levels)
         for number, rule in enumerate(strategy.rules, 1):
             if matches(scenario, rule, self.request)[0]:
                 return f"rule {number} ({_conditions(rule)}) sends it to {_destination(rule)}: {chain}"
-        if self.route.is_cascade:
-            return f"cascade: mini first ({chain}), then a verifier, then omni ({', then '.join(self.route.escalate)})"
+        if self.escalate is not None:
+            return f"cascade: mini first ({chain}), then a verifier, then omni ({self._order(self.escalate.levels)})"
         if not run.work.routing.asked[self.index]:
             return f"the only tier, {t.TIERS[self.route.tier]}: {chain}"
         assert isinstance(router, ThresholdRouter), f"who decided about request {self.name}?"
@@ -221,11 +228,27 @@ class _Story:
             f"router score {score:.6f} {sign} threshold {threshold:.6f}: {t.TIERS[self.route.tier]}: {chain}"
         )
 
+    def _order(self, levels: Levels) -> str:
+        """Deployments in the order in which they are tried; equals among which a selection chooses as such."""
+        select = self.run.scenario.strategy_policy(self.run.strategy).select
+        if select == "in-order":
+            return ", then ".join(flat(levels))
+        words = (" or ".join(level) + (f" ({select})" if len(level) > 1 else "") for level in levels)
+        return ", then ".join(words)
+
     def _calls(self) -> Iterator[Step]:
         """All calls with what lies between them: the stages of a cascade, or the one of all others."""
         ended_ns = self.outcome["ended_ns"]
-        if not self.route.is_cascade:
-            yield from self._stage(self.route.chain, self.calls, None, ended_ns, self.is_ok)
+        policy = self.run.scenario.strategy_policy(self.run.strategy)
+        if (
+            policy.layers
+            or policy.select != "in-order"
+            or self.run.scenario.strategy(self.run.strategy).fallbacks
+        ):
+            yield from self._rows_only()
+            return
+        if self.escalate is None:
+            yield from self._stage(self.group.chain, self.calls, None, ended_ns, self.is_ok)
             return
         mini, checks, omni = (
             [call for call in self.calls if call["role"] == role]
@@ -234,12 +257,28 @@ class _Story:
         has_answer = any(call["outcome"] == t.OK for call in mini)
         goes_on = self.outcome["tier"] == t.OMNI
         until_ns = omni[0]["queued_ns"] if omni else ended_ns
-        yield from self._stage(self.route.chain, mini, None, until_ns, has_answer, is_last=not goes_on)
+        yield from self._stage(self.group.chain, mini, None, until_ns, has_answer, is_last=not goes_on)
         for check in checks:
             yield from self._check(check)
         if goes_on:
             before = (mini + checks)[-1] if mini + checks else None
-            yield from self._stage(self.route.escalate, omni, before, ended_ns, self.is_ok)
+            yield from self._stage(self.escalate.chain, omni, before, ended_ns, self.is_ok)
+
+    def _rows_only(self) -> Iterator[Step]:
+        """Calls of several passes, or chosen among equals: the tables do not tell who was passed over."""
+        before = None
+        for call in self.calls:
+            if call["role"] == t.ROLE_VERIFIER:
+                yield from self._check(call)
+            else:
+                since_ns = self.outcome["arrived_ns"] if before is None else before["ended_ns"]
+                if call["queued_ns"] > since_ns:
+                    yield Step(time_ns=call["queued_ns"], what="wait", deployment="", text=_SOME_WAIT)
+                yield from self._call(call, self.deployments[call["deployment"]])
+            before = call
+        since_ns = self.outcome["arrived_ns"] if before is None else before["ended_ns"]
+        if not self.is_ok and self.outcome["ended_ns"] > since_ns:
+            yield Step(time_ns=self.outcome["ended_ns"], what="wait", deployment="", text=_SOME_WAIT)
 
     def _stage(
         self,
@@ -359,7 +398,7 @@ class _Story:
             is_own = event["request"] == self.name
             if arrived_ns < event["time_ns"] <= ended_ns or is_own:
                 step = self._edge(event)
-                if is_own and event["to"] == t.HALF_OPEN:
+                if is_own and event["from"] == t.OPEN and event["to"] in (t.HALF_OPEN, t.CLOSED):
                     place = _before_probe(found, step)
                 else:
                     place = _after_ends(found, step.time_ns, is_own)
@@ -392,12 +431,14 @@ def _after_ends(found: Sequence[Step], time_ns: int, is_own: bool) -> int:
 
 
 def _before_probe(found: Sequence[Step], edge: Step) -> int:
-    """Place of the edge to half-open: before the call that is the probe."""
-    return next(
-        index
+    """Place of the edge from open: before the call that is sent then, which may be refused at once."""
+    here = [
+        (step.what, index)
         for index, step in enumerate(found)
-        if step.what == "sent" and (step.time_ns, step.deployment) == (edge.time_ns, edge.deployment)
-    )
+        if (step.time_ns, step.deployment) == (edge.time_ns, edge.deployment)
+    ]
+    sent = [index for what, index in here if what == "sent"]
+    return sent[0] if sent else [index for what, index in here if what == "end"][-1]
 
 
 def _first(outcomes: Arrays, chosen: np.ndarray) -> int:

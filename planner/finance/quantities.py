@@ -157,7 +157,11 @@ def _count_calls(
     assert (took_ns >= 0).all(), "a call ended before it started"
     counter.add(BUSY, "ms", tasks, deployments, np.where(by_verifier, 0, took_ns), divisor=1_000_000)
     counter.add(SENT, "calls", tasks, deployments, ~by_verifier)
-    passed_on = useful & (deployments == np.asarray(outcomes["deployment"], np.int64)[row])
+    # Passed on is the answer that was served: the last one, where earlier ones were turned down by a check.
+    numbers = np.asarray(attempts["attempt"], np.int64)
+    last = np.full(names.shape, -1)
+    np.maximum.at(last, row[useful & ~by_verifier], numbers[useful & ~by_verifier])
+    passed_on = useful & ~by_verifier & (numbers == last[row])
     for kind, meters, when in ((SENT, PROMPT_METERS, ~by_verifier), (DELIVERED, ANSWER_METERS, passed_on)):
         for meter in meters:
             tokens = np.asarray(attempts[f"{meter}_tokens"], np.int64)

@@ -1,58 +1,117 @@
 """Where a strategy sends each request: rules first, then the router.
 
-Comes in: Requests; goes out: for every request the index of one of the strategy's routes. A route is
-a chain of deployments to try in order, or a cascade: mini answers, a verifier accepts or omni does.
+Comes in: Requests; goes out: for every request the index of one of the strategy's routes. A route leads to a
+group of deployments to try in order, or is a cascade: mini answers, a verifier accepts or omni does. Where all
+of a group fails, other groups may follow.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from planner.scenario.fields import CascadeRouter, Scenario, Strategy, ThresholdRouter
-from planner.scenario.policy import Rule
+from planner.scenario.policy import TIER_GROUPS, Rule
 from planner.tables import MINI, OMNI, RULE
 from planner.workload.calibration import CALIBRATION, calibration_sample
 from planner.workload.requests import Requests, router_scores
 
+Levels = tuple[tuple[str, ...], ...]
+
+
+NO_GROUP = -1
+
+
+@dataclass(frozen=True)
+class Group:
+    """Deployments that are asked together: levels of equals in order, and the groups that follow their failure."""
+
+    name: str  # empty for the deployments that a rule names
+    levels: Levels
+    fallbacks: tuple[
+        tuple[int, ...], ...
+    ] = ()  # by class of failure (`failures.FAILURES`); empty: none at all
+    leaves_when_filtered: bool = False  # the rest of it is passed over after a content filter
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """All its deployments, as they are written."""
+        return flat(self.levels)
+
 
 @dataclass(frozen=True)
 class Route:
-    """Deployments to try in order; where `escalate` is given it is a cascade from `chain` to it."""
+    """The group that is asked first; where a second one is given it is a cascade from the first to it."""
 
     tier: int
-    chain: tuple[str, ...]
-    escalate: tuple[str, ...] = ()
+    group: int  # place among the strategy's groups
+    escalate: int = NO_GROUP
 
     @property
     def is_cascade(self) -> bool:
-        return bool(self.escalate)
+        return self.escalate != NO_GROUP
 
 
 @dataclass(frozen=True)
 class Routing:
     """The routes of a strategy, the one each request takes, and whether the router was asked."""
 
+    groups: tuple[Group, ...]
     routes: tuple[Route, ...]
     route: npt.NDArray[np.int64]  # (requests,)
     asked: npt.NDArray[np.bool_]  # (requests,)
     threshold: float | None
 
 
-def flat(levels: tuple[tuple[str, ...], ...] | None) -> tuple[str, ...]:
-    """Levels of equals in order of trial; equals are tried in the order they are written."""
+def flat(levels: Levels | None) -> tuple[str, ...]:
+    """The deployments of levels of equals, as they are written."""
     return tuple(name for level in levels or () for name in level)
 
 
-def routes_of(scenario: Scenario, name: str) -> tuple[Route, ...]:
-    """Every route of a strategy: omni, mini, then one for each rule that names deployments."""
+def groups_of(scenario: Scenario, name: str) -> tuple[Group, ...]:
+    """Every group of a strategy: omni, mini, those under groups, then one for each rule that names deployments."""
     strategy = scenario.strategy(name)
-    omni, mini = flat(strategy.omni), flat(strategy.mini)
-    cascade = isinstance(strategy.router, CascadeRouter) and bool(omni and mini)
-    rules = [Route(RULE, flat(rule.to)) for rule in strategy.rules if isinstance(rule.to, tuple)]
-    first = Route(OMNI, omni)
-    second = Route(MINI, mini)
-    return (first, second, *rules, *([Route(MINI, mini, omni)] if cascade else []))
+    special_only = scenario.strategy_policy(name).special_fallbacks_only
+    names = [*TIER_GROUPS, *strategy.groups]
+    found = []
+    for group in names:
+        lists = strategy.lists(group, special_only)
+        own = strategy.fallbacks.get(group)
+        found.append(
+            Group(
+                group,
+                strategy.group(group) or (),
+                tuple(tuple(names.index(one) for one in one_list) for one_list in lists)
+                if any(lists)
+                else (),
+                own is not None and own.content_policy is not None,
+            )
+        )
+    found += [Group("", rule.to) for rule in strategy.rules if isinstance(rule.to, tuple)]
+    return tuple(found)
+
+
+def routes_of(scenario: Scenario, name: str, groups: Sequence[Group]) -> tuple[Route, ...]:
+    """Every route of a strategy: one to each of its groups in their order, then a cascade's."""
+    router = scenario.strategy(name).router
+    tiers = {"omni": OMNI, "mini": MINI}
+    routes = [Route(tiers.get(group.name, RULE), index) for index, group in enumerate(groups)]
+    omni, mini = range(2)
+    if isinstance(router, CascadeRouter) and groups[omni].levels and groups[mini].levels:
+        routes.append(Route(MINI, mini, omni))
+    return tuple(routes)
+
+
+def reachable(groups: Sequence[Group], first: int) -> tuple[int, ...]:
+    """A group and those that its fallbacks may lead to, in order of first mention, whatever the depth allows."""
+    found = {first: None}
+    pending = [first]
+    while pending:
+        for one_list in groups[pending.pop(0)].fallbacks:
+            pending += [one for one in one_list if one not in found and one not in pending]
+            found |= dict.fromkeys(one_list)
+    return tuple(found)
 
 
 def decide(
@@ -67,14 +126,16 @@ def decide(
     window found is taken over.
     """
     strategy = scenario.strategy(name)
-    routes = routes_of(scenario, name)
+    groups = groups_of(scenario, name)
+    routes = routes_of(scenario, name, groups)
+    names = [group.name for group in groups]
     route = np.full(requests.n, -1, dtype=np.int64)
-    named = 2
+    unnamed = 2 + len(strategy.groups)
     for rule in strategy.rules:
         if isinstance(rule.to, tuple):
-            target, named = named, named + 1
+            target, unnamed = unnamed, unnamed + 1
         else:
-            target = 0 if rule.to == "omni" else 1
+            target = names.index(rule.to)
         route[(route == -1) & matches(scenario, rule, requests)] = target
     open_ = route == -1
     asked = np.zeros(requests.n, dtype=np.bool_)
@@ -88,7 +149,7 @@ def decide(
         if threshold is None:
             threshold = threshold_of(scenario, strategy, router, requests, scores, open_)
         route[open_], asked = np.where(scores[open_] >= threshold, 0, 1), open_
-    return Routing(routes, route, asked, threshold)
+    return Routing(groups, routes, route, asked, threshold)
 
 
 def matches(scenario: Scenario, rule: Rule, requests: Requests) -> npt.NDArray[np.bool_]:

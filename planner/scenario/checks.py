@@ -1,18 +1,19 @@
 """The table of rules across fields: what a scenario must satisfy beyond each field's own bounds.
 
 Each rule is a function from a View to findings; adding one is writing it and naming it in its table
-(`checks_demand`, `checks_supply`, `checks_strategies`, `checks_money`).
+(`checks_demand`, `checks_supply`, `checks_limits`, `checks_strategies`, `checks_money`).
 """
 
 from collections.abc import Callable, Iterator
 
 from planner.scenario.checks_demand import DEMAND
+from planner.scenario.checks_limits import LIMITS
 from planner.scenario.checks_money import MONEY
 from planner.scenario.checks_strategies import STRATEGIES
 from planner.scenario.checks_supply import SUPPLY
 from planner.scenario.finding import Finding, View
 
-RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (*DEMAND, *SUPPLY, *STRATEGIES, *MONEY)
+RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (*DEMAND, *SUPPLY, *LIMITS, *STRATEGIES, *MONEY)
 
 
 def run_checks(view: View) -> Iterator[Finding]:

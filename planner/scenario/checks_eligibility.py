@@ -8,6 +8,7 @@ import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from planner.failures import CONTEXT_WINDOW
 from planner.scenario.checks_supply import least, least_input
 from planner.scenario.fields import Strategy
 from planner.scenario.finding import Finding, View, listed
@@ -33,7 +34,7 @@ class Way:
 def ways(view: View, strategy: str, task: str) -> Iterator[Way]:
     """The ways that requests of a task may go under a strategy, rules first."""
     found = view.strategy(strategy)
-    flat = {tier: tuple(name for level in getattr(found, tier) or () for name in level) for tier in TIERS}
+    flat = {group: _takers(found, group) for group in found.group_names}
     for index, rule in enumerate(found.rules):
         part = _matches(view, rule, task)
         if part == "none":
@@ -42,12 +43,28 @@ def ways(view: View, strategy: str, task: str) -> Iterator[Way]:
         if isinstance(rule.to, tuple):
             to = tuple(name for level in rule.to for name in level)
             yield Way("rule", to, (*view.tier_at(strategy, "rules"), index, "to"), over)
-        elif flat[rule.to]:
-            yield Way(rule.to, flat[rule.to], view.tier_at(strategy, rule.to), over)
+        elif flat.get(rule.to):
+            yield Way(rule.to, flat[rule.to], _group_at(view, strategy, rule.to), over)
         if part == "all":
             return
     for tier in _routed(view, found):
         yield Way(tier, flat[tier], view.tier_at(strategy, tier))
+
+
+def _takers(strategy: Strategy, group: str) -> tuple[str, ...]:
+    """Deployments that may answer what a group cannot take: its own, and those of its fallbacks for that."""
+    groups, pending = dict.fromkeys([group]), [group]
+    while pending:
+        lists = strategy.lists(pending.pop(), special_only=False)
+        fresh = [one for one in lists[CONTEXT_WINDOW] if one not in groups]
+        groups |= dict.fromkeys(fresh)
+        pending += fresh
+    return tuple(name for one in groups for level in strategy.group(one) or () for name in level)
+
+
+def _group_at(view: View, strategy: str, group: str) -> Path:
+    """Where a group of a strategy was given."""
+    return view.tier_at(strategy, group) if group in TIERS else (*view.tier_at(strategy, "groups"), group)
 
 
 def _matches(view: View, rule: Rule, task: str) -> str:
@@ -105,7 +122,7 @@ def eligibility(view: View) -> Iterator[Finding]:
                     lacking.setdefault((way.place, reason), []).append(task)
         for (place, reason), tasks in lacking.items():
             needs = f"which task {tasks[0]} needs" if len(tasks) == 1 else f"which tasks {listed(tasks)} need"
-            tier = place[2] if place[2:] else ""
+            tier = str(place[2]) if place[2:] else ""
             other = "omni" if tier == "mini" and view.strategy(name).omni else None
             hint = (
                 f"add one that does, or a rule {{when: {{task: {tasks[0]}}}, to: {other}}}"
@@ -130,7 +147,7 @@ def _rests_on(view: View, strategy: str, tasks: list[str]) -> tuple[Path, ...]:
         *(
             ("strategies", other, field)
             for other in view.scenario.lineage(strategy)
-            for field in (*TIERS, "rules", "like")
+            for field in (*TIERS, "groups", "fallbacks", "rules", "like")
         ),
         *(
             ("tasks", task, field)

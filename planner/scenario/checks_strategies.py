@@ -4,11 +4,16 @@ from collections.abc import Iterator
 
 from planner.scenario import known
 from planner.scenario.checks_eligibility import TIERS, eligibility, ways
+from planner.scenario.checks_fallbacks import FALLBACKS, unknown_group
 from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View, listed, unknown
 from planner.scenario.paths import Path, closest, render
 from planner.scenario.policy import CascadeRouter, Levels, ThresholdRouter
 from planner.scenario.supply import Outage, OutageLaw
+from planner.scenario.worst_case import worst_case
+
+MOST_EQUALS = 60  # of a level from which a selection chooses
+MOST_CALLS = 1000  # of one request; more is a mistake in the layers
 
 
 def likes(view: View) -> Iterator[Finding]:
@@ -37,10 +42,14 @@ def targets(view: View) -> Iterator[Finding]:
     for name, strategy in scenario.strategies.items():
         for tier in TIERS:
             yield from _levels(view, ("strategies", name, tier), getattr(strategy, tier))
+        for group, levels in strategy.groups.items():
+            yield from _levels(view, ("strategies", name, "groups", group), levels)
         for index, rule in enumerate(strategy.rules):
             path = ("strategies", name, "rules", index)
             if isinstance(rule.to, tuple):
                 yield from _levels(view, (*path, "to"), rule.to)
+            elif rule.to not in TIERS and rule.to not in view.strategy(name).groups:
+                yield unknown_group(view, (*path, "to"), name, rule.to)
             if rule.when.task is not None and rule.when.task not in scenario.tasks:
                 yield unknown((*path, "when", "task"), rule.when.task, scenario.tasks, "tasks")
 
@@ -203,6 +212,33 @@ def deadlines(view: View) -> Iterator[Finding]:
             )
 
 
+def retry_afters(view: View) -> Iterator[Finding]:
+    """A retry-after that is honoured up to longer than the whole request may take can never be waited out."""
+    told: set[Path] = set()
+    for name in view.strategies:
+        deadline_s = view.scenario.strategy_policy(name).deadline_s
+        if deadline_s is None:
+            continue
+        for deployment in view.deployments_of(name):
+            at = view.given_at("retry_after_cap_s", name, deployment)
+            policy, limits = (
+                view.scenario.policy_for(name, deployment),
+                view.scenario.deployments[deployment].limits,
+            )
+            cap_s = policy.retry_after_cap_s
+            is_asked = limits is not None and policy.when_limited == "retry"
+            if at is None or at in told or cap_s <= deadline_s or not is_asked:
+                continue
+            told.add(at)
+            place = view.given_at("deadline_s", name) or ("policy", "deadline_s")
+            yield Finding(
+                path=at,
+                given=f"{cap_s:g}",
+                allowed=f"at most {render(place)}, which is {deadline_s:g}{view.where(place)}",
+                because=(place,),
+            )
+
+
 def hangs(view: View) -> Iterator[Finding]:
     """A call that hangs ends only by a timeout or a deadline."""
     for deployment in view.used:
@@ -263,6 +299,85 @@ def _has_router(view: View, name: str) -> bool:
     return any(view.scenario.strategies[one].router is not None for one in view.scenario.lineage(name))
 
 
+def layers(view: View) -> Iterator[Finding]:
+    """Layers have names of their own, and what they multiply up to can still be sent."""
+    told: set[Path] = set()
+    for name in view.strategies:
+        policy, at = view.scenario.strategy_policy(name), view.given_at("layers", name)
+        if at is None or not policy.layers:
+            continue
+        names = [layer.name for layer in policy.layers]
+        for index, layer in enumerate(policy.layers):
+            if layer.name in names[:index] and at not in told:
+                yield Finding(path=(*at, index, "name"), text=f"{layer.name} stands here twice")
+        told.add(at)
+        if len(view.deployments_of(name)) < len(view.scenario.deployments_of(name)):
+            continue
+        worst = worst_case(view.scenario, name)
+        if worst.calls > MOST_CALLS:
+            yield Finding(
+                path=at,
+                given=f"{worst.passes:,} passes, up to {worst.calls:,} calls for one request of {name}",
+                allowed=f"at most {MOST_CALLS:,} calls",
+                because=(("strategies", name), ("policy", "retries")),
+            )
+
+
+def selections(view: View) -> Iterator[Finding]:
+    """A selection chooses among equals, and a weight counts only under `weighted`."""
+    weighted: set[str] = set()
+    for name in view.strategies:
+        select, at = view.scenario.strategy_policy(name).select, view.given_at("select", name)
+        if select == "weighted":
+            weighted.update(view.deployments_of(name))
+        found = view.strategy(name)
+        lists = [found.group(group) or () for group in found.group_names]
+        lists += [rule.to for rule in found.rules if isinstance(rule.to, tuple)]
+        for level in (level for levels in lists for level in levels):
+            if len(level) > MOST_EQUALS and select != "in-order":
+                yield Finding(
+                    path=("strategies", name),
+                    given=f"{len(level)} equals in one level",
+                    allowed=f"at most {MOST_EQUALS} with select {select}",
+                    because=(("policy", "select"),),
+                )
+        if (
+            select != "in-order"
+            and at is not None
+            and all(len(one) == 1 for levels in lists for one in levels)
+        ):
+            yield Finding(
+                path=at,
+                text=f"{select} has nothing to choose in {name}: equals stand in a list of their own, such as [[a, b], [c]]",
+                because=(("strategies", name),),
+                is_notice=True,
+            )
+        if select == "inverse-price":
+            yield from _free(view, name, at or ("strategies", name))
+    for name, deployment in view.scenario.deployments.items():
+        if "weight" in deployment.model_fields_set and name not in weighted:
+            yield Finding(
+                path=("deployments", name, "weight"),
+                text="unused: no strategy that uses it has select: weighted",
+                because=(("policy", "select"), *(("strategies", one) for one in view.scenario.strategies)),
+                is_notice=True,
+            )
+
+
+def _free(view: View, strategy: str, at: Path) -> Iterator[Finding]:
+    """Deployments whose tokens cost nothing, which price^-2 cannot weigh."""
+    for name in view.deployments_of(strategy):
+        for service in view.services_of.get(name, ()):
+            if known.list_usd_per_mtok(view.scenario, name, service.model, service.start) == 0:
+                yield Finding(
+                    path=at,
+                    text=f"inverse-price would send everything to {name}, whose tokens cost nothing",
+                    hint="use cheapest, which does so, or weighted with deployments.X.weight",
+                    because=(("models", service.model), ("deployments", name)),
+                )
+                break
+
+
 STRATEGIES = (
     likes,
     targets,
@@ -271,6 +386,10 @@ STRATEGIES = (
     cascades,
     eligibility,
     deadlines,
+    retry_afters,
     hangs,
+    layers,
+    selections,
+    *FALLBACKS,
     default_router,
 )

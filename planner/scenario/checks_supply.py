@@ -1,4 +1,4 @@
-"""Rules about deployments: models, hardware, latency and limits."""
+"""Rules about deployments: models, hardware and latency."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View
 from planner.scenario.laws import Kind, Law
 from planner.scenario.paths import Path, closest, render
-from planner.scenario.supply import Deployment, Limits, Streaming
+from planner.scenario.supply import Deployment, Streaming
 
 LATENCY_FORMS = "{ttft_s, tokens_per_s} or {total_s}"
 
@@ -214,139 +214,6 @@ def _can_be_zero(law: Law) -> bool:
     )
 
 
-def limits(view: View) -> Iterator[Finding]:
-    """A bucket lets one request of every task through that can come, and can be counted exactly."""
-    for name in view.used:
-        deployment = view.scenario.deployments[name]
-        if deployment.limits is None or not known.is_known(view.scenario, deployment.model):
-            continue
-        rates, charge = _limits_of(deployment, deployment.limits)
-        requests = rates[limiting.REQUESTS]
-        place, held = ("deployments", name, "limits"), _held(deployment.limits)
-        if requests is not None and held is not None and requests * held[1] / 60 < 1:
-            yield Finding(
-                path=(*place, held[0]),
-                given=f"{held[1]:g}",
-                allowed=f"at least {60 / requests:.6g}: {requests} requests per minute let no request through in less",
-                because=((*place, "requests_per_minute"),),
-            )
-        for field, measure, rate in zip(limiting.FIELDS, limiting.COUNTED, rates, strict=True):
-            if rate is None:
-                continue
-            if field in limiting.PER_DAY:
-                yield from _daily(view, name, field, rate, charge)
-                continue
-            if not _is_exact(rate, deployment.limits, charge, measure):
-                yield Finding(
-                    path=(*place, field),
-                    given=str(rate),
-                    allowed="a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000",
-                    because=tuple((*place, other) for other in ("burst_s", "slice_s", "kind", "charge")),
-                )
-            if measure == limiting.OUTPUT and charge == "estimate":
-                yield Finding(
-                    path=(*place, field),
-                    text="the charging rule estimate counts no output, so this limit would never be met",
-                    hint="give deployments."
-                    + name
-                    + ".limits.charge: prompt-plus-max-output, actual or after-completion",
-                    because=((*place, "charge"),),
-                )
-            if measure != limiting.REQUESTS and held is not None and view.scenario.traffic.trace is None:
-                yield from _too_large(view, name, field, rate * held[1] / 60, rate, charge, measure)
-
-
-def _daily(view: View, name: str, field: str, rate: int, charge: str) -> Iterator[Finding]:
-    """A cap of a day means something only where whole days are simulated."""
-    scenario = view.scenario
-    if scenario.traffic.trace is not None:
-        return
-    if scenario.run.window_s < 86_400:
-        yield Finding(
-            path=("deployments", name, "limits", field),
-            text=f"a cap of a day is never met in windows of {scenario.run.window_s:g} s, each of which begins with "
-            "nothing used",
-            hint="give run.window_s: 86400, or a trace",
-            because=(("run", "window_s"),),
-        )
-    elif field == "tokens_per_day":
-        yield from _too_large(view, name, field, rate, rate, charge, limiting.TOKENS)
-
-
-def _limits_of(deployment: Deployment, given: Limits) -> tuple[tuple[int | None, ...], str]:
-    """(limits per minute in the order of `limiting.FIELDS`, charging rule), the catalogue's where asked for."""
-    from planner.catalogue import profiles
-
-    known_here = deployment.provider is not None and not deployment.is_own_hardware
-    published = None
-    if known_here and known.record(deployment.model) is not None:
-        published = profiles.default_limits(deployment.model, str(deployment.provider))
-    chosen = []
-    for field in limiting.FIELDS:
-        written = getattr(given, field)
-        rate = getattr(published, field, None) if written == "catalogue" else written
-        chosen.append(None if rate is None else int(rate))
-    charge = published.charge if published is not None else "estimate"
-    return tuple(chosen), charge if given.charge == "catalogue" else given.charge
-
-
-def _held(limits: Limits) -> tuple[str, float] | None:
-    """(field, seconds) of the limit that is there at most at once; None where a call of any size is let in."""
-    if limits.kind == limiting.LEAKY_BUCKET:
-        return None
-    if limits.kind == limiting.FIXED_WINDOW:
-        return "kind", 60.0
-    return ("slice_s", limits.slice_s) if limits.kind == limiting.SUB_WINDOW else ("burst_s", limits.burst_s)
-
-
-def _is_exact(rate: int, limits: Limits, charge: str, measure: int) -> bool:
-    """Whether a limiter in integers of 1/q token fits 64 bits."""
-    _, q, capacity = limiting.shape(
-        rate,
-        limits.kind,
-        burst_ns=round(limits.burst_s * 1e9),
-        slice_ns=round(limits.slice_s * 1e9),
-    )
-    return limiting.is_exact(q, capacity, limiting.settles(limits.kind, charge, measure))
-
-
-def _too_large(
-    view: View, name: str, field: str, capacity: float, tokens: int, charge: str, measure: int
-) -> Iterator[Finding]:
-    """Tasks of which even the smallest request is larger than the bucket: certain, whatever is drawn."""
-    deployment = view.scenario.deployments[name]
-    model = view.facts(deployment.model)
-    assert model is not None
-    place = ("deployments", name, "limits")
-    for task in view.scenario.tasks:
-        if not set(view.scenario.tasks[task].modalities) <= model.modalities:
-            continue
-        needed = least_charge(view, task, model, charge, measure)
-        if needed > capacity:
-            held = _held(deployment.limits) if deployment.limits else None
-            length = f"{held[0]} {held[1]:g}" if held and held[0] != "kind" else "a minute"
-            burst = f"{capacity:g} tokens in {'a day' if field in limiting.PER_DAY else length}"
-            yield Finding(
-                path=(*place, field),
-                given=f"{tokens} ({burst})",
-                allowed=f"at least {needed} tokens at once: one request of task {task} is charged that much by {charge}",
-                because=(
-                    *((*place, other) for other in (field, "burst_s", "slice_s", "kind", "charge")),
-                    *(
-                        ("tasks", task, other)
-                        for other in (
-                            "input_tokens",
-                            "output_tokens",
-                            "max_output_tokens",
-                            "shared_prefix_tokens",
-                        )
-                    ),
-                    ("models", model.name),
-                ),
-            )
-            return
-
-
 def least_input(view: View, task: str, model: known.Facts) -> int:
     """Input tokens of text that every request of a task holds at least, as a model counts them."""
     found = view.scenario.tasks[task]
@@ -410,14 +277,23 @@ def token_rules(view: View) -> Iterator[Finding]:
 
 
 def request_wide_fields(view: View) -> Iterator[Finding]:
-    """A deadline belongs to the whole request, which may meet several deployments."""
+    """A selection, a deadline, layers and a retry budget belong to whole requests, which may meet several deployments."""
+    whole = {
+        "select": "targets are chosen before a deployment is asked",
+        "deadline_s": "a deadline is of the whole request",
+        "layers": "layers retry the whole request",
+        "retry_budget": "a retry budget is of all requests of a strategy",
+        "max_fallbacks": "a strategy falls back from group to group",
+        "special_fallbacks_only": "a strategy falls back from group to group",
+    }
     for name, deployment in view.scenario.deployments.items():
-        if "deadline_s" in deployment.policy.model_fields_set:
-            yield Finding(
-                path=("deployments", name, "policy", "deadline_s"),
-                text="a deadline is of the whole request, not of one deployment",
-                hint="give it under policy or under a strategy's policy",
-            )
+        for field, text in whole.items():
+            if field in deployment.policy.model_fields_set:
+                yield Finding(
+                    path=("deployments", name, "policy", field),
+                    text=f"{text}, not of one deployment",
+                    hint="give it under policy or under a strategy's policy",
+                )
 
 
 SUPPLY = (
@@ -426,7 +302,6 @@ SUPPLY = (
     deployments_are_used,
     hardware,
     latencies,
-    limits,
     token_rules,
     request_wide_fields,
 )

@@ -123,7 +123,7 @@ def later(what: str, neutral: Any = None) -> BeforeValidator:
 
 
 def later_choices(what: str, *choices: str) -> BeforeValidator:
-    """Choices of an otherwise supported field that are refused for now."""
+    """Marks choices of a simulated field that are declared but not simulated: they are refused by name."""
 
     def check(value: Any) -> Any:
         if isinstance(value, str) and value in choices:

@@ -211,7 +211,7 @@ class Scenario(Fields):
     def deployments_of(self, strategy: str) -> tuple[str, ...]:
         """Every deployment that a strategy can use, in order of first mention."""
         found = self.strategy(strategy)
-        levels = [*(found.omni or ()), *(found.mini or ())]
+        levels = [level for group in found.group_names for level in found.group(group) or ()]
         levels += [level for rule in found.rules if isinstance(rule.to, tuple) for level in rule.to]
         return tuple(dict.fromkeys(name for level in levels for name in level))
 

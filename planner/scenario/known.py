@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from planner import limiting
 from planner.errors import CatalogueError, PriceUnknown
 from planner.scenario.fields import Scenario
 from planner.scenario.paths import Path, nearest
 from planner.scenario.policy import CascadeRouter
-from planner.scenario.supply import OwnModel
+from planner.scenario.supply import Deployment, OwnModel
 
 if TYPE_CHECKING:
     from planner.catalogue.models import Model, Retirement
@@ -136,6 +137,57 @@ def price_problem(
             return None  # images cost the input price where nobody lists them apart
         return str(error)
     return None
+
+
+def limits_of(deployment: Deployment, model: str) -> tuple[tuple[int | None, ...], str]:
+    """(limits per minute in the order of `limiting.FIELDS`, charging rule) of a deployment with a model in force.
+
+    The catalogue's where it is asked for; own hardware has no provider's limits, and a model under a name of its own
+    has none published.
+    """
+    from planner.catalogue import profiles
+
+    given, published = deployment.limits, None
+    if given is None:
+        return (None,) * len(limiting.FIELDS), "estimate"
+    if deployment.provider is not None and not deployment.is_own_hardware and record(model) is not None:
+        published = profiles.default_limits(model, deployment.provider)
+    written = {field: getattr(given, field) for field in limiting.FIELDS}
+    rates = tuple(
+        getattr(published, field, None) if rate == "catalogue" else rate for field, rate in written.items()
+    )
+    charge: str = given.charge
+    if charge == "catalogue":
+        charge = "estimate" if published is None else published.charge
+    return rates, charge
+
+
+def list_usd_per_mtok(scenario: Scenario, deployment: str, model: str, on: datetime.date) -> float | None:
+    """Input plus output list price of a deployment's model on a day, as selections by price see it; None: unknown.
+
+    In USD per million tokens of each, times the scenario's price steps until then. Own hardware costs nothing per
+    token, unless its model has a price.
+    """
+    from planner.catalogue import prices
+
+    found = scenario.deployments[deployment]
+    own, where = scenario.models.get(model), found.provider or home_provider(model)
+    total = 0.0
+    for meter in ("input", "output"):
+        given = None if own is None else _own_price(own, meter)
+        if given is not None:
+            total += given
+        elif not found.is_own_hardware:
+            if where is None:
+                return None
+            try:
+                total += float(prices.price(model, where, meter, on).usd_per_mtok)
+            except PriceUnknown:
+                return None
+    for step in scenario.finance.price_steps:
+        if step.model == model and step.at <= on:
+            total *= step.factor
+    return total
 
 
 def _own_price(own: OwnModel, meter: str) -> float | None:

@@ -6,7 +6,19 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from planner.scenario.declare import AsMap, AsTuple, DumpMap, Fields, Key, field, later, later_choices, shown
+from planner.failures import FAILURES
+from planner.scenario.declare import (
+    NOTHING,
+    AsMap,
+    AsTuple,
+    DumpMap,
+    Fields,
+    Key,
+    field,
+    later,
+    later_choices,
+    shown,
+)
 from planner.scenario.laws import Law
 
 
@@ -56,16 +68,111 @@ class Backoff(Fields):
         return self
 
 
+_BREAKER_FIELDS = {
+    "consecutive": {"failures", "open_s", "open_growth", "open_cap_s", "successes", "counts"},
+    "cooldown": {"open_s", "allowed_fails", "honours_retry_after", "counts"},
+}
+
+
+class Layer(Fields):
+    """Retries of a whole pass by somebody outside: the application, an SDK, a proxy.
+
+    A pass is everything the strategy tries for a request: all targets with their own retries.
+    """
+
+    name: Key = field("short name of the layer")
+    attempts: int = field("passes in all, the first included", 3, unit="passes", ge=1, le=1000)
+    backoff: Backoff = field("wait before the next pass", Backoff())
+
+
+class RetryBudget(Fields):
+    """Retries that may be under way at once: max(minimum, ratio x requests in flight), rounded down."""
+
+    ratio: float = field("share of the requests in flight, kept to 1e-6", 0.2, unit="share", ge=0, le=1)
+    minimum: int = field("retries that are allowed in any case", 3, unit="retries", ge=0, le=10**6)
+
+
 class Breaker(Fields):
-    """Stops calls to a target after failures in a row."""
+    """Stops calls to a target that fails (facts: routing_semantics §5.1 and §5.2).
+
+    consecutive: opens after failures in a row, then lets single calls through until enough succeed.
+    cooldown: LiteLLM's rules, without half-open: a 429 at once, more than half of at least 5 calls, all of at
+    least 1,000; each but the last only where the chain holds more than one deployment.
+    """
 
     kind: Annotated[
-        Literal["consecutive"], later_choices("breaker kind", "cooldown", "sliding-window", "sampling-window")
+        Literal["consecutive", "cooldown"], later_choices("breaker kind", "sliding-window", "sampling-window")
     ] = field("what opens it", "consecutive")
     failures: int = field("failures in a row that open it", 5, unit="failures", ge=1, le=10**6)
-    open_s: float = field("time it stays open", 30.0, unit="s", gt=0, le=86_400)
-    open_growth: Annotated[Literal["constant"], later_choices("open_growth", "linear", "exponential")] = (
-        field("how the open time grows", "constant")
+    open_s: float = field("time it stays open; not given: 30, cooldown 5", 30.0, unit="s", gt=0, le=86_400)
+    open_growth: Literal["constant", "linear", "exponential"] = field(
+        "linear: open_s x openings in a row; exponential: it doubles with each", "constant"
+    )
+    open_cap_s: float = field(
+        "linear and exponential: longest time it stays open", 300.0, unit="s", gt=0, le=86_400
+    )
+    successes: int = field(
+        "successes in a row, one call at a time, that close it again", 1, unit="successes", ge=1, le=10**6
+    )
+    counts: Annotated[tuple[Literal["error", "timeout", "limited"], ...], AsTuple] = field(
+        "ends that are failures, others but a success are ignored; not given with cooldown: also limited",
+        ("error", "timeout"),
+        min_length=1,
+    )
+    allowed_fails: int | None = field(
+        "cooldown: more failures within open_s take it out, instead of LiteLLM's shares; null: those",
+        None,
+        unit="failures",
+        ge=0,
+        le=10**6,
+    )
+    honours_retry_after: bool = field("cooldown: a retry-after is its length", True)
+
+    @property
+    def open_time_s(self) -> float:
+        """Seconds it stays open: as given, or the kind's own default."""
+        if "open_s" in self.model_fields_set or self.kind == "consecutive":
+            return self.open_s
+        return 5.0
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Outcomes that are failures: as given, or the kind's own default."""
+        if "counts" in self.model_fields_set or self.kind == "consecutive":
+            return self.counts
+        return ("error", "timeout", "limited")
+
+    @model_validator(mode="after")
+    def _can_act(self) -> "Breaker":
+        uses = _BREAKER_FIELDS[self.kind]
+        for name in sorted(self.model_fields_set - uses - {"kind"}):
+            raise _breaker_problem(name, f"{name} with kind {self.kind}", ", ".join(sorted(uses)))
+        if "honours_retry_after" in self.model_fields_set and "limited" not in self.counted:
+            raise _breaker_problem(
+                "honours_retry_after",
+                "honours_retry_after with counts that leave limited out",
+                "counts with limited, which alone brings a retry-after",
+            )
+        if self.open_growth == "constant" and "open_cap_s" in self.model_fields_set:
+            raise _breaker_problem(
+                "open_cap_s", "open_cap_s with open_growth constant", "linear or exponential"
+            )
+        if self.open_growth != "constant" and self.open_cap_s < self.open_s:
+            name = "open_cap_s" if "open_cap_s" in self.model_fields_set else "open_s"
+            limit = (
+                f"at least open_s, which is {self.open_s:g}"
+                if name == "open_cap_s"
+                else f"at most open_cap_s, which is {self.open_cap_s:g}"
+            )
+            raise _breaker_problem(name, f"{getattr(self, name):g}", limit)
+        if len(set(self.counts)) < len(self.counts):
+            raise _breaker_problem("counts", shown(self.counts), "each word once")
+        return self
+
+
+def _breaker_problem(name: str, given: str, allowed: str) -> PydanticCustomError:
+    return PydanticCustomError(
+        "given_allowed", "breaker", {"given": given, "allowed": allowed, "inside": (name,)}
     )
 
 
@@ -73,18 +180,13 @@ class Policy(Fields):
     """How calls are made. Under a strategy or deployment only the fields given there count."""
 
     select: Annotated[
-        Literal["in-order"],
+        Literal["in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price"],
         later_choices(
             "selection",
-            "round-robin",
-            "weighted",
-            "least-busy",
             "lowest-latency",
             "lowest-usage",
-            "cheapest",
-            "inverse-price",
         ),
-    ] = field("how a target is chosen", "in-order")
+    ] = field("how a target is chosen among the equals of a level", "in-order")
     timeout_s: float | None = field("a call is cut after this; null: never", 30.0, unit="s", gt=0, le=86_400)
     deadline_s: float | None = field(
         "a request is given up after this, retries and waits included; null: none",
@@ -99,7 +201,18 @@ class Policy(Fields):
     retry_after_cap_s: float = field(
         "longest retry-after that is honoured; above it, no retry", 60.0, unit="s", ge=0, le=1e8
     )
-    layers: Annotated[Any, later("retry layers", ())] = field("outer retry layers", ())
+    layers: Annotated[tuple[Layer, ...], AsTuple] = field(
+        "outer retry layers, outermost first; their passes multiply", (), max_length=5
+    )
+    retry_budget: RetryBudget | None = field("null: no budget for retries", None)
+    max_fallbacks: int = field(
+        "fallbacks that may follow one upon another, from group to group", 5, unit="fallbacks", ge=0, le=20
+    )
+    special_fallbacks_only: bool = field(
+        "once some group has a list for context_window or content_policy, a group without one has none for it: "
+        "its list for any is not used (LiteLLM)",
+        False,
+    )
     breaker: Breaker | None = field("null: no breaker", Breaker())
     hedge: Annotated[Any, later("hedged calls")] = field("hedging", None)
     when_busy: Literal["wait", "reject"] = field("at the concurrency cap", "wait")
@@ -199,6 +312,7 @@ class When(Fields):
 
 
 Names = Annotated[tuple[str, ...], AsTuple]
+TIER_GROUPS = ("omni", "mini")  # groups that every strategy may have
 
 
 def _levels(value: Any) -> Any:
@@ -223,20 +337,53 @@ Levels = Annotated[tuple[Names, ...], BeforeValidator(_levels)]
 
 
 def _target_form(value: Any) -> str:
-    return "tier" if isinstance(value, str) else "deployments"
+    return "group" if isinstance(value, str) else "deployments"
 
 
 Target = Annotated[
-    Annotated[Literal["omni", "mini"], Tag("tier")] | Annotated[Levels, Tag("deployments")],
+    Annotated[str, Tag("group")] | Annotated[Levels, Tag("deployments")],
     Discriminator(_target_form),
 ]
 
 
+class Fallbacks(Fields):
+    """Groups to ask, in order, where all of a group failed; which list counts, its last failure says.
+
+    A group already asked for this pass of the request is passed over; each one asked makes its own retries, and
+    falls back in its turn (facts: routing_semantics §7).
+    """
+
+    error: Names | None = field("after a 5xx or a failed connection; null: as any", None)
+    limit: Names | None = field(
+        "after a 429, a full queue or place, a breaker of ours, a request larger than a limit; null: as any",
+        None,
+    )
+    timeout: Names | None = field("after a call that was cut; null: as any", None)
+    context_window: Names | None = field(
+        "where no deployment of the group takes the request, for its size or what it holds; null: as any",
+        None,
+    )
+    content_policy: Names | None = field(
+        "after a content filter, at once, without the rest of the group; null: as any, after the rest", None
+    )
+    any: Names = field("after every failure without a list of its own", ())
+
+    def of(self, failure: str) -> tuple[str, ...] | None:
+        """The list of its own that a class of failures has, or None; `failure` as in `failures.FAILURES`."""
+        found: tuple[str, ...] | None = getattr(self, failure.replace("-", "_"))
+        return found
+
+
+def _fallbacks(value: Any) -> Any:
+    """A plain list is the list for any failure."""
+    return {"any": value} if isinstance(value, list | tuple) else value
+
+
 class Rule(Fields):
-    """Sends matching requests to a tier or to deployments, before the router is asked."""
+    """Sends matching requests to a group or to deployments, before the router is asked."""
 
     when: When = field("conditions")
-    to: Target = field("omni, mini, or deployments in order")
+    to: Target = field("omni, mini, a name under groups, or deployments in order")
 
 
 class Gateway(Fields):
@@ -254,12 +401,45 @@ class Strategy(Fields):
     like: str | None = field("another strategy whose fields hold unless given here", None)
     omni: Levels | None = field("deployments of the strong tier, in order or in levels", None)
     mini: Levels | None = field("deployments of the cheap tier, in order or in levels", None)
+    groups: Annotated[Mapping[Key, Levels], AsMap, DumpMap] = field(
+        "further groups of deployments, for rules and fallbacks, each in order or in levels", NOTHING
+    )
+    fallbacks: Annotated[Mapping[Key, Annotated[Fallbacks, BeforeValidator(_fallbacks)]], AsMap, DumpMap] = (
+        field("GROUP (omni, mini or one under groups): groups to ask where it failed", NOTHING)
+    )
     router: Router | None = field("decides between the tiers", None)
     rules: Annotated[tuple[Rule, ...], AsTuple] = field(
         "first match decides, before the router", (), max_length=100
     )
     policy: Policy = field("policy of this strategy, over the scenario's", Policy())
     gateway: Gateway = field("gateway of this strategy, over the scenario's", Gateway())
+
+    def group(self, name: str) -> Levels | None:
+        """Levels of a group by name: omni, mini or one under groups; None where there is none."""
+        found: Levels | None = getattr(self, name) if name in TIER_GROUPS else self.groups.get(name)
+        return found
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Every group that it has, tiers first."""
+        return (*(name for name in TIER_GROUPS if getattr(self, name)), *self.groups)
+
+    def lists(self, group: str, special_only: bool) -> tuple[tuple[str, ...], ...]:
+        """Groups that a group falls back on, by class of failure as in `failures.FAILURES`.
+
+        `special_only` is the policy's `special_fallbacks_only`.
+        """
+        given = self.fallbacks.get(group, Fallbacks())
+        found = []
+        for failure in FAILURES:
+            own = given.of(failure)
+            is_barred = (
+                special_only
+                and failure in ("context-window", "content-policy")
+                and any(one.of(failure) is not None for one in self.fallbacks.values())
+            )
+            found.append(own if own is not None else () if is_barred else given.any)
+        return tuple(found)
 
     def over(self, base: "Strategy") -> "Strategy":
         """This strategy's given fields over those of the one it is `like`."""

@@ -138,10 +138,17 @@ class Limits(Fields):
         unit="tokens/min",
     )
     requests_per_day: int | None = field(
-        "requests per UTC day; null: none", None, unit="requests/day", ge=1, le=10**12
+        "requests per day, whatever the kind; null: none", None, unit="requests/day", ge=1, le=10**12
     )
     tokens_per_day: int | None = field(
-        "tokens per UTC day; null: none", None, unit="tokens/day", ge=1, le=10**15
+        "tokens per day, whatever the kind; null: none", None, unit="tokens/day", ge=1, le=10**12
+    )
+    day_resets_at: int | None = field(
+        "hour (UTC) at which caps of a day are whole again; null: the provider's, which is 8 for google and else 0",
+        None,
+        unit="h",
+        ge=0,
+        le=23,
     )
     concurrent: Annotated[int | None, BeforeValidator(_no_steps)] = field(
         "calls in flight at once; null: none", None, unit="calls", ge=1, le=10**7
@@ -170,19 +177,19 @@ class Limits(Fields):
 
     @model_validator(mode="after")
     def _nothing_idle(self) -> "Limits":
-        idle = set() if self.kind == "sub-window" else {"slice_s"}
+        needs = {}
+        if self.kind != "sub-window":
+            needs["slice_s"] = ("kind sub-window", f"kind {self.kind}")
         if self.kind in ("fixed-window", "sub-window"):
-            idle.add("burst_s")
-        for name in sorted(self.model_fields_set & idle):
-            kinds = "sub-window" if name == "slice_s" else "token-bucket or leaky-bucket"
+            needs["burst_s"] = ("kind token-bucket or leaky-bucket", f"kind {self.kind}")
+        if self.requests_per_day is None and self.tokens_per_day is None and self.day_resets_at is not None:
+            needs["day_resets_at"] = ("requests_per_day or tokens_per_day", "no cap of a day")
+        for name in sorted(self.model_fields_set & set(needs)):
+            wanted, given = needs[name]
             raise PydanticCustomError(
                 "given_allowed",
                 "limits",
-                {
-                    "given": f"{name} with kind {self.kind}",
-                    "allowed": f"{name} with kind {kinds}",
-                    "inside": (name,),
-                },
+                {"given": f"{name} with {given}", "allowed": f"{name} with {wanted}", "inside": (name,)},
             )
         return self
 
@@ -193,6 +200,14 @@ class Errors(Fields):
     rate: float = field("share of calls that fail", 0.0, unit="share", ge=0, le=1)
     status: int = field("HTTP status of the failure", 500, ge=500, le=599)
     latency_s: Law = field("time until the failure is answered", Law.fixed(0.5), unit="s")
+
+
+class ContentFilter(Fields):
+    """Prompts that the provider refuses with status 400: the same one every time, and no fault of its health."""
+
+    share: float = field("share of requests that it refuses", 0.0, unit="share", ge=0, le=1)
+    latency_s: Law = field("time until the refusal", Law.fixed(0.5), unit="s")
+    billed: Literal["none", "input"] = field("what a refused call costs", "none")
 
 
 def _errors_form(value: Any) -> str:
@@ -299,11 +314,15 @@ class Deployment(Fields):
     latency: Latency = field("catalogue, {ttft_s, tokens_per_s} or {total_s}", CATALOGUE)
     limits: Limits | None = field("caps; null: none", Limits())
     errors: Failures | None = field("random failures; null: none", CATALOGUE)
+    content_filter: ContentFilter | None = field("null: none", None)
     outages: Outages | None = field("catalogue, {mtbf_h, duration_h}, windows, or null", CATALOGUE)
     prompt_cache: Annotated[Any, later("prompt caches")] = field("prompt cache", None)
     provisioned: Annotated[Any, later("provisioned throughput")] = field("provisioned units", None)
     server: Server | None = field("own or rented GPUs", None)
     device: Device | None = field("a fleet of devices", None)
+    weight: float = field(
+        "share among equals under select: weighted, relative to theirs", 1.0, unit="weight", gt=0, le=1e6
+    )
     policy: Policy = field("policy of this deployment, over the strategy's", Policy())
 
     @property

@@ -181,14 +181,12 @@ def test_limits_of_models_without_published_ones_are_borrowed_and_say_so() -> No
     assert (luna.kind, luna.borrowed_from, luna.confidence) == ("estimate", "gpt-4o-mini", "low")
     opus = default_limits("claude-opus-5-5", "anthropic")
     assert opus.borrowed_from == "claude-fable-5.x"
-    assert opus.single_bucket_tokens_per_minute == 4_800_000
 
 
 def test_limits_nobody_published_are_none_and_not_unlimited_by_silence() -> None:
     found = default_limits("gemini-4-argon", "google")
     assert found.kind == "no data"
     assert found.requests_per_minute is None
-    assert found.single_bucket_tokens_per_minute is None
     assert "none applied" in found.note
     assert limit_tiers("gemini-4-argon", "google") == ()
 

@@ -28,7 +28,9 @@ def test_sound_scenario_is_told_in_one_line(tmp_path: Path) -> None:
 def test_notices_follow_with_their_lines(tmp_path: Path) -> None:
     file = write_scenario(tmp_path)
     line = SCENARIO.splitlines().index("  hybrid: {omni: [omni], mini: [mini]}") + 1
-    notices = run.invoke(app, ["check", str(file)]).stdout.splitlines()[1:]
+    bounds, notices = (lines := run.invoke(app, ["check", str(file)]).stdout.splitlines())[1:-1], lines[-1:]
+    assert [bound.partition(":")[0] for bound in bounds] == ["omni-only", "mini-only", "hybrid"]
+    assert all("at most" in bound for bound in bounds)
     assert notices == [
         f"notice: {file}:{line}: strategies.hybrid: no router given: omni_share 0.25, score_correlation 0.6"
     ]

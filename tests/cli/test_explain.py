@@ -182,6 +182,33 @@ def test_queue_refusal_and_backoff_are_told_apart() -> None:
     ]
 
 
+def test_passes_of_layers_and_choices_among_equals_are_told_without_guesses() -> None:
+    # Two passes, 4 s apart, in each a (its turn) and then b: a fails after half a second, b is out until 2 s.
+    broken = {"rate": 1, "status": 503, "latency_s": 0.5}
+    found = run_rows(
+        at(0),
+        {"a": target(errors=broken), "b": target(outages=[outage(0, 2)])},
+        {"select": "round-robin", "layers": [{"name": "app", "attempts": 2, "backoff": fixed(4)}]},
+        strategy={"omni": [["a", "b"]]},
+    )
+    assert without_arrival(told(found, 0)) == [
+        "0.000 0.000 the only tier, omni: a or b (round-robin)",
+        "0.000 0.000 b: outage (error) since 0.000 s",
+        "0.000 0.000 a: call 0 (primary, m) is sent",
+        "0.500 0.500 a: call 0 ends: error, status 503; 100 input tokens, none billed",
+        "0.500 0.000 b: call 1 (retry, m) is sent",
+        "1.500 1.000 b: call 1 ends: error, status 503; 100 input tokens, none billed",
+        "2.000 0.500 b: outage error to up",
+        "5.500 3.500 waited: the router, a backoff, a layer of retries, or a queue that it left",
+        "5.500 0.000 a: call 2 (retry, m) is sent",
+        "6.000 0.500 a: call 2 ends: error, status 503; 100 input tokens, none billed",
+        "6.000 0.000 b: call 3 (retry, m) is sent",
+        "8.000 2.000 b: first token",
+        "8.000 0.000 b: call 3 ends: ok, status 200; 100 input + 50 output tokens, all billed, 0.0002000 USD",
+        "8.000 0.000 done after 4 calls: ok, served by b (omni), answer not rated",
+    ]
+
+
 def test_what_leaves_no_row_is_told_only_as_far_as_it_can_be_known() -> None:
     # a is busy from 0 to 2. Request 1 waits there for 1 s in vain, then b takes it: why it left a is in no table.
     moved = run_rows(

@@ -10,6 +10,8 @@ from typing import Any
 
 SECONDS = (0, 0.25, 0.5, 1, 2)
 OFF = None  # what is switched off by null
+WHOLE_REQUEST = {"select", "deadline_s", "layers", "retry_budget", "max_fallbacks", "special_fallbacks_only"}
+FALLBACK_LISTS = ("error", "limit", "timeout", "context_window", "content_policy", "any")
 
 
 def draw_scenario(random: Random) -> dict[str, Any]:
@@ -128,7 +130,9 @@ def _deployment(random: Random) -> dict[str, Any]:
         ),
         "outages": random.choice((OFF, _windows(random), _outage_law(random))),
         "trust": random.choice(("outside", "contract", "in-house", "device")),
+        "weight": random.choice((1, 0.5, 3)),
         "provider": random.choice((OFF, "openai", "azure")),
+        "content_filter": random.choice((OFF, OFF, _content_filter(random))),
     }
     hardware = random.choice((OFF, OFF, OFF, "server", "device"))
     if hardware is not OFF:
@@ -143,8 +147,16 @@ def _deployment(random: Random) -> dict[str, Any]:
             "usd": 900,
         }
     if random.random() < 0.3:
-        deployment["policy"] = _some_of_a_policy(random, "deadline_s")  # a deadline is of the whole request
+        deployment["policy"] = _some_of_a_policy(random, WHOLE_REQUEST)
     return {name: value for name, value in deployment.items() if name != "provider" or value is not None}
+
+
+def _content_filter(random: Random) -> dict[str, Any]:
+    return {
+        "share": random.choice((0, 0.3, 1)),
+        "latency_s": _law(random, 0, 0.25, 1),
+        "billed": random.choice(("none", "input")),
+    }
 
 
 def _limits(random: Random) -> dict[str, Any]:
@@ -195,36 +207,64 @@ def _outage_law(random: Random) -> dict[str, Any]:
 
 def _policy(random: Random) -> dict[str, Any]:
     timeout_s = random.choice((OFF, 0.5, 1, 2))
+    deadline_s = random.choice((OFF, OFF, timeout_s, 2, 4.5))
     return {
-        "select": "in-order",
+        "select": random.choice(
+            ("in-order", "in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
+        ),
         "timeout_s": timeout_s,
-        "deadline_s": random.choice((OFF, OFF, timeout_s, 2, 4.5)),
+        "deadline_s": deadline_s,
         "retries": random.choice((0, 1, 2, 3)),
         "backoff": _backoff(random),
         "sleep_after_last": random.choice((False, True)),
-        "retry_after_cap_s": random.choice((0, 5, 60)),
-        "breaker": random.choice(
-            (
-                OFF,
-                {
-                    "kind": "consecutive",
-                    "failures": random.choice((1, 2, 5)),
-                    "open_s": random.choice((0.5, 2, 30)),
-                    "open_growth": "constant",
-                },
-            )
-        ),
+        "retry_after_cap_s": random.choice((0, 5, 60) if deadline_s is None else (0, 0.5)),
+        "breaker": random.choice((OFF, _breaker(random))),
         "when_busy": random.choice(("wait", "wait", "reject")),
         "when_limited": random.choice(("retry", "wait", "reject")),
         "queue_limit": random.choice((OFF, 0, 1, 4)),
         "queue_timeout_s": random.choice((OFF, _law(random, 0, 0.5, 1))),
         "bill_timeouts": random.choice(("none", "input", "full")),
+        "layers": _layers(random),
+        "max_fallbacks": random.choice((0, 1, 2, 5)),
+        "special_fallbacks_only": random.choice((False, True)),
+        "retry_budget": random.choice(
+            (OFF, {"ratio": random.choice((0, 0.1, 0.5)), "minimum": random.choice((0, 1, 3))})
+        ),
     }
 
 
-def _some_of_a_policy(random: Random, never: str) -> dict[str, Any]:
+def _breaker(random: Random) -> dict[str, Any]:
+    if random.random() < 0.5:
+        counts = random.choice(COUNTS)
+        return {
+            "kind": "cooldown",
+            "open_s": random.choice((0.5, 2, 30)),
+            "allowed_fails": random.choice((OFF, OFF, 0, 1, 3)),
+            "counts": counts,
+            **({"honours_retry_after": random.choice((False, True))} if "limited" in counts else {}),
+        }
+    growth = random.choice(("constant", "linear", "exponential"))
+    cap = {} if growth == "constant" else {"open_cap_s": random.choice((30, 300))}
+    return cap | {
+        "kind": "consecutive",
+        "failures": random.choice((1, 2, 5)),
+        "open_s": random.choice((0.5, 2, 30)),
+        "open_growth": growth,
+        "successes": random.choice((1, 1, 2, 3)),
+        "counts": random.choice(COUNTS),
+    }
+
+
+def _some_of_a_policy(random: Random, never: set[str]) -> dict[str, Any]:
     whole = _policy(random)
-    return {name: whole[name] for name in random.sample(sorted(set(whole) - {never}), 3)}
+    return {name: whole[name] for name in random.sample(sorted(set(whole) - never), 3)}
+
+
+def _layers(random: Random) -> list[dict[str, Any]]:
+    return [
+        {"name": f"l{number}", "attempts": random.choice((1, 2, 3)), "backoff": _backoff(random)}
+        for number in range(random.choice((0, 0, 1, 2)))
+    ]
 
 
 def _backoff(random: Random) -> dict[str, Any]:
@@ -253,6 +293,8 @@ def _strategy(random: Random, names: list[str]) -> dict[str, Any]:
     if random.random() < 0.7:
         strategy["mini"] = _levels(random, names)
         strategy["router"] = random.choice((_threshold, _cascade))(random)
+    if random.random() < 0.5:
+        strategy |= _fallbacks(random, [tier for tier in ("omni", "mini") if tier in strategy], names)
     if random.random() < 0.4:
         whens = (
             {"sensitive": True},
@@ -260,18 +302,36 @@ def _strategy(random: Random, names: list[str]) -> dict[str, Any]:
             {"modality": random.choice(("text", "vision"))},
             {"task": "ask"},
         )
-        tiers = [tier for tier in ("omni", "mini") if tier in strategy]
+        tiers = [tier for tier in ("omni", "mini") if tier in strategy] + list(strategy.get("groups", ()))
         strategy["rules"] = [
             {"when": when, "to": random.choice((random.choice(tiers), _levels(random, names)))}
             for when in random.sample(whens, random.randrange(1, 4))
         ]
     if random.random() < 0.3:
-        strategy["policy"] = _some_of_a_policy(
-            random, "timeout_s"
-        )  # a timeout may pass the scenario's deadline
+        # A timeout may pass the scenario's deadline.
+        strategy["policy"] = _some_of_a_policy(random, {"timeout_s", "layers"}) | {"layers": _layers(random)}
     if random.random() < 0.2:
         strategy["gateway"] = _gateway(random)
     return strategy
+
+
+def _fallbacks(random: Random, tiers: list[str], names: list[str]) -> dict[str, Any]:
+    """Groups and what they fall back on: always on later ones, so that there is no circle."""
+    groups = {f"g{number}": _levels(random, names) for number in range(random.choice((0, 1, 2, 3)))}
+    order = [*tiers, *groups]
+    found: dict[str, Any] = {}
+    for index, group in enumerate(order[:-1]):
+        later = order[index + 1 :]
+
+        def some(later: list[str] = later) -> list[str]:
+            return random.sample(later, random.randrange(len(later) + 1))
+
+        if random.random() < 0.3:
+            found[group] = random.sample(later, random.randrange(1, len(later) + 1))
+        elif random.random() < 0.7:
+            lists = {name: some() for name in random.sample(FALLBACK_LISTS, random.randrange(1, 5))}
+            found[group] = {"any": [random.choice(later)], **lists}
+    return {"groups": groups, "fallbacks": found}
 
 
 def _threshold(random: Random) -> dict[str, Any]:
@@ -293,4 +353,7 @@ def _cascade(random: Random) -> dict[str, Any]:
     }  # fmt: skip
 
 
+COUNTS = (
+    ["error", "timeout"], ["error"], ["timeout"], ["limited"], ["limited", "timeout"], ["error", "timeout", "limited"],
+)  # fmt: skip
 BACKOFFS = ("fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from planner import tables
 from planner.engines.run import Run, reduce_window, run_window
 from planner.errors import LoadExceedsCapacity
+from planner.finance import count, from_counts
 from planner.scenario import Scenario, load
 from planner.scenario.fields import MONTH_S
 from planner.workload.requests import generate
@@ -59,14 +60,36 @@ def backoff(pick: Pick) -> Raw:
     return {"kind": kind, **waits, **({"jitter_s": pick((0, 0.75))} if kind == "litellm" else {})}
 
 
+COUNTS = (
+    ["error", "timeout"],
+    ["error"],
+    ["limited"],
+    ["timeout", "limited"],
+    ["error", "timeout", "limited"],
+)
+
+
 def breaker(pick: Pick) -> Raw | None:
     if pick(BOTH):
         return None
+    if pick(BOTH):
+        counts = pick(COUNTS)
+        return {
+            "kind": "cooldown",
+            "open_s": pick((1, 0.5, 2, 5, 1e-9)),
+            "allowed_fails": pick((None, None, 0, 1, 3)),
+            "counts": counts,
+            **({"honours_retry_after": pick(BOTH)} if "limited" in counts else {}),
+        }
+    growth = pick(("constant", "linear", "exponential"))
     return {
         "kind": "consecutive",
         "failures": pick((1, 2, 3)),
         "open_s": pick((1, 0.5, 2, 5, 1e-9)),
-        "open_growth": "constant",
+        "open_growth": growth,
+        **({} if growth == "constant" else {"open_cap_s": pick((5, 7, 300))}),
+        "successes": pick((1, 1, 2)),
+        "counts": pick(COUNTS),
     }
 
 
@@ -77,6 +100,8 @@ class Bounds:
         self.shortest_s = pick((None, 5, 3, 2))  # the shortest deadline
         self.ends_hangs = pick(BOTH)
         self.deadlines_s = [None, 20] if self.shortest_s is None else [self.shortest_s, 20, None]
+        # Nobody honours a retry-after for longer than a request may take.
+        self.caps_s = [5, 0, 0.5, 20] if self.shortest_s is None else [0.5, 0, 2]
         timeouts_s = [2, 2, 1, 1, 5, 3, 1.5, 0.5, 1e-9]
         self.timeouts_s = [t for t in timeouts_s if self.shortest_s is None or t <= self.shortest_s]
         if not self.ends_hangs:
@@ -86,12 +111,11 @@ class Bounds:
 def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
     """A policy: whole for the scenario, a few fields for a strategy or a deployment."""
     makers: dict[str, Callable[[], Any]] = {
-        "select": lambda: "in-order",
         "timeout_s": lambda: pick(bounds.timeouts_s),
         "retries": lambda: pick((0, 1, 2, 3)),
         "backoff": lambda: backoff(pick),
         "sleep_after_last": lambda: pick(BOTH),
-        "retry_after_cap_s": lambda: pick((60, 0, 0.5, 5)),
+        "retry_after_cap_s": lambda: pick(bounds.caps_s),
         "breaker": lambda: breaker(pick),
         "when_busy": lambda: pick(("wait", "wait", "wait", "reject")),
         "when_limited": lambda: pick(("reject", "retry", "wait")),
@@ -101,6 +125,18 @@ def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
     }
     if scope != "deployment":
         makers["deadline_s"] = lambda: pick(bounds.deadlines_s)
+        makers["max_fallbacks"] = lambda: pick((5, 1, 0, 2))
+        makers["special_fallbacks_only"] = lambda: pick(BOTH)
+        makers["select"] = lambda: pick(
+            ("in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
+        )
+        makers["layers"] = lambda: [
+            {"name": f"l{k}", "attempts": pick((2, 3, 1)), "backoff": backoff(pick)}
+            for k in range(pick((0, 0, 1, 2)))
+        ]
+        makers["retry_budget"] = lambda: (
+            pick((None, 1)) and {"ratio": pick((0, 0.1, 0.5)), "minimum": pick((3, 1, 0))}
+        )
     return {name: make() for name, make in makers.items() if scope == "scenario" or pick(SELDOM)}
 
 
@@ -167,6 +203,7 @@ def limits(pick: Pick, replays: bool) -> Raw | None:
     }
     if replays and pick(SELDOM):
         found |= {"requests_per_day": pick((3, 20)), "tokens_per_day": pick((None, 900, 5_000))}
+        found |= {"day_resets_at": pick((None, 0, 8))}
     if pick(SELDOM):
         found["input_tokens_per_minute"] = pick((*tokens, "catalogue"))
     if charge not in ("estimate", "catalogue") and pick(SELDOM):
@@ -208,6 +245,13 @@ def deployment(pick: Pick, bounds: Bounds, models: Sequence[str], replays: bool)
         "latency_s": law(pick, 0.5, 0, 1),
     }
     found["errors"] = pick((None, error, error, "catalogue"))
+    if pick(SELDOM):
+        refusal = {
+            "share": pick((0.3, 1, 0)),
+            "latency_s": law(pick, 0.5, 0, 1),
+            "billed": pick(("input", "none")),
+        }
+        found["content_filter"] = refusal
     kind = pick(("none", "planted", "none", "drawn", "catalogue"))
     found["outages"] = {
         "none": lambda: None,
@@ -232,7 +276,8 @@ def strategy(pick: Pick, names: Sequence[str], rules: Sequence[Raw]) -> Raw:
         kind = pick((None, "threshold", "cascade", "cascade"))
         if kind is not None:
             found["router"] = router(pick, kind)
-    targets = [*tiers, list(names[-1:]), [list(names)]]
+    found |= fallbacks(pick, tiers, orders)
+    targets = [*tiers, *found.get("groups", ()), list(names[-1:]), [list(names)]]
     conditions = pick(
         (
             [],
@@ -242,6 +287,24 @@ def strategy(pick: Pick, names: Sequence[str], rules: Sequence[Raw]) -> Raw:
     )
     own = [{"when": when, "to": pick(targets)} for when in conditions]
     return found | ({"rules": [*rules, *own]} if rules or own else {})
+
+
+def fallbacks(pick: Pick, tiers: Sequence[str], orders: Sequence[Any]) -> Raw:
+    """Groups, each falling back on later ones of a fixed order (omni first), so that there is no circle."""
+    if not pick(SELDOM):
+        return {}
+    groups = {f"g{k}": pick(orders) for k in range(pick((2, 1, 3)))}
+    order = [*tiers, *groups]
+    found: Raw = {}
+    for index, group in enumerate(order[:-1]):
+        lists = [order[index + 1 :], order[:index:-1], order[index + 1 : index + 2]]
+        kind = pick(("any", "classes", "classes", "none"))
+        if kind == "any":
+            found[group] = pick(lists)
+        elif kind == "classes":
+            classes = ("error", "limit", "timeout", "context_window", "content_policy")
+            found[group] = {"any": pick(lists)} | {name: pick((*lists, [])) for name in classes if pick(BOTH)}
+    return {"groups": groups, "fallbacks": found}
 
 
 def router(pick: Pick, kind: str) -> Raw:
@@ -320,6 +383,7 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
 def _mentioned(strategies: Raw) -> set[str]:
     """Deployments that some strategy can use."""
     targets = [one.get(tier, []) for one in strategies.values() for tier in ("omni", "mini")]
+    targets += [levels for one in strategies.values() for levels in one.get("groups", {}).values()]
     targets += [rule["to"] for one in strategies.values() for rule in one.get("rules", ())]
     levels = [level for target in targets if not isinstance(target, str) for level in target]
     return {name for level in levels for name in ([level] if isinstance(level, str) else level)}
@@ -471,9 +535,19 @@ def table_difference(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarr
 
 
 def _reduced_difference(found: Scenario, name: str, window: Window, run: Run) -> str | None:
-    """What the compiled engine leaves of a run without rows, against what follows from the reference's rows."""
+    """What the compiled engine leaves of a run without rows, against what follows from the reference's rows.
+
+    Facts are what measures are made of, counts what the bill is made of.
+    """
     taken: list[np.ndarray] = []
-    reduce_window(found, name, window, [generate(found, window)], taken.append)
+    reduced = reduce_window(found, name, window, [generate(found, window)], taken.append)
+    counted = from_counts(found, reduced.deployments, reduced.counts)
+    order = np.argsort(run.work.requests.request, kind="stable")
+    asked = run.work.routing.asked[order]
+    billed = count(found, name, run.outcome_arrays, run.attempt_arrays, asked=asked)
+    if counted != billed:
+        keys = sorted(key for key in counted.keys() | billed.keys() if counted.get(key) != billed.get(key))
+        return f"counts: {[(key, billed.get(key), counted.get(key)) for key in keys[:3]]}"
     rows = np.concatenate(taken)
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
     columns = [column.name for column in tables.FACTS]

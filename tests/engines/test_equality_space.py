@@ -86,6 +86,28 @@ def test_a_request_of_any_size_is_too_large_for_a_small_bucket(tokens: int) -> N
     assert run.outcome_arrays["cause"].tolist() == [tables.TOO_LARGE] * 2
 
 
+@pytest.mark.parametrize("tokens", [10**9, 10**12])
+@pytest.mark.parametrize(
+    ("kind", "charge"), [("leaky-bucket", "actual"), ("token-bucket", "after-completion")]
+)
+def test_a_request_of_any_size_leaves_a_debt_that_both_engines_count_alike(
+    kind: str, charge: str, tokens: int
+) -> None:
+    """Such limiters let it in: what it takes may leave 64 bits, and the next one waits for ages."""
+    own = limits(tokens_per_minute=10**9, kind=kind, charge=charge)
+    if kind == "token-bucket":
+        own["burst_s"] = 86_400
+    run = run_rows(
+        at(0, 1, 10, input_tokens=tokens),
+        {"a": target(limits=own)},
+        {"queue_timeout_s": 5, "when_limited": "wait"},
+        models={"m": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2}},
+    )
+    assert run.outcome_arrays["outcome"][0] == tables.OK
+    if kind == "leaky-bucket":
+        assert run.outcome_arrays["cause"][2] == tables.QUEUE
+
+
 # -- blocks and growth -----------------------------------------------------------------------------
 
 

@@ -101,7 +101,7 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
             )
         ),
         "sleep_after_last": draw(st.booleans()),
-        "retry_after_cap_s": draw(st.sampled_from([0, 5, 60])),
+        "retry_after_cap_s": draw(st.sampled_from([0, 0.5, 3])),
         "breaker": draw(
             st.sampled_from(
                 [None, None]

@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtri
 
 from planner import tables, theory
 from planner.engines.run import Run, run_window
 from planner.scenario import load
 from planner.workload.windows import plan_windows
 from tests.engines.hand_tables import MODEL, POLICY
+from tests.engines.intervals import CHANCE, check
 
 MONTH_S = 2_629_800
-CHANCE = 1e-6  # of a right engine failing a comparison
 WINDOWS = 40
 Floats = npt.NDArray[np.float64]
 
@@ -83,15 +83,6 @@ def _after_warm_up(run: Run, window_s: float, warm_up_s: float) -> Window:
         in_system=float(np.sum(np.maximum(overlap_ns, 0.0)) / 1e9 / (window_s - warm_up_s)),
         arrivals=int(np.sum(late)),
     )
-
-
-def check(values: list[float], truth: float, precision: float) -> None:
-    """The windows' interval covers the truth, and is narrow enough for that to mean something."""
-    mean = float(np.mean(values))
-    standard_error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    half_width = float(stdtrit(len(values) - 1, 1 - CHANCE / 2)) * standard_error
-    assert half_width < precision * truth
-    assert abs(mean - truth) < half_width, f"{mean:.6g} +- {half_width:.2g} against {truth:.6g}"
 
 
 def check_arrivals(windows: list[Window], arrivals_per_s: float, counted_s: float) -> None:

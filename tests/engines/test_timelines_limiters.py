@@ -10,18 +10,7 @@ from typing import Any
 
 import pytest
 
-from planner.scenario import load
-from planner.workload.windows import plan_windows
-from tests.engines.hand_tables import (
-    MODEL,
-    at,
-    check_attempts,
-    check_outcomes,
-    limits,
-    outage,
-    run_rows,
-    target,
-)
+from tests.engines.hand_tables import at, check_attempts, check_outcomes, limits, outage, run_rows, target
 
 TASK = {"input_tokens": 10, "output_tokens": 10}
 RETRY = {"when_limited": "retry", "retries": 3, "backoff": {"kind": "fixed", "waits_s": [99]}}
@@ -441,79 +430,3 @@ def test_a_call_too_large_for_one_of_its_limiters_is_too_large(given: dict[str, 
     exact = {name: value + 1 for name, value in given.items()}
     run = run_limited(at(0), RETRY, kind="fixed-window", charge="prompt-plus-max-output", **exact)
     assert list(run.outcomes["outcome"]) == ["ok"]
-
-
-# -- caps of a day ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", ["token-bucket", "leaky-bucket", "sub-window"])
-def test_a_cap_of_a_day_is_whole_again_at_midnight_whatever_the_kind(kind: str) -> None:
-    # 2 requests a day. 2 at 10 is told to come back at midnight, wherever in the day the window begins. The second
-    # day's two are 2 itself and 3, a second after midnight; 4, another second later, waits a whole day less 2 s.
-    cap = {"requests_per_day": 2, "kind": kind}
-    midnight = 86_400 - int(start_of(at(0)) % 86_400)
-    rows = at(0, 5, 10, midnight + 1, midnight + 2)
-    run = run_limited(rows, RETRY | {"retry_after_cap_s": 86_400}, **cap)
-    check_attempts(
-        run,
-        f"""
-        request attempt started_s           outcome retry_after_s
-        0       0       0                   ok      -
-        1       0       5                   ok      -
-        2       0       10                  limited {midnight - 10}
-        2       1       {midnight}          ok      -
-        3       0       {midnight + 1}      ok      -
-        4       0       {midnight + 2}      limited {86_400 - 2}
-        4       1       {midnight + 86_400} ok      -
-        """,
-    )
-
-
-def start_of(rows: list[dict[str, Any]]) -> float:
-    """Seconds from a midnight UTC at which the window of a recording begins."""
-    scenario = load(
-        {
-            "name": "start",
-            "traffic": {"trace": {"rows": rows}},
-            "tasks": {"chat": {}},
-            "models": {"m": MODEL},
-            "deployments": {"a": target()},
-            "strategies": {"s": {"omni": ["a"]}},
-            "finance": {"horizon_months": 1},
-            "run": {"seed": 1, "replications": 1},
-        }
-    )
-    return plan_windows(scenario)[0].start_s
-
-
-def test_tokens_of_a_day_are_a_cap_beside_that_of_the_minute() -> None:
-    # 250 tokens a day, 100 a call; 6000 a minute never bind. 2 is told to come back at midnight, more than
-    # retry_after_cap_s: it fails then and there.
-    run = run_limited(
-        at(0, 1, 2), RETRY, kind="token-bucket",
-        tokens_per_minute=6000, tokens_per_day=250, charge="estimate",
-    )  # fmt: skip
-    assert start_of(at(0, 1, 2)) % 86_400 < 86_400 - 1002, "midnight is more than the cap away"
-    check_outcomes(
-        run,
-        """
-        request ended_s outcome attempts cause
-        0       2       ok      1        -
-        1       3       ok      1        -
-        2       2       limited 1        limit
-        """,
-    )
-
-
-def test_tokens_of_a_day_charged_after_completion() -> None:
-    # 140 a day: 0 and 1 both find their 100; at 2 and 3 they have taken 150 each. 2 at 2.5 finds -10.
-    run = run_limited(
-        at(0, 1, 2.5), {"when_limited": "reject"}, kind="leaky-bucket",
-        tokens_per_day=140, charge="after-completion",
-    )  # fmt: skip
-    assert list(run.outcomes["outcome"]) == ["ok", "ok", "rejected"]
-
-
-def test_a_call_larger_than_the_cap_of_a_day_is_too_large_even_beside_a_leaky_bucket() -> None:
-    run = run_limited(at(0), RETRY, kind="leaky-bucket", tokens_per_day=99, charge="estimate")
-    assert list(run.outcomes["cause"]) == ["too-large"]

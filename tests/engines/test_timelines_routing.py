@@ -274,3 +274,35 @@ def test_recorded_answers_and_lengths_of_a_model_replace_the_model() -> None:
         """,
     )
     assert list(run.attempts["billed_output_tokens"]) == [50, 0, 150, 0, 0]
+
+
+@pytest.mark.parametrize("select", ["in-order", "least-busy"])
+def test_a_turned_down_answer_with_nobody_to_escalate_to_is_no_success(select: str) -> None:
+    # The check turns mini's answer down at 3; omni takes 100 tokens at most, the request has 150: rejected then.
+    # With a deadline at that very moment it is the deadline that ended it.
+    judge = {"model": "m", "latency_s": 1, "true_positive": 0, "false_positive": 0}
+    sections = {
+        "models": {"m": MODEL, "narrow": MODEL | {"context_tokens": 100}},
+        "tasks": {"chat": {"accuracy": {"m": 0.5, "narrow": 0.5}}},
+        "strategy": {"mini": ["a"], "omni": ["b"], "router": {"kind": "cascade", "verifier": judge}},
+    }
+    rows = [*at(0, input_tokens=150), *at(100, input_tokens=10, output_tokens=10)]
+    deployments = {"a": target(), "b": target(model="narrow")}
+    run = run_rows(rows, deployments, {"select": select}, **sections)
+    check_outcomes(
+        run,
+        """
+        request ended_s outcome  deployment attempts cause
+        0       3       rejected -          2        no-eligible-deployment
+        1       105     ok       b          3        -
+        """,
+    )
+    run = run_rows(rows, deployments, {"select": select, "deadline_s": 3}, **sections)
+    check_outcomes(
+        run,
+        """
+        request ended_s outcome deployment attempts cause
+        0       3       timeout -          2        deadline
+        1       103     timeout -          2        deadline
+        """,
+    )

@@ -152,6 +152,23 @@ def test_only_requests_that_the_router_decided_are_its_decisions() -> None:
     assert not [key for key in without if key.kind == "router"]
 
 
+def test_only_the_answer_that_was_served_is_passed_on() -> None:
+    # A layer sent the request through the cascade twice: mini's first answer was turned down, its second accepted.
+    found = count(
+        SCENARIO,
+        "cascade",
+        outcomes({"deployment": MINI, "tier": tables.MINI, "attempts": 4}),
+        attempts(
+            {"deployment": MINI, "billed": {"output": 30}},
+            {"attempt": 1, "deployment": tables.VERIFIER, "billed": {"output": 2}},
+            {"attempt": 2, "deployment": MINI, "billed": {"output": 50}},
+            {"attempt": 3, "deployment": tables.VERIFIER, "billed": {"output": 2}},
+        ),
+    )
+    assert found[Key("faq", "mini", "api", "output")] == 80
+    assert found[Key("faq", "mini", "delivered", "output")] == 50
+
+
 def test_answers_are_counted_by_who_served_them() -> None:
     found = count(
         SCENARIO,

@@ -121,7 +121,9 @@ def test_first_matching_rule_decides_and_the_router_is_not_asked():
     found = tiers(routing)
     private, photo, long = requests.sensitive, requests.task == 1, requests.input_tokens > 250
     assert set(found[private]) == {RULE}
-    assert {routing.routes[index].chain for index in routing.route[private]} == {("home",)}
+    assert {routing.groups[routing.routes[index].group].chain for index in routing.route[private]} == {
+        ("home",)
+    }
     assert set(found[~private & (photo | long)]) == {OMNI}
     assert set(found[~private & ~photo & ~long]) == {MINI}
     assert np.array_equal(routing.asked, ~private & ~photo & ~long)

@@ -247,6 +247,15 @@ def test_deadlines_and_timeouts_are_compared_where_they_meet() -> None:
     ]
 
 
+def test_a_retry_after_is_not_honoured_for_longer_than_the_deadline() -> None:
+    # 60 s, the default, is no mistake of anybody's: the deadline cuts the wait.
+    assert problems_with({"policy.deadline_s": 40}) == []
+    assert problems_with({"policy.deadline_s": 40, "policy.retry_after_cap_s": 50}) == [
+        "policy.retry_after_cap_s: got 50; allowed: at most policy.deadline_s, which is 40"
+    ]
+    assert problems_with({"policy.deadline_s": 40, "policy.retry_after_cap_s": 40}) == []
+
+
 def test_a_deadline_says_the_line_of_the_timeout() -> None:
     from tests.scenario.samples import SMALLEST
 

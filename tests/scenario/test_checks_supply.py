@@ -287,19 +287,3 @@ def test_a_leaky_bucket_lets_any_request_in_and_a_window_needs_no_round_rate() -
         {"kind": "fixed-window", "tokens_per_minute": 100_001, "charge": "after-completion"},
     ):
         assert problems_with({"tasks.faq.input_tokens": 100, "deployments.a.limits": given}) == []
-
-
-def test_a_cap_of_a_day_needs_whole_days() -> None:
-    sizes = {"tasks.faq.input_tokens": 100}
-    for field in ("requests_per_day", "tokens_per_day"):
-        given = {**sizes, "deployments.a.limits": {field: 1000, "charge": "estimate"}}
-        assert problems_with(given) == [
-            f"deployments.a.limits.{field}: a cap of a day is never met in windows of 3600 s, each of which begins with "
-            "nothing used; give run.window_s: 86400, or a trace"
-        ]
-        assert problems_with({**given, "run.window_s": 86_400}) == []
-    small = {"deployments.a.limits": {"tokens_per_day": 99, "charge": "estimate"}, "run.window_s": 86_400}
-    assert problems_with({**sizes, **small}) == [
-        "deployments.a.limits.tokens_per_day: got 99 (99 tokens in a day); "
-        "allowed: at least 100 tokens at once: one request of task faq is charged that much by estimate"
-    ]

@@ -79,7 +79,6 @@ from tests.scenario.samples import problems_with
         ("traffic.bursts.kind", "cox", "not supported yet: bursts cox"),
         ("tasks.faq.urgency", "batch", "not supported yet: urgency batch"),
         ("policy.hedge", {"after_s": 1}, "not supported yet: hedged calls"),
-        ("policy.layers", [{"name": "x"}], "not supported yet: retry layers"),
         ("currency", "EUR", "not supported yet: currency EUR"),
         ("deployments.a.limits.concurrent", [{"until_s": 5, "value": 1}],
          "not supported yet: concurrency limits that change over time"),
@@ -91,7 +90,7 @@ from tests.scenario.samples import problems_with
 )  # fmt: skip
 def test_one_field_has_one_text(path: str, value: Any, message: str | None) -> None:
     if message is None:
-        path, message = f"{path}[0].to", "got 5; allowed: omni, mini or a list of names"
+        path, message = f"{path}[0].to", "got 5; allowed: text or a list of names"
         value = [{"when": {"task": "faq"}, "to": 5}]
         assert problems_with({"strategies.omni-only.rules": value}) == [f"{path}: {message}"]
         return

@@ -44,6 +44,8 @@ def test_the_schema_accepts_what_loads(validator: Any) -> None:
         ("policy.breaker", None),
         ("finance.migrations", [{"at": "2025-06-01", "from": "x", "to": "y"}]),
         ("policy.layers", []),
+        ("policy.layers", [{"name": "app", "attempts": 4}, {"name": "sdk"}]),
+        ("policy.retry_budget", {"ratio": 0.1, "minimum": 0}),
     ],
 )
 def test_the_schema_accepts_every_form(validator: Any, path: str, value: Any) -> None:
@@ -98,7 +100,7 @@ def test_rows_name_fields_by_pattern() -> None:
     assert by_path["tasks.TASK.input_tokens"]["default"] == 500
     assert by_path["deployments.DEPLOYMENT.outages[N].mode"]["choices"] == ("error", "hang", "degraded")
     assert not by_path["policy.hedge"]["supported"]
-    assert by_path["policy.select"]["choices_later"][0] == "round-robin"
+    assert by_path["policy.select"]["choices_later"][0] == "lowest-latency"
     assert by_path["tasks.TASK.accuracy[MODEL]"]["high_open"]
 
 

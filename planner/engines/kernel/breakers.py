@@ -2,6 +2,7 @@
 
 from planner import tables as t
 from planner.engines import layout as c
+from planner.engines import rules
 from planner.engines.kernel.queues import leave
 from planner.engines.kernel.signatures import BOOL, INT, MEMORY, VOID
 from planner.jit import jit
@@ -23,17 +24,79 @@ def log_change(m, f, e, laws, desk, state, slot):  # type: ignore[no-untyped-def
 
 @jit(BOOL(*MEMORY, INT, INT), forceinline=True)
 def is_rejecting(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
-    """Open, or half-open with the probe in flight."""
+    """Open, or half-open with a probe in flight."""
     state = m[desk + c.D_STATE]
-    return state == t.HALF_OPEN or (state == t.OPEN and now < m[desk + c.D_OPEN_UNTIL])
+    if state == t.OPEN:
+        return now < m[desk + c.D_OPEN_UNTIL]
+    return state == t.HALF_OPEN and m[desk + c.D_PROBING] != 0
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT))
+def begin_probe(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
+    """A call is sent while the breaker is not closed: a probe, or the first one after a cooldown."""
+    if m[desk + c.D_BREAKER] == rules.COOLDOWN:
+        log_change(m, f, e, laws, desk, t.CLOSED, slot)
+        return
+    if m[desk + c.D_STATE] == t.OPEN:
+        log_change(m, f, e, laws, desk, t.HALF_OPEN, slot)
+    m[desk + c.D_PROBING] = 1
+    m[slot + c.L_IS_PROBE] = 1
+
+
+@jit(VOID(*MEMORY, INT, INT))
 def open_breaker(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     log_change(m, f, e, laws, desk, t.OPEN, slot)
     m[desk + c.D_EPOCH] += 1
+    m[desk + c.D_OPENINGS] += 1
     m[desk + c.D_COUNT] = 0
-    m[desk + c.D_OPEN_UNTIL] = m[c.R_NOW] + m[desk + c.D_OPEN_NS]
+    m[desk + c.D_SUCCEEDED] = 0
+    m[desk + c.D_OPEN_UNTIL] = m[c.R_NOW] + rules.open_time(
+        m[desk + c.D_GROWTH], m[desk + c.D_OPEN_NS], m[desk + c.D_OPEN_CAP], m[desk + c.D_OPENINGS]
+    )
+    while m[desk + c.D_HEAD] != c.NONE:
+        leave(m, f, e, laws, desk, m[desk + c.D_HEAD], t.OWN_BREAKER)
+
+
+@jit(VOID(*MEMORY, INT, INT, INT))
+def end_probe(m, f, e, laws, desk, slot, failed):  # type: ignore[no-untyped-def]
+    """A probe has ended: open again, or closed after enough successes."""
+    m[desk + c.D_PROBING] = 0
+    if failed:
+        open_breaker(m, f, e, laws, desk, slot)
+    elif m[slot + c.L_CALL_OUTCOME] == t.OK:
+        m[desk + c.D_SUCCEEDED] += 1
+        if m[desk + c.D_SUCCEEDED] == m[desk + c.D_SUCCESSES]:
+            m[desk + c.D_COUNT] = 0
+            m[desk + c.D_OPENINGS] = 0
+            log_change(m, f, e, laws, desk, t.CLOSED, slot)
+
+
+@jit(VOID(*MEMORY, INT, INT))
+def cool(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
+    """Count an end for a cooldown, in windows that each begin with their first count."""
+    now, window = m[c.R_NOW], m[desk + c.D_WINDOW]
+    outcome = rules.judged(m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS])
+    if outcome == t.OK:
+        if now >= m[desk + c.D_WELL_END]:
+            m[desk + c.D_WELL] = 0
+            m[desk + c.D_WELL_END] = now + window
+        m[desk + c.D_WELL] += 1
+    if not m[desk + c.D_COUNTED] >> outcome & 1:
+        return
+    if now >= m[desk + c.D_FAILED_END]:
+        m[desk + c.D_FAILED] = 0
+        m[desk + c.D_FAILED_END] = now + window
+    m[desk + c.D_FAILED] += 1
+    group = m[m[slot + c.L_GROUP] + c.U_LENGTH]
+    well = m[desk + c.D_WELL] if now < m[desk + c.D_WELL_END] else 0
+    is_limited = 1 if outcome == t.LIMITED else 0
+    if not rules.is_cooled(m[desk + c.D_ALLOWED], group, is_limited, m[desk + c.D_FAILED], well):
+        return
+    log_change(m, f, e, laws, desk, t.OPEN, slot)
+    told = m[slot + c.L_RETRY_AFTER]
+    if told == t.NEVER or not m[desk + c.D_HONOURS]:
+        told = m[desk + c.D_OPEN_NS]
+    m[desk + c.D_OPEN_UNTIL] = now + told
     while m[desk + c.D_HEAD] != c.NONE:
         leave(m, f, e, laws, desk, m[desk + c.D_HEAD], t.OWN_BREAKER)
 
@@ -41,14 +104,27 @@ def open_breaker(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
 @jit(VOID(*MEMORY, INT, INT), forceinline=True)
 def count(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Count an end for the breaker; those of attempts that started before the opening never count."""
-    failed = m[slot + c.L_CALL_OUTCOME] == t.ERROR or m[slot + c.L_CALL_OUTCOME] == t.TIMEOUT
+    if m[desk + c.D_BREAKER] == rules.COOLDOWN:
+        cool(m, f, e, laws, desk, slot)
+        return
+    outcome = rules.judged(m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS])
+    failed = m[desk + c.D_COUNTED] >> outcome & 1
     if m[slot + c.L_IS_PROBE]:
-        if failed:
-            open_breaker(m, f, e, laws, desk, slot)
-        else:
-            m[desk + c.D_COUNT] = 0
-            log_change(m, f, e, laws, desk, t.CLOSED, slot)
-    elif m[slot + c.L_EPOCH] == m[desk + c.D_EPOCH] and m[desk + c.D_STATE] == t.CLOSED:
+        end_probe(m, f, e, laws, desk, slot, failed)
+    elif (
+        (failed or outcome == t.OK)
+        and m[slot + c.L_EPOCH] == m[desk + c.D_EPOCH]
+        and m[desk + c.D_STATE] == t.CLOSED
+    ):
         m[desk + c.D_COUNT] = m[desk + c.D_COUNT] + 1 if failed else 0
         if m[desk + c.D_COUNT] == m[desk + c.D_FAILURES]:
             open_breaker(m, f, e, laws, desk, slot)
+
+
+@jit(VOID(*MEMORY, INT, INT))
+def count_refusal(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
+    """A 429 that counts: a call that starts and fails at once."""
+    if m[desk + c.D_STATE] != t.CLOSED:
+        begin_probe(m, f, e, laws, desk, slot)
+    m[slot + c.L_EPOCH] = m[desk + c.D_EPOCH]
+    count(m, f, e, laws, desk, slot)

@@ -4,7 +4,7 @@ from planner import tables as t
 from planner.engines import layout as c
 from planner.engines import rules
 from planner.engines.heap import push
-from planner.engines.kernel.breakers import count, is_rejecting, log_change
+from planner.engines.kernel.breakers import begin_probe, count, count_refusal, is_rejecting
 from planner.engines.kernel.limits import limiter_wait, measure, settle, take
 from planner.engines.kernel.queues import dequeue, is_busy, join, leave, offer, wake_in
 from planner.engines.kernel.service import service
@@ -22,7 +22,10 @@ def refuse(m, f, e, laws, slot, retry_after_ns):  # type: ignore[no-untyped-def]
     m[slot + c.L_CALL_OUTCOME] = t.LIMITED
     m[slot + c.L_STATUS] = 429
     m[slot + c.L_RETRY_AFTER] = retry_after_ns
-    record(m, f, e, laws, slot, m[slot + c.L_DESK], 0, 0)
+    desk = m[slot + c.L_DESK]
+    record(m, f, e, laws, slot, desk, 0, 0)
+    if m[desk + c.D_COUNTED] >> t.LIMITED & 1:
+        count_refusal(m, f, e, laws, desk, slot)
 
 
 @jit(VOID(*MEMORY, INT, INT), forceinline=True)
@@ -32,9 +35,8 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[desk + c.D_BUSY] += 1
     if m[desk + c.D_N_LIMITERS]:
         take(m, f, e, laws, desk, slot)
-    if m[desk + c.D_STATE] == t.OPEN:
-        log_change(m, f, e, laws, desk, t.HALF_OPEN, slot)
-        m[slot + c.L_IS_PROBE] = 1
+    if m[desk + c.D_STATE] != t.CLOSED:
+        begin_probe(m, f, e, laws, desk, slot)
     m[slot + c.L_EPOCH] = m[desk + c.D_EPOCH]
     m[slot + c.L_STARTED] = now
     first_ns, total_ns = service(m, f, e, laws, desk, slot, now)
@@ -104,10 +106,12 @@ def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         bills_input, bills_output = 1, 1
     elif outcome == t.TIMEOUT and m[slot + c.L_ANSWERS] and m[desk + c.D_BILL] != rules.BILL_NONE:
         bills_input, bills_output = 1, 1 if m[desk + c.D_BILL] == rules.BILL_FULL else 0
+    elif m[slot + c.L_STATUS] == rules.FILTERED and m[desk + c.D_FILTER_BILLS] != rules.BILL_NONE:
+        bills_input = 1
     record(m, f, e, laws, slot, desk, bills_input, bills_output)
     if m[desk + c.D_SETTLES]:
         settle(m, f, e, laws, desk, slot, bills_input, bills_output)
-    if m[desk + c.D_FAILURES] != c.NONE:
+    if m[desk + c.D_BREAKER] != c.NONE:
         count(m, f, e, laws, desk, slot)
     offer(m, f, e, laws, desk)
 

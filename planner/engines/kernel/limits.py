@@ -93,7 +93,10 @@ def taken(m, f, e, laws, desk, slot, x):  # type: ignore[no-untyped-def]
     counted = m[x + c.X_MEASURE]
     if m[desk + c.D_CHARGE] == rules.AFTER_COMPLETION and counted != REQUESTS:
         return 0
-    return m[slot + c.L_ASKED_REQUESTS + counted] * m[x + c.X_Q]
+    asked = m[slot + c.L_ASKED_REQUESTS + counted]
+    if m[x + c.X_LEAKS]:
+        return limiters.units(asked, m[x + c.X_Q])  # never asked whether it fits
+    return asked * m[x + c.X_Q]
 
 
 @jit(VOID(*MEMORY, INT, INT), forceinline=True)
@@ -115,7 +118,7 @@ def settle(m, f, e, laws, desk, slot, bills_input, bills_output):  # type: ignor
     for _ in range(m[desk + c.D_N_LIMITERS]):
         counted = m[x + c.X_MEASURE]
         if m[x + c.X_SETTLES]:
-            used = limiters.used(counted, input_tokens, output_tokens) * m[x + c.X_Q]
+            used = limiters.units(limiters.used(counted, input_tokens, output_tokens), m[x + c.X_Q])
             took = taken(m, f, e, laws, desk, slot, x)
             m[x + c.X_LEVEL] = limiters.settled(m[x + c.X_LEVEL], took, used, m[x + c.X_CAPACITY])
         x += c.N_LIMITER

@@ -14,7 +14,15 @@ from planner.engines import rules
 from planner.engines.heap import pop
 from planner.engines.kernel.calls import end_call, hand_over
 from planner.engines.kernel.queues import leave, offer
-from planner.engines.kernel.requests import advance, conclude, end_check, give_up, pause
+from planner.engines.kernel.requests import (
+    advance,
+    begin_layers,
+    begin_pass,
+    conclude,
+    end_check,
+    give_up,
+    pause,
+)
 from planner.engines.kernel.signatures import BOOL, INT, MARGIN, MEMORY, VOID
 from planner.jit import jit
 from planner.raw import raw
@@ -37,6 +45,8 @@ def handle(m, f, e, laws, event, now):  # type: ignore[no-untyped-def]
         if conclude(m, f, e, laws, who) == c.NEXT:
             advance(m, f, e, laws, who, c.NEXT)
     elif kind == c.K_WAKE:
+        if m[who + c.D_WAKE] == now:
+            m[who + c.D_WAKE] = c.NONE
         offer(m, f, e, laws, who)
     elif kind == c.K_EXPIRE:
         # A ticket names one call for ever: the slot may long have another request.
@@ -77,8 +87,7 @@ def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
     m[slot + c.L_ATTEMPTS] = 0
     m[slot + c.L_CAUSE] = t.NO_ELIGIBLE
     m[slot + c.L_OUTCOME] = t.REJECTED
-    m[slot + c.L_STAGE] = c.MINI_STAGE
-    m[slot + c.L_PLACE] = -1
+    begin_pass(m, slot)
     m[slot + c.L_WAIT_NS] = 0
     m[slot + c.L_IS_WAITING] = 0
     m[slot + c.L_COUNTS] = m[c.C_COUNTS] + block.tasks[index] * m[c.C_TASK_WIDTH]
@@ -98,6 +107,13 @@ def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
         at += 1
     for k in range(block.service.shape[1]):
         m[at + k] = block.service[index, k]
+    m[slot + c.L_RETRYING] = 0
+    m[slot + c.L_CHOICES] = 0
+    if m[c.C_N_LAYERS]:
+        at = slot + m[c.C_PASSES] + m[c.C_N_LAYERS]
+        for k in range(m[c.C_N_LAYERS] + m[c.C_N_DESKS]):
+            m[at + k] = 0
+        begin_layers(m, f, slot, 0)
     thinking_ns = 0
     law = m[c.C_ROUTER_LAW]
     if m[slot + c.L_FACTS] & t.FACT_ASKED and law != rules.NO_LAW:

@@ -111,5 +111,9 @@ def offer(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
 
 @jit(VOID(*MEMORY, INT, INT, INT), forceinline=True)
 def wake_in(m, f, e, laws, desk, slot, delay_ns):  # type: ignore[no-untyped-def]
+    """Look at the queue then. One look is enough: each end of a call would add one more, for ever."""
     at = m[c.R_NOW] + delay_ns
+    if m[desk + c.D_WAKE] != c.NONE and m[desk + c.D_WAKE] <= at:
+        return
+    m[desk + c.D_WAKE] = at
     push(e, at, TIMERS, m[slot + c.L_NAME], m[slot + c.L_CALL_ATTEMPT], c.K_WAKE, desk, 0, 0)

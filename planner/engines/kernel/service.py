@@ -3,10 +3,10 @@
 import numba
 
 from planner import tables as t
-from planner.chance import to_ns
+from planner.chance import to_ns, uniform
 from planner.engines import layout as c
 from planner.engines import rules
-from planner.engines.kernel.signatures import INT, MEMORY, chance_of, draw
+from planner.engines.kernel.signatures import BOOL, FLOAT, INT, MEMORY, chance_of, draw
 from planner.jit import jit
 
 
@@ -39,6 +39,13 @@ def recorded_ns(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     return last
 
 
+@jit(BOOL(*MEMORY, INT, INT, FLOAT), forceinline=True)
+def is_filtered(m, f, e, laws, desk, slot, share):  # type: ignore[no-untyped-def]
+    """Whether the provider's content filter refuses the prompt: the same one every time."""
+    u = uniform(m[c.C_SEED], m[c.C_REPLICATION], m[desk + c.D_S_FILTER], m[slot + c.L_NAME], 0)
+    return u < share
+
+
 @jit(numba.types.UniTuple(INT, 2)(*MEMORY, INT, INT, INT))
 def service(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
     """(first token, end) after the start, NEVER where it does not come; sets outcome and status."""
@@ -57,6 +64,11 @@ def service(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
             answer_s = draw(m, f, e, laws, desk, c.D_S_OUTAGE, m[spell + c.P_LAW], slot)
             return t.NEVER, to_ns(added_s) + to_ns(answer_s)
         slowdown = f[m[spell + c.P_FLOAT]]
+    share = f[m[desk + c.D_FLOATS] + c.F_FILTER_SHARE]
+    if share > 0.0 and is_filtered(m, f, e, laws, desk, slot, share):
+        m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.ERROR, rules.FILTERED
+        answer_s = draw(m, f, e, laws, desk, c.D_S_FILTER_LATENCY, m[desk + c.D_FILTER_LAW], slot)
+        return t.NEVER, to_ns(added_s) + to_ns(answer_s)
     rate = f[m[desk + c.D_FLOATS] + c.F_ERROR_RATE]
     if rate > 0.0 and chance_of(m, f, e, laws, desk, c.D_S_ERROR, slot) < rate:
         m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.ERROR, m[desk + c.D_ERROR_STATUS]

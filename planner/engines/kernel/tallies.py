@@ -68,10 +68,15 @@ def tally_call(m, slot, desk, is_billed_input, is_billed_output):  # type: ignor
 def tally_answer(m, slot, desk, is_served):  # type: ignore[no-untyped-def]
     """Count the tokens of a call that was answered, now that its request is over."""
     tally_tokens(m, slot, desk, c.API if is_served else c.WASTED, 1, 1)
-    if is_served and m[desk + c.D_INDEX] == m[m[slot + c.L_SERVED] + c.D_INDEX]:
-        at, size = m[slot + c.L_COUNTS] + m[desk + c.D_COUNTS], slot + m[desk + c.D_SIZES]
-        m[at + c.QD_DELIVERED] += m[size + c.M_OUTPUT]
-        m[at + c.QD_DELIVERED + 1] += m[size + c.M_SPOKEN]
+
+
+@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True)
+def tally_passes(m, slot, is_served):  # type: ignore[no-untyped-def]
+    """Count the answers of earlier passes, which a check turned down."""
+    at = slot + m[c.C_PASSES] + 2 * m[c.C_N_LAYERS]
+    for number in range(m[c.C_N_DESKS]):
+        for _ in range(m[at + number]):
+            tally_answer(m, slot, c.N_HEADER + number * c.N_DESK, is_served)
 
 
 @jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True)
@@ -85,12 +90,17 @@ def tally_request(m, slot, is_served):  # type: ignore[no-untyped-def]
         tally_answer(m, slot, m[slot + c.L_ANSWERED], is_served)
     if m[slot + c.L_ANSWERED_AGAIN] != c.NONE:
         tally_answer(m, slot, m[slot + c.L_ANSWERED_AGAIN], is_served)
+    if m[c.C_N_LAYERS]:
+        tally_passes(m, slot, is_served)
     if is_served:
         m[counts + c.Q_COMPLETED] += 1
         desk = m[slot + c.L_SERVED]
         correct = m[slot + m[desk + c.D_CORRECT]]
         answer = c.QD_UNRATED if correct == t.UNRATED else c.QD_WRONG + correct
-        m[counts + m[desk + c.D_COUNTS] + answer] += 1
+        at, size = counts + m[desk + c.D_COUNTS], slot + m[desk + c.D_SIZES]
+        m[at + answer] += 1
+        m[at + c.QD_DELIVERED] += m[size + c.M_OUTPUT]
+        m[at + c.QD_DELIVERED + 1] += m[size + c.M_SPOKEN]
     else:
         m[counts + c.Q_FAILED] += 1
 

@@ -1,0 +1,78 @@
+"""Which of the equals of a level a request is sent to; `planner.engines.selection` is the definition."""
+
+from planner.chance import uniform
+from planner.engines import layout as c
+from planner.engines import rules
+from planner.engines.kernel.breakers import is_rejecting
+from planner.engines.kernel.signatures import BOOL, INT, MEMORY
+from planner.jit import jit
+
+
+@jit(BOOL(*MEMORY, INT, INT, INT), forceinline=True)
+def is_left(m, f, e, laws, slot, level, index):  # type: ignore[no-untyped-def]
+    """Whether a member of a level can take the request and was not tried in it."""
+    desk = m[m[level + c.V_FIRST] + index]
+    return not (m[slot + c.L_TRIED] >> index) & 1 and m[slot + m[desk + c.D_SIZES] + c.M_ELIGIBLE] != 0
+
+
+@jit(BOOL(*MEMORY, INT, INT, INT, BOOL), forceinline=True)
+def is_candidate(m, f, e, laws, slot, level, index, takes_rejecting):  # type: ignore[no-untyped-def]
+    if not is_left(m, f, e, laws, slot, level, index):
+        return False
+    desk = m[m[level + c.V_FIRST] + index]
+    return takes_rejecting or not is_rejecting(m, f, e, laws, desk, m[c.R_NOW])
+
+
+@jit(INT(*MEMORY, INT, INT))
+def choose(m, f, e, laws, slot, level):  # type: ignore[no-untyped-def]
+    """Index of the member of a level that is asked next, or NONE where none is left."""
+    length, first = m[level + c.V_LENGTH], m[level + c.V_FIRST]
+    n_left, n_able = 0, 0
+    for index in range(length):
+        if is_left(m, f, e, laws, slot, level, index):
+            n_left += 1
+            if not is_rejecting(m, f, e, laws, m[first + index], m[c.R_NOW]):
+                n_able += 1
+    if n_left == 0:
+        return c.NONE
+    takes = n_able == 0
+    kind = m[c.C_SELECT]
+    if kind == rules.ROUND_ROBIN:
+        for step in range(length):
+            index = (m[level + c.V_TURN] + step) % length
+            if is_candidate(m, f, e, laws, slot, level, index, takes):
+                m[level + c.V_TURN] = index + 1
+                return index
+    chosen = c.NONE
+    if kind == rules.WEIGHTED or kind == rules.INVERSE_PRICE:
+        u = uniform(
+            m[c.C_SEED], m[c.C_REPLICATION], m[c.C_SELECT_STREAM], m[slot + c.L_NAME], m[slot + c.L_CHOICES]
+        )
+        m[slot + c.L_CHOICES] += 1
+        total, reached = 0.0, 0.0
+        for index in range(length):
+            if is_candidate(m, f, e, laws, slot, level, index, takes):
+                total += f[m[m[first + index] + c.D_FLOATS] + c.F_WEIGHT]
+        for index in range(length):
+            if is_candidate(m, f, e, laws, slot, level, index, takes):
+                chosen = index
+                reached += f[m[m[first + index] + c.D_FLOATS] + c.F_WEIGHT]
+                if u * total < reached:
+                    break
+        return chosen
+    if kind == rules.CHEAPEST:
+        lowest = 0.0
+        for index in range(length):
+            if is_candidate(m, f, e, laws, slot, level, index, takes):
+                price = f[m[m[first + index] + c.D_FLOATS] + c.F_PRICE]
+                if chosen == c.NONE or price < lowest:
+                    chosen, lowest = index, price
+        return chosen
+    least = 0
+    for index in range(length):
+        if is_candidate(m, f, e, laws, slot, level, index, takes):
+            desk = m[first + index]
+            load = m[desk + c.D_BUSY] + m[desk + c.D_WAITING]
+            if chosen == c.NONE or load < least:
+                chosen, least = index, load
+    return chosen

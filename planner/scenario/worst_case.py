@@ -1,0 +1,193 @@
+"""How far one request can go: the most calls and the longest time that a strategy's retries allow.
+
+Comes in: a scenario whose fields are sound; goes out: bounds for each strategy, found without any run. They hold for
+every request; most requests stay far below.
+"""
+
+import math
+from dataclasses import dataclass
+
+from planner.scenario.fields import Scenario
+from planner.scenario.policy import TIER_GROUPS, Backoff, CascadeRouter, Levels, Policy, Strategy
+
+MOST_WAYS = 5_000  # of a group, that are followed one by one
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorstCase:
+    """Bounds of one request under a strategy.
+
+    `calls` counts a verifier's call too. `seconds` is None where nothing bounds it; `unbounded` then says what.
+    """
+
+    calls: int
+    passes: int
+    seconds: float | None
+    unbounded: str = ""
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        layers = f" in {self.passes:,} passes" if self.passes > 1 else ""
+        calls = f"at most {self.calls:,} call{'' if self.calls == 1 else 's'}{layers}"
+        if self.seconds is None:
+            return f"{calls}; its time has no bound: {self.unbounded}"
+        return f"{calls} and {self.seconds:,.1f} s for one request"
+
+
+def worst_case(scenario: Scenario, strategy: str) -> WorstCase:
+    """Bounds of one request under a strategy: its longest way, all of it failing.
+
+    Calls are the passes of all layers multiplied, times 1 + retries of every target of a way, fallbacks included; time adds up
+    timeouts, waits between them and time in queues, up to the deadline.
+    """
+    policy = scenario.strategy_policy(strategy)
+    passes = math.prod(layer.attempts for layer in policy.layers)
+    router = scenario.strategy(strategy).router
+    decision_s = router.latency_s.upper if router is not None else 0.0
+    calls, longest_s, reason = 0, 0.0, ""
+    for way in ways(scenario, strategy):
+        own = [scenario.policy_for(strategy, name) for name in way.deployments]
+        calls = max(calls, sum(1 + one.retries for one in own) + way.has_check)
+        way_s = (
+            router.verifier.latency_s.upper if way.has_check and isinstance(router, CascadeRouter) else 0.0
+        )
+        for name, one in zip(way.deployments, own, strict=True):
+            target_s, why = _target_s(scenario, name, one)
+            way_s += target_s
+            reason = reason or why
+        longest_s = max(longest_s, way_s)
+    total_s = decision_s + passes * longest_s + _layer_waits_s(policy)
+    if policy.deadline_s is not None:
+        total_s = min(total_s, policy.deadline_s)
+    if math.isinf(total_s):
+        return WorstCase(
+            calls=passes * calls, passes=passes, seconds=None, unbounded=reason or "a wait without bound"
+        )
+    return WorstCase(calls=passes * calls, passes=passes, seconds=total_s)
+
+
+@dataclass(frozen=True)
+class Way:
+    """Deployments that one request may meet in a pass where all of them fail, in order; equals as written."""
+
+    deployments: tuple[str, ...]
+    has_check: bool = False  # a verifier's call too
+
+
+def ways(scenario: Scenario, strategy: str) -> list[Way]:
+    """Every way that a pass can take: through the group it is sent to and those that its failures lead to.
+
+    With more than 5,000 ways from a group, one way through all groups that can be reached stands for them.
+    """
+    found, policy = scenario.strategy(strategy), scenario.strategy_policy(strategy)
+    walk = _Walk(found, policy)
+    first = [group for group in TIER_GROUPS if found.group(group)]
+    first += [rule.to for rule in found.rules if isinstance(rule.to, str) and rule.to not in first]
+    walks = [groups for group in first for groups in walk.after((group,))]
+    result = [Way(walk.deployments(groups)) for groups in walks]
+    result += [Way(flat) for rule in found.rules if isinstance(rule.to, tuple) for flat in [_flat(rule.to)]]
+    if isinstance(found.router, CascadeRouter) and found.omni and found.mini:
+        both = [
+            groups
+            for begun in walk.after(("mini",))
+            for groups in (walk.after((*begun, "omni")) if "omni" not in begun else [begun])
+        ]
+        result += [Way(walk.deployments(groups), has_check=True) for groups in both]
+    return result
+
+
+class _Walk:
+    """Groups that a request meets one after another while all of them fail: see `Engine._serve` of the reference."""
+
+    def __init__(self, strategy: Strategy, policy: Policy) -> None:
+        self.strategy, self.policy = strategy, policy
+
+    def deployments(self, groups: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for group in groups for name in _flat(self.strategy.group(group) or ()))
+
+    def after(self, met: tuple[str, ...]) -> list[tuple[str, ...]]:
+        """All walks that begin with these groups and go on from the last of them."""
+        try:
+            return self._from(met, 0)
+        except _TooManyWays:
+            return [self._everywhere(met)]
+
+    def _from(self, met: tuple[str, ...], n_fallbacks: int) -> list[tuple[str, ...]]:
+        """Each group fails in one way, so one of its lists is gone through, each entry with all that follows it."""
+        if n_fallbacks == self.policy.max_fallbacks:
+            return [met]
+        found: dict[tuple[str, ...], None] = {}
+        for one_list in dict.fromkeys(self.strategy.lists(met[-1], self.policy.special_fallbacks_only)):
+            walks = [met]
+            for other in one_list:
+                walks = [
+                    further
+                    for walk in walks
+                    for further in ([walk] if other in walk else self._from((*walk, other), n_fallbacks + 1))
+                ]
+                walks = list(dict.fromkeys(walks))
+                if len(walks) + len(found) > MOST_WAYS:
+                    raise _TooManyWays
+            found |= dict.fromkeys(walks)
+        return list(found)
+
+    def _everywhere(self, met: tuple[str, ...]) -> tuple[str, ...]:
+        found, pending = dict.fromkeys(met), [met[-1]]
+        while pending:
+            lists = self.strategy.lists(pending.pop(0), self.policy.special_fallbacks_only)
+            fresh = [one for one_list in lists for one in one_list if one not in found]
+            found |= dict.fromkeys(fresh)
+            pending += fresh
+        return tuple(found)
+
+
+class _TooManyWays(Exception):
+    """There are more ways than anybody needs to know one by one."""
+
+
+def _flat(levels: Levels) -> tuple[str, ...]:
+    return tuple(name for level in levels for name in level)
+
+
+def _target_s(scenario: Scenario, name: str, policy: Policy) -> tuple[float, str]:
+    """(longest time at a deployment, what has no bound there)."""
+    limits = scenario.deployments[name].limits
+    waits = [longest_wait_s(policy.backoff, k) for k in range(policy.retries + policy.sleep_after_last)]
+    if limits is not None and policy.when_limited == "retry":
+        waits = [max(wait, policy.retry_after_cap_s) for wait in waits]
+    queue_s = 0.0
+    is_queued = limits is not None and (
+        (limits.concurrent is not None and policy.when_busy == "wait") or policy.when_limited == "wait"
+    )
+    if is_queued and policy.queue_limit != 0:
+        queue_s = math.inf if policy.queue_timeout_s is None else policy.queue_timeout_s.upper
+    call_s = math.inf if policy.timeout_s is None else policy.timeout_s
+    why = ""
+    if math.isinf(call_s):
+        why = f"{name} has no timeout_s"
+    elif math.isinf(queue_s):
+        why = f"calls wait at {name} without queue_timeout_s"
+    return (1 + policy.retries) * (call_s + queue_s) + sum(waits), why
+
+
+def _layer_waits_s(policy: Policy) -> float:
+    """All waits of all layers: those of an inner layer come again in every pass of the outer ones."""
+    total_s, outer = 0.0, 1
+    for layer in policy.layers:
+        total_s += outer * sum(longest_wait_s(layer.backoff, k) for k in range(layer.attempts - 1))
+        outer *= layer.attempts
+    return total_s
+
+
+def longest_wait_s(backoff: Backoff, k: int) -> float:
+    """Longest wait before retry k, in seconds; inf where its law has no upper end."""
+    if backoff.kind == "fixed":
+        waits_s = backoff.waits_s or (0.0,)
+        return waits_s[min(k, len(waits_s) - 1)]
+    if backoff.kind == "law":
+        return backoff.wait_s.upper if backoff.wait_s is not None else 0.0
+    if backoff.kind == "decorrelated":
+        return min(backoff.cap_s, backoff.base_s * 3.0 ** min(k + 1, 600))
+    grown_s = min(backoff.base_s * 2.0 ** min(k, 1000), backoff.cap_s)
+    return grown_s + (backoff.jitter_s if backoff.kind == "litellm" else 0.0)

@@ -1,0 +1,55 @@
+"""What is said about caps of a day that cannot mean anything, and where windows begin with those that can."""
+
+from typing import Any
+
+from planner.workload.windows import plan_windows
+from tests.scenario.samples import problems_with, scenario
+
+DAY = {"tasks.faq.input_tokens": 100, "run.window_s": 86_400}
+
+
+def capped(name: str = "a", **given: Any) -> dict[str, Any]:
+    return {f"deployments.{name}.limits": {"charge": "estimate", **given}}
+
+
+def test_a_cap_of_a_day_needs_whole_days() -> None:
+    for field in ("requests_per_day", "tokens_per_day"):
+        for window_s in (3600, 90_000):
+            assert problems_with({**DAY, **capped(**{field: 1000}), "run.window_s": window_s}) == [
+                f"deployments.a.limits.{field}: a cap of a day needs windows of whole days, not of {window_s} s, "
+                "which would begin with an unknown part of it used; give run.window_s: 86400, or a trace"
+            ]
+        assert problems_with({**DAY, **capped(**{field: 1000})}) == []
+
+
+def test_days_begin_at_one_hour() -> None:
+    here, there = capped(requests_per_day=9), capped("b", requests_per_day=9, day_resets_at=8)
+    assert problems_with({**DAY, **here, **there}) == [
+        "deployments.b.limits.requests_per_day: its day begins at 8 h UTC, that of a at 0 h; windows of whole days "
+        "begin with one of them; give the same day_resets_at to both, or a trace"
+    ]
+    assert problems_with({**DAY, **capped(requests_per_day=9, day_resets_at=8), **there}) == []
+
+
+def test_a_days_hour_without_a_cap_is_idle() -> None:
+    assert problems_with(capped(day_resets_at=8)) == [
+        "deployments.a.limits.day_resets_at: got day_resets_at with no cap of a day; "
+        "allowed: day_resets_at with requests_per_day or tokens_per_day"
+    ]
+
+
+def test_the_smallest_request_fits_the_cap_of_a_day() -> None:
+    assert problems_with({**DAY, **capped(tokens_per_day=99)}) == [
+        "deployments.a.limits.tokens_per_day: got 99 (99 tokens in a day); "
+        "allowed: at least 100 tokens at once: one request of task faq is charged that much by estimate"
+    ]
+
+
+def test_windows_begin_when_the_cap_is_whole() -> None:
+    for hour in (0, 8):
+        found = scenario({**DAY, **capped(requests_per_day=9, day_resets_at=hour), "run.replications": 20})
+        starts = [window.start_s for window in plan_windows(found)]
+        assert {start % 86_400 for start in starts} == {hour * 3600}
+        assert len(set(starts)) > 10, "drawn among the days"
+    hours = {window.start_s % 86_400 for window in plan_windows(scenario({**DAY, "run.replications": 20}))}
+    assert len(hours) > 5, "at any hour where nothing has a cap of a day"
