@@ -418,7 +418,7 @@ def _limiters(
             problem = Problem(
                 field=render(("deployments", name, "limits", *quota.place)),
                 given=str(quota.limit),
-                allowed="a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000",
+                allowed=quota.rounded,
             )
             raise ScenarioError([problem])
     return tuple(

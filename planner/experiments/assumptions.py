@@ -246,6 +246,14 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
             f"A cap of a day at {', '.join(capped)}: every simulated window holds whole days and begins at "
             f"{first_hour_of_days(scenario):02d}:00 UTC, when the cap is whole again."
         )
+    begun = [
+        name for name in _used(scenario) if (given := scenario.deployments[name].limits) and given.windows
+    ]
+    if begun:
+        found.append(
+            f"Quotas of limits.windows at {', '.join(begun)} are whole at the start of every simulated window, and their "
+            f"windows are counted from there."
+        )
     planted = [name for name in _used(scenario) if isinstance(scenario.deployments[name].outages, tuple)]
     planted = [name for name in planted if scenario.deployments[name].outages]
     if planted:

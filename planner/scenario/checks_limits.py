@@ -9,6 +9,8 @@ from planner.scenario.finding import Finding, View
 from planner.scenario.paths import Path, render
 from planner.scenario.quotas import Quota, day_begins_h, has_daily_cap, quotas_of
 
+#: A rest of a window at the end, and a bucket that begins full, let at most 1 % and 10 % more through than the quota.
+LEAST_WINDOWS, LEAST_FILLS = 100, 10
 SHAPE = ("burst_s", "slice_s", "kind", "charge")
 
 
@@ -21,6 +23,7 @@ def limits(view: View) -> Iterator[Finding]:
         quotas, charge = quotas_of(deployment, deployment.model)
         for quota in quotas:
             yield from _quota(view, name, quota, charge)
+        yield from _lengths(view, name)
     yield from _days(view)
 
 
@@ -40,7 +43,7 @@ def _quota(view: View, name: str, quota: Quota, charge: str) -> Iterator[Finding
         yield Finding(
             path=(*place, *quota.place),
             given=str(quota.limit),
-            allowed="a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000",
+            allowed=quota.rounded,
             because=tuple((*place, other) for other in SHAPE),
         )
     if quota.measure == limiting.OUTPUT and charge == "estimate":
@@ -77,6 +80,31 @@ def _too_large(view: View, name: str, quota: Quota, charge: str) -> Iterator[Fin
                 ),
             )
             return
+
+
+def _lengths(view: View, name: str) -> Iterator[Finding]:
+    """A quota of hours means something only where enough of them are simulated: every window begins with all of it."""
+    scenario = view.scenario
+    limits = scenario.deployments[name].limits
+    if limits is None or scenario.traffic.trace is not None:
+        return
+    length_ns = round(scenario.run.window_s * 1e9)
+    for number, window in enumerate(limits.windows):
+        per_ns = round(window.per_s * 1e9)
+        if window.kind == limiting.FIXED_WINDOW:
+            is_fair = length_ns % per_ns == 0 or length_ns >= LEAST_WINDOWS * per_ns
+            wanted = f"a whole number of times per_s, or at least {LEAST_WINDOWS} times as long"
+        else:
+            is_fair = length_ns >= LEAST_FILLS * per_ns
+            wanted = f"at least {LEAST_FILLS} times per_s, as a bucket begins full"
+        if not is_fair:
+            yield Finding(
+                path=("deployments", name, "limits", "windows", number, "per_s"),
+                text=f"windows of {scenario.run.window_s:g} s (run.window_s) begin with all of a quota of "
+                f"{window.per_s:g} s, so they would let too much through; they must be {wanted}",
+                hint="change run.window_s or per_s, or give a trace",
+                because=(("run", "window_s"), ("deployments", name, "limits", "windows", number, "kind")),
+            )
 
 
 def _days(view: View) -> Iterator[Finding]:

@@ -4,12 +4,13 @@ Comes in: a deployment and the model it serves. Goes out: its quotas, for the ch
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from planner import limiting
 from planner.scenario.fields import Scenario
 from planner.scenario.known import limits_of
 from planner.scenario.paths import Path
-from planner.scenario.supply import Deployment, Limits
+from planner.scenario.supply import MEASURES, Deployment, Limits, QuotaWindow
 
 #: Hour (UTC) at which a provider's day begins, where it is not midnight. Google's is midnight Pacific time
 #: (ai.google.dev/gemini-api/docs/rate-limits): taken as 08:00 UTC all year, one hour late in summer.
@@ -33,6 +34,13 @@ class Quota:
     capacity: int
 
     @property
+    def rounded(self) -> str:
+        """What to give instead where it is not exact."""
+        if len(self.place) == 1:
+            return "a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000"
+        return "a quota whose bucket is exact in 64 bits: a multiple of 1,000,000, a shorter per_s, or kind fixed-window"
+
+    @property
     def is_exact(self) -> bool:
         """Whether its levels stay exact in 64 bits."""
         return limiting.is_exact(self.q, self.capacity, self.settles)
@@ -52,7 +60,29 @@ def quotas_of(deployment: Deployment, model: str) -> tuple[tuple[Quota, ...], st
         for field, measure, rate in zip(limiting.FIELDS, limiting.COUNTED, rates, strict=True)
         if rate is not None
     ]
+    found += [_of_window(number, window, charge) for number, window in enumerate(limits.windows)]
     return tuple(found), charge
+
+
+def _of_window(number: int, given: QuotaWindow, charge: str) -> Quota:
+    measure, field = next((m, name) for m, name in enumerate(MEASURES) if getattr(given, name) is not None)
+    limit: int = getattr(given, field)
+    per_ns = round(given.per_s * 1e9)
+    is_window = given.kind == limiting.FIXED_WINDOW
+    rate = Fraction(limit, per_ns)
+    return Quota(
+        place=("windows", number, field),
+        measure=measure,
+        limit=limit,
+        held=f"per_s {given.per_s:g}",
+        window_ns=per_ns if is_window else 0,
+        is_daily=False,
+        leaks=given.kind == limiting.LEAKY_BUCKET,
+        settles=limiting.settles(given.kind, charge, measure),
+        p=0 if is_window else rate.numerator,
+        q=1 if is_window else rate.denominator,
+        capacity=limit if is_window else limit * rate.denominator,
+    )
 
 
 def _of_field(limits: Limits, field: str, measure: int, rate: int, charge: str) -> Quota:

@@ -93,6 +93,9 @@ Latency = Annotated[
     Discriminator(_latency_form),
 ]
 
+#: What a quota counts, in the order of `limiting.REQUESTS` and so on.
+MEASURES = ("requests", "tokens", "input_tokens", "output_tokens")
+
 Rate = int | Literal["catalogue"] | None
 
 
@@ -112,6 +115,35 @@ def _whole_or_catalogue(value: Any) -> Any:
 
 
 WholeOrCatalogue = Annotated[Rate, bounded(_whole_or_catalogue, 1, 10**12)]
+
+
+class QuotaWindow(Fields):
+    """One more limit, with a length and a kind of its own: plans have windows of hours and of weeks at once."""
+
+    requests: int | None = field("requests in per_s", None, unit="requests", ge=1, le=10**12)
+    tokens: int | None = field("tokens in per_s", None, unit="tokens", ge=1, le=10**12)
+    input_tokens: int | None = field("input tokens in per_s", None, unit="tokens", ge=1, le=10**12)
+    output_tokens: int | None = field("output tokens in per_s", None, unit="tokens", ge=1, le=10**12)
+    per_s: float = field(
+        "length of a window, which begins with the simulated one, or time in which an empty bucket fills",
+        unit="s",
+        ge=0.001,
+        le=604_800,
+    )
+    kind: Literal["fixed-window", "token-bucket", "leaky-bucket"] = field(
+        "how it is kept, as limits.kind; a bucket holds the whole quota", "fixed-window"
+    )
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> "QuotaWindow":
+        given = [name for name in MEASURES if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise PydanticCustomError(
+                "given_allowed",
+                "window",
+                {"given": " and ".join(given) or "no quota", "allowed": f"one of {', '.join(MEASURES)}"},
+            )
+        return self
 
 
 class Limits(Fields):
@@ -173,6 +205,10 @@ class Limits(Fields):
         unit="s",
         ge=0.001,
         le=60,
+    )
+
+    windows: Annotated[tuple[QuotaWindow, ...], AsTuple] = field(
+        "further limits beside those above, all of which a call must meet", ()
     )
 
     @model_validator(mode="after")

@@ -177,7 +177,15 @@ def _limits(random: Random) -> dict[str, Any]:
         "kind": kind,
         "charge": charge,
         **length,
+        **random.choice(({}, {}, {"requests_per_day": 5}, {"tokens_per_day": 3000, "day_resets_at": 23})),
+        "windows": [_quota(random) for _ in range(random.choice((0, 0, 1, 2)))],
     }
+
+
+def _quota(random: Random) -> dict[str, Any]:
+    measure, quota = random.choice((("requests", 3), ("tokens", 500), ("input_tokens", 600)))
+    kind = random.choice(("fixed-window", "token-bucket", "leaky-bucket"))
+    return {measure: quota, "per_s": random.choice((0.5, 4, 30)), "kind": kind}
 
 
 def _episode(random: Random) -> dict[str, Any]:

@@ -208,10 +208,26 @@ def limits(pick: Pick, replays: bool) -> Raw | None:
         found["input_tokens_per_minute"] = pick((*tokens, "catalogue"))
     if charge not in ("estimate", "catalogue") and pick(SELDOM):
         found["output_tokens_per_minute"] = pick((*tokens, "catalogue"))
+    if pick(SELDOM):
+        found["windows"] = quotas(pick, charge, replays)
     if kind == "sub-window":
         found["slice_s"] = pick(bursts_s)
     elif kind != "fixed-window":
         found["burst_s"] = pick(bursts_s)
+    return found
+
+
+def quotas(pick: Pick, charge: str, replays: bool) -> list[Raw]:
+    """Limits with lengths of their own; generated windows are whole multiples of them."""
+    found = []
+    for _ in range(pick((1, 2, 3))):
+        measure = pick(("requests", "tokens", "input_tokens", "output_tokens"))
+        if measure == "requests" or (measure == "output_tokens" and charge in ("estimate", "catalogue")):
+            quota = {"requests": pick((2, 1, 3, 10))}
+        else:
+            quota = {measure: pick((900, 100, 150, 5_000) if replays else (10**9, 10**12))}
+        kind = pick(("fixed-window", "token-bucket", "leaky-bucket") if replays else ("fixed-window",))
+        found.append({**quota, "per_s": pick((2.5, 5, 20, 0.5) if replays else (5, 0.5, 2.5)), "kind": kind})
     return found
 
 

@@ -53,3 +53,47 @@ def test_windows_begin_when_the_cap_is_whole() -> None:
         assert len(set(starts)) > 10, "drawn among the days"
     hours = {window.start_s % 86_400 for window in plan_windows(scenario({**DAY, "run.replications": 20}))}
     assert len(hours) > 5, "at any hour where nothing has a cap of a day"
+
+
+def plan(*windows: dict[str, Any]) -> dict[str, Any]:
+    return {"tasks.faq.input_tokens": 100, **capped(windows=list(windows))}
+
+
+PER_S = "deployments.a.limits.windows[0].per_s"
+FULL = "begin with all of a quota of {} s, so they would let too much through; they must be {}; "
+CHANGE = "change run.window_s or per_s, or give a trace"
+
+
+def test_windows_of_quotas_fit_the_simulated_ones() -> None:
+    fit = "a whole number of times per_s, or at least 100 times as long"
+    hours = plan({"requests": 9, "per_s": 18_000})
+    assert problems_with(hours) == [
+        f"{PER_S}: windows of 3600 s (run.window_s) {FULL.format(18000, fit)}{CHANGE}"
+    ]
+    assert problems_with({**hours, "run.window_s": 36_000}) == []
+    bucket = plan({"requests": 1000, "per_s": 600, "kind": "token-bucket"})
+    fill = "at least 10 times per_s, as a bucket begins full"
+    assert problems_with(bucket) == [
+        f"{PER_S}: windows of 3600 s (run.window_s) {FULL.format(600, fill)}{CHANGE}"
+    ]
+    assert problems_with({**bucket, "run.window_s": 6000}) == []
+
+
+def test_a_quota_counts_one_thing() -> None:
+    allowed = "allowed: one of requests, tokens, input_tokens, output_tokens"
+    assert problems_with(plan({"per_s": 60})) == [f"deployments.a.limits.windows[0]: got no quota; {allowed}"]
+    assert problems_with(plan({"tokens": 900, "requests": 9, "per_s": 60})) == [
+        f"deployments.a.limits.windows[0]: got requests and tokens; {allowed}"
+    ]
+
+
+def test_quotas_hold_the_smallest_request_and_are_exact() -> None:
+    assert problems_with(plan({"tokens": 99, "per_s": 60})) == [
+        "deployments.a.limits.windows[0].tokens: got 99 (99 tokens in per_s 60); "
+        "allowed: at least 100 tokens at once: one request of task faq is charged that much by estimate"
+    ]
+    week = plan({"tokens": 999_983, "per_s": 60_480, "kind": "token-bucket"}) | {"run.window_s": 604_800}
+    assert problems_with(week) == [
+        "deployments.a.limits.windows[0].tokens: got 999983; allowed: a quota whose bucket is exact in 64 bits: "
+        "a multiple of 1,000,000, a shorter per_s, or kind fixed-window"
+    ]
