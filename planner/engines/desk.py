@@ -16,6 +16,7 @@ from planner.chance import to_ns
 from planner.engines import limiters, rules
 from planner.engines.breakers import breaker_of
 from planner.engines.journey import NO_METERS, Call, Moment, billed_when_cut
+from planner.engines.pools import Pool
 from planner.engines.program import Spell, Target
 from planner.engines.rules import Round, rank
 from planner.limiting import REQUESTS
@@ -28,14 +29,14 @@ if TYPE_CHECKING:
 class Desk:
     """A deployment during a run: breaker, slots, limiters and the client queue in front of it."""
 
-    def __init__(self, engine: "Engine", target: Target) -> None:
+    def __init__(self, engine: "Engine", target: Target, pool: Pool) -> None:
         self.engine, self.env, self.target = engine, engine.env, target
         self.busy = 0
         self.queue: deque[Call] = deque()
         self.n_waiting = 0
         self.breaker = breaker_of(self, target.breaker)
-        self.levels = [limiter.capacity for limiter in target.limiters]
-        self.filled_ns = 0
+        self.pool = pool
+        pool.desks.append(self)
         self.settles = any(limiter.settles for limiter in target.limiters)
         self.wake_ns: int | None = None  # when the queue is looked at next because of a limiter
         self.spell_starts = [spell.from_ns for spell in target.spells]
@@ -86,7 +87,7 @@ class Desk:
         longest = 0
         self._fill(now)
         for index, limiter in enumerate(self.target.limiters):
-            level, needed = self.levels[index], call.needed[index]
+            level, needed = self.pool.levels[index], call.needed[index]
             if length := limiter.window_ns:
                 wait = limiters.window_wait(level, needed, now + limiter.since_ns, length)
             else:
@@ -96,14 +97,14 @@ class Desk:
 
     def _fill(self, now: int) -> None:
         """Bring the levels of all limiters up to now."""
-        filled_ns, self.filled_ns = self.filled_ns, now
+        filled_ns, self.pool.filled_ns = self.pool.filled_ns, now
         for index, limiter in enumerate(self.target.limiters):
-            level = self.levels[index]
+            level = self.pool.levels[index]
             if length := limiter.window_ns:
                 before, after = filled_ns + limiter.since_ns, now + limiter.since_ns
-                self.levels[index] = limiters.renewed(level, before, after, length, limiter.capacity)
+                self.pool.levels[index] = limiters.renewed(level, before, after, length, limiter.capacity)
             else:
-                self.levels[index] = rules.refilled(level, now - filled_ns, limiter.p, limiter.capacity)
+                self.pool.levels[index] = rules.refilled(level, now - filled_ns, limiter.p, limiter.capacity)
 
     def _settle(self, call: Call, billed: tuple[int, ...]) -> None:
         """A call has ended: its tokens are set right to what it is billed."""
@@ -112,8 +113,8 @@ class Desk:
             if limiter.settles:
                 tokens = limiters.used(limiter.measure, *_sent_and_answered(billed))
                 used = limiters.units(tokens, limiter.q)
-                self.levels[index] = limiters.settled(
-                    self.levels[index], call.taken[index], used, limiter.capacity
+                self.pool.levels[index] = limiters.settled(
+                    self.pool.levels[index], call.taken[index], used, limiter.capacity
                 )
 
     def _measure(self, call: Call, max_output_tokens: int) -> None:
@@ -250,7 +251,7 @@ class Desk:
         now, target = self.env.ns, self.target
         self.busy += 1
         for index, taken in enumerate(call.taken):
-            self.levels[index] -= taken
+            self.pool.levels[index] -= taken
         self.breaker.start(call)
         call.started_ns = now
         first_ns, total_ns = self._service(call, now)
@@ -329,6 +330,8 @@ class Desk:
         self.engine.record(call, billed)
         if self.settles:
             self._settle(call, billed)
+            for other in self.pool.others(self):  # what was given back may be enough for who waits there
+                other._offer()
         self.breaker.end(call)
         self._offer()
 

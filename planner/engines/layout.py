@@ -45,7 +45,7 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 # Columns of a desk: settings of a deployment ...
 (
     D_INDEX, D_SIZES, D_CORRECT, D_CALLS, D_FLOATS, D_CONCURRENT, D_LIMITERS, D_N_LIMITERS, D_CHARGE,
-    D_SETTLES,
+    D_SETTLES, D_SIBLING,  # the next desk that shares its limiters, round in a ring; NONE: nobody
     D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP,
     D_BREAKER, D_COUNTED, D_FAILURES, D_OPEN_NS, D_GROWTH, D_OPEN_CAP, D_SUCCESSES, D_ALLOWED, D_HONOURS, D_WINDOW,
     D_FILTER_LAW, D_FILTER_BILLS, D_S_FILTER, D_S_FILTER_LATENCY,
@@ -53,7 +53,7 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
     D_S_OUTAGE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
     # ... and its state.
-    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_FILLED, D_WAKE,
+    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
 ) = range(75)  # fmt: skip
@@ -61,7 +61,8 @@ F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, F_FILTER_SHARE, 
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
 
-# Columns of a limiter: `program.Limiter`, then its state.
+# Columns of a limiter: `program.Limiter`, then its state. Before the first of a desk stands when all were filled last.
+X_FILLED = -1
 X_MEASURE, X_WINDOW_NS, X_SINCE, X_LEAKS, X_SETTLES, X_P, X_Q, X_CAPACITY, X_LEVEL, N_LIMITER = range(10)
 
 # Columns of a spell.
@@ -253,6 +254,7 @@ def new_state(
     first_desk = len(m)
     desks = {target.name: first_desk + number * N_DESK for number, target in enumerate(targets)}
     m += [0] * (N_DESK * len(targets))
+    pools: dict[str, int] = {}  # where the limiters stand
     behind = N_SLOT + len(models) * N_SIZE  # of a slot's fixed columns and sizes
     for number, target in enumerate(targets):
         model = models.index((target.model, target.provider))
@@ -265,8 +267,12 @@ def new_state(
             D_LONG_ABOVE: long_above.get(target.name, NONE),
             D_OUTSIDE: int(target.is_outside),
         }
-        row |= {D_LIMITERS: len(m), D_N_LIMITERS: len(target.limiters)}
-        for limiter in target.limiters:
+        row |= {D_N_LIMITERS: len(target.limiters), D_SIBLING: _sibling(targets, number, desks)}
+        sharing = target.name if target.pool is None else f"pool {target.pool}"
+        is_first = sharing not in pools
+        m += [0] if is_first else []
+        row |= {D_LIMITERS: pools.setdefault(sharing, len(m))}
+        for limiter in target.limiters if is_first else ():
             m += [
                 limiter.measure,
                 limiter.window_ns,
@@ -359,6 +365,15 @@ def _groups(groups: Sequence[Group], desks: Mapping[str, int], m: list[int]) -> 
     place = len(m)
     m += rows
     return place
+
+
+def _sibling(targets: Sequence[Target], number: int, desks: Mapping[str, int]) -> int:
+    """The desk that comes next, round in a ring, among those that share a desk's limiters; NONE: nobody does."""
+    own = targets[number]
+    for target in (*targets[number + 1 :], *targets[:number]):
+        if own.pool is not None and target.pool == own.pool:
+            return desks[target.name]
+    return NONE
 
 
 def _layer_row(layer: Layer, f: list[float]) -> list[int]:

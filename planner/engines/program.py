@@ -22,7 +22,7 @@ from planner.scenario.known import list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
 from planner.scenario.paths import render
 from planner.scenario.policy import Policy
-from planner.scenario.quotas import Quota, quotas_of, since_day_began_ns
+from planner.scenario.quotas import Quota, pool_of, quotas_of, since_day_began_ns
 from planner.scenario.supply import ContentFilter, Deployment, Errors, Outage, OutageLaw, Streaming, Total
 from planner.workload.outage_lines import line_of, outage_law
 from planner.workload.windows import Window
@@ -128,6 +128,7 @@ class Target:
     spells: tuple[Spell, ...]
     concurrent: int | None
     limiters: tuple[Limiter, ...]
+    pool: str | None  # of limiters that it shares; None: its own
     charge: int
     timeout_ns: int | None
     retries: int
@@ -350,6 +351,7 @@ def _target(
         spells=_spells(scenario, name, window, table),
         concurrent=limits.concurrent if limits is not None else None,
         limiters=_limiters(scenario, name, quotas, window),
+        pool=pool_of(deployment),
         charge=rules.CHARGES.index(charge),
         timeout_ns=None if policy.timeout_s is None else int(to_ns(policy.timeout_s)),
         retries=policy.retries,

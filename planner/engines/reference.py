@@ -20,6 +20,7 @@ from planner.chance import to_ns, uniform
 from planner.engines import rules
 from planner.engines.desk import Desk
 from planner.engines.journey import Call, Clock, Journey, Moment, billed_when_cut, input_only
+from planner.engines.pools import pools_of
 from planner.engines.program import Backoff, Program, Target
 from planner.engines.rules import Round, rank
 from planner.engines.selection import Selector
@@ -46,7 +47,8 @@ class Engine:
         self.names = requests.request.tolist()
         self.arrived = requests.arrived_ns.tolist()
         self.tasks = requests.task.tolist()
-        self.desks = {name: Desk(self, target) for name, target in program.targets.items()}
+        pools = pools_of(list(program.targets.values()))
+        self.desks = {name: Desk(self, target, pools[name]) for name, target in program.targets.items()}
         self.selector = Selector(program, self.desks)
         self.sizes = {name: _Rows(work.sizes[name]) for name in program.targets}
         self.correct = {model: found.tolist() for model, found in work.correct.items()}

@@ -16,7 +16,7 @@ from planner.limiting import FIELDS, INPUT, OUTPUT, PER_DAY
 from planner.routing.quality import rating
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.laws import Law
-from planner.scenario.quotas import capped_by_day, first_hour_of_days
+from planner.scenario.quotas import capped_by_day, first_hour_of_days, pool_of
 from planner.scenario.supply import Limits, Streaming, Total
 from planner.scenario.worst_case import worst_case
 from planner.workload.outage_lines import outage_law
@@ -246,6 +246,15 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
             f"A cap of a day at {', '.join(capped)}: every simulated window holds whole days and begins at "
             f"{first_hour_of_days(scenario):02d}:00 UTC, when the cap is whole again."
         )
+    pools: dict[str, list[str]] = {}
+    for name in _used(scenario):
+        if (pool := pool_of(scenario.deployments[name])) is not None:
+            pools.setdefault(pool, []).append(name)
+    found += [
+        f"Deployments {', '.join(names)} draw on the same limits ({pool}), except for calls at once."
+        for pool, names in pools.items()
+        if len(names) > 1
+    ]
     begun = [
         name for name in _used(scenario) if (given := scenario.deployments[name].limits) and given.windows
     ]

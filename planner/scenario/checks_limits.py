@@ -7,7 +7,8 @@ from planner.scenario import known
 from planner.scenario.checks_supply import least_charge
 from planner.scenario.finding import Finding, View
 from planner.scenario.paths import Path, render
-from planner.scenario.quotas import Quota, day_begins_h, has_daily_cap, quotas_of
+from planner.scenario.quotas import Quota, day_begins_h, has_daily_cap, pool_of, quotas_of
+from planner.scenario.supply import Limits
 
 #: A rest of a window at the end, and a bucket that begins full, let at most 1 % and 10 % more through than the quota.
 LEAST_WINDOWS, LEAST_FILLS = 100, 10
@@ -146,4 +147,65 @@ def _days(view: View) -> Iterator[Finding]:
             )
 
 
-LIMITS = (limits,)
+def scopes(view: View) -> Iterator[Finding]:
+    """Deployments that draw on the same limiters give the same limits, in numbers, and somebody whose they are."""
+    first: dict[str, str] = {}
+    for name in view.used:
+        deployment = view.scenario.deployments[name]
+        place: Path = ("deployments", name)
+        limits = deployment.limits
+        pool = pool_of(deployment)
+        if deployment.account is not None and (limits is None or limits.scope != "account"):
+            yield Finding(
+                path=(*place, "account"),
+                text="an account changes nothing but whose limits these are",
+                hint=f"give {render((*place, 'limits', 'scope'))}: account",
+                because=((*place, "limits"),),
+            )
+        if limits is None or pool is None:
+            continue
+        if deployment.provider is None:
+            yield Finding(
+                path=(*place, "limits", "scope"),
+                given=limits.scope,
+                allowed="deployment, where there is no provider",
+                because=((*place, "provider"),),
+            )
+            continue
+        open_ = [field for field in (*limiting.FIELDS, "charge") if getattr(limits, field) == "catalogue"]
+        for field in open_:
+            yield Finding(
+                path=(*place, "limits", field),
+                given="catalogue",
+                allowed=f"given, or null, with scope {limits.scope}: the catalogue has limits of each model",
+                because=((*place, "limits", "scope"),),
+            )
+        if open_:
+            continue
+        other = first.setdefault(pool, name)
+        differ = _difference(limits, view.scenario.deployments[other].limits)
+        if differ is not None:
+            yield Finding(
+                path=(*place, "limits", differ),
+                text=f"not as at {other}, which draws on the same limits (scope {limits.scope})",
+                hint=f"give the same as {render(('deployments', other, 'limits', differ))}"
+                + _at_line(view, ("deployments", other, "limits")),
+                because=(("deployments", other, "limits"), (*place, "provider"), (*place, "account")),
+            )
+
+
+def _difference(one: Limits, other: Limits | None) -> str | None:
+    """The first field in which limits differ that are shared; calls at once are never shared."""
+    assert other is not None
+    for field in type(one).model_fields:
+        if field != "concurrent" and getattr(one, field) != getattr(other, field):
+            return field
+    return None
+
+
+def _at_line(view: View, path: Path) -> str:
+    line = view.line(path)
+    return "" if line is None else f" (line {line})"
+
+
+LIMITS = (limits, scopes)

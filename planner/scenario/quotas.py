@@ -108,6 +108,19 @@ def _of_field(limits: Limits, field: str, measure: int, rate: int, charge: str) 
     )
 
 
+# -- scope -----------------------------------------------------------------------------------------
+
+
+def pool_of(deployment: Deployment) -> str | None:
+    """Name of the limiters that a deployment shares with others; None where they are its own."""
+    limits = deployment.limits
+    if limits is None or limits.scope == "deployment":
+        return None
+    if limits.scope == "provider":
+        return f"provider {deployment.provider}"
+    return f"account {deployment.account or ''} of {deployment.provider}"
+
+
 # -- days ------------------------------------------------------------------------------------------
 
 

@@ -207,6 +207,11 @@ class Limits(Fields):
         le=60,
     )
 
+    scope: Literal["deployment", "account", "provider"] = field(
+        "whose limits these are: all deployments of one account (the provider's, unless deployments name others) or of "
+        "one provider that say so draw on the same; concurrent stays each one's own",
+        "deployment",
+    )
     windows: Annotated[tuple[QuotaWindow, ...], AsTuple] = field(
         "further limits beside those above, all of which a call must meet", ()
     )
@@ -345,6 +350,9 @@ class Deployment(Fields):
 
     model: str = field("model in the catalogue or under models")
     provider: str | None = field("who serves it; null: nobody whose limits, errors or outages we know", None)
+    account: str | None = field(
+        "account at the provider, for limits.scope: account; null: the provider's only one", None
+    )
     label: str | None = field("name shown to people", None)
     trust: Trust | None = field("null: device for a device, in-house for a server, else outside", None)
     latency: Latency = field("catalogue, {ttft_s, tokens_per_s} or {total_s}", CATALOGUE)

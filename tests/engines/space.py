@@ -217,6 +217,19 @@ def limits(pick: Pick, replays: bool) -> Raw | None:
     return found
 
 
+def share_limits(pick: Pick, deployments: Raw) -> None:
+    """Sometimes deployments of a provider draw on the same limits: those of the first that gives numbers."""
+    scope = pick(("deployment", "deployment", "provider", "account"))
+    bought = [one for one in deployments.values() if one["provider"] is not None]
+    given = [one["limits"] for one in bought if one["limits"] and "catalogue" not in one["limits"].values()]
+    if scope == "deployment" or not given:
+        return
+    for one in bought:
+        one["limits"] = given[0] | {"concurrent": pick((None, 1, 2)), "scope": scope}
+        if scope == "account":
+            one["account"] = pick(("x", "y"))
+
+
 def quotas(pick: Pick, charge: str, replays: bool) -> list[Raw]:
     """Limits with lengths of their own; generated windows are whole multiples of them."""
     found = []
@@ -356,6 +369,7 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
     deployments = {
         name: deployment(pick, bounds, [able] if name == "d0" else models, replays) for name in names
     }
+    share_limits(pick, deployments)
     # Images and speech go where a model takes them, past one that may not.
     special = (
         [{"when": {"modality": kind}, "to": pick((["d0"], [*names[1:], "d0"]))}] if kind != "text" else []

@@ -97,3 +97,41 @@ def test_quotas_hold_the_smallest_request_and_are_exact() -> None:
         "deployments.a.limits.windows[0].tokens: got 999983; allowed: a quota whose bucket is exact in 64 bits: "
         "a multiple of 1,000,000, a shorter per_s, or kind fixed-window"
     ]
+
+
+NUMBERS = {"requests_per_minute": 600, "tokens_per_minute": None, "charge": "estimate"}
+B = {"deployments.b.provider": "openai"}
+
+
+def shared(name: str, scope: str = "provider", **given: Any) -> dict[str, Any]:
+    return {f"deployments.{name}.limits": {**NUMBERS, "scope": scope, **given}}
+
+
+def test_limits_that_are_shared_are_the_same() -> None:
+    assert problems_with({**B, **shared("a"), **shared("b", concurrent=3)}) == []
+    assert problems_with({**B, **shared("a"), **shared("b", requests_per_minute=60)}) == [
+        "deployments.b.limits.requests_per_minute: not as at a, which draws on the same limits (scope provider); "
+        "give the same as deployments.a.limits.requests_per_minute"
+    ]
+    # Other accounts, or limits of its own, may differ.
+    other = {**B, **shared("a", "account"), **shared("b", "account", requests_per_minute=60)}
+    assert problems_with({**other, "deployments.b.account": "second"}) == []
+    assert problems_with({**B, **shared("a"), **shared("b", "deployment", requests_per_minute=60)}) == []
+
+
+def test_limits_that_are_shared_are_given_in_numbers_and_have_an_owner() -> None:
+    assert problems_with(shared("a", charge="catalogue", tokens_per_minute="catalogue")) == [
+        f"deployments.a.limits.{field}: got catalogue; allowed: given, or null, with scope provider: "
+        "the catalogue has limits of each model"
+        for field in ("tokens_per_minute", "charge")
+    ]
+    assert problems_with(shared("b")) == [
+        "deployments.b.limits.scope: got provider; allowed: deployment, where there is no provider"
+    ]
+
+
+def test_an_account_without_its_scope_is_idle() -> None:
+    assert problems_with({"deployments.a.account": "x", **shared("a")}) == [
+        "deployments.a.account: an account changes nothing but whose limits these are; "
+        "give deployments.a.limits.scope: account"
+    ]

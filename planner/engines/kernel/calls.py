@@ -111,6 +111,10 @@ def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     record(m, f, e, laws, slot, desk, bills_input, bills_output)
     if m[desk + c.D_SETTLES]:
         settle(m, f, e, laws, desk, slot, bills_input, bills_output)
+        other = m[desk + c.D_SIBLING]
+        while other != c.NONE and other != desk:  # what was given back may be enough for who waits there
+            offer(m, f, e, laws, other)
+            other = m[other + c.D_SIBLING]
     if m[desk + c.D_BREAKER] != c.NONE:
         count(m, f, e, laws, desk, slot)
     offer(m, f, e, laws, desk)

@@ -51,9 +51,9 @@ def measure(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
 @jit(VOID(*MEMORY, INT, INT), forceinline=True)
 def fill(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
     """Bring the levels of all limiters up to now."""
-    filled = m[desk + c.D_FILLED]
-    m[desk + c.D_FILLED] = now
     x = m[desk + c.D_LIMITERS]
+    filled = m[x + c.X_FILLED]
+    m[x + c.X_FILLED] = now
     for _ in range(m[desk + c.D_N_LIMITERS]):
         level, capacity, length = m[x + c.X_LEVEL], m[x + c.X_CAPACITY], m[x + c.X_WINDOW_NS]
         if length:
