@@ -181,6 +181,7 @@ def _limits(random: Random) -> dict[str, Any]:
         "concurrent": random.choice((OFF, 1, 1, 2, 10)),
         "kind": kind,
         "charge": charge,
+        "scope": "deployment",
         **length,
         "windows": [_quota(random, charge) for _ in range(random.choice((0, 0, 1, 2)))],
     }
