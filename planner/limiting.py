@@ -17,16 +17,9 @@ WINDOWS = (FIXED_WINDOW, SUB_WINDOW)
 MINUTE_NS, DAY_NS = 60 * 10**9, 86_400 * 10**9
 #: What a limiter counts, by the field that gives its limit.
 REQUESTS, TOKENS, INPUT, OUTPUT = range(4)
-FIELDS = (
-    "requests_per_minute",
-    "tokens_per_minute",
-    "input_tokens_per_minute",
-    "output_tokens_per_minute",
-    "requests_per_day",
-    "tokens_per_day",
-)
-COUNTED = (REQUESTS, TOKENS, INPUT, OUTPUT, REQUESTS, TOKENS)
-PER_DAY = frozenset(("requests_per_day", "tokens_per_day"))
+FIELDS = ("requests_per_minute", "tokens_per_minute", "input_tokens_per_minute", "output_tokens_per_minute")
+#: The same of a day.
+PER_DAY = {"requests_per_day": REQUESTS, "tokens_per_day": TOKENS}
 
 #: What an engine may hold in its smallest unit.
 LARGEST = 2**62

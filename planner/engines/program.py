@@ -37,7 +37,7 @@ _PURPOSES = (
 class Limiter:
     """A limiter in integers (see `quotas.Quota`)."""
 
-    measure: int  # what it counts, as in `limiting.COUNTED`
+    measure: int  # what it counts, as in `limiting.FIELDS`
     window_ns: int  # 0 for a bucket
     since_ns: int  # of its present window that have gone at the start
     leaks: bool  # admits while there is anything left, however large the call

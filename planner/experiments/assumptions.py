@@ -110,7 +110,7 @@ def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
         return
     published = profiles.default_limits(model, deployment.provider)
     units = ("requests/min", "tokens/min", "tokens/min", "tokens/min", "requests/day", "tokens/day")
-    for field, unit in zip(FIELDS, units, strict=True):
+    for field, unit in zip((*FIELDS, *PER_DAY), units, strict=True):
         given = getattr(limits, field)
         if given is None and field in APART:
             continue  # off unless asked for: said below where the provider publishes one

@@ -120,9 +120,7 @@ def _days(view: View) -> Iterator[Finding]:
         return
     for name in capped:
         limits = scenario.deployments[name].limits
-        field = next(
-            field for field in limiting.FIELDS if field in limiting.PER_DAY and getattr(limits, field)
-        )
+        field = next(field for field in limiting.PER_DAY if getattr(limits, field) is not None)
         if scenario.run.window_s % 86_400:
             yield Finding(
                 path=("deployments", name, "limits", field),

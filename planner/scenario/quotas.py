@@ -22,7 +22,7 @@ class Quota:
     """One limit: p units of 1/q come back per ns (0 for windows), `capacity` of them are held."""
 
     place: Path  # within `limits`
-    measure: int  # what it counts, as in `limiting.COUNTED`
+    measure: int  # what it counts, as in `limiting.FIELDS`
     limit: int  # as given
     held: str  # how long it takes to come back in full, in words: "a minute", "burst_s 10"
     window_ns: int  # 0 for a bucket
@@ -57,8 +57,13 @@ def quotas_of(deployment: Deployment, model: str) -> tuple[tuple[Quota, ...], st
         return (), charge
     found = [
         _of_field(limits, field, measure, rate, charge)
-        for field, measure, rate in zip(limiting.FIELDS, limiting.COUNTED, rates, strict=True)
+        for measure, (field, rate) in enumerate(zip(limiting.FIELDS, rates, strict=True))
         if rate is not None
+    ]
+    found += [
+        _of_field(limits, field, measure, getattr(limits, field), charge)
+        for field, measure in limiting.PER_DAY.items()
+        if getattr(limits, field) is not None
     ]
     found += [_of_window(number, window, charge) for number, window in enumerate(limits.windows)]
     return tuple(found), charge
