@@ -81,6 +81,20 @@ def failures(comparison: Comparison) -> pd.DataFrame:
     )
 
 
+def wasted(comparison: Comparison) -> pd.DataFrame:
+    """Money that bought nobody an answer, a row per cause and one for all, a column per strategy; empty if none was."""
+    cells = {(row["cause"], row["strategy"]): row for row in comparison.wasted.to_dict("records")}
+    causes = list(dict.fromkeys(cause for cause, _ in cells if cause))
+    names = list(comparison.scenario.strategies)
+    return pd.DataFrame(
+        [
+            {"Wasted, of the invoiced cost": text.WASTES.get(cause, cause)}
+            | {name: _cell(cells[cause, name]) if (cause, name) in cells else "none" for name in names}
+            for cause in ([*causes, ""] if causes else [])
+        ]
+    )
+
+
 def ledger_sums(ledger: pd.DataFrame, strategies: Sequence[str]) -> pd.DataFrame:
     """Sums of the ledger's exact amounts by view and account, a column per strategy, totals below."""
     sums: dict[tuple[str, str], dict[str, list[Decimal]]] = {}

@@ -32,6 +32,16 @@ CAUSES = (
     CONTENT_POLICY,
 ) = range(10)  # fmt: skip
 
+# What a call's tokens were wasted by where nobody got an answer for them, by the call's outcome. An ok call is
+# waste only where its request failed all the same. Another kind of waste is another word here.
+WASTE_OF_OUTCOME = {
+    "timeout": "timeout",
+    "error": "error", "limited": "error", "cancelled": "hedge", "rejected": "error",
+    "ok": "lost-answer",
+}  # fmt: skip
+WASTES = tuple(dict.fromkeys(WASTE_OF_OUTCOME.values()))
+WASTE_BY_OUTCOME = tuple(WASTES.index(WASTE_OF_OUTCOME[word]) for word in OUTCOMES)  # codes by code
+
 TIERS = ("omni", "mini", "rule")
 OMNI, MINI, RULE = range(3)
 

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 import planner
+from planner import tables
 from planner.finance.horizon import ACCOUNT_ORDER
 from scripts.field_reference import reference
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ("README.md", "CHANGELOG.md", "docs/how-it-counts.md", "docs/scenario-language.md")
+PAGES = ("README.md", "CHANGELOG.md", "docs/how-it-counts.md", "docs/scenario-language.md", "docs/why-429.md")
 ANY_LINES = "..."
-CONSOLE = re.findall(r"```console\n\$ planner (.*?)\n(.*?)```", README, re.DOTALL)
+WHY_429 = (ROOT / "docs" / "why-429.md").read_text(encoding="utf-8")
+CONSOLE = re.findall(r"```console\n\$ planner (.*?)\n(.*?)```", README + WHY_429, re.DOTALL)
 
 
 def is_shown(expected: list[str], found: list[str]) -> bool:
@@ -42,7 +44,7 @@ def test_the_readme_opens_with_the_two_commands() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "shown"), CONSOLE, ids=[arguments for arguments, _ in CONSOLE])
-def test_a_command_in_the_readme_prints_what_is_shown(arguments: str, shown: str) -> None:
+def test_a_command_in_the_readme_or_on_a_page_prints_what_is_shown(arguments: str, shown: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import llm_traffic_planner; llm_traffic_planner.main()", *arguments.split()],
         cwd=ROOT,
@@ -100,6 +102,17 @@ def test_the_accounts_that_are_explained_are_those_of_the_ledger() -> None:
     explained = {
         name for row in table.splitlines() for name in re.findall(r"`([^`]+)`", row.partition(" | ")[0])
     }
-    assert {name.removesuffix("/METER").removesuffix("/gpu-hours") for name in explained} == set(
-        ACCOUNT_ORDER
-    )
+    found = {
+        name.removesuffix("/METER").removesuffix("/CAUSE").removesuffix("/gpu-hours") for name in explained
+    }
+    assert found == set(ACCOUNT_ORDER)
+
+
+@pytest.mark.parametrize(
+    ("head", "names"), [("| Cause |", tables.CAUSES[1:]), ("| Cause of waste |", tables.WASTES)]
+)
+def test_every_cause_is_explained(head: str, names: tuple[str, ...]) -> None:
+    page = (ROOT / "docs" / "how-it-counts.md").read_text(encoding="utf-8")
+    table = page.partition(head)[2].partition("\n\n")[0]
+    explained = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+    assert sorted(explained) == sorted(names)

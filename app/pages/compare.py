@@ -274,6 +274,9 @@ def _show_findings(comparison: Comparison) -> None:
         st.markdown("No request failed in any strategy.")
     else:
         details.show_table(failed, "Share of requests that fail, by cause and strategy")
+    wasted = details.wasted(comparison)
+    if not wasted.empty:
+        details.show_table(wasted, "Money that bought nobody an answer, by cause and strategy")
 
 
 def _show_tables(comparison: Comparison) -> None:

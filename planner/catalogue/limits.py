@@ -36,6 +36,8 @@ class LimitSet:
     source: str
     confidence: str
     enforcement_source: str
+    enforcement_as_of: str
+    enforcement_confidence: str
     remark: str | None
 
     @property
@@ -84,6 +86,13 @@ def default_limits(name: str, provider: str) -> LimitSet:
     return tiers[-1] if tiers else _limit_set(model(name), provider, _provider(provider), {}, None, True)
 
 
+@cache
+def limiter_kind(provider: str) -> str:
+    """How a provider keeps its limits; of one that nothing was found for, the kind that is assumed."""
+    kind: str = _provider(provider)["kind"]
+    return kind
+
+
 def _provider(provider: str) -> Mapping[str, Any]:
     content = read("limits")
     block: Mapping[str, Any] = content["providers"].get(provider, content["other"])
@@ -130,5 +139,7 @@ def _limit_set(
         source=block["sources"][source] if source else "no published limit was found",
         confidence="low" if source is None or not is_own else row["confidence"],
         enforcement_source=f"{enforcement['source']} (confidence {enforcement['confidence']})",
+        enforcement_as_of=str(enforcement["as_of"]),
+        enforcement_confidence=enforcement["confidence"],
         remark=given(row, "note"),
     )

@@ -1,4 +1,5 @@
-"""The `planner` command: check a scenario, compare its strategies, explain one request, look models up.
+"""The `planner` command: check a scenario, compare its strategies, explain one request, say why limits
+are met, look models up.
 
 Comes in: a command line; goes out: text on the terminal, JSON, and an exit status (see `ending`). No figure
 is made here. Everything heavy is imported by the command that needs it, so `planner check` starts at once.
@@ -21,6 +22,7 @@ from planner.cli.ending import (
     tell_system_error,
 )
 from planner.cli.explaining import explain
+from planner.cli.limits import limits
 from planner.cli.models import models
 from planner.cli.warming import warm_up
 
@@ -59,6 +61,7 @@ def root(
 app.command(epilog=EXIT_STATUS)(check)
 app.command(epilog=EXIT_STATUS)(compare)
 app.command(epilog=EXIT_STATUS)(explain)
+app.command(epilog=EXIT_STATUS)(limits)
 app.command(epilog=EXIT_STATUS)(models)
 app.command(epilog=EXIT_STATUS)(schema)
 app.command(epilog=EXIT_STATUS)(warm_up)

@@ -20,6 +20,7 @@ from planner.cli.ending import plural
 from planner.cli.figures import DASH, NO, YES, money_span, quantity, span, unit_cost
 from planner.experiments.answer import GATES, SloRow
 from planner.finance import usd
+from planner.tables import CAUSES, WASTES
 
 if TYPE_CHECKING:
     from planner.api import Comparison
@@ -70,7 +71,12 @@ def show(comparison: "Comparison", console: Console) -> None:
     _side_by_side(
         console,
         comparison.strategies,
-        [*money_rows(comparison), *difference_rows(comparison), *service_rows(comparison)],
+        [
+            *money_rows(comparison),
+            *wasted_rows(comparison),
+            *difference_rows(comparison),
+            *service_rows(comparison),
+        ],
     )
     _heading(console, "Targets")
     _targets(console, comparison.slo_rows)
@@ -104,6 +110,20 @@ def money_rows(comparison: "Comparison") -> Iterator[Row]:
         yield _money(comparison, "net present value", f"{prefix}tco_npv_usd", usd)
         yield _money(comparison, "per 1,000 requests", f"{prefix}cost_per_1k_requests_usd", unit_cost)
         yield _money(comparison, "per correct answer", f"{prefix}cost_per_correct_answer_usd", unit_cost)
+
+
+def wasted_rows(comparison: "Comparison") -> Iterator[Row]:
+    """Money that bought nobody an answer, by cause; nothing where no strategy wasted any."""
+    found = {
+        (row["strategy"], row["cause"]): Cell(usd(row["value"], ""), money_span(row["low"], row["high"]))
+        for row in comparison.wasted.to_dict("records")
+    }
+    causes = [cause for cause in WASTES if any((name, cause) in found for name in comparison.strategies)]
+    if causes:
+        yield Row("Wasted, in the invoiced cost, USD")
+        for cause in ("", *causes):
+            cells = tuple(found.get((name, cause), Cell("none")) for name in comparison.strategies)
+            yield Row(cause or "all wasted", cells)
 
 
 def difference_rows(comparison: "Comparison") -> Iterator[Row]:
@@ -167,6 +187,10 @@ def _window_rows(comparison: "Comparison") -> Iterator[Row]:
     results = comparison.results.values()
     for which in ("arrived", "completed", "failed"):
         yield Row(f"requests {which}", tuple(Cell(quantity(one.mean_count(which))) for one in results))
+    everything = range(len(comparison.scenario.tasks))
+    lost = [one.mean_lost(everything) for one in results]
+    for cause in (cause for cause in CAUSES if any(cause in one for one in lost)):
+        yield Row(f"failed, {cause}", tuple(Cell(quantity(one.get(cause, 0))) for one in lost))
     for meter in next(iter(results)).cells[0].sample.billed_tokens:
         means = [one.mean_tokens(meter) for one in results]
         if any(means) or meter in ("input", "output"):

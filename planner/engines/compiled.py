@@ -56,7 +56,7 @@ class CompiledEngine:
             n_tasks=n_tasks,
             wants_rows=wants_rows,
             n_recorded=n_recorded,
-            slots=min(FIRST_SLOTS, program.max_in_flight),
+            slots=FIRST_SLOTS if program.most_hedges else min(FIRST_SLOTS, program.max_in_flight),
             long_above=long_above or {},
         )
         self._plant_outage_edges()
@@ -99,10 +99,14 @@ class CompiledEngine:
         return Rows(*taken)
 
     def _more_slots(self) -> None:
-        n = self.state.n_slots
-        if n >= self.program.max_in_flight:
+        n, m, most = self.state.n_slots, self.state.m, self.program.max_in_flight
+        # With hedges in slots of their own there may be no slot though few requests are in flight, and the reverse.
+        is_full = m[c.R_FREE_SLOT] != c.NONE if self.program.most_hedges else n >= most
+        if is_full:
             raise LoadExceedsCapacity(self._too_much())
-        self.state.more_slots(min(2 * n, self.program.max_in_flight))
+        if self.program.most_hedges:
+            most = most * (1 + self.program.most_hedges) + kernel.MARGIN  # each hedge has a slot of its own
+        self.state.more_slots(min(2 * n, most))
 
     def _too_much(self) -> str:
         m, desks = self.state.m, self.state.desks

@@ -23,6 +23,7 @@ from planner.limiting import REQUESTS
 from planner.tables import DEADLINE, LIMIT, NEVER, OWN_BREAKER, QUEUE, TOO_LARGE
 
 if TYPE_CHECKING:
+    from planner.engines.memories import Memory
     from planner.engines.reference import Engine
 
 
@@ -40,6 +41,7 @@ class Desk:
         self.settles = any(limiter.settles for limiter in target.limiters)
         self.wake_ns: int | None = None  # when the queue is looked at next because of a limiter
         self.spell_starts = [spell.from_ns for spell in target.spells]
+        self.memory: Memory | None = None  # of a selection that goes by earlier calls
 
     # -- admission: breaker, then concurrency, then all limiters; nothing is taken unless all admit --
 
@@ -146,6 +148,9 @@ class Desk:
         now = self.env.ns
         call.started_ns = call.ended_ns = now
         call.outcome, call.status, call.retry_after_ns = tables.LIMITED, 429, retry_after_ns
+        if self.memory is not None:
+            self.memory.sent(now)
+            self.memory.ended(call)
         self.engine.record(call, NO_METERS)
         breaker = self.target.breaker
         if breaker is not None and breaker.counts >> tables.LIMITED & 1:
@@ -254,6 +259,8 @@ class Desk:
             self.pool.levels[index] -= taken
         self.breaker.start(call)
         call.started_ns = now
+        if self.memory is not None:
+            self.memory.sent(now)
         first_ns, total_ns = self._service(call, now)
         call.answers = call.outcome != tables.ERROR
         cut_ns = target.timeout_ns
@@ -268,7 +275,7 @@ class Desk:
         call.first_token_ns = NEVER if first_ns == NEVER else now + first_ns
         if call.done is None:
             call.done = Moment(self.env)
-        call.done.callbacks.insert(0, lambda _: self._end(call))
+        call.done.callbacks.insert(0, lambda _: None if call.is_cancelled else self._end(call))
         call.done.at(total_ns, rank(Round.ENDS, call.journey.name, call.attempt))
 
     def _service(self, call: Call, now: int) -> tuple[int, int]:
@@ -317,9 +324,25 @@ class Desk:
                 return spell
         return None
 
+    def cancel(self, call: Call, bill: int) -> None:
+        """Nobody waits for a call any longer: it leaves the queue without a row, or ends here and now.
+
+        `bill` says what of it is billed where an answer would have come. One that was refused, or has left the
+        queue in this instant, is only forgotten.
+        """
+        if call.is_waiting:
+            was_head = self._head() is call
+            self._dequeue(call)
+            if was_head:
+                self._offer()
+        elif call.started_ns != NEVER and call.outcome != tables.LIMITED:
+            call.outcome, call.status = tables.CANCELLED, 0
+            if call.first_token_ns > self.env.ns:
+                call.first_token_ns = NEVER
+            self._close(call, billed_when_cut(call.meters, bill) if call.answers else NO_METERS)
+        call.is_cancelled = True
+
     def _end(self, call: Call) -> None:
-        call.ended_ns = self.env.ns
-        self.busy -= 1
         billed = NO_METERS
         if call.outcome == tables.OK:
             billed = call.meters
@@ -327,11 +350,19 @@ class Desk:
             billed = billed_when_cut(call.meters, self.target.bill_timeouts)
         elif call.status == rules.FILTERED:
             billed = billed_when_cut(call.meters, self.target.filter_bills)
+        self._close(call, billed)
+
+    def _close(self, call: Call, billed: tuple[int, ...]) -> None:
+        """A call is over: free its slot, write its row, count it, and offer the slot."""
+        call.ended_ns = self.env.ns
+        self.busy -= 1
         self.engine.record(call, billed)
         if self.settles:
             self._settle(call, billed)
             for other in self.pool.others(self):  # what was given back may be enough for who waits there
                 other._offer()
+        if self.memory is not None:
+            self.memory.ended(call)
         self.breaker.end(call)
         self._offer()
 

@@ -30,6 +30,14 @@ class Moment(simpy.Event):
         self.env.schedule(self, priority, delay_ns)  # type: ignore[arg-type]
         return self
 
+    def happen_now(self, value: Any = None) -> None:
+        """Happen as a part of what happens now, without an event of its own."""
+        self._ok = True
+        self._value = value
+        callbacks, self.callbacks = self.callbacks, None  # type: ignore[assignment]
+        for callback in callbacks:
+            callback(self)
+
 
 class Journey:
     """A request on its way: where it is in its life and what it has tried."""
@@ -46,12 +54,14 @@ class Journey:
         "index",
         "is_retrying",
         "name",
+        "next_attempt",
         "outcome",
     )
 
     def __init__(self, index: int, name: int, deadline_ns: int | None) -> None:
         self.index, self.name, self.deadline_ns = index, name, deadline_ns
-        self.attempts = 0  # rows so far: the number of the next attempt
+        self.attempts = 0  # rows so far
+        self.next_attempt = 0  # number of the next call: more than every number in a row so far
         self.calls: dict[str, int] = {}  # calls so far by deployment: the attempt number of chance
         self.group = 0  # deployments in the group that is tried
         self.groups: set[int] = set()  # asked in this pass
@@ -69,7 +79,8 @@ class Call:
     """One attempt at a deployment: waiting, then sent, then ended or turned away."""
 
     __slots__ = (
-        "answers", "attempt", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "is_probe", "is_waiting",
+        "answers", "attempt", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "is_cancelled",
+        "is_probe", "is_waiting",
         "journey", "meters", "needed", "outcome", "queued_ns", "retry_after_ns", "role", "service_ns", "started_ns",
         "status", "taken", "target", "turned_away",
     )  # fmt: skip
@@ -82,10 +93,11 @@ class Call:
         meters: tuple[int, ...],
         service_ns: int,
         draw: int,
+        attempt: int | None = None,
     ) -> None:
         self.journey, self.target, self.role = journey, target, role
         self.meters, self.service_ns, self.draw = meters, service_ns, draw
-        self.attempt = journey.attempts
+        self.attempt = journey.next_attempt if attempt is None else attempt
         self.deadline_ns = journey.deadline_ns
         self.done: Moment | None = None
         self.needed: tuple[int, ...] = ()  # what each limiter must hold
@@ -95,7 +107,7 @@ class Call:
         self.outcome = tables.REJECTED
         self.status = 0
         self.turned_away = tables.NO_CAUSE  # cause, where no call was sent
-        self.is_waiting = self.is_probe = False
+        self.is_waiting = self.is_probe = self.is_cancelled = False
         self.answers = False  # tokens are made, were it not cut
         self.epoch = 0
 

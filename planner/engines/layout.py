@@ -17,15 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from planner.engines.program import Layer, Program, Target
-from planner.engines.rules import NO_LAW
+from planner.engines.rules import IN_ORDER, NO_LAW
+from planner.limiting import REQUESTS, TOKENS
 from planner.routing.routers import Group, Route
 from planner.sampling import Laws, is_zero
-from planner.tables import CLOSED
+from planner.tables import CLOSED, METERS, WASTES
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 NONE = -1
+FULL = -2  # of a choice: all that are left are at a limit
 
 # Registers, which change, and constants of a run: the first places of `m`.
 (
@@ -34,11 +36,12 @@ NONE = -1
     R_EVENT_ROW, R_EVENT_FIRST, R_EVENT_END,
     C_SEED, C_REPLICATION, C_DEADLINE, C_ROUTER_LAW, C_ROUTER_STREAM, C_CHECK_LAW, C_CHECK_STREAM, C_VERDICT_STREAM,
     C_CHECK_INPUT, C_CHECK_OUTPUT, C_CHECK_BILL, C_CHECK_OUTSIDE, C_HAS_ACCEPT, C_WANTS_ROWS, C_N_DESKS, C_SERVICE, C_N_SERVICE,
-    C_GROUPS, C_MAX_FALLBACKS, C_FRAMES,
+    C_GROUPS, C_MAX_FALLBACKS, C_FRAMES, C_HEDGES, C_SLOT_WIDTH, C_MAX_IN_FLIGHT,
     C_COUNTS, C_TASK_WIDTH, C_LAYERS, C_N_LAYERS, C_PASSES, C_RETRY_PPM, C_RETRY_MINIMUM, C_SELECT,
     C_SELECT_STREAM,
+    C_CHOOSES, C_RULE, C_SPILL_PPM,  # whether a selection is asked, what it goes by, the factor on healthy shares
     N_HEADER,
-) = range(47)  # fmt: skip
+) = range(53)  # fmt: skip
 # First places of `f`.
 CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 
@@ -48,15 +51,17 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_SETTLES, D_SIBLING,  # the next desk that shares its limiters, round in a ring; NONE: nobody
     D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP,
     D_BREAKER, D_COUNTED, D_FAILURES, D_OPEN_NS, D_GROWTH, D_OPEN_CAP, D_SUCCESSES, D_ALLOWED, D_HONOURS, D_WINDOW,
+    D_HEDGE_AFTER, D_HEDGES, D_HEDGE_BILL, D_HEDGE_TO,
     D_FILTER_LAW, D_FILTER_BILLS, D_S_FILTER, D_S_FILTER_LATENCY,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
     D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
     D_S_OUTAGE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
+    D_MEMORY,  # of its earlier calls, where the selection goes by them; 0: none
     # ... and its state.
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(75)  # fmt: skip
+) = range(80)  # fmt: skip
 F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, F_FILTER_SHARE, N_DESK_F = range(8)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
@@ -77,6 +82,13 @@ U_CHAIN, U_LENGTH, U_LEVELS, U_N_LEVELS, U_INDEX, U_LEAVES, U_FALLBACKS, N_GROUP
 # Columns of a level: its stretch of the chain, and where a round-robin looks next.
 V_FIRST, V_LENGTH, V_TURN, N_LEVEL = range(4)
 
+# What the selection goes by: its rule, and what a desk's calls left behind, samples behind the columns.
+# Both kinds begin alike, with the use of a minute.
+W_MARGIN, W_ASKS_LOWEST = range(2)
+W_SKIPS, W_SAMPLES, W_COUNTS, W_UNSEEN, W_BUFFER_PPM, W_TIMEOUT_PS, W_FAILURE_PS = range(1, 8)
+B_MINUTE, B_REQUESTS, B_TOKENS, B_MOST_REQUESTS, B_MOST_TOKENS, N_USAGE = range(6)
+A_KEPT, A_NEXT, A_TOTAL, N_LATENCIES = range(N_USAGE, N_USAGE + 4)
+
 # Columns of a layer of retries. A request's passes and waits by layer stand behind its recorded service times and,
 # where groups fall back, for each step of the way what is left of the list (next, end); then
 # by desk the answers that its earlier passes had; its previous waits stand behind its real numbers.
@@ -91,12 +103,17 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     L_ANSWERS,  # tokens are made, were it not cut
     L_RETRYING,  # counts against the retry budget
     L_TRIED, L_CHOICES,  # of a selection: bits of the level's members, draws so far
+    L_FIRST_LEVEL,  # where it began, of levels that share the load
     # The group that is asked, whether somebody in it was, bits of those asked in this pass, fallbacks on the way here.
     L_GROUP, L_HAS_ASKED, L_GROUPS, L_DEPTH,
+    # Number of the next call; of hedged ones: calls under way, hedges so far, whether this slot's own call is under
+    # way, the ticket of the first, the number of the next hedge, the slots of the others in order, and of such a slot
+    # the request it belongs to.
+    L_NEXT_ATTEMPT, L_PENDING, L_HEDGES, L_OWN_PENDING, L_BUNDLE, L_NEXT_NUMBER, L_FIRST_HEDGE, L_NEXT_HEDGE, L_OWNER,
     L_ASKED_REQUESTS, L_ASKED_TOKENS, L_ASKED_INPUT, L_ASKED_OUTPUT,  # by what a limiter counts
     L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
     L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS, L_ANSWERED, L_ANSWERED_AGAIN, N_SLOT,
-) = range(57)  # fmt: skip
+) = range(67)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -110,17 +127,21 @@ MINI_STAGE, OMNI_STAGE = range(2)
 
 # The event list `e`: a header, then `capacity` times, events, free events, and events of N_EVENT columns.
 H_CAPACITY, H_EVENTS, H_FREE, H_SEQUENCE, H_HEAP_NS = range(5)
-K_END, K_CHECK, K_RESUME, K_LEFT, K_HAND_OVER, K_WAKE, K_EXPIRE, K_GIVE_UP, K_EDGE = range(9)
+K_END, K_CHECK, K_RESUME, K_LEFT, K_HAND_OVER, K_WAKE, K_EXPIRE, K_GIVE_UP, K_EDGE, K_HEDGE = range(10)
 E_ROUND, E_NAME, E_ATTEMPT, E_SEQUENCE, E_KIND, E_WHO, E_TICKET, E_CAUSE, N_EVENT = range(9)
 
 # Counts of a task: of its requests and of a verifier's calls ...
 Q_ARRIVED, Q_COMPLETED, Q_FAILED, Q_ASKED, Q_CHECKS, Q_CHECK_TOKENS, N_TASK_COUNTS = 0, 1, 2, 3, 4, 5, 13
-# ... and, desk by desk, of its calls there: billed tokens by meter that led to an answer and that did
-# not, below and above a long-context threshold, then time, calls, tokens sent and passed on, answers.
-(QD_TOKENS, QD_BUSY_NS, QD_CALLS, QD_LIMITED, QD_SENT, QD_DELIVERED, QD_WRONG, QD_RIGHT, QD_UNRATED, N_DESK_COUNTS) = (
-    0, 32, 33, 34, 35, 38, 40, 41, 42, 43,
+# ... and, desk by desk, of its calls there: billed tokens by meter that led to an answer and, by kind of waste
+# from WASTED on, that did not; the same above a long-context threshold; then time, calls, tokens sent and passed
+# on, answers.
+API, WASTED = 0, 1
+API_LONG = WASTED + len(WASTES)
+N_KINDS = 2 * API_LONG
+QD_TOKENS = 0
+(QD_BUSY_NS, QD_CALLS, QD_LIMITED, QD_SENT, QD_DELIVERED, QD_WRONG, QD_RIGHT, QD_UNRATED, N_DESK_COUNTS) = (
+    QD_TOKENS + N_KINDS * len(METERS) + place for place in (0, 1, 2, 3, 6, 8, 9, 10, 11)
 )  # fmt: skip
-API, WASTED, API_LONG, WASTED_LONG, N_KINDS = range(5)
 
 # Why the kernel comes back.
 FINISHED, NEED_REQUESTS, NEED_SLOTS, NEED_EVENTS, NEED_ROWS, TICK = range(6)
@@ -267,6 +288,8 @@ def new_state(
             D_LONG_ABOVE: long_above.get(target.name, NONE),
             D_OUTSIDE: int(target.is_outside),
         }
+        if target.hedge is not None:
+            row |= {D_HEDGE_TO: desks[target.hedge.to or target.name]}
         row |= {D_N_LIMITERS: len(target.limiters), D_SIBLING: _sibling(targets, number, desks)}
         sharing = target.name if target.pool is None else f"pool {target.pool}"
         is_first = sharing not in pools
@@ -299,8 +322,16 @@ def new_state(
     layers = len(m)
     for layer in program.layers:
         m += _layer_row(layer, f)
+    rule = len(m)
+    m += _rule_row(program)
+    for target in targets:
+        if memory := _memory_row(program, target):
+            m[desks[target.name] + D_MEMORY] = len(m)
+            m += memory
     header = _header(program) | {
+        C_HEDGES: program.most_hedges, C_MAX_IN_FLIGHT: program.max_in_flight,
         C_GROUPS: groups, C_MAX_FALLBACKS: program.max_fallbacks, C_FRAMES: frames,
+        C_RULE: rule,
         C_LAYERS: layers, C_N_LAYERS: len(program.layers), C_PASSES: passes,
         C_WANTS_ROWS: int(wants_rows), C_N_DESKS: len(targets), C_SERVICE: calls_end, C_N_SERVICE: n_recorded,
         R_FREE_SLOT: NONE,
@@ -308,6 +339,7 @@ def new_state(
     task_width = N_TASK_COUNTS + len(targets) * N_DESK_COUNTS
     header |= {C_COUNTS: len(m), C_TASK_WIDTH: task_width}
     m += [0] * (n_tasks * task_width)
+    slot_width = passes + (2 * len(program.layers) + len(targets) if program.layers else 0)
     end = len(m)  # rows follow, and the slots behind them
     for at, room, columns in (
         (R_OUTCOME_ROW, ROOM, N_OUTCOME_COLUMNS),
@@ -322,6 +354,7 @@ def new_state(
         f[CF_TRUE_POSITIVE] = program.verifier.true_positive
         f[CF_FALSE_POSITIVE] = program.verifier.false_positive
         f[CF_ACCEPT] = program.verifier.accept_score or 0.0
+    m[C_SLOT_WIDTH] = slot_width
     state = State(
         m=_grown(np.array(m, np.int64), end),
         f=np.array(f, np.float64),
@@ -330,7 +363,7 @@ def new_state(
         desks=desks,
         routes=places,
         models=models,
-        slot_width=passes + (2 * len(program.layers) + len(targets) if program.layers else 0),
+        slot_width=slot_width,
         first_slot=end,
         first_slot_f=len(f),
         slot_width_f=N_SLOT_F + len(program.layers),
@@ -382,6 +415,26 @@ def _layer_row(layer: Layer, f: list[float]) -> list[int]:
     return [
         layer.attempts, backoff.kind, backoff.law, floats + 3, len(backoff.waits_s), floats, layer.stream,
     ]  # fmt: skip
+
+
+def _rule_row(program: Program) -> list[int]:
+    """What a selection that remembers goes by."""
+    if (latency := program.lowest_latency) is not None:
+        return [
+            0, int(latency.skips_full), latency.samples, latency.counts, latency.unseen, latency.buffer_ppm,
+            latency.timeout_ps, latency.failure_ps,
+        ]  # fmt: skip
+    if (usage := program.lowest_usage) is not None:
+        return [usage.margin, int(usage.asks_lowest)]
+    return []
+
+
+def _memory_row(program: Program, target: Target) -> list[int]:
+    """What a selection remembers of a deployment, at the start: nothing; empty where it remembers nothing ever."""
+    usage = [0, 0, 0, _or_none(target.rates[REQUESTS]), _or_none(target.rates[TOKENS])]
+    if program.lowest_latency is not None:
+        return usage + [0] * (N_LATENCIES - N_USAGE + program.lowest_latency.samples)
+    return usage if program.lowest_usage is not None else []
 
 
 def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
@@ -443,8 +496,12 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_HEAD: NONE,
         D_TAIL: NONE,
         D_WAKE: NONE,
+        D_HEDGE_AFTER: NONE,
         D_STATE: CLOSED,
     }
+    if target.hedge is not None:
+        hedge = target.hedge
+        row |= {D_HEDGE_AFTER: hedge.after_ns, D_HEDGES: hedge.most, D_HEDGE_BILL: hedge.bill_losers}
     if target.breaker is not None:
         breaker = target.breaker
         row |= {
@@ -469,6 +526,8 @@ def _header(program: Program) -> dict[int, int]:
         C_RETRY_PPM: NONE,
         C_SELECT: program.select,
         C_SELECT_STREAM: program.select_stream,
+        C_CHOOSES: int(program.select != IN_ORDER or program.spill_ppm is not None),
+        C_SPILL_PPM: _or_none(program.spill_ppm),
     }
     if program.retry_budget is not None:
         values |= {

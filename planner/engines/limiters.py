@@ -4,9 +4,14 @@ A level is kept in units of 1/q token (or request), so that all of it is exact; 
 call is charged at its end. Times are nanoseconds since the window's start, at which a minute and a slice begin.
 """
 
+import numpy as np
+import numpy.typing as npt
+
 from planner.engines import rules
 from planner.jit import jit
 from planner.limiting import INPUT, LARGEST_UNITS, OUTPUT, REQUESTS
+
+Integers = npt.NDArray[np.int64]
 
 
 @jit("int64(int64, int64, int64, int64, int64)")
@@ -53,6 +58,15 @@ def asked(measure: int, rule: int, input_tokens: int, output_tokens: int, max_ou
             return max_output_tokens
         return output_tokens if rule == rules.ACTUAL else 0
     return rules.charge(rule, input_tokens, output_tokens, max_output_tokens)
+
+
+@jit("int64[::1](int64, int64, int64[::1], int64[::1], int64[::1])")
+def all_asked(measure: int, rule: int, sent: Integers, answered: Integers, caps: Integers) -> Integers:
+    """`asked` of many calls."""
+    found = np.empty(sent.shape[0], np.int64)
+    for i in range(found.shape[0]):
+        found[i] = asked(measure, rule, sent[i], answered[i], caps[i])
+    return found
 
 
 @jit("int64(int64, int64, int64)")

@@ -13,12 +13,13 @@ from planner import catalogue, tables
 from planner.catalogue import profiles
 from planner.chance import check_streams, stream_id, to_ns
 from planner.engines import rules
+from planner.engines.preference_rules import LatencyRule, UsageRule, latency_rule, spill_ppm, usage_rule
 from planner.errors import Problem, ScenarioError
 from planner.routing.routers import Group, groups_of
 from planner.sampling import Laws, pack_laws
 from planner.scenario import policy as policies
 from planner.scenario.fields import CascadeRouter, Scenario
-from planner.scenario.known import list_usd_per_mtok
+from planner.scenario.known import limits_of, list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
 from planner.scenario.paths import render
 from planner.scenario.policy import Policy
@@ -105,6 +106,16 @@ class RetryBudget:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hedge:
+    """Further calls where one has not answered."""
+
+    after_ns: int
+    most: int
+    bill_losers: int
+    to: str | None  # another deployment; None: the same
+
+
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """A deployment as an engine sees it."""
 
@@ -136,6 +147,7 @@ class Target:
     sleep_after_last: bool
     retry_after_cap_ns: int
     breaker: Breaker | None
+    hedge: Hedge | None
     weight: float  # among equals, under weighted and inverse-price
     list_price: float  # input + output, under cheapest and inverse-price; 0 elsewhere
     waits_when_busy: bool
@@ -143,6 +155,7 @@ class Target:
     queue_limit: int | None
     queue_timeout_law: int
     bill_timeouts: int
+    rates: tuple[int | None, ...] = ()  # limits per minute by what they count, as in `limiting.FIELDS`
     streams: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -179,9 +192,19 @@ class Program:
     retry_budget: RetryBudget | None = None
     select: int = rules.IN_ORDER
     select_stream: int = stream_id("select")
+    lowest_latency: LatencyRule | None = None
+    lowest_usage: UsageRule | None = None
+    spill_ppm: int | None = None  # levels share the load by their health
     router_stream: int = stream_id("router-latency")
     verifier_stream: int = stream_id("verifier-latency")
     verdict_stream: int = stream_id("verdict")
+
+    @property
+    def most_hedges(self) -> int:
+        """Further calls that may stand beside one; 0 where nothing is hedged."""
+        return max(
+            (target.hedge.most for target in self.targets.values() if target.hedge is not None), default=0
+        )
 
 
 class _LawTable:
@@ -271,6 +294,9 @@ def compile_program(
         layers=layers,
         retry_budget=_retry_budget(policy),
         select=rules.SELECTIONS.index(policy.select),
+        lowest_latency=latency_rule(policy),
+        lowest_usage=usage_rule(policy),
+        spill_ppm=spill_ppm(policy),
     )
 
 
@@ -328,6 +354,7 @@ def _target(
     errors = errors_of(deployment)
     filtered = deployment.content_filter or ContentFilter()
     quotas, charge = quotas_of(deployment, model)
+    rates, _ = limits_of(deployment, model)
     limits = deployment.limits
     return Target(
         name=name,
@@ -359,6 +386,7 @@ def _target(
         sleep_after_last=policy.sleep_after_last,
         retry_after_cap_ns=int(to_ns(policy.retry_after_cap_s)),
         breaker=None if policy.breaker is None else breaker_of(policy.breaker),
+        hedge=None if policy.hedge is None else _hedge(policy.hedge),
         weight=deployment.weight,
         list_price=0.0,
         waits_when_busy=policy.when_busy == "wait",
@@ -366,7 +394,17 @@ def _target(
         queue_limit=policy.queue_limit,
         queue_timeout_law=table.add(policy.queue_timeout_s),
         bill_timeouts=rules.BILLS.index(policy.bill_timeouts),
+        rates=rates,
         streams={purpose: stream_id(purpose, name) for purpose in _PURPOSES},
+    )
+
+
+def _hedge(given: policies.Hedge) -> Hedge:
+    return Hedge(
+        after_ns=int(to_ns(given.after_s)),
+        most=given.max,
+        bill_losers=rules.BILLS.index(given.bill_losers),
+        to=given.to,
     )
 
 

@@ -9,7 +9,7 @@ insertion; no simpy.Resource or Timeout stands for anything that has a rank.
 
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -19,6 +19,7 @@ from planner import failures, tables
 from planner.chance import to_ns, uniform
 from planner.engines import rules
 from planner.engines.desk import Desk
+from planner.engines.hedging import Bundle
 from planner.engines.journey import Call, Clock, Journey, Moment, billed_when_cut, input_only
 from planner.engines.pools import pools_of
 from planner.engines.program import Backoff, Program, Target
@@ -40,6 +41,8 @@ _EVENTS_BETWEEN_LOOKS = 1_000  # a few milliseconds
 class Engine:
     """A run: the requests, the desks they go to, and the rows they leave."""
 
+    desk_type: type[Desk] = Desk
+
     def __init__(self, program: Program, work: Work, report: Report | None = None) -> None:
         self.env = Clock()
         self.program, self.work, self.report = program, work, report
@@ -48,7 +51,9 @@ class Engine:
         self.arrived = requests.arrived_ns.tolist()
         self.tasks = requests.task.tolist()
         pools = pools_of(list(program.targets.values()))
-        self.desks = {name: Desk(self, target, pools[name]) for name, target in program.targets.items()}
+        self.desks = {
+            name: self.desk_type(self, target, pools[name]) for name, target in program.targets.items()
+        }
         self.selector = Selector(program, self.desks)
         self.sizes = {name: _Rows(work.sizes[name]) for name in program.targets}
         self.correct = {model: found.tolist() for model, found in work.correct.items()}
@@ -189,7 +194,12 @@ class Engine:
         """Try a group's levels in order, in each the deployments as they are chosen; the successful call, or None."""
         group = self.program.groups[index]
         journey.group, journey.has_asked = len(group.chain), False
-        for number, level in enumerate(group.levels):
+        numbers: Iterable[int] = range(len(group.levels))
+        if self.program.spill_ppm is not None:
+            able = {name: self.sizes[name].eligible[journey.index] for name in group.chain}
+            numbers = self.selector.order(journey, group.levels, able, self.env.ns)
+        for number in numbers:
+            level = group.levels[number]
             left = [name for name in level if self.sizes[name].eligible[journey.index]]
             place = (index, number)
             while True:
@@ -202,7 +212,12 @@ class Engine:
                 if self.program.select == rules.IN_ORDER:
                     name = left[0]
                 else:
-                    name = self.selector.choose(journey, place, level, left, now)
+                    meters = {name: self.sizes[name].meters[journey.index] for name in left}
+                    chosen = self.selector.choose(journey, place, level, left, now, meters)
+                    if chosen is None:  # all that are left are full: no call, as where each turns it away
+                        journey.cause, journey.outcome, journey.has_asked = LIMIT, tables.REJECTED, True
+                        break
+                    name = chosen
                 left.remove(name)
                 journey.has_asked = True
                 call = yield from self._try(
@@ -247,18 +262,30 @@ class Engine:
 
     def _attempt(self, journey: Journey, desk: Desk, sizes: "_Rows", role: int) -> Life:
         """Place one call and wait for its end; the call, ended or turned away."""
-        name = desk.target.name
-        draw = journey.calls.get(name, 0)
-        call = Call(journey, desk.target, role, sizes.meters[journey.index], self._recorded(journey), draw)
+        draw = journey.calls.get(desk.target.name, 0)
+        call = self.new_call(journey, desk, role, journey.next_attempt, draw)
         will_happen = desk.place(call, sizes.max_output[journey.index])
-        if will_happen:
+        if will_happen and desk.target.hedge is not None:
+            call = yield Bundle(self, journey, desk, call).waiter
+        elif will_happen:
             assert call.done is not None
             yield call.done
         self._is_retried(journey)
-        if call.started_ns != NEVER:
-            journey.calls[name] = draw + 1
+        self.count_call(call)
         self._classify(journey, call)
         return call
+
+    def new_call(self, journey: Journey, desk: Desk, role: int, attempt: int, draw: int) -> Call:
+        """A call that nobody has been asked for yet."""
+        meters = self.sizes[desk.target.name].meters[journey.index]
+        return Call(journey, desk.target, role, meters, self._recorded(journey, attempt), draw, attempt)
+
+    def count_call(self, call: Call) -> None:
+        """A call was sent: the next one to its deployment has luck of its own."""
+        if call.started_ns != NEVER:
+            assert call.target is not None
+            calls, name = call.journey.calls, call.target.name
+            calls[name] = max(calls.get(name, 0), call.draw + 1)
 
     def _classify(self, journey: Journey, call: Call) -> None:
         """What stopped the request last; a success clears it."""
@@ -407,13 +434,13 @@ class Engine:
         u = uniform(program.seed, program.replication, target.filter_stream, call.journey.name, 0)
         return u < target.filter_share
 
-    def _recorded(self, journey: Journey) -> int:
-        """Recorded service time of the next attempt; the last one repeats."""
+    def _recorded(self, journey: Journey, attempt: int) -> int:
+        """Recorded service time of an attempt; the last one repeats."""
         if self.service is None:
             return NEVER
         times = self.service[journey.index]
         known = [time for time in times if time != NEVER]
-        return known[min(journey.attempts, len(known) - 1)] if known else NEVER
+        return known[min(attempt, len(known) - 1)] if known else NEVER
 
     def record(self, call: Call, billed: tuple[int, ...]) -> None:
         """Write an attempt's row, once, when it has ended."""
@@ -442,6 +469,7 @@ class Engine:
             )
         )
         journey.attempts += 1
+        journey.next_attempt = max(journey.next_attempt, call.attempt + 1)
 
     def _plant_outage_edges(self) -> None:
         """Edges of outages after the window's start are state timers; they only leave an event."""

@@ -48,8 +48,17 @@ CHARGES = (
 )
 
 # How a target is chosen among the equals of a level.
-IN_ORDER, ROUND_ROBIN, WEIGHTED, LEAST_BUSY, CHEAPEST, INVERSE_PRICE = range(6)
-SELECTIONS = ("in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
+IN_ORDER, ROUND_ROBIN, WEIGHTED, LEAST_BUSY, CHEAPEST, INVERSE_PRICE, LOWEST_LATENCY, LOWEST_USAGE = range(8)
+SELECTIONS = (
+    "in-order",
+    "round-robin",
+    "weighted",
+    "least-busy",
+    "cheapest",
+    "inverse-price",
+    "lowest-latency",
+    "lowest-usage",
+)
 
 # What a call cut by a timeout costs.
 BILL_NONE, BILL_INPUT, BILL_FULL = range(3)
@@ -75,10 +84,10 @@ BREAKER_COUNTS = {
 
 BILLED = {
     "ok": "full",
-    "error": "none",
+    "error": "none; content_filter.billed where a filter refused the prompt",
     "limited": "none",
     "timeout": "policy.bill_timeouts; none where an error would have come",
-    "cancelled": "none",
+    "cancelled": "policy.hedge.bill_losers; none where an error would have come",
     "rejected": "none",
 }
 

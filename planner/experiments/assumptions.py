@@ -136,8 +136,17 @@ def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
 
 
 def _not_kept(name: str, limits: Limits, published: profiles.LimitSet) -> Iterator[Assumption]:
-    """Published limits of a kind that is not simulated yet must not be passed over in silence."""
-    if published.limiter != limits.kind:
+    """Where limits are kept otherwise than by the provider, or not at all, it must not be passed over in silence."""
+    if limits.kind == "catalogue":
+        yield Assumption(
+            what=f"limiter of {name}",
+            value=published.limiter,
+            unit="",
+            source=published.enforcement_source,
+            as_of=published.enforcement_as_of,
+            confidence=published.enforcement_confidence,
+        )
+    elif published.limiter != limits.kind:
         yield Assumption(
             what=f"limiter of {name}",
             value=limits.kind,
@@ -276,4 +285,14 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
         )
     if any(isinstance(scenario.strategy(name).router, CascadeRouter) for name in scenario.strategies):
         found.append("A cascade's verifier is taken never to fail; its calls have no limits.")
+    remembering = [
+        name
+        for name in scenario.strategies
+        if scenario.strategy_policy(name).select in ("lowest-latency", "lowest-usage")
+    ]
+    if remembering:
+        found.append(
+            f"What {', '.join(remembering)} chooses by is remembered by one gateway for all requests; several copies of a "
+            f"gateway that do not share it would each know less."
+        )
     return tuple(dict.fromkeys(found))

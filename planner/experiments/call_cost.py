@@ -15,11 +15,10 @@ from planner import tables as t
 from planner.engines.run import Run
 from planner.errors import PriceUnknown
 from planner.finance import count, long_thresholds
-from planner.finance.quantities import API, LONG, VERIFIED, WASTED
+from planner.finance.quantities import TOKEN_KINDS, VERIFIED
 from planner.finance.tariff import Tariff
 
 Row = Mapping[str, int]
-_TOKEN_KINDS = (API, WASTED, API + LONG, WASTED + LONG, VERIFIED)
 
 
 class CallCosts:
@@ -61,7 +60,7 @@ class CallCosts:
         )
         total, is_priced = Fraction(0), False
         for key, quantity in quantities.items():
-            if key.kind in _TOKEN_KINDS:
+            if key.kind in (*TOKEN_KINDS, VERIFIED):
                 for charge in self.tariff.charges(key, self.run.models, self.day):
                     if charge.unit == "token":
                         fee = self.tariff.gateway_fee if charge.through_gateway else Decimal(0)

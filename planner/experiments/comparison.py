@@ -17,6 +17,7 @@ from planner.errors import PlannerError
 from planner.experiments import answer as answers
 from planner.experiments.answer import Cost, SloRow, Verdict
 from planner.experiments.assumptions import assumptions, not_included, notices
+from planner.experiments.causes import all_wasted, lost, scopes, wasted
 from planner.experiments.cells import Cell, Progress, clock, run_cells
 from planner.experiments.findings import Facts, Finding, findings
 from planner.finance import (
@@ -30,6 +31,7 @@ from planner.finance import (
     tco_interval,
 )
 from planner.metrics import (
+    LOST,
     Deletions,
     Estimate,
     Measure,
@@ -91,6 +93,10 @@ class StrategyResult:
         }
         totals["failed"] = totals["arrived"] - totals["completed"]
         return totals[which] / len(self.cells)
+
+    def mean_lost(self, scope: Sequence[int]) -> dict[str, float]:
+        """CAUSE: requests per window of the tasks in `scope` that failed by it; causes that came up."""
+        return {cause: n / len(self.cells) for cause, n in lost(self, scope).items()}
 
     def mean_tokens(self, meter: str) -> float:
         """Billed tokens per window, all calls."""
@@ -162,6 +168,38 @@ class Comparison:
         columns = ["strategy", "measure", "value", "low", "high", "unit"]
         return pd.DataFrame(rows, columns=columns).astype({"value": object, "low": object, "high": object})
 
+    @property
+    def lost(self) -> "pd.DataFrame":
+        """Requests that failed: strategy, task ("" for all), cause, share with low and high, requests per window.
+
+        Shares add up to 1 - availability, requests to all that failed; a cause that never came up has no row.
+        """
+        import pandas as pd
+
+        rows = []
+        for name, result in self.results.items():
+            for task, scope in scopes(self.scenario):
+                for cause, n in result.mean_lost(scope).items():
+                    share = result.estimates[task, LOST + cause]
+                    rows.append((name, task, cause, share.value, share.low, share.high, n))
+        return pd.DataFrame(rows, columns=["strategy", "task", "cause", "share", "low", "high", "requests"])
+
+    @property
+    def wasted(self) -> "pd.DataFrame":
+        """Money that bought nobody an answer: strategy, cause ("" for all), value, low, high (Decimal), unit.
+
+        Sums of the ledger's rows in wasted/CAUSE/METER; causes add up to all of it.
+        """
+        import pandas as pd
+
+        rows = [
+            (name, cause, cost.value, cost.low, cost.high, "USD")
+            for name, result in self.results.items()
+            for cause, cost in {"": all_wasted(result), **wasted(result)}.items()
+        ]
+        columns = ["strategy", "cause", "value", "low", "high", "unit"]
+        return pd.DataFrame(rows, columns=columns).astype({"value": object, "low": object, "high": object})
+
     def costs(self, strategy: str) -> dict[str, Cost]:
         """Every money measure that is known, with its interval."""
         result = self.results[strategy]
@@ -199,9 +237,9 @@ class Comparison:
     def difference_rows(self, a: str, b: str) -> list[tuple[str, Any, Any, Any]]:
         one, other = self.results[a], self.results[b]
         rows: list[tuple[str, Any, Any, Any]] = []
-        for (task, measure), found in one.measures.items():
-            second = other.measures.get((task, measure))
-            if task == "" and second is not None:
+        for task, measure in dict.fromkeys((*one.measures, *other.measures)):
+            found, second = (_measure(result, task, measure) for result in (one, other))
+            if task == "" and found is not None and second is not None:
                 gap = Measure(second.replicates - found.replicates, found.unit).estimate(self.plan.strata)
                 if gap.value is not None:
                     rows.append((measure, gap.value, gap.low, gap.high))
@@ -259,6 +297,14 @@ class Comparison:
         from planner.experiments.document import document
 
         return document(self)
+
+
+def _measure(result: StrategyResult, task: str, measure: str) -> Measure | None:
+    """A measure that a strategy has; a cause by which it lost nothing is a share of 0."""
+    found = result.measures.get((task, measure))
+    if found is None and measure.startswith(LOST):
+        return Measure(0 * result.measures[task, "availability"].replicates, "share")
+    return found
 
 
 def money_difference(a: StrategyResult, b: StrategyResult, name: str) -> Cost | None:
@@ -337,8 +383,7 @@ def _result(
     found: dict[tuple[str, str], Measure] = {}
     deployments = list(scenario.deployments)
     rate, shares = mean_rate_per_s(scenario), task_share(scenario)
-    for index, task in [(-1, ""), *enumerate(scenario.tasks)]:
-        scope = [index] if task else range(len(scenario.tasks))
+    for task, scope in scopes(scenario):
         share = shares.get(task, 0.0) if task else 1.0
         for measure, one in measures(
             pool, scope, deployments, None if rate is None else rate * share

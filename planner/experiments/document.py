@@ -10,8 +10,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from planner.experiments.answer import Cost
+from planner.experiments.causes import all_wasted, scopes, wasted
 from planner.finance import plain
-from planner.metrics import Estimate
+from planner.metrics import LOST, Estimate
 
 if TYPE_CHECKING:
     from planner.experiments.comparison import Comparison, StrategyResult
@@ -73,7 +74,7 @@ def _strategy(comparison: "Comparison", result: "StrategyResult") -> dict[str, A
         "requests": {
             which: _number(result.mean_count(which)) for which in ("arrived", "completed", "failed")
         },
-        **_measures(result, ""),
+        **_measures(comparison, result, ""),
         "tokens": {name: _number(result.mean_tokens(meter)) for name, meter in tokens.items()},
         **_money(comparison, result),
         "slo": [
@@ -88,13 +89,13 @@ def _strategy(comparison: "Comparison", result: "StrategyResult") -> dict[str, A
             for row in comparison.slo_rows
             if row.strategy == result.name
         ],
-        "tasks": {task: _measures(result, task) for task in comparison.scenario.tasks},
+        "tasks": {task: _measures(comparison, result, task) for task in comparison.scenario.tasks},
         "ledger": result.ledger.rows_json(),
     }
     return found
 
 
-def _measures(result: "StrategyResult", task: str) -> dict[str, Any]:
+def _measures(comparison: "Comparison", result: "StrategyResult", task: str) -> dict[str, Any]:
     """Latency, reliability, load and quality of a strategy, over all requests or those of a task."""
 
     def of(measure: str) -> dict[str, Any]:
@@ -115,7 +116,9 @@ def _measures(result: "StrategyResult", task: str) -> dict[str, Any]:
     ):
         found[name] = of(name)
     found["served_share"] = _grouped(result, task, "served_share:")
-    found["failed_share"] = _grouped(result, task, "failed:")
+    found["failed_share"] = _grouped(result, task, LOST)
+    scope = dict(scopes(comparison.scenario))[task]
+    found["failed_requests"] = {cause: _number(n) for cause, n in result.mean_lost(scope).items()}
     for name in ("input_tokens", "output_tokens"):
         found[f"{name}_per_request"] = {
             statistic: of(f"{name}_{statistic}") for statistic in ("mean", "p50", "p95")
@@ -150,6 +153,10 @@ def _money(comparison: "Comparison", result: "StrategyResult") -> dict[str, Any]
         "economic_cost_per_correct_answer_usd": of("economic_cost_per_correct_answer_usd", "per_correct_usd"),
         "tco_usd": {"total": of("tco_total_usd"), "npv": of("tco_npv_usd")},
         "economic_tco_usd": {"total": of("economic_tco_total_usd"), "npv": of("economic_tco_npv_usd")},
+        "wasted_usd": {
+            "total": _cost(all_wasted(result)),
+            "by_cause": {cause: _cost(cost) for cause, cost in wasted(result).items()},
+        },
     }
 
 

@@ -230,21 +230,31 @@ class _Story:
 
     def _order(self, levels: Levels) -> str:
         """Deployments in the order in which they are tried; equals among which a selection chooses as such."""
-        select = self.run.scenario.strategy_policy(self.run.strategy).select
-        if select == "in-order":
+        policy = self.run.scenario.strategy_policy(self.run.strategy)
+        select, is_shared = policy.select, policy.spill_over is not None and len(levels) > 1
+        if select == "in-order" and not is_shared:
             return ", then ".join(flat(levels))
         words = (" or ".join(level) + (f" ({select})" if len(level) > 1 else "") for level in levels)
-        return ", then ".join(words)
+        return ", then ".join(words) + (" (from a level drawn by spill_over on)" if is_shared else "")
+
+    @property
+    def _is_winding(self) -> bool:
+        """Whether the rows alone do not tell which deployments were asked in which order."""
+        scenario, name = self.run.scenario, self.run.strategy
+        policy = scenario.strategy_policy(name)
+        is_hedged = any(scenario.policy_for(name, one).hedge is not None for one in self.names)
+        return bool(
+            policy.layers
+            or policy.select != "in-order"
+            or policy.spill_over is not None
+            or scenario.strategy(name).fallbacks
+            or is_hedged
+        )
 
     def _calls(self) -> Iterator[Step]:
         """All calls with what lies between them: the stages of a cascade, or the one of all others."""
         ended_ns = self.outcome["ended_ns"]
-        policy = self.run.scenario.strategy_policy(self.run.strategy)
-        if (
-            policy.layers
-            or policy.select != "in-order"
-            or self.run.scenario.strategy(self.run.strategy).fallbacks
-        ):
+        if self._is_winding:
             yield from self._rows_only()
             return
         if self.escalate is None:

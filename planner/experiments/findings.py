@@ -13,12 +13,19 @@ from planner.finance import Ledger, usd
 from planner.finance.token_prices import token_price
 from planner.metrics import Estimate, Sample
 from planner.scenario.fields import Scenario
+from planner.tables import WASTES
 from planner.workload.sizes import resolve_model
 from planner.workload.windows import Window, eras
 
 WORTH_SAYING = 0.01  # shares under a percent are noise to a reader
 LIMIT_SHARE = 0.001  # one refused call in a thousand is felt in the tail
 MEAN_OVER_MEDIAN = 1.1
+WASTE_WORDS = {
+    "timeout": "calls that were cut",
+    "error": "calls that failed",
+    "hedge": "calls that another one beat",
+    "lost-answer": "answers of requests that failed all the same",
+}
 
 
 @dataclass(frozen=True)
@@ -117,12 +124,17 @@ def wasted_spend(facts: Facts) -> Iterator[Finding]:
     for strategy, ledger in facts.ledgers.items():
         by = ledger.by("group")
         wasted, useful = by.get("wasted", Decimal(0)), by.get("api", Decimal(0))
+        spent_on = ledger.by("waste")
+        causes = {WASTE_WORDS.get(cause, cause): spent_on[cause] for cause in WASTES if spent_on.get(cause)}
         if wasted and wasted / (wasted + useful) > Decimal(str(WORTH_SAYING)):
             share = float(wasted / (wasted + useful))
+            told = [f"{usd(spent)} for {words}" for words, spent in causes.items()]
             yield Finding(
                 "wasted-spend",
                 strategy,
-                f"{strategy}: {share:.1%} of the spend on tokens, {usd(wasted)}, buys calls that failed or timed out.",
+                f"{strategy}: {share:.1%} of the spend on tokens, {usd(wasted)}, buys nobody an answer: "
+                + (", ".join(told) if len(told) > 1 else next(iter(causes)))
+                + ".",
                 share,
             )
 

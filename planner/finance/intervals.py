@@ -18,7 +18,7 @@ import numpy.typing as npt
 from planner.finance.calendar import discount_factor
 from planner.finance.horizon import Plan, charged, plan_of, standing_ledger
 from planner.finance.ledger import EXACT, INVOICED, exact
-from planner.finance.quantities import ANSWERS, REQUESTS, Key, Quantities
+from planner.finance.quantities import ANSWERS, LONG, REQUESTS, WASTE_KINDS, WASTED, Key, Quantities
 from planner.finance.rates import PlannedWindow, Rates, evening, rates_of, sources_of
 from planner.finance.tco import present_value
 from planner.metrics.intervals import jackknife, t_quantile
@@ -29,6 +29,10 @@ TOTALS = ("invoiced_usd", "invoiced_npv_usd", "economic_usd", "economic_npv_usd"
 PER_1K = ("invoiced_per_1k_usd", "economic_per_1k_usd")
 PER_CORRECT = ("invoiced_per_correct_usd", "economic_per_correct_usd")
 MEASURES = (*TOTALS, *PER_1K, *PER_CORRECT)  # as `tco.Tco` names them
+WASTES = (
+    WASTED,
+    *WASTE_KINDS,
+)  # all waste, then by cause: without a gateway's fee, as in the accounts of waste
 LEVEL = 0.95
 _QUANTUM = Decimal("1E-12")  # ends are rounded outwards to this
 _ROUNDING = decimal.Context(prec=200)
@@ -56,13 +60,13 @@ class CostVectors:
     counts: Floats  # (W, K), times the same factor
     task_of: npt.NDArray[np.int64]  # (K,)
     borrowed: dict[int, tuple[int, ...]]  # ERA: eras with the same models
-    prices: dict[str, Floats]  # MEASURE of TOTALS: USD for a rate of 1, (E, K)
+    prices: dict[str, Floats]  # MEASURE of TOTALS and WASTES: USD for a rate of 1, (E, K)
     right: Floats  # right answers for a rate of 1, (E, K)
-    fixed: dict[str, float]  # MEASURE of TOTALS
+    fixed: dict[str, float]  # MEASURE of TOTALS and WASTES
     expected_requests: float
 
     def estimate(self, measure: str) -> float:
-        """A measure of `MEASURES` from all windows: the ledger's figure but for rounding."""
+        """A measure of `MEASURES` or `WASTES` from all windows: the ledger's figure but for rounding."""
         return float(self._of(measure, self._rates(None)[np.newaxis])[0])
 
     def without_each(self, measure: str) -> Floats:
@@ -127,7 +131,7 @@ def tco_interval(
     Parameters
     ----------
     measure : str
-        One of `MEASURES`, the fields of `tco.Tco`.
+        One of `MEASURES`, the fields of `tco.Tco`, or of `WASTES`.
     value : Decimal, optional
         The exact figure; the interval is centred on it.
 
@@ -204,12 +208,16 @@ def cost_vectors(
 def _prices(plan: Plan, rates: dict[int, Rates], keys: Sequence[Key]) -> tuple[dict[str, Floats], Floats]:
     """USD (and right answers) that a rate of 1 makes over the whole horizon, by era and key."""
     place = {key: i for i, key in enumerate(keys)}
-    prices = {measure: np.zeros((len(plan.eras), len(keys))) for measure in TOTALS}
+    prices = {measure: np.zeros((len(plan.eras), len(keys))) for measure in (*TOTALS, *WASTES)}
     right = np.zeros((len(plan.eras), len(keys)))
     today = _discounts(plan)
     fee = 1 + float(plan.tariff.gateway_fee)
     for piece, task, key, charge in charged(plan, rates):
         usd = float(plan.driver(piece, task, charge) * charge.scale) * float(charge.unit_price_usd)
+        kind = key.kind.removesuffix(LONG)
+        if kind in WASTE_KINDS:
+            prices[WASTED][piece.era, place[key]] += usd
+            prices[kind][piece.era, place[key]] += usd
         usd *= fee if charge.through_gateway else 1.0
         for view in ("invoiced", "economic") if charge.view == INVOICED else ("economic",):
             prices[f"{view}_usd"][piece.era, place[key]] += usd
@@ -233,6 +241,7 @@ def _fixed(plan: Plan) -> dict[str, float]:
         "invoiced_npv_usd": today,
         "economic_usd": total,
         "economic_npv_usd": today,
+        **dict.fromkeys(WASTES, 0.0),
     }
 
 

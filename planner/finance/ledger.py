@@ -117,6 +117,12 @@ class LedgerRow:
         """The account without its subgroup: api for api/output."""
         return self.account.partition("/")[0]
 
+    @property
+    def waste(self) -> str | None:
+        """What wasted this money: timeout for wasted/timeout/output, None for money that was not wasted."""
+        parts = self.account.split("/")
+        return parts[1] if parts[0] == "wasted" else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Volume:
@@ -143,7 +149,7 @@ class Ledger:
         return len(self.rows)
 
     def select(self, view: View | None = None, **values: Any) -> "Ledger":
-        """The rows of a view and with the given column values (`group` counts as a column)."""
+        """The rows of a view and with the given column values (`group` and `waste` count as columns)."""
         kept = tuple(
             row
             for row in self.rows
@@ -159,7 +165,7 @@ class Ledger:
     def by(self, *columns: str, view: View | None = None) -> dict[Any, Decimal]:
         """Sums by one column (the key is its value) or several (the key is a tuple), in row order.
 
-        Columns are those of a row and `group`. The sums add up to `total(view)` exactly.
+        Columns are those of a row, `group` and `waste`. The sums add up to `total(view)` exactly.
         """
         assert columns, "name at least one column"
         sums: dict[Any, Decimal] = {}

@@ -11,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from planner.scenario.fields import Scenario
-from planner.tables import METERS, OK, UNRATED, VERIFIER
+from planner.tables import METERS, OK, UNRATED, VERIFIER, WASTE_BY_OUTCOME, WASTES
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 API = "api"  # billed tokens of answers that were served, and of a cascade's first answers
-WASTED = "wasted"  # billed tokens that no user got anything from
-LONG = "-long"  # suffix of the two: calls whose prompt is above the model's long-context threshold
+WASTED = (
+    "wasted"  # billed tokens that no user got anything from: wasted/CAUSE, a kind for each of `tables.WASTES`
+)
+LONG = "-long"  # suffix of these: calls whose prompt is above the model's long-context threshold
 VERIFIED = "verifier"  # tokens and calls of a cascade's checks
 ROUTED = "router"  # requests that the router decided
 REQUESTS = "requests"  # arrived, completed, failed
@@ -25,6 +27,11 @@ ANSWERS = "answers"  # right, wrong, unrated, by the deployment that served them
 BUSY = "busy"  # milliseconds in which calls were under way
 SENT = "sent"  # tokens and calls that left for a deployment, billed or not
 DELIVERED = "delivered"  # tokens of the answers that were passed on to users
+
+WASTE_KINDS = tuple(f"{WASTED}/{cause}" for cause in WASTES)
+USES = (API, *WASTE_KINDS)
+TOKEN_KINDS = (*USES, *(kind + LONG for kind in USES))  # in the order in which engines keep them
+KINDS = frozenset((*TOKEN_KINDS, VERIFIED, ROUTED, REQUESTS, ANSWERS, BUSY, SENT, DELIVERED))
 
 PROMPT_METERS = ("input", "image", "audio_input")  # `input_tokens` of a call holds what a cache served, too
 ANSWER_METERS = ("output", "audio_output")
@@ -65,8 +72,9 @@ def count(
 
     Notes
     -----
-    Wasted are the billed tokens of calls that did not end ok, and of ok calls of requests that failed in
-    the end. A first answer that a cascade's verifier turned down is the cascade's price, not waste.
+    Wasted are the billed tokens of calls that did not end ok, by their outcome (`tables.WASTE_OF_OUTCOME`),
+    and of ok calls of requests that failed in the end (lost-answer). A first answer that a cascade's verifier
+    turned down is the cascade's price, not waste, where the request was served; so is every check.
     """
     counter = _Counter(scenario)
     tasks = np.asarray(outcomes["task"], np.int64)
@@ -95,11 +103,12 @@ def from_counts(
     ----------
     deployments : names, in the order of the second axis of `counts`
     counts : mapping to int64 arrays, T tasks and D deployments
-        arrived, completed, failed, asked, checks (T,); check_tokens (T, meters); tokens (T, D, 4, meters) of
-        useful and wasted calls below and above a long-context threshold; busy_ns, calls (T, D);
+        arrived, completed, failed, asked, checks (T,); check_tokens (T, meters); tokens (T, D, kinds, meters) by
+        `TOKEN_KINDS`: useful, then wasted by cause, then the same above a long-context threshold; busy_ns, calls (T, D);
         sent (T, D, 3) and delivered (T, D, 2) by meter; answers (T, D, 3): wrong, right, unrated.
     """
     found: Quantities = {}
+    assert counts["tokens"].shape[2] == len(TOKEN_KINDS), counts["tokens"].shape
     for index, task in enumerate(scenario.tasks):
 
         def put(kind: str, meter: str, amount: int, deployment: str | None = None, task: str = task) -> None:
@@ -116,7 +125,7 @@ def from_counts(
         for number, name in enumerate(deployments):
             for place, meter in enumerate(("wrong", "right", "unrated")):
                 put(ANSWERS, meter, int(counts["answers"][index, number, place]), name)
-            for kind_place, kind in enumerate((API, WASTED, API + LONG, WASTED + LONG)):
+            for kind_place, kind in enumerate(TOKEN_KINDS):
                 for place, meter in enumerate(METERS):
                     put(kind, meter, int(counts["tokens"][index, number, kind_place, place]), name)
             put(BUSY, "ms", _divided(int(counts["busy_ns"][index, number]), 1_000_000), name)
@@ -142,15 +151,17 @@ def _count_calls(
     tasks = np.asarray(outcomes["task"], np.int64)[row]
     deployments = np.asarray(attempts["deployment"], np.int64)
     by_verifier = deployments == VERIFIER
-    useful = (np.asarray(attempts["outcome"]) == OK) & (np.asarray(outcomes["outcome"]) == OK)[row]
+    ended = np.asarray(attempts["outcome"], np.int64)
+    useful = (ended == OK) & (np.asarray(outcomes["outcome"]) == OK)[row]
+    waste = np.where(useful, -1, np.array(WASTE_BY_OUTCOME)[ended])
     nobody = np.full(tasks.shape, _Counter.NOBODY)
     is_long = _is_long(scenario, attempts, deployments, long_above)
     counter.add(VERIFIED, "calls", tasks, nobody, by_verifier)
     for meter in METERS:
         billed = np.asarray(attempts[f"billed_{meter}_tokens"], np.int64)
         counter.add(VERIFIED, meter, tasks, nobody, np.where(by_verifier, billed, 0))
-        for kind, chosen in ((API, useful), (WASTED, ~useful)):
-            mine = np.where(chosen & ~by_verifier, billed, 0)
+        for code, kind in enumerate(USES, -1):  # useful, then by cause of waste
+            mine = np.where((waste == code) & ~by_verifier, billed, 0)
             counter.add(kind, meter, tasks, deployments, np.where(is_long, 0, mine))
             counter.add(kind + LONG, meter, tasks, deployments, np.where(is_long, mine, 0))
     took_ns = np.asarray(attempts["ended_ns"], np.int64) - np.asarray(attempts["started_ns"], np.int64)

@@ -89,8 +89,11 @@ class Tariff:
         return self._known[asked]
 
     def _charges(self, key: Key, model: str | None, on: date) -> Iterator[Charge]:
+        assert key.kind in q.KINDS, (
+            f"a count that no account knows of: {key}"
+        )  # it would cost nothing, unseen
         kind = key.kind.removesuffix(q.LONG)
-        if kind in (q.API, q.WASTED):
+        if kind in q.USES:
             yield from self._tokens(key, kind, model, on)
         elif kind == q.VERIFIED and key.meter in METERS:
             yield self._verifier_tokens(key, model, on)

@@ -20,6 +20,7 @@ from planner.metrics.samples import Integers, Sample
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 SPEED_QUANTILES = {"p05": 0.05, **QUANTILES}
 TOKEN_QUANTILES = {"p50": 0.5, "p95": 0.95}
+LOST = "failed:"  # and a cause: share of requests lost by it; with availability these add up to 1
 SHARE = (0.0, 1.0)
 POSITIVE = (0.0, float("inf"))
 EXACT_POOL = 200_000  # requests of a plan whose values are sorted
@@ -206,7 +207,7 @@ def _shares(
     for index, name in enumerate(tables.CAUSES):
         column = s.N_COUNTS + len(names) + index
         if name and pool.count(column, scope).any():
-            found[f"failed:{name}"] = Measure(share(column), "share", SHARE)
+            found[f"{LOST}{name}"] = Measure(share(column), "share", SHARE, int(arrived.sum()))
     return found
 
 

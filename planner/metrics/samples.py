@@ -98,6 +98,11 @@ class Sample:
         return _of_bins(bins)
 
     @property
+    def n_lost(self) -> Integers:
+        """Requests that failed, by task and cause; shape (tasks, `tables.CAUSES`). They add up to all that failed."""
+        return self.counts[:, -N_CAUSES:]
+
+    @property
     def n_completed(self) -> int:
         return int(self.counts[:, COMPLETED].sum())
 
@@ -222,6 +227,7 @@ class Tally:
         n_calls: Mapping[int, int],
     ) -> Sample:
         """The window so far. The arguments are sums over its calls (see `Sample`)."""
+        assert not self.counts[:, -N_CAUSES + tables.NO_CAUSE].any(), "a request failed by no cause"
         has = self.has.copy()
         has[:, [LATENCY, WAIT, INPUT, OUTPUT]] = self.counts[:, [ARRIVED]]
         return Sample(

@@ -8,7 +8,7 @@ from planner.scenario.checks_supply import least_charge
 from planner.scenario.finding import Finding, View
 from planner.scenario.paths import Path, render
 from planner.scenario.quotas import Quota, day_begins_h, has_daily_cap, pool_of, quotas_of
-from planner.scenario.supply import Limits
+from planner.scenario.supply import Deployment
 
 #: A rest of a window at the end, and a bucket that begins full, let at most 1 % and 10 % more through than the quota.
 LEAST_WINDOWS, LEAST_FILLS = 100, 10
@@ -29,11 +29,12 @@ def limits(view: View) -> Iterator[Finding]:
 
 
 def _quota(view: View, name: str, quota: Quota, charge: str) -> Iterator[Finding]:
-    limits = view.scenario.deployments[name].limits
+    deployment = view.scenario.deployments[name]
+    limits, kind = deployment.limits, known.kind_of(deployment)
     assert limits is not None
     place = ("deployments", name, "limits")
     if quota.measure == limiting.REQUESTS and not quota.leaks and quota.capacity < quota.q:
-        field = "slice_s" if limits.kind == limiting.SUB_WINDOW else "burst_s"
+        field = "slice_s" if kind == limiting.SUB_WINDOW else "burst_s"
         yield Finding(
             path=(*place, field),
             given=f"{getattr(limits, field):g}",
@@ -181,7 +182,7 @@ def scopes(view: View) -> Iterator[Finding]:
         if open_:
             continue
         other = first.setdefault(pool, name)
-        differ = _difference(limits, view.scenario.deployments[other].limits)
+        differ = _difference(deployment, view.scenario.deployments[other])
         if differ is not None:
             yield Finding(
                 path=(*place, "limits", differ),
@@ -192,11 +193,19 @@ def scopes(view: View) -> Iterator[Finding]:
             )
 
 
-def _difference(one: Limits, other: Limits | None) -> str | None:
-    """The first field in which limits differ that are shared; calls at once are never shared."""
-    assert other is not None
-    for field in type(one).model_fields:
-        if field != "concurrent" and getattr(one, field) != getattr(other, field):
+def _difference(one: Deployment, other: Deployment) -> str | None:
+    """The first field in which limits differ that are shared; calls at once are never shared.
+
+    Kinds are those in force: one may be given, the other its provider's.
+    """
+    assert one.limits is not None
+    assert other.limits is not None
+    for field in type(one.limits).model_fields:
+        if field == "kind":
+            differs = known.kind_of(one) != known.kind_of(other)
+        else:
+            differs = getattr(one.limits, field) != getattr(other.limits, field)
+        if differs and field != "concurrent":
             return field
     return None
 

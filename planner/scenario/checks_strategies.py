@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from planner.scenario import known
 from planner.scenario.checks_eligibility import TIERS, eligibility, ways
 from planner.scenario.checks_fallbacks import FALLBACKS, unknown_group
+from planner.scenario.checks_preferences import preferences
 from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View, listed, unknown
 from planner.scenario.paths import Path, closest, render
@@ -239,6 +240,39 @@ def retry_afters(view: View) -> Iterator[Finding]:
             )
 
 
+def hedges(view: View) -> Iterator[Finding]:
+    """A hedge goes to a deployment of the strategy, and helps little where the call beside it is cut before."""
+    told: set[Path] = set()
+    for name in view.strategies:
+        names = view.deployments_of(name)
+        for deployment in names:
+            policy = view.scenario.policy_for(name, deployment)
+            at = view.given_at("hedge", name, deployment)
+            if policy.hedge is None or at is None or at in told:
+                continue
+            if policy.hedge.to is not None and policy.hedge.to not in view.scenario.deployments:
+                told.add(at)
+                yield unknown((*at, "to"), policy.hedge.to, view.scenario.deployments, "deployments")
+            elif policy.hedge.to is not None and policy.hedge.to not in names:
+                told.add(at)
+                yield Finding(
+                    path=(*at, "to"),
+                    text=f"got {policy.hedge.to}, which is in no group of {name}",
+                    hint=f"one of {listed(names)}",
+                    because=(("strategies", name),),
+                )
+            if policy.timeout_s is not None and policy.hedge.after_s >= policy.timeout_s:
+                told.add(at)
+                place = view.given_at("timeout_s", name, deployment) or ("policy", "timeout_s")
+                yield Finding(
+                    path=(*at, "after_s"),
+                    text=f"{policy.hedge.after_s:g} s: a call is cut before that ({render(place)} is "
+                    f"{policy.timeout_s:g}{view.where(place)}), so only calls that wait in a queue are hedged",
+                    because=(place,),
+                    is_notice=True,
+                )
+
+
 def hangs(view: View) -> Iterator[Finding]:
     """A call that hangs ends only by a timeout or a deadline."""
     for deployment in view.used:
@@ -334,12 +368,14 @@ def selections(view: View) -> Iterator[Finding]:
         lists = [found.group(group) or () for group in found.group_names]
         lists += [rule.to for rule in found.rules if isinstance(rule.to, tuple)]
         for level in (level for levels in lists for level in levels):
-            if len(level) > MOST_EQUALS and select != "in-order":
+            by = "spill_over" if view.scenario.strategy_policy(name).spill_over is not None else ""
+            by = f"select {select}" if select != "in-order" else by
+            if len(level) > MOST_EQUALS and by:
                 yield Finding(
                     path=("strategies", name),
                     given=f"{len(level)} equals in one level",
-                    allowed=f"at most {MOST_EQUALS} with select {select}",
-                    because=(("policy", "select"),),
+                    allowed=f"at most {MOST_EQUALS} with {by}",
+                    because=(("policy", "select"), ("policy", "spill_over")),
                 )
         if (
             select != "in-order"
@@ -387,9 +423,11 @@ STRATEGIES = (
     eligibility,
     deadlines,
     retry_afters,
+    hedges,
     hangs,
     layers,
     selections,
     *FALLBACKS,
+    preferences,
     default_router,
 )

@@ -8,7 +8,7 @@ from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View
 from planner.scenario.laws import Kind, Law
 from planner.scenario.paths import Path, closest, render
-from planner.scenario.supply import Deployment, Streaming
+from planner.scenario.supply import CATALOGUE, Deployment, Streaming
 
 LATENCY_FORMS = "{ttft_s, tokens_per_s} or {total_s}"
 
@@ -214,6 +214,28 @@ def _can_be_zero(law: Law) -> bool:
     )
 
 
+def idle_limits(view: View) -> Iterator[Finding]:
+    """Nothing of a limiter is given that the provider's kind would not read."""
+    for name, deployment in view.scenario.deployments.items():
+        if deployment.limits is None or deployment.limits.kind != CATALOGUE:
+            continue  # where the kind is given, reading has complained
+        kind = known.kind_of(deployment)
+        for field in deployment.limits.idle(kind):
+            owner = (
+                "the default"
+                if deployment.is_own_hardware or deployment.provider is None
+                else f"that of {deployment.provider}"
+            )
+            fits = "sub-window" if field == "slice_s" else "token-bucket or leaky-bucket"
+            yield Finding(
+                path=("deployments", name, "limits", field),
+                given=f"{field} with kind {kind}, {owner}",
+                allowed=f"{field} with kind {fits}",
+                hint=f"give {render(('deployments', name, 'limits', 'kind'))}",
+                because=(("deployments", name, "limits", "kind"), ("deployments", name, "provider")),
+            )
+
+
 def least_input(view: View, task: str, model: known.Facts) -> int:
     """Input tokens of text that every request of a task holds at least, as a model counts them."""
     found = view.scenario.tasks[task]
@@ -285,6 +307,9 @@ def request_wide_fields(view: View) -> Iterator[Finding]:
         "retry_budget": "a retry budget is of all requests of a strategy",
         "max_fallbacks": "a strategy falls back from group to group",
         "special_fallbacks_only": "a strategy falls back from group to group",
+        "lowest_latency": "targets are chosen before a deployment is asked",
+        "lowest_usage": "targets are chosen before a deployment is asked",
+        "spill_over": "levels share the load of a strategy",
     }
     for name, deployment in view.scenario.deployments.items():
         for field, text in whole.items():
@@ -302,6 +327,7 @@ SUPPLY = (
     deployments_are_used,
     hardware,
     latencies,
+    idle_limits,
     token_rules,
     request_wide_fields,
 )

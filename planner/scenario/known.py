@@ -162,6 +162,18 @@ def limits_of(deployment: Deployment, model: str) -> tuple[tuple[int | None, ...
     return rates, charge
 
 
+def kind_of(deployment: Deployment) -> str:
+    """How the limits of a deployment are kept: as given, else its provider's kind, else a token bucket."""
+    from planner.catalogue import profiles
+
+    limits = deployment.limits
+    if limits is not None and limits.kind != "catalogue":
+        return limits.kind
+    if deployment.provider is None or deployment.is_own_hardware:
+        return limiting.TOKEN_BUCKET
+    return profiles.limiter_kind(deployment.provider)
+
+
 def list_usd_per_mtok(scenario: Scenario, deployment: str, model: str, on: datetime.date) -> float | None:
     """Input plus output list price of a deployment's model on a day, as selections by price see it; None: unknown.
 

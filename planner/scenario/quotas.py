@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from planner import limiting
 from planner.scenario.fields import Scenario
-from planner.scenario.known import limits_of
+from planner.scenario.known import kind_of, limits_of
 from planner.scenario.paths import Path
 from planner.scenario.supply import MEASURES, Deployment, Limits, QuotaWindow
 
@@ -55,13 +55,14 @@ def quotas_of(deployment: Deployment, model: str) -> tuple[tuple[Quota, ...], st
     limits = deployment.limits
     if limits is None:
         return (), charge
+    kind = kind_of(deployment)
     found = [
-        _of_field(limits, field, measure, rate, charge)
+        _of_field(limits, kind, field, measure, rate, charge)
         for measure, (field, rate) in enumerate(zip(limiting.FIELDS, rates, strict=True))
         if rate is not None
     ]
     found += [
-        _of_field(limits, field, measure, getattr(limits, field), charge)
+        _of_field(limits, limiting.FIXED_WINDOW, field, measure, getattr(limits, field), charge)
         for field, measure in limiting.PER_DAY.items()
         if getattr(limits, field) is not None
     ]
@@ -90,9 +91,8 @@ def _of_window(number: int, given: QuotaWindow, charge: str) -> Quota:
     )
 
 
-def _of_field(limits: Limits, field: str, measure: int, rate: int, charge: str) -> Quota:
+def _of_field(limits: Limits, kind: str, field: str, measure: int, rate: int, charge: str) -> Quota:
     is_daily = field in limiting.PER_DAY
-    kind = limiting.FIXED_WINDOW if is_daily else limits.kind
     slice_ns = round(limits.slice_s * 1e9)
     held = {limiting.FIXED_WINDOW: "a minute", limiting.SUB_WINDOW: f"slice_s {limits.slice_s:g}"}
     p, q, capacity = (0, 1, rate)
@@ -124,6 +124,30 @@ def pool_of(deployment: Deployment) -> str | None:
     if limits.scope == "provider":
         return f"provider {deployment.provider}"
     return f"account {deployment.account or ''} of {deployment.provider}"
+
+
+def sharing(scenario: Scenario, deployment: str) -> tuple[str, ...]:
+    """A deployment, then the others that draw on the same limiters."""
+    pool = pool_of(scenario.deployments[deployment])
+    others = (name for name, found in scenario.deployments.items() if pool_of(found) == pool)
+    return (deployment, *(name for name in others if pool is not None and name != deployment))
+
+
+def beside_minutes(deployment: Deployment) -> tuple[str, ...]:
+    """The limits that are on beside those per minute, in words: `requests_per_day 500`, `windows[0] (9 tokens in 5 s)`."""
+    limits = deployment.limits
+    if limits is None:
+        return ()
+    found = [(field, getattr(limits, field)) for field in limiting.PER_DAY]
+    text = [f"{field} {cap:,}" for field, cap in found if cap is not None]
+    for number, window in enumerate(limits.windows):
+        (quota,) = (
+            f"{value:,} {name.replace('_', ' ')}"
+            for name in MEASURES
+            if (value := getattr(window, name)) is not None
+        )
+        text.append(f"windows[{number}] ({quota} in {window.per_s:g} s)")
+    return tuple(text)
 
 
 # -- days ------------------------------------------------------------------------------------------

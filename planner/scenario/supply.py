@@ -185,10 +185,11 @@ class Limits(Fields):
     concurrent: Annotated[int | None, BeforeValidator(_no_steps)] = field(
         "calls in flight at once; null: none", None, unit="calls", ge=1, le=10**7
     )
-    kind: Literal["token-bucket", "fixed-window", "sub-window", "leaky-bucket"] = field(
+    kind: Literal["catalogue", "token-bucket", "fixed-window", "sub-window", "leaky-bucket"] = field(
         "how a limit is kept: a bucket that refills; a count of each minute; a count of each slice; a bucket "
-        "that admits below 100 % and is set right to the billed tokens at a call's end",
-        "token-bucket",
+        "that admits below 100 % and is set right to the billed tokens at a call's end; catalogue: the "
+        "provider's kind, token-bucket where none is known",
+        CATALOGUE,
     )
     charge: Literal[
         "catalogue",
@@ -216,17 +217,24 @@ class Limits(Fields):
         "further limits beside those above, all of which a call must meet", ()
     )
 
+    def idle(self, kind: str) -> tuple[str, ...]:
+        """Fields that were given and that a kind of limiter does not read."""
+        unread = set() if kind == "sub-window" else {"slice_s"}
+        if kind in ("fixed-window", "sub-window"):
+            unread.add("burst_s")
+        return tuple(sorted(self.model_fields_set & unread))
+
     @model_validator(mode="after")
     def _nothing_idle(self) -> "Limits":
-        needs = {}
-        if self.kind != "sub-window":
-            needs["slice_s"] = ("kind sub-window", f"kind {self.kind}")
-        if self.kind in ("fixed-window", "sub-window"):
-            needs["burst_s"] = ("kind token-bucket or leaky-bucket", f"kind {self.kind}")
+        # What the catalogue's kind leaves idle only the rules across fields can tell, which know the provider.
+        kinds = {"slice_s": "kind sub-window", "burst_s": "kind token-bucket or leaky-bucket"}
+        needs = {
+            name: (kinds[name], f"kind {self.kind}")
+            for name in (self.idle(self.kind) if self.kind != CATALOGUE else ())
+        }
         if self.requests_per_day is None and self.tokens_per_day is None and self.day_resets_at is not None:
             needs["day_resets_at"] = ("requests_per_day or tokens_per_day", "no cap of a day")
-        for name in sorted(self.model_fields_set & set(needs)):
-            wanted, given = needs[name]
+        for name, (wanted, given) in sorted(needs.items()):
             raise PydanticCustomError(
                 "given_allowed",
                 "limits",

@@ -38,7 +38,8 @@ class WorstCase:
 def worst_case(scenario: Scenario, strategy: str) -> WorstCase:
     """Bounds of one request under a strategy: its longest way, all of it failing.
 
-    Calls are the passes of all layers multiplied, times 1 + retries of every target of a way, fallbacks included; time adds up
+    Calls are the passes of all layers multiplied, times 1 + retries of every target of a way, fallbacks included,
+    times 1 + hedges; time adds up
     timeouts, waits between them and time in queues, up to the deadline.
     """
     policy = scenario.strategy_policy(strategy)
@@ -48,7 +49,7 @@ def worst_case(scenario: Scenario, strategy: str) -> WorstCase:
     calls, longest_s, reason = 0, 0.0, ""
     for way in ways(scenario, strategy):
         own = [scenario.policy_for(strategy, name) for name in way.deployments]
-        calls = max(calls, sum(1 + one.retries for one in own) + way.has_check)
+        calls = max(calls, sum(calls_of(one) for one in own) + way.has_check)
         way_s = (
             router.verifier.latency_s.upper if way.has_check and isinstance(router, CascadeRouter) else 0.0
         )
@@ -163,12 +164,19 @@ def _target_s(scenario: Scenario, name: str, policy: Policy) -> tuple[float, str
     if is_queued and policy.queue_limit != 0:
         queue_s = math.inf if policy.queue_timeout_s is None else policy.queue_timeout_s.upper
     call_s = math.inf if policy.timeout_s is None else policy.timeout_s
+    if policy.hedge is not None:
+        call_s += policy.hedge.max * policy.hedge.after_s  # the last further call begins so much later
     why = ""
     if math.isinf(call_s):
         why = f"{name} has no timeout_s"
     elif math.isinf(queue_s):
         why = f"calls wait at {name} without queue_timeout_s"
     return (1 + policy.retries) * (call_s + queue_s) + sum(waits), why
+
+
+def calls_of(policy: Policy) -> int:
+    """Most calls that one turn to a deployment can make: retries, and the hedges of each."""
+    return (1 + policy.retries) * (1 + (policy.hedge.max if policy.hedge is not None else 0))
 
 
 def _layer_waits_s(policy: Policy) -> float:

@@ -310,3 +310,14 @@ def test_failures_have_a_row_per_cause_in_words(small: Comparison) -> None:
         failed.set_index("Cause (share of requests)").loc["the provider answered with errors", "mini-only"]
         == "0.0 %"
     )
+
+
+def test_wasted_money_has_a_row_per_cause_and_its_sum(small: Comparison) -> None:
+    cut = planner.compare(small.scenario.set({"policy.timeout_s": 2, "policy.bill_timeouts": "full"}))
+    table = details.wasted(cut).set_index("Wasted, of the invoiced cost")
+    assert list(table.index) == ["calls that were cut by a timeout or the deadline", "all wasted"]
+    spent = cut.results["omni-only"].ledger.by("group")["wasted"]
+    assert spent > 0
+    assert [cell.partition("  (")[0] for cell in table["omni-only"]] == [text.amount(spent)] * 2
+    free = planner.compare(small.scenario.set({"policy.timeout_s": 2, "policy.bill_timeouts": "none"}))
+    assert details.wasted(free).empty

@@ -209,6 +209,19 @@ def test_passes_of_layers_and_choices_among_equals_are_told_without_guesses() ->
     ]
 
 
+def test_levels_that_share_the_load_are_told_as_such() -> None:
+    # a fails and has nobody beside it; with the whole load on the first level, the request goes on to b.
+    found = run_rows(
+        at(0),
+        {"a": target(errors={"rate": 1, "status": 503, "latency_s": 0.5}), "b": target()},
+        {"spill_over": {}, "breaker": PROBED},
+        strategy={"omni": [["a"], ["b"]]},
+    )
+    lines = without_arrival(told(found, 0))
+    assert lines[0] == "0.000 0.000 the only tier, omni: a, then b (from a level drawn by spill_over on)"
+    assert lines[1] == "0.000 0.000 a: call 0 (primary, m) is sent"
+
+
 def test_what_leaves_no_row_is_told_only_as_far_as_it_can_be_known() -> None:
     # a is busy from 0 to 2. Request 1 waits there for 1 s in vain, then b takes it: why it left a is in no table.
     moved = run_rows(

@@ -195,3 +195,25 @@ def test_piped_report_has_no_control_characters(compared: Compared) -> None:
 
 def test_comparison_with_its_tables_can_be_pickled_and_shown_again(comparison: "Comparison") -> None:
     assert report(pickle.loads(pickle.dumps(comparison)), 80) == report(comparison, 80)
+
+
+def test_wasted_money_is_shown_by_cause_and_adds_up_to_the_rows_of_waste(compared: Compared) -> None:
+    strategies = list(compared.document["strategies"].values())
+    causes = {cause for one in strategies for cause in one["wasted_usd"]["by_cause"]}
+    if not causes:
+        assert "all wasted" not in compared.report
+        return
+    for cause in causes:
+        told = [one["wasted_usd"]["by_cause"].get(cause) for one in strategies]
+        assert row(compared.report, "Wasted", cause) == [
+            cents(one["value"]) if one else "none" for one in told
+        ]
+    totals = [one["wasted_usd"]["total"]["value"] for one in strategies]
+    assert row(compared.report, "Wasted", "all wasted") == [cents(one) for one in totals]
+
+
+def test_failed_requests_of_a_window_are_numbers_by_cause(compared: Compared) -> None:
+    strategies = list(compared.document["strategies"].values())
+    shown = row(compared.report, "Mean of a window", "failed, provider-error")
+    expected = [one["failed_requests"].get("provider-error", 0) for one in strategies]
+    assert [float(cell) for cell in shown] == pytest.approx(expected, rel=0.005)

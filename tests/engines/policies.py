@@ -10,24 +10,46 @@ from typing import Any
 
 SECONDS = (0, 0.25, 0.5, 1, 2)
 OFF = None  # what is switched off by null
-WHOLE_REQUEST = {"select", "deadline_s", "layers", "retry_budget", "max_fallbacks", "special_fallbacks_only"}
+# Of a policy, what no deployment can have of its own.
+WHOLE_REQUESTS = {
+    "select",
+    "lowest_latency",
+    "lowest_usage",
+    "spill_over",
+    "deadline_s",
+    "layers",
+    "retry_budget",
+    "max_fallbacks",
+    "special_fallbacks_only",
+}
 FALLBACK_LISTS = ("error", "limit", "timeout", "context_window", "content_policy", "any")
 
 
 def draw_scenario(random: Random) -> dict[str, Any]:
-    names = ["a", "b", "c", "d"][: random.choice((1, 2, 2, 3, 4))]
-    tasks = {"ask": _task(random), "photo": _task(random)}
-    traffic = _traffic(random, list(tasks))
-    deployments = {name: _deployment(random) for name in names}
-    if "trace" in traffic:
+    """A scenario with everything; what stands beside limits per minute is drawn last and changes no other draw."""
+    scenario = draw_plain_scenario(random)
+    deployments = scenario["deployments"]
+    for deployment in deployments.values():
+        if "charge" in (deployment["limits"] or ()):  # not of own hardware, which has calls at once alone
+            charge = deployment["limits"]["charge"]
+            quotas = [_quota(random, charge) for _ in range(random.choice((0, 0, 1, 2)))]
+            deployment["limits"] |= {"scope": "deployment", "windows": quotas}
+    if "trace" in scenario["traffic"]:
         _cap_days(random, deployments)
     _share_limits(random, deployments)
+    return scenario
+
+
+def draw_plain_scenario(random: Random) -> dict[str, Any]:
+    """A scenario with no limits but those per minute and of calls at once."""
+    names = ["a", "b", "c", "d"][: random.choice((1, 2, 2, 3, 4))]
+    tasks = {"ask": _task(random), "photo": _task(random)}
     return {
         "name": "drawn",
-        "traffic": traffic,
+        "traffic": _traffic(random, list(tasks)),
         "tasks": tasks,
         "models": {"big": _model(random, 1.0), "small": _model(random, 0.0), "judge": _model(random, 0.0)},
-        "deployments": deployments,
+        "deployments": {name: _deployment(random) for name in names},
         "strategies": {"s": _strategy(random, names)},
         "policy": _policy(random),
         "gateway": _gateway(random),
@@ -152,7 +174,7 @@ def _deployment(random: Random) -> dict[str, Any]:
             "usd": 900,
         }
     if random.random() < 0.3:
-        deployment["policy"] = _some_of_a_policy(random, WHOLE_REQUEST)
+        deployment["policy"] = _some_of_a_policy(random, WHOLE_REQUESTS)
     return {name: value for name, value in deployment.items() if name != "provider" or value is not None}
 
 
@@ -167,9 +189,11 @@ def _content_filter(random: Random) -> dict[str, Any]:
 def _limits(random: Random) -> dict[str, Any]:
     requests_per_minute = random.choice((OFF, 1, 6, 60))
     shortest_s = 60 / (requests_per_minute or 60)  # less would let no request through, ever
-    kind = random.choice(("token-bucket", "token-bucket", "fixed-window", "sub-window", "leaky-bucket"))
+    kind = random.choice(("token-bucket", "catalogue", "fixed-window", "sub-window", "leaky-bucket"))
     length_s = random.choice([burst_s for burst_s in (1, 10, 60) if burst_s >= shortest_s])
-    length = {"fixed-window": {}, "sub-window": {"slice_s": length_s}}.get(kind, {"burst_s": length_s})
+    length = {"fixed-window": {}, "catalogue": {}, "sub-window": {"slice_s": length_s}}.get(
+        kind, {"burst_s": length_s}
+    )
     charge = random.choice(
         ("estimate", "prompt-plus-max-output", "max-of-max-output-and-estimate", "actual", "after-completion")
     )
@@ -181,9 +205,7 @@ def _limits(random: Random) -> dict[str, Any]:
         "concurrent": random.choice((OFF, 1, 1, 2, 10)),
         "kind": kind,
         "charge": charge,
-        "scope": "deployment",
         **length,
-        "windows": [_quota(random, charge) for _ in range(random.choice((0, 0, 1, 2)))],
     }
 
 
@@ -257,8 +279,24 @@ def _policy(random: Random) -> dict[str, Any]:
     deadline_s = random.choice((OFF, OFF, timeout_s, 2, 4.5))
     return {
         "select": random.choice(
-            ("in-order", "in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
+            (
+                "in-order",
+                "in-order",
+                "round-robin",
+                "weighted",
+                "least-busy",
+                "cheapest",
+                "inverse-price",
+                "lowest-latency",
+                "lowest-usage",
+            )
         ),
+        "lowest_latency": _lowest_latency(random),
+        "lowest_usage": {
+            "off_by_one": random.choice((False, False, False, True)),
+            "when_full": random.choice(("next-level", "lowest")),
+        },
+        "spill_over": random.choice((OFF, OFF, {"overprovisioning": random.choice((1.4, 1, 0.5))})),
         "timeout_s": timeout_s,
         "deadline_s": deadline_s,
         "retries": random.choice((0, 1, 2, 3)),
@@ -274,9 +312,31 @@ def _policy(random: Random) -> dict[str, Any]:
         "layers": _layers(random),
         "max_fallbacks": random.choice((0, 1, 2, 5)),
         "special_fallbacks_only": random.choice((False, True)),
+        "hedge": OFF if random.random() < 0.6 else _hedge(random, timeout_s),
         "retry_budget": random.choice(
             (OFF, {"ratio": random.choice((0, 0.1, 0.5)), "minimum": random.choice((0, 1, 3))})
         ),
+    }
+
+
+def _hedge(random: Random, timeout_s: float | None) -> dict[str, Any]:
+    return {
+        "after_s": random.choice([s for s in (0.25, 0.5, 1) if timeout_s is None or s < timeout_s]),
+        "max": random.choice((1, 1, 2, 3)),
+        "bill_losers": random.choice(("none", "input", "full")),
+        "to": random.choice((OFF, OFF, "a", "b")),
+    }
+
+
+def _lowest_latency(random: Random) -> dict[str, Any]:
+    return {
+        "samples": random.choice((1, 2, 10)),
+        "counts": random.choice(("per-token", "first-token", "first-token-per-token", "total")),
+        "unseen": random.choice(("zero-sample", "first", "last")),
+        "buffer": random.choice((0, 0.25, 1)),
+        "timeout_sample_s": random.choice((OFF, 0, 1000)),
+        "failure_sample_s": random.choice((OFF, 0, 1)),
+        "skips_full": random.choice((False, True)),
     }
 
 
@@ -332,6 +392,8 @@ def _gateway(random: Random) -> dict[str, Any]:
 
 def _levels(random: Random, names: list[str]) -> list[Any]:
     chosen: list[Any] = random.sample(names, random.randrange(1, len(names) + 1))
+    if len(chosen) > 2 and random.random() < 0.2:
+        return [chosen[:2], chosen[2:]]
     return [chosen] if random.random() < 0.2 else chosen
 
 

@@ -117,6 +117,15 @@ def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
         "sleep_after_last": lambda: pick(BOTH),
         "retry_after_cap_s": lambda: pick(bounds.caps_s),
         "breaker": lambda: breaker(pick),
+        "hedge": lambda: (
+            pick((None, None, 1))
+            and {
+                "after_s": pick((0.5, 0.25, 1, 1e-9)),
+                "max": pick((1, 2, 3)),
+                "bill_losers": pick(("full", "input", "none")),
+                "to": pick((None, None, "d0")),
+            }
+        ),
         "when_busy": lambda: pick(("wait", "wait", "wait", "reject")),
         "when_limited": lambda: pick(("reject", "retry", "wait")),
         "queue_limit": lambda: pick((None, None, 5, 2, 1, 0)),
@@ -128,7 +137,24 @@ def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
         makers["max_fallbacks"] = lambda: pick((5, 1, 0, 2))
         makers["special_fallbacks_only"] = lambda: pick(BOTH)
         makers["select"] = lambda: pick(
-            ("in-order", "round-robin", "weighted", "least-busy", "cheapest", "inverse-price")
+            (
+                "in-order",
+                "round-robin",
+                "weighted",
+                "least-busy",
+                "cheapest",
+                "inverse-price",
+                "lowest-latency",
+                "lowest-usage",
+            )
+        )
+        makers["lowest_latency"] = lambda: lowest_latency(pick)
+        makers["lowest_usage"] = lambda: {
+            "off_by_one": pick(SELDOM),
+            "when_full": pick(("next-level", "lowest")),
+        }
+        makers["spill_over"] = lambda: (
+            pick((None, None, 1)) and {"overprovisioning": pick((1.4, 1, 0.3, 1e3))}
         )
         makers["layers"] = lambda: [
             {"name": f"l{k}", "attempts": pick((2, 3, 1)), "backoff": backoff(pick)}
@@ -138,6 +164,18 @@ def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
             pick((None, 1)) and {"ratio": pick((0, 0.1, 0.5)), "minimum": pick((3, 1, 0))}
         )
     return {name: make() for name, make in makers.items() if scope == "scenario" or pick(SELDOM)}
+
+
+def lowest_latency(pick: Pick) -> Raw:
+    return {
+        "samples": pick((10, 1, 2, 3)),
+        "counts": pick(("per-token", "first-token", "first-token-per-token", "total")),
+        "unseen": pick(("zero-sample", "first", "last")),
+        "buffer": pick((0, 0.5, 2)),
+        "timeout_sample_s": pick((1000, None, 0)),
+        "failure_sample_s": pick((None, 0, 10)),
+        "skips_full": pick(BOTH),
+    }
 
 
 def planted(pick: Pick, bounds: Bounds) -> list[Raw]:
@@ -184,12 +222,12 @@ def limits(pick: Pick, replays: bool) -> Raw | None:
             "after-completion",
         )
     )
-    kind = pick(("token-bucket", "token-bucket", "fixed-window", "sub-window", "leaky-bucket"))
+    kind = pick(("token-bucket", "catalogue", "fixed-window", "sub-window", "leaky-bucket"))
     per_minute = pick((None, None, 60, 120, 120, 6, 1, 100_000, "catalogue"))
     tokens: tuple[int | None, ...] = (None, 30_000_000, 10**12)
     if replays:
         tokens = (None, None, 6_000, 12_000, 60_000, 600, 999_983, 7, 10**12)
-    if (kind == "token-bucket" and charge == "after-completion") or kind == "leaky-bucket":
+    if (kind in ("token-bucket", "catalogue") and charge == "after-completion") or kind == "leaky-bucket":
         tokens = tuple(limit for limit in tokens if limit not in (7, 999_983))  # what is owed must stay exact
     bursts_s = [60, 10, 2, 1, 0.5]
     if isinstance(per_minute, int):
@@ -212,7 +250,7 @@ def limits(pick: Pick, replays: bool) -> Raw | None:
         found["windows"] = quotas(pick, charge, replays)
     if kind == "sub-window":
         found["slice_s"] = pick(bursts_s)
-    elif kind != "fixed-window":
+    elif kind not in ("fixed-window", "catalogue"):
         found["burst_s"] = pick(bursts_s)
     return found
 
@@ -299,8 +337,10 @@ def strategy(pick: Pick, names: Sequence[str], rules: Sequence[Raw]) -> Raw:
     ]
     tiers = pick((("omni",), ("mini",), ("omni", "mini"), ("omni", "mini")))
     found: Raw = {tier: pick(orders) for tier in tiers}
-    if len(names) > 1 and pick(SELDOM):
+    if len(names) > 1 and pick(BOTH):
         found[tiers[0]] = [list(names[:2]), *names[2:]]
+    if len(names) > 2 and pick(SELDOM):
+        found[tiers[-1]] = [list(names[:2]), list(names[2:])]
     if len(tiers) == 2:
         kind = pick((None, "threshold", "cascade", "cascade"))
         if kind is not None:
@@ -385,6 +425,12 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
     if pick(SELDOM):
         strategies[STRATEGY]["gateway"] = {"kind": "unified", "latency_s": law(pick, 0.5, 0)}
     general = policy(pick, bounds, "scenario")
+    # A hedge goes to a deployment of every strategy; one that is like the other names at least the other's.
+    common = _mentioned({"base": strategies.get("base", strategies[STRATEGY])})
+    policies = [general, *(one.get("policy", {}) for one in (*deployments.values(), *strategies.values()))]
+    for given in policies:
+        if given.get("hedge") and given["hedge"]["to"] not in common:
+            given["hedge"]["to"] = None
     used = {deployments[name]["model"] for name in _mentioned(strategies)}
     rated = {model: share for model, share in {"m": 0.7, "n": 0.4, SPEAKER: 0.9}.items() if model in used}
     is_rated = any(one.get("router", {}).get("kind") == "cascade" for one in strategies.values()) or pick(

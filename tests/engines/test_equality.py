@@ -185,6 +185,8 @@ NOT_FOR_ENGINES = (
     "deployments.DEPLOYMENT.policy.deadline_s", "strategies.STRATEGY.policy.timeout_s",
     "deployments.DEPLOYMENT.policy.select", "deployments.DEPLOYMENT.policy.layers", "deployments.DEPLOYMENT.policy.retry_budget",
     "deployments.DEPLOYMENT.policy.max_fallbacks", "deployments.DEPLOYMENT.policy.special_fallbacks_only",
+    "deployments.DEPLOYMENT.policy.lowest_latency", "deployments.DEPLOYMENT.policy.lowest_usage",
+    "deployments.DEPLOYMENT.policy.spill_over",
 )  # fmt: skip
 OWN_NAMES = {
     "tasks": "TASK",

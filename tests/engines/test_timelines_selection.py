@@ -189,11 +189,6 @@ def test_a_selection_with_nothing_to_choose_and_a_weight_without_effect_are_noti
     assert any("deployments.a.weight: unused" in text for text in texts) == (select != "weighted")
 
 
-def test_selections_that_are_not_simulated_are_refused() -> None:
-    with pytest.raises(ScenarioError, match="not supported yet: selection lowest-latency"):
-        run_rows(at(0), THREE, {"select": "lowest-latency"}, strategy=EQUALS)
-
-
 # -- by price ------------------------------------------------------------------------------------------
 
 

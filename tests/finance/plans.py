@@ -39,7 +39,10 @@ def scenario(**changes: Any) -> Scenario:
 
 
 def counted(task: str = "faq", requests: int = 1, failed: int = 0, **counts: int) -> Quantities:
-    """Counts of a window: `omni__api__input=5` is 5 tokens, `none__router__requests=3` belongs to nobody."""
+    """Counts of a window: `omni__api__input=5` is 5 tokens, `none__router__requests=3` belongs to nobody.
+
+    Waste has its cause: `omni__wasted_lost_answer__output=5` is of kind wasted/lost-answer.
+    """
     found: Quantities = {
         Key(task, None, "requests", "arrived"): requests,
         Key(task, None, "requests", "completed"): requests - failed,
@@ -47,6 +50,7 @@ def counted(task: str = "faq", requests: int = 1, failed: int = 0, **counts: int
     if failed:
         found[Key(task, None, "requests", "failed")] = failed
     for name, count in counts.items():
-        deployment, kind, meter = name.replace("_long", "-long").split("__")
+        deployment, kind, meter = name.split("__")
+        kind = kind.replace("wasted_", "wasted/").replace("_", "-")
         found[Key(task, None if deployment == "none" else deployment.replace("_", "-"), kind, meter)] = count
     return found

@@ -244,12 +244,12 @@ def test_wasted_and_verifier_tokens_have_accounts_of_their_own() -> None:
         gateway={"kind": "unified", "fee": 0.055},
     )
     counts = counted(
-        omni__wasted__output=10, none__verifier__input=1600, none__verifier__output=10, none__verifier__calls=1,
+        omni__wasted_timeout__output=10, none__verifier__input=1600, none__verifier__output=10, none__verifier__calls=1,
         none__router__requests=1,
     )  # fmt: skip
     ledger = bill(plan, (Window(), counts))
     assert amounts(ledger) == {
-        "wasted/output": D("3100"),  # 31e6 x 10 x 10e-6
+        "wasted/timeout/output": D("3100"),  # 31e6 x 10 x 10e-6
         "verifier/input": D("7440"),  # 31e6 x 1600 x 0.15e-6
         "verifier/output": D("186"),
         "gateway fee": D("10726") * D("0.055"),
@@ -626,7 +626,7 @@ def test_a_stratum_without_the_task_leaves_its_weight_to_the_others() -> None:
 
 PARTS = (
     (Window(weight=0.3), counted(requests=7, failed=1, omni__api__input=911, omni__api__output=13)),
-    (Window(weight=0.3), counted(requests=11, omni__api__input=2000, omni__wasted__output=5)),
+    (Window(weight=0.3), counted(requests=11, omni__api__input=2000, omni__wasted_timeout__output=5)),
     (Window(weight=0.2, stratum="outage:openai"), counted(requests=3, failed=3)),
     (Window(weight=0.2, stratum="outage:openai"), counted(requests=9, failed=2, omni__api__input=801)),
 )
@@ -669,7 +669,9 @@ def test_every_total_is_the_sum_of_its_rows(
         *(
             (
                 Window(weight=weight),
-                counted(requests=n, omni__api__input=a, omni__wasted__output=b, omni__answers__wrong=n),
+                counted(
+                    requests=n, omni__api__input=a, omni__wasted_timeout__output=b, omni__answers__wrong=n
+                ),
             )
             for n, a, b, weight in parts
         ),
@@ -687,6 +689,31 @@ def test_every_total_is_the_sum_of_its_rows(
     assert total_of(row.quantity for row in fees.rows) == (through if fee else 0)
 
 
+def test_a_count_that_no_account_knows_of_is_never_free() -> None:
+    with pytest.raises(AssertionError, match="no account knows of"):
+        bill(scenario(), (Window(), counted(omni__wasted__output=10)))
+
+
+def test_waste_by_cause_adds_up_to_all_waste_and_to_the_bill() -> None:
+    # 31e6 requests: 10, 20 and 30 output tokens each at 10 USD per million; input of use at 2.5.
+    ledger = bill(
+        scenario(),
+        (
+            Window(),
+            counted(
+                omni__api__input=4,
+                omni__wasted_timeout__output=10,
+                omni__wasted_error__output=20,
+                omni__wasted_lost_answer__output=30,
+            ),
+        ),
+    )
+    assert ledger.by("waste") == {None: D(310), "error": D(6200), "lost-answer": D(9300), "timeout": D(3100)}
+    assert ledger.by("group")["wasted"] == D(18600)
+    assert ledger.total() == D(18910)
+    assert ledger.select(waste="error").total() == D(6200)
+
+
 def test_volumes_are_what_is_expected_and_add_up() -> None:
     ledger = bill(scenario(finance__horizon_months=2), *PARTS)
     assert ledger.expected("arrived") == D("59000000")
@@ -702,7 +729,7 @@ def test_long_prompts_cost_the_higher_price_for_all_their_tokens() -> None:
         omni__api__input=1000,
         omni__api_long__input=300_000,
         omni__api_long__output=1000,
-        omni__wasted_long__output=1,
+        omni__wasted_timeout_long__output=1,
     )
     ledger = bill(plan, (Window(), counts))
     # 30 million requests; 1.25 and 10 below 200,000 tokens, 2.50 and 15 above
@@ -710,5 +737,5 @@ def test_long_prompts_cost_the_higher_price_for_all_their_tokens() -> None:
         ("api/input", D("0.00000125")): D("37500"),
         ("api/input", D("0.0000025")): D("22500000"),
         ("api/output", D("0.000015")): D("450000"),
-        ("wasted/output", D("0.000015")): D("450"),
+        ("wasted/timeout/output", D("0.000015")): D("450"),
     }

@@ -56,7 +56,7 @@ def drawn(deployment: str, seed: int) -> tuple[list[Window], list[dict]]:
                 merged |= counted(task, n, failed, **{
                     f"{deployment}__api__input": int(luck.integers(400, 900)) * n,
                     f"{deployment}__api__output": int(luck.integers(100, 300)) * n,
-                    f"{deployment}__wasted__output": failed * 100,
+                    f"{deployment}__wasted_timeout__output": failed * 100,
                     f"{deployment}__sent__input": 700 * n,
                     f"{deployment}__answers__right": n - failed - wrong,
                     f"{deployment}__answers__wrong": wrong,

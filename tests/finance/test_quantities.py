@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from planner import tables
-from planner.finance.quantities import Key, count
+from planner.finance.quantities import WASTE_KINDS, Key, count
 from planner.scenario.fields import Scenario
 
 SCENARIO = Scenario.model_validate(
@@ -69,7 +69,7 @@ def test_served_tokens_are_counted_by_task_deployment_and_meter() -> None:
     assert found[Key("photo", "omni", "api", "reasoning")] == 40
     assert found[Key("photo", "omni", "sent", "input")] == 10
     assert found[Key("photo", "omni", "delivered", "output")] == 3
-    assert not [key for key in found if key.kind in ("wasted", "verifier", "router")]
+    assert not [key for key in found if key.kind in (*WASTE_KINDS, "verifier", "router")]
 
 
 def test_a_billed_timeout_is_wasted_and_its_successful_retry_is_not() -> None:
@@ -82,8 +82,8 @@ def test_a_billed_timeout_is_wasted_and_its_successful_retry_is_not() -> None:
             {"attempt": 1, "billed": {"input": 100, "output": 20}},
         ),
     )
-    assert found[Key("faq", "omni", "wasted", "input")] == 100
-    assert found[Key("faq", "omni", "wasted", "output")] == 20
+    assert found[Key("faq", "omni", "wasted/timeout", "input")] == 100
+    assert found[Key("faq", "omni", "wasted/timeout", "output")] == 20
     assert found[Key("faq", "omni", "api", "input")] == 100
     assert found[Key("faq", "omni", "sent", "input")] == 200
     assert found[Key("faq", "omni", "delivered", "output")] == 20
@@ -96,7 +96,7 @@ def test_an_unbilled_error_costs_nothing_but_was_sent() -> None:
         outcomes({"outcome": tables.ERROR, "deployment": -1, "correct": -1, "cause": tables.PROVIDER_ERROR}),
         attempts({"outcome": tables.ERROR, "status": 500, "billed": {}, "sent": {"input": 100}}),
     )
-    assert not [key for key in found if key.kind in ("api", "wasted")]
+    assert not [key for key in found if key.kind in ("api", *WASTE_KINDS)]
     assert found[Key("faq", "omni", "sent", "input")] == 100
     assert found[Key("faq", None, "requests", "failed")] == 1
     assert Key("faq", None, "requests", "completed") not in found
@@ -125,7 +125,7 @@ def test_a_rejected_first_answer_is_the_price_of_a_cascade_and_no_waste() -> Non
     assert found[Key("faq", None, "verifier", "output")] == 2
     assert found[Key("faq", None, "verifier", "calls")] == 1
     assert found[Key("faq", None, "router", "requests")] == 1
-    assert not [key for key in found if key.kind == "wasted"]
+    assert not [key for key in found if key.kind in WASTE_KINDS]
 
 
 def test_ok_calls_of_a_request_that_finally_failed_are_wasted() -> None:
@@ -136,9 +136,40 @@ def test_ok_calls_of_a_request_that_finally_failed_are_wasted() -> None:
         outcomes({"outcome": tables.ERROR, "deployment": -1, "correct": -1}),
         attempts(*CASCADE[:2], failed),
     )
-    assert found[Key("faq", "mini", "wasted", "output")] == 10
+    assert found[Key("faq", "mini", "wasted/lost-answer", "output")] == 10
     assert found[Key("faq", None, "verifier", "input")] == 50
     assert not [key for key in found if key.kind == "api"]
+
+
+def test_what_a_failed_call_is_billed_is_waste_by_the_error() -> None:
+    # A stream that broke after 8 tokens was billed for them, its retry was served: 100 + 8 tokens for nothing.
+    found = count(
+        SCENARIO,
+        "plain",
+        outcomes({"attempts": 2}),
+        attempts(
+            {"outcome": tables.ERROR, "status": 0, "billed": {"input": 100, "output": 8}},
+            {"attempt": 1, "billed": {"input": 100, "output": 20}},
+        ),
+    )
+    assert {key: n for key, n in found.items() if key.kind in WASTE_KINDS} == {
+        Key("faq", "omni", "wasted/error", "input"): 100,
+        Key("faq", "omni", "wasted/error", "output"): 8,
+    }
+    assert found[Key("faq", "omni", "api", "output")] == 20
+
+
+def test_every_outcome_of_a_call_has_its_kind_of_waste() -> None:
+    assert set(tables.WASTE_OF_OUTCOME) == set(tables.OUTCOMES)
+    for outcome, kind in zip(tables.OUTCOMES, tables.WASTE_BY_OUTCOME, strict=True):
+        found = count(
+            SCENARIO,
+            "plain",
+            outcomes({"outcome": tables.ERROR, "deployment": -1, "correct": -1}),
+            attempts({"outcome": tables.OUTCOMES.index(outcome), "billed": {"output": 7}}),
+        )
+        wasted = {key: n for key, n in found.items() if key.kind in ("api", *WASTE_KINDS)}
+        assert wasted == {Key("faq", "omni", f"wasted/{tables.WASTES[kind]}", "output"): 7}
 
 
 def test_only_requests_that_the_router_decided_are_its_decisions() -> None:

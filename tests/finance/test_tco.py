@@ -147,7 +147,7 @@ def test_cost_per_correct_answer_is_unknown_where_answers_are_not_rated() -> Non
 
 def test_cost_per_correct_answer_is_unknown_where_none_is_right() -> None:
     plan = scenario()
-    counts = counted(requests=4, failed=4, omni__wasted__input=400)
+    counts = counted(requests=4, failed=4, omni__wasted_lost_answer__input=400)
     found = tco(plan, account(plan, "omni-only", [Window()], [counts]))
     assert found.invoiced_per_correct_usd is None
     assert found.economic_per_correct_usd is None

@@ -119,6 +119,25 @@ def test_limits_that_are_shared_are_the_same() -> None:
     assert problems_with({**B, **shared("a"), **shared("b", "deployment", requests_per_minute=60)}) == []
 
 
+def test_limits_that_are_shared_are_kept_in_one_way() -> None:
+    """OpenAI keeps token buckets: given or not, it is the same."""
+    assert problems_with({**B, **shared("a"), **shared("b", kind="token-bucket")}) == []
+    assert problems_with({**B, **shared("a"), **shared("b", kind="fixed-window")}) == [
+        "deployments.b.limits.kind: not as at a, which draws on the same limits (scope provider); "
+        "give the same as deployments.a.limits.kind"
+    ]
+
+
+def test_limits_are_checked_as_the_provider_keeps_them() -> None:
+    """Azure counts each minute, so the catalogue's kind holds a minute of tokens."""
+    azure = {"deployments.a.provider": "azure", "tasks.faq.input_tokens": 100, "start": "2025-04-01"}
+    given = capped(tokens_per_minute=99, requests_per_minute=None)
+    assert problems_with({**azure, **given}) == [
+        "deployments.a.limits.tokens_per_minute: got 99 (99 tokens in a minute); "
+        "allowed: at least 100 tokens at once: one request of task faq is charged that much by estimate"
+    ]
+
+
 def test_limits_that_are_shared_are_given_in_numbers_and_have_an_owner() -> None:
     assert problems_with(shared("a", charge="catalogue", tokens_per_minute="catalogue")) == [
         f"deployments.a.limits.{field}: got catalogue; allowed: given, or null, with scope provider: "

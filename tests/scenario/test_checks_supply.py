@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from planner.scenario.known import kind_of
 from tests.scenario.samples import notices_with, problems_with, scenario
 
 
@@ -229,6 +230,11 @@ def test_an_own_model_without_figures_takes_text_of_any_length() -> None:
         ),
         (
             {"slice_s": 10},
+            "deployments.a.limits.slice_s: got slice_s with kind token-bucket, that of openai; "
+            "allowed: slice_s with kind sub-window; give deployments.a.limits.kind",
+        ),
+        (
+            {"kind": "token-bucket", "slice_s": 10},
             "deployments.a.limits.slice_s: got slice_s with kind token-bucket; allowed: slice_s with kind sub-window",
         ),
         (
@@ -254,6 +260,35 @@ def test_an_own_model_without_figures_takes_text_of_any_length() -> None:
 )
 def test_each_kind_of_limiter_says_what_does_not_fit_it(given: dict[str, object], problem: str) -> None:
     assert problems_with({"tasks.faq.input_tokens": 100, "deployments.a.limits": given}) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("deployment", "kind"),
+    [
+        ({"provider": "openai"}, "token-bucket"),
+        ({"provider": "azure"}, "fixed-window"),
+        ({"provider": "mistral"}, "token-bucket"),
+        ({}, "token-bucket"),
+        ({"provider": "azure", "limits": {"kind": "sub-window"}}, "sub-window"),
+        ({"provider": "azure", "limits": {"kind": "token-bucket"}}, "token-bucket"),
+        ({"provider": "azure", "limits": None}, "fixed-window"),
+    ],
+)
+def test_a_limiter_is_of_the_kind_given_else_of_its_providers(
+    deployment: dict[str, object], kind: str
+) -> None:
+    found = scenario({"deployments.b": {"model": "m", "latency": {"total_s": 1}, **deployment}})
+    assert kind_of(found.deployments["b"]) == kind
+
+
+def test_what_the_providers_kind_does_not_read_is_refused_even_where_nobody_uses_the_deployment() -> None:
+    azure = {"model": "m", "latency": {"total_s": 1}, "provider": "azure", "limits": {"burst_s": 10}}
+    assert problems_with({"deployments.idle": azure}) == [
+        "deployments.idle.limits.burst_s: got burst_s with kind fixed-window, that of azure; "
+        "allowed: burst_s with kind token-bucket or leaky-bucket; give deployments.idle.limits.kind"
+    ]
+    azure["limits"] = {"burst_s": 10, "kind": "token-bucket"}
+    assert problems_with({"deployments.idle": azure}) == []
 
 
 @pytest.mark.parametrize(

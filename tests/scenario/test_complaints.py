@@ -78,7 +78,6 @@ from tests.scenario.samples import problems_with
         ("traffic.sessions.loop", "closed", "not supported yet: closed or open session loops"),
         ("traffic.bursts.kind", "cox", "not supported yet: bursts cox"),
         ("tasks.faq.urgency", "batch", "not supported yet: urgency batch"),
-        ("policy.hedge", {"after_s": 1}, "not supported yet: hedged calls"),
         ("currency", "EUR", "not supported yet: currency EUR"),
         ("deployments.a.limits.concurrent", [{"until_s": 5, "value": 1}],
          "not supported yet: concurrency limits that change over time"),

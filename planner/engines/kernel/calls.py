@@ -6,6 +6,7 @@ from planner.engines import rules
 from planner.engines.heap import push
 from planner.engines.kernel.breakers import begin_probe, count, count_refusal, is_rejecting
 from planner.engines.kernel.limits import limiter_wait, measure, settle, take
+from planner.engines.kernel.memories import note_end, note_sent
 from planner.engines.kernel.queues import dequeue, is_busy, join, leave, offer, wake_in
 from planner.engines.kernel.service import service
 from planner.engines.kernel.signatures import AT_ONCE, ENDS, INT, MEMORY, VOID, WILL_HAPPEN, is_over
@@ -23,6 +24,9 @@ def refuse(m, f, e, laws, slot, retry_after_ns):  # type: ignore[no-untyped-def]
     m[slot + c.L_STATUS] = 429
     m[slot + c.L_RETRY_AFTER] = retry_after_ns
     desk = m[slot + c.L_DESK]
+    if m[desk + c.D_MEMORY]:
+        note_sent(m, desk, now)
+        note_end(m, f, e, laws, desk, slot)
     record(m, f, e, laws, slot, desk, 0, 0)
     if m[desk + c.D_COUNTED] >> t.LIMITED & 1:
         count_refusal(m, f, e, laws, desk, slot)
@@ -39,6 +43,8 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         begin_probe(m, f, e, laws, desk, slot)
     m[slot + c.L_EPOCH] = m[desk + c.D_EPOCH]
     m[slot + c.L_STARTED] = now
+    if m[desk + c.D_MEMORY]:
+        note_sent(m, desk, now)
     first_ns, total_ns = service(m, f, e, laws, desk, slot, now)
     m[slot + c.L_ANSWERS] = m[slot + c.L_CALL_OUTCOME] != t.ERROR
     cut_ns = m[desk + c.D_TIMEOUT]
@@ -93,13 +99,30 @@ def hand_over(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
     offer(m, f, e, laws, desk)
 
 
+@jit(VOID(*MEMORY, INT, INT, INT))
+def close(m, f, e, laws, slot, bills_input, bills_output):  # type: ignore[no-untyped-def]
+    """A call is over: free its slot, write its row, count it, and offer the slot."""
+    desk = m[slot + c.L_DESK]
+    m[slot + c.L_ENDED] = m[c.R_NOW]
+    m[desk + c.D_BUSY] -= 1
+    record(m, f, e, laws, slot, desk, bills_input, bills_output)
+    if m[desk + c.D_SETTLES]:
+        settle(m, f, e, laws, desk, slot, bills_input, bills_output)
+        other = m[desk + c.D_SIBLING]
+        while other != c.NONE and other != desk:  # what was given back may be enough for who waits there
+            offer(m, f, e, laws, other)
+            other = m[other + c.D_SIBLING]
+    if m[desk + c.D_MEMORY]:
+        note_end(m, f, e, laws, desk, slot)
+    if m[desk + c.D_BREAKER] != c.NONE:
+        count(m, f, e, laws, desk, slot)
+    offer(m, f, e, laws, desk)
+
+
 @jit(VOID(*MEMORY, INT), forceinline=True)
 def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
-    """A call has ended: free its slot, write its row, count it, and offer the slot."""
-    now = m[c.R_NOW]
+    """A call has ended: what of it is billed, and all that its end sets free."""
     desk = m[slot + c.L_DESK]
-    m[slot + c.L_ENDED] = now
-    m[desk + c.D_BUSY] -= 1
     outcome = m[slot + c.L_CALL_OUTCOME]
     bills_input, bills_output = 0, 0
     if outcome == t.OK:
@@ -108,16 +131,7 @@ def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         bills_input, bills_output = 1, 1 if m[desk + c.D_BILL] == rules.BILL_FULL else 0
     elif m[slot + c.L_STATUS] == rules.FILTERED and m[desk + c.D_FILTER_BILLS] != rules.BILL_NONE:
         bills_input = 1
-    record(m, f, e, laws, slot, desk, bills_input, bills_output)
-    if m[desk + c.D_SETTLES]:
-        settle(m, f, e, laws, desk, slot, bills_input, bills_output)
-        other = m[desk + c.D_SIBLING]
-        while other != c.NONE and other != desk:  # what was given back may be enough for who waits there
-            offer(m, f, e, laws, other)
-            other = m[other + c.D_SIBLING]
-    if m[desk + c.D_BREAKER] != c.NONE:
-        count(m, f, e, laws, desk, slot)
-    offer(m, f, e, laws, desk)
+    close(m, f, e, laws, slot, bills_input, bills_output)
 
 
 @jit(INT(*MEMORY, INT, INT), forceinline=True)
@@ -125,7 +139,7 @@ def place(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Ask for admission: breaker, then concurrency, then all limiters."""
     now = m[c.R_NOW]
     m[slot + c.L_DESK] = desk
-    m[slot + c.L_CALL_ATTEMPT] = m[slot + c.L_ATTEMPTS]
+    m[slot + c.L_CALL_ATTEMPT] = m[slot + c.L_NEXT_ATTEMPT]
     m[slot + c.L_DRAW] = m[slot + m[desk + c.D_CALLS]]
     m[c.R_TICKET] += 1
     m[slot + c.L_TICKET] = m[c.R_TICKET]

@@ -13,14 +13,15 @@ from planner.engines import layout as c
 from planner.engines import rules
 from planner.engines.heap import pop
 from planner.engines.kernel.calls import end_call, hand_over
+from planner.engines.kernel.hedging import hedge
 from planner.engines.kernel.queues import leave, offer
 from planner.engines.kernel.requests import (
     advance,
     begin_layers,
     begin_pass,
-    conclude,
     end_check,
     give_up,
+    go_on_after,
     pause,
 )
 from planner.engines.kernel.signatures import BOOL, INT, MARGIN, MEMORY, VOID
@@ -34,22 +35,25 @@ def handle(m, f, e, laws, event, now):  # type: ignore[no-untyped-def]
     """One event."""
     kind, who = e[event + c.E_KIND], e[event + c.E_WHO]
     if kind == c.K_END:
-        end_call(m, f, e, laws, who)
-        if conclude(m, f, e, laws, who) == c.NEXT:
-            advance(m, f, e, laws, who, c.NEXT)
+        # A ticket names one call for ever: what was cancelled has none, and the slot may long have another request.
+        if m[who + c.L_TICKET] == e[event + c.E_TICKET]:
+            end_call(m, f, e, laws, who)
+            go_on_after(m, f, e, laws, who)
     elif kind == c.K_RESUME:
         advance(m, f, e, laws, who, m[who + c.L_RESUME])
     elif kind == c.K_HAND_OVER:
         hand_over(m, f, e, laws, who)
     elif kind == c.K_LEFT:
-        if conclude(m, f, e, laws, who) == c.NEXT:
-            advance(m, f, e, laws, who, c.NEXT)
+        if m[who + c.L_TICKET] == e[event + c.E_TICKET]:
+            go_on_after(m, f, e, laws, who)
+    elif kind == c.K_HEDGE:
+        if m[who + c.L_BUNDLE] == e[event + c.E_TICKET]:
+            hedge(m, f, e, laws, who)
     elif kind == c.K_WAKE:
         if m[who + c.D_WAKE] == now:
             m[who + c.D_WAKE] = c.NONE
         offer(m, f, e, laws, who)
     elif kind == c.K_EXPIRE:
-        # A ticket names one call for ever: the slot may long have another request.
         if m[who + c.L_IS_WAITING] and m[who + c.L_TICKET] == e[event + c.E_TICKET]:
             desk = m[who + c.L_DESK]
             was_head = m[desk + c.D_HEAD] == who
@@ -108,6 +112,11 @@ def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
     for k in range(block.service.shape[1]):
         m[at + k] = block.service[index, k]
     m[slot + c.L_RETRYING] = 0
+    m[slot + c.L_NEXT_ATTEMPT] = 0
+    m[slot + c.L_PENDING] = 0
+    m[slot + c.L_BUNDLE] = c.NONE
+    m[slot + c.L_OWNER] = c.NONE
+    m[slot + c.L_TICKET] = c.NONE
     m[slot + c.L_CHOICES] = 0
     if m[c.C_N_LAYERS]:
         at = slot + m[c.C_PASSES] + m[c.C_N_LAYERS]
@@ -141,6 +150,8 @@ def run(memory, floats, event_list, law_table, block, is_last, steps):  # type: 
             or m[c.R_EVENT_ROW] + MARGIN * c.N_EVENT_COLUMNS > m[c.R_EVENT_END]
         ):
             return c.NEED_ROWS
+        if m[c.C_HEDGES] and m[c.R_FREE_SLOT] == c.NONE:
+            return c.NEED_SLOTS
         if e[c.H_FREE] < m[c.R_WAITING] + MARGIN:
             return c.NEED_EVENTS
         index = m[c.R_NEXT_REQUEST]
@@ -153,7 +164,7 @@ def run(memory, floats, event_list, law_table, block, is_last, steps):  # type: 
         elif index < n:
             m[c.R_NOW] = block.arrived[index]
             slot = m[c.R_FREE_SLOT]
-            if slot == c.NONE:
+            if slot == c.NONE or (m[c.C_HEDGES] and m[c.R_IN_FLIGHT] >= m[c.C_MAX_IN_FLIGHT]):
                 return c.NEED_SLOTS
             m[c.R_FREE_SLOT] = m[slot + c.L_FREE]
             m[c.R_IN_FLIGHT] += 1

@@ -10,6 +10,7 @@ from planner.engines import rules
 from planner.engines.heap import push
 from planner.engines.kernel.breakers import is_rejecting
 from planner.engines.kernel.calls import place
+from planner.engines.kernel.hedging import begin_bundle, count_call, decide
 from planner.engines.kernel.selection import choose
 from planner.engines.kernel.signatures import (
     BOOL,
@@ -25,6 +26,7 @@ from planner.engines.kernel.signatures import (
     draw,
     is_over,
 )
+from planner.engines.kernel.spill import first_level
 from planner.engines.kernel.tallies import record, tally_request
 from planner.jit import jit
 from planner.raw import RAW_FLOATS, RAW_INTEGERS
@@ -204,7 +206,7 @@ def serve(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
             0,
         )
     )
-    m[slot + c.L_CALL_ATTEMPT] = m[slot + c.L_ATTEMPTS]
+    m[slot + c.L_CALL_ATTEMPT] = m[slot + c.L_NEXT_ATTEMPT]
     m[slot + c.L_ROLE] = t.ROLE_VERIFIER
     m[slot + c.L_QUEUED] = now
     m[slot + c.L_STARTED] = now
@@ -350,14 +352,22 @@ def next_chosen(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
             if is_over(m, f, e, laws, slot, m[c.R_NOW]):
                 give_up(m, f, e, laws, slot)
                 return False
-            level = levels + m[slot + c.L_PLACE] * c.N_LEVEL
+            number = (m[slot + c.L_FIRST_LEVEL] + m[slot + c.L_PLACE]) % n_levels
+            level = levels + number * c.N_LEVEL
             index = choose(m, f, e, laws, slot, level)
-            if index != c.NONE:
+            if index == c.FULL:
+                m[slot + c.L_CAUSE], m[slot + c.L_OUTCOME] = t.LIMIT, t.REJECTED
+                m[slot + c.L_HAS_ASKED] = 1
+            elif index != c.NONE:
                 m[slot + c.L_TRIED] |= 1 << index
                 ask(m, f, e, laws, slot, m[m[level + c.V_FIRST] + index])
                 return True
         m[slot + c.L_PLACE] += 1
         m[slot + c.L_TRIED] = 0
+        if m[slot + c.L_PLACE] == 0:
+            m[slot + c.L_FIRST_LEVEL] = 0
+            if m[c.C_SPILL_PPM] != c.NONE and n_levels > 1:
+                m[slot + c.L_FIRST_LEVEL] = first_level(m, f, e, laws, slot, levels, n_levels)
         if m[slot + c.L_PLACE] >= n_levels:
             if goes_on(m, f, e, laws, slot):
                 continue
@@ -367,7 +377,7 @@ def next_chosen(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
 @jit(BOOL(*MEMORY, INT), forceinline=True)
 def next_target(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Move to the next eligible deployment of the chain; False where the request is over."""
-    if m[c.C_SELECT] != rules.IN_ORDER:
+    if m[c.C_CHOOSES]:
         return next_chosen(m, f, e, laws, slot)
     now = m[c.R_NOW]
     while True:
@@ -412,16 +422,11 @@ def backoff(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
 
 
 @jit(INT(*MEMORY, INT), forceinline=True)
-def conclude(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
-    """A call has ended or was turned away: what the request does now.
-
-    NEXT: try the next target at once; NONE: an event will come, or the request is over.
-    """
+def judge(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """As `conclude`, for a call that was counted."""
     now = m[c.R_NOW]
     desk = m[slot + c.L_DESK]
     is_retried(m, f, e, laws, slot)
-    if m[slot + c.L_STARTED] != t.NEVER:
-        m[slot + m[desk + c.D_CALLS]] += 1
     outcome, turned_away = m[slot + c.L_CALL_OUTCOME], m[slot + c.L_TURNED_AWAY]
     m[slot + c.L_OUTCOME] = outcome
     if turned_away != t.NO_CAUSE:
@@ -462,6 +467,16 @@ def conclude(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     return c.NONE
 
 
+@jit(INT(*MEMORY, INT), forceinline=True)
+def conclude(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """A call has ended or was turned away: what the request does now.
+
+    NEXT: try the next target at once; NONE: an event will come, or the request is over.
+    """
+    count_call(m, slot, slot)
+    return judge(m, f, e, laws, slot)
+
+
 @jit(VOID(*MEMORY, INT, INT), forceinline=True)
 def advance(m, f, e, laws, slot, resume):  # type: ignore[no-untyped-def]
     """Go on from an event until the next one must be waited for."""
@@ -485,7 +500,20 @@ def advance(m, f, e, laws, slot, resume):  # type: ignore[no-untyped-def]
         else:
             m[slot + c.L_ROLE] = t.PRIMARY if is_first else t.RETRY
         if place(m, f, e, laws, desk, slot) == WILL_HAPPEN:
+            if m[desk + c.D_HEDGE_AFTER] != c.NONE:
+                begin_bundle(m, f, e, laws, desk, slot)
             return
         resume = conclude(m, f, e, laws, slot)
         if resume == c.NONE:
             return
+
+
+@jit(VOID(*MEMORY, INT))
+def go_on_after(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """A call of a slot has ended or was turned away: what its request does now; slots of hedges have no request."""
+    if m[slot + c.L_PENDING] or m[slot + c.L_OWNER] != c.NONE:
+        owner = decide(m, f, e, laws, slot)
+        if owner != c.NONE and judge(m, f, e, laws, owner) == c.NEXT:
+            advance(m, f, e, laws, owner, c.NEXT)
+    elif conclude(m, f, e, laws, slot) == c.NEXT:
+        advance(m, f, e, laws, slot, c.NEXT)

@@ -4,28 +4,15 @@ from planner.chance import uniform
 from planner.engines import layout as c
 from planner.engines import rules
 from planner.engines.kernel.breakers import is_rejecting
-from planner.engines.kernel.signatures import BOOL, INT, MEMORY
+from planner.engines.kernel.candidates import is_candidate, is_left
+from planner.engines.kernel.memories import by_latency, by_usage
+from planner.engines.kernel.signatures import INT, MEMORY
 from planner.jit import jit
-
-
-@jit(BOOL(*MEMORY, INT, INT, INT), forceinline=True)
-def is_left(m, f, e, laws, slot, level, index):  # type: ignore[no-untyped-def]
-    """Whether a member of a level can take the request and was not tried in it."""
-    desk = m[m[level + c.V_FIRST] + index]
-    return not (m[slot + c.L_TRIED] >> index) & 1 and m[slot + m[desk + c.D_SIZES] + c.M_ELIGIBLE] != 0
-
-
-@jit(BOOL(*MEMORY, INT, INT, INT, BOOL), forceinline=True)
-def is_candidate(m, f, e, laws, slot, level, index, takes_rejecting):  # type: ignore[no-untyped-def]
-    if not is_left(m, f, e, laws, slot, level, index):
-        return False
-    desk = m[m[level + c.V_FIRST] + index]
-    return takes_rejecting or not is_rejecting(m, f, e, laws, desk, m[c.R_NOW])
 
 
 @jit(INT(*MEMORY, INT, INT))
 def choose(m, f, e, laws, slot, level):  # type: ignore[no-untyped-def]
-    """Index of the member of a level that is asked next, or NONE where none is left."""
+    """Index of the member of a level that is asked next, NONE where none is left, FULL where all that are left are."""
     length, first = m[level + c.V_LENGTH], m[level + c.V_FIRST]
     n_left, n_able = 0, 0
     for index in range(length):
@@ -37,6 +24,14 @@ def choose(m, f, e, laws, slot, level):  # type: ignore[no-untyped-def]
         return c.NONE
     takes = n_able == 0
     kind = m[c.C_SELECT]
+    if kind == rules.LOWEST_LATENCY:
+        return by_latency(m, f, e, laws, slot, level, takes)
+    if kind == rules.LOWEST_USAGE:
+        return by_usage(m, f, e, laws, slot, level, takes)
+    if kind == rules.IN_ORDER:  # of levels that share the load
+        for index in range(length):
+            if is_left(m, f, e, laws, slot, level, index):
+                return index
     if kind == rules.ROUND_ROBIN:
         for step in range(length):
             index = (m[level + c.V_TURN] + step) % length

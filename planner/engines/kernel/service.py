@@ -28,7 +28,7 @@ def recorded_ns(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     if n == 0:
         return t.NEVER
     known = 0
-    wanted, last = m[slot + c.L_ATTEMPTS], t.NEVER
+    wanted, last = m[slot + c.L_CALL_ATTEMPT], t.NEVER
     for k in range(n):
         time_ns = m[slot + m[c.C_SERVICE] + k]
         if time_ns != t.NEVER:

@@ -61,13 +61,13 @@ def tally_call(m, slot, desk, is_billed_input, is_billed_output):  # type: ignor
     elif outcome == t.LIMITED:
         m[at + c.QD_LIMITED] += 1
     else:
-        tally_tokens(m, slot, desk, c.WASTED, is_billed_input, is_billed_output)
+        tally_tokens(m, slot, desk, c.WASTED + t.WASTE_BY_OUTCOME[outcome], is_billed_input, is_billed_output)
 
 
 @jit(VOID(RAW_INTEGERS, INT, INT, INT), forceinline=True)
 def tally_answer(m, slot, desk, is_served):  # type: ignore[no-untyped-def]
     """Count the tokens of a call that was answered, now that its request is over."""
-    tally_tokens(m, slot, desk, c.API if is_served else c.WASTED, 1, 1)
+    tally_tokens(m, slot, desk, c.API if is_served else c.WASTED + t.WASTE_BY_OUTCOME[t.OK], 1, 1)
 
 
 @jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True)
@@ -137,3 +137,5 @@ def record(m, f, e, laws, slot, desk, is_billed_input, is_billed_output):  # typ
         m[c.R_ATTEMPT_ROW] = row + c.N_ATTEMPT_COLUMNS
     tally_call(m, slot, desk, is_billed_input, is_billed_output)
     m[slot + c.L_ATTEMPTS] += 1
+    if m[slot + c.L_CALL_ATTEMPT] >= m[slot + c.L_NEXT_ATTEMPT]:
+        m[slot + c.L_NEXT_ATTEMPT] = m[slot + c.L_CALL_ATTEMPT] + 1
