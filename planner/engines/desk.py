@@ -15,6 +15,7 @@ from planner.chance import to_ns
 from planner.engines import limiters, rules
 from planner.engines.breakers import breaker_of
 from planner.engines.journey import NO_METERS, Call, Moment, billed_when_cut
+from planner.engines.pools import Pool
 from planner.engines.priorities import ClientQueue
 from planner.engines.program import Spell, Target
 from planner.engines.rules import Round, rank
@@ -29,14 +30,15 @@ if TYPE_CHECKING:
 class Desk:
     """A deployment during a run: breaker, slots, limiters and the client queue in front of it."""
 
-    def __init__(self, engine: "Engine", target: Target) -> None:
+    def __init__(self, engine: "Engine", target: Target, pool: Pool) -> None:
         self.engine, self.env, self.target = engine, engine.env, target
         self.busy = 0
         self.queue = ClientQueue(max(1, len(set(engine.program.classes))))
         self.n_waiting = 0
         self.breaker = breaker_of(self, target.breaker)
-        self.levels = [limiter.capacity for limiter in target.limiters]
-        self.filled_ns = 0
+        self.pool = pool
+        pool.desks.append(self)
+        self.settles = any(limiter.settles for limiter in target.limiters)
         self.wake_ns: int | None = None  # when the queue is looked at next because of a limiter
         self.spell_starts = [spell.from_ns for spell in target.spells]
         self.memory: Memory | None = None  # of a selection that goes by earlier calls
@@ -87,9 +89,9 @@ class Desk:
         longest = 0
         self._fill(now)
         for index, limiter in enumerate(self.target.limiters):
-            level, needed = self.levels[index], call.needed[index]
-            if length := self.target.window_ns:
-                wait = limiters.window_wait(level, needed, now, length)
+            level, needed = self.pool.levels[index], call.needed[index]
+            if length := limiter.window_ns:
+                wait = limiters.window_wait(level, needed, now + limiter.since_ns, length)
             else:
                 wait = rules.refill_wait(level, needed, limiter.p)
             longest = max(longest, wait)
@@ -97,23 +99,24 @@ class Desk:
 
     def _fill(self, now: int) -> None:
         """Bring the levels of all limiters up to now."""
-        filled_ns, self.filled_ns = self.filled_ns, now
+        filled_ns, self.pool.filled_ns = self.pool.filled_ns, now
         for index, limiter in enumerate(self.target.limiters):
-            level = self.levels[index]
-            if length := self.target.window_ns:
-                self.levels[index] = limiters.renewed(level, filled_ns, now, length, limiter.capacity)
+            level = self.pool.levels[index]
+            if length := limiter.window_ns:
+                before, after = filled_ns + limiter.since_ns, now + limiter.since_ns
+                self.pool.levels[index] = limiters.renewed(level, before, after, length, limiter.capacity)
             else:
-                self.levels[index] = rules.refilled(level, now - filled_ns, limiter.p, limiter.capacity)
+                self.pool.levels[index] = rules.refilled(level, now - filled_ns, limiter.p, limiter.capacity)
 
     def _settle(self, call: Call, billed: tuple[int, ...]) -> None:
         """A call has ended: its tokens are set right to what it is billed."""
         self._fill(self.env.ns)
         for index, limiter in enumerate(self.target.limiters):
-            if limiter.measure != REQUESTS:
+            if limiter.settles:
                 tokens = limiters.used(limiter.measure, *_sent_and_answered(billed))
                 used = limiters.units(tokens, limiter.q)
-                self.levels[index] = limiters.settled(
-                    self.levels[index], call.taken[index], used, limiter.capacity
+                self.pool.levels[index] = limiters.settled(
+                    self.pool.levels[index], call.taken[index], used, limiter.capacity
                 )
 
     def _measure(self, call: Call, max_output_tokens: int) -> None:
@@ -124,10 +127,15 @@ class Desk:
             (limiters.asked(limiter.measure, target.charge, sent, answered, max_output_tokens), limiter.q)
             for limiter in target.limiters
         ]
-        call.needed = call.taken = tuple(tokens * q for tokens, q in asked)
-        if target.leaks:  # below 100 % of utilisation: anything left is enough, however much is taken then
-            call.needed = (1,) * len(target.limiters)
-            call.taken = tuple(limiters.units(tokens, q) for tokens, q in asked)
+        # Of a leaky bucket below 100 % of utilisation, anything left is enough, however much is taken then.
+        call.needed = tuple(
+            1 if limiter.leaks else tokens * q
+            for limiter, (tokens, q) in zip(target.limiters, asked, strict=True)
+        )
+        call.taken = tuple(
+            limiters.units(tokens, q) if limiter.leaks else tokens * q
+            for limiter, (tokens, q) in zip(target.limiters, asked, strict=True)
+        )
         if target.charge == rules.AFTER_COMPLETION:
             call.taken = tuple(limiter.q if limiter.measure == REQUESTS else 0 for limiter in target.limiters)
 
@@ -249,7 +257,7 @@ class Desk:
         now, target = self.env.ns, self.target
         self.busy += 1
         for index, taken in enumerate(call.taken):
-            self.levels[index] -= taken
+            self.pool.levels[index] -= taken
         self.breaker.start(call)
         call.started_ns = now
         if self.memory is not None:
@@ -370,8 +378,10 @@ class Desk:
         call.ended_ns = self.env.ns
         self.busy -= 1
         self.engine.record(call, billed)
-        if self.target.settles:
+        if self.settles:
             self._settle(call, billed)
+            for other in self.pool.others(self):  # what was given back may be enough for who waits there
+                other._offer()
         if self.memory is not None:
             self.memory.ended(call)
         self.breaker.end(call)

@@ -49,7 +49,7 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 # Columns of a desk: settings of a deployment ...
 (
     D_INDEX, D_SIZES, D_CORRECT, D_CALLS, D_FLOATS, D_CONCURRENT, D_LIMITERS, D_N_LIMITERS, D_CHARGE,
-    D_WINDOW_NS, D_LEAKS, D_SETTLES,
+    D_SETTLES, D_SIBLING,  # the next desk that shares its limiters, round in a ring; NONE: nobody
     D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP,
     D_BREAKER, D_COUNTED, D_FAILURES, D_OPEN_NS, D_GROWTH, D_OPEN_CAP, D_SUCCESSES, D_ALLOWED, D_HONOURS, D_WINDOW,
     D_BREAKS_BILL, D_RETRIES_BROKEN, D_S_BREAK,
@@ -61,18 +61,19 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_CLASS_TAILS,  # where the last waiting call of each class of priority stands
     D_MEMORY,  # of its earlier calls, where the selection goes by them; 0: none
     # ... and its state.
-    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_FILLED, D_WAKE,
+    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(86)  # fmt: skip
+) = range(84)  # fmt: skip
 F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, F_FILTER_SHARE, F_BREAK_RATE, N_DESK_F = (
     range(9)
 )
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
 
-# Columns of a limiter: what it counts, units that come back per ns, units of one, units it holds, and its state.
-X_MEASURE, X_P, X_Q, X_CAPACITY, X_LEVEL, N_LIMITER = range(6)
+# Columns of a limiter: `program.Limiter`, then its state. Before the first of a desk stands when all were filled last.
+X_FILLED = -1
+X_MEASURE, X_WINDOW_NS, X_SINCE, X_LEAKS, X_SETTLES, X_P, X_Q, X_CAPACITY, X_LEVEL, N_LIMITER = range(10)
 
 # Columns of a spell.
 P_FROM, P_TO, P_MODE, P_STATUS, P_LAW, P_FLOAT, N_SPELL = range(7)
@@ -280,6 +281,7 @@ def new_state(
     first_desk = len(m)
     desks = {target.name: first_desk + number * N_DESK for number, target in enumerate(targets)}
     m += [0] * (N_DESK * len(targets))
+    pools: dict[str, int] = {}  # where the limiters stand
     behind = N_SLOT + len(models) * N_SIZE  # of a slot's fixed columns and sizes
     for number, target in enumerate(targets):
         model = models.index((target.model, target.provider))
@@ -294,9 +296,20 @@ def new_state(
         }
         if target.hedge is not None:
             row |= {D_HEDGE_TO: desks[target.hedge.to or target.name]}
-        row |= {D_LIMITERS: len(m), D_N_LIMITERS: len(target.limiters)}
-        for limiter in target.limiters:
-            m += [limiter.measure, limiter.p, limiter.q, limiter.capacity, limiter.capacity]
+        row |= {D_N_LIMITERS: len(target.limiters), D_SIBLING: _sibling(targets, number, desks)}
+        sharing = target.name if target.pool is None else f"pool {target.pool}"
+        is_first = sharing not in pools
+        m += [0] if is_first else []
+        row |= {D_LIMITERS: pools.setdefault(sharing, len(m))}
+        for limiter in target.limiters if is_first else ():
+            m += [
+                limiter.measure,
+                limiter.window_ns,
+                limiter.since_ns,
+                int(limiter.leaks),
+                int(limiter.settles),
+            ]
+            m += [limiter.p, limiter.q, limiter.capacity, limiter.capacity]
         row |= {D_SPELLS: len(m)}
         for spell in target.spells:
             m += [spell.from_ns, spell.to_ns, spell.mode, spell.status, spell.latency_law, len(f)]
@@ -398,6 +411,15 @@ def _groups(groups: Sequence[Group], desks: Mapping[str, int], m: list[int]) -> 
     return place
 
 
+def _sibling(targets: Sequence[Target], number: int, desks: Mapping[str, int]) -> int:
+    """The desk that comes next, round in a ring, among those that share a desk's limiters; NONE: nobody does."""
+    own = targets[number]
+    for target in (*targets[number + 1 :], *targets[:number]):
+        if own.pool is not None and target.pool == own.pool:
+            return desks[target.name]
+    return NONE
+
+
 def _layer_row(layer: Layer, f: list[float]) -> list[int]:
     backoff, floats = layer.backoff, len(f)
     f += [backoff.base_s, backoff.cap_s, backoff.jitter_s, *backoff.waits_s]
@@ -447,9 +469,7 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_FLOATS: floats,
         D_CONCURRENT: _or_none(target.concurrent),
         D_CHARGE: target.charge,
-        D_WINDOW_NS: target.window_ns,
-        D_LEAKS: int(target.leaks),
-        D_SETTLES: int(target.settles),
+        D_SETTLES: int(any(limiter.settles for limiter in target.limiters)),
         D_TIMEOUT: _or_none(target.timeout_ns),
         D_RETRIES: target.retries,
         D_BACKOFF: backoff.kind,

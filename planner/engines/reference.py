@@ -21,6 +21,7 @@ from planner.engines import rules
 from planner.engines.desk import Desk
 from planner.engines.hedging import Bundle
 from planner.engines.journey import Call, Clock, Journey, Moment, billed_when_cut, input_only
+from planner.engines.pools import pools_of
 from planner.engines.program import Backoff, Program, Target
 from planner.engines.rules import Round, rank
 from planner.engines.selection import Selector
@@ -40,6 +41,8 @@ _EVENTS_BETWEEN_LOOKS = 1_000  # a few milliseconds
 class Engine:
     """A run: the requests, the desks they go to, and the rows they leave."""
 
+    desk_type: type[Desk] = Desk
+
     def __init__(self, program: Program, work: Work, report: Report | None = None) -> None:
         self.env = Clock()
         self.program, self.work, self.report = program, work, report
@@ -47,7 +50,10 @@ class Engine:
         self.names = requests.request.tolist()
         self.arrived = requests.arrived_ns.tolist()
         self.tasks = requests.task.tolist()
-        self.desks = {name: Desk(self, target) for name, target in program.targets.items()}
+        pools = pools_of(list(program.targets.values()))
+        self.desks = {
+            name: self.desk_type(self, target, pools[name]) for name, target in program.targets.items()
+        }
         self.selector = Selector(program, self.desks)
         self.sizes = {name: _Rows(work.sizes[name]) for name in program.targets}
         self.correct = {model: found.tolist() for model, found in work.correct.items()}

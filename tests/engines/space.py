@@ -241,14 +241,46 @@ def limits(pick: Pick, replays: bool) -> Raw | None:
         "kind": kind,
         "charge": charge,
     }
+    if replays and pick(SELDOM):
+        found |= {"requests_per_day": pick((3, 20)), "tokens_per_day": pick((None, 900, 5_000))}
+        found |= {"day_resets_at": pick((None, 0, 8))}
     if pick(SELDOM):
         found["input_tokens_per_minute"] = pick((*tokens, "catalogue"))
     if charge not in ("estimate", "catalogue") and pick(SELDOM):
         found["output_tokens_per_minute"] = pick((*tokens, "catalogue"))
+    if pick(SELDOM):
+        found["windows"] = quotas(pick, charge, replays)
     if kind == "sub-window":
         found["slice_s"] = pick(bursts_s)
     elif kind not in ("fixed-window", "catalogue"):
         found["burst_s"] = pick(bursts_s)
+    return found
+
+
+def share_limits(pick: Pick, deployments: Raw) -> None:
+    """Sometimes deployments of a provider draw on the same limits: those of the first that gives numbers."""
+    scope = pick(("deployment", "deployment", "provider", "account"))
+    bought = [one for one in deployments.values() if one["provider"] is not None]
+    given = [one["limits"] for one in bought if one["limits"] and "catalogue" not in one["limits"].values()]
+    if scope == "deployment" or not given:
+        return
+    for one in bought:
+        one["limits"] = given[0] | {"concurrent": pick((None, 1, 2)), "scope": scope}
+        if scope == "account":
+            one["account"] = pick(("x", "y"))
+
+
+def quotas(pick: Pick, charge: str, replays: bool) -> list[Raw]:
+    """Limits with lengths of their own; generated windows are whole multiples of them."""
+    found = []
+    for _ in range(pick((1, 2, 3))):
+        measure = pick(("requests", "tokens", "input_tokens", "output_tokens"))
+        if measure == "requests" or (measure == "output_tokens" and charge in ("estimate", "catalogue")):
+            quota = {"requests": pick((2, 1, 3, 10))}
+        else:
+            quota = {measure: pick((900, 100, 150, 5_000) if replays else (10**9, 10**12))}
+        kind = pick(("fixed-window", "token-bucket", "leaky-bucket") if replays else ("fixed-window",))
+        found.append({**quota, "per_s": pick((2.5, 5, 20, 0.5) if replays else (5, 0.5, 2.5)), "kind": kind})
     return found
 
 
@@ -380,6 +412,7 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
     deployments = {
         name: deployment(pick, bounds, [able] if name == "d0" else models, replays) for name in names
     }
+    share_limits(pick, deployments)
     # Images and speech go where a model takes them, past one that may not.
     special = (
         [{"when": {"modality": kind}, "to": pick((["d0"], [*names[1:], "d0"]))}] if kind != "text" else []

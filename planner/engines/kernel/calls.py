@@ -111,6 +111,10 @@ def close(m, f, e, laws, slot, bills_input, bills_output):  # type: ignore[no-un
     record(m, f, e, laws, slot, desk, bills_input, bills_output)
     if m[desk + c.D_SETTLES]:
         settle(m, f, e, laws, desk, slot, bills_input, bills_output)
+        other = m[desk + c.D_SIBLING]
+        while other != c.NONE and other != desk:  # what was given back may be enough for who waits there
+            offer(m, f, e, laws, other)
+            other = m[other + c.D_SIBLING]
     if m[desk + c.D_MEMORY]:
         note_end(m, f, e, laws, desk, slot)
     if m[desk + c.D_BREAKER] != c.NONE:
