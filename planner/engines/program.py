@@ -23,6 +23,7 @@ from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import kind_of, limits_of, list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
 from planner.scenario.policy import Policy
+from planner.scenario.steps import stairs
 from planner.scenario.supply import (
     ContentFilter,
     Deployment,
@@ -141,7 +142,8 @@ class Target:
     filter_stream: int
     filter_bills: int
     spells: tuple[Spell, ...]
-    concurrent: int | None
+    concurrent: int | None  # at the window's start
+    later_caps: tuple[tuple[int, int | None], ...]  # (ns of the window, what `concurrent` is from then on), in order
     limiters: tuple[Limiter, ...]
     window_ns: int  # of its limiters; 0 for buckets
     leaks: bool  # admits while there is anything left, however large the call
@@ -365,6 +367,7 @@ def _target(
     limits = deployment.limits
     kind = kind_of(deployment)
     slice_ns = int(to_ns(limits.slice_s)) if limits is not None else 0
+    caps = stairs(limits.concurrent if limits is not None else None)
     return Target(
         name=name,
         index=list(scenario.deployments).index(name),
@@ -385,7 +388,8 @@ def _target(
         filter_stream=stream_id("content-filter", deployment.provider or name),
         filter_bills=rules.BILLS.index(filtered.billed),
         spells=_spells(scenario, name, window, table),
-        concurrent=limits.concurrent if limits is not None else None,
+        concurrent=caps[0][1],
+        later_caps=tuple((int(to_ns(from_s)), cap) for from_s, cap in caps[1:]),
         limiters=_limiters(name, rates, limits, kind, charge),
         window_ns=limiting.window_ns(kind, slice_ns),
         leaks=kind == limiting.LEAKY_BUCKET,

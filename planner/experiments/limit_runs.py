@@ -33,6 +33,7 @@ from planner.metrics.intervals import Deletions, Estimate, deletions, estimate
 from planner.scenario.fields import MONTH_S, Scenario
 from planner.scenario.known import kind_of, limits_of
 from planner.scenario.paths import render
+from planner.scenario.steps import is_capped
 from planner.workload import traces
 from planner.workload.requests import Requests, generate
 from planner.workload.windows import Window, eras, plan_windows, requests_per_month
@@ -337,7 +338,7 @@ def _needs_watching(scenario: Scenario, strategy: str) -> bool:
         policy, limits = scenario.policy_for(strategy, name), scenario.deployments[name].limits
         if limits is None:
             continue
-        has_slots = limits.concurrent is not None
+        has_slots = is_capped(limits.concurrent)
         if policy.when_limited != "retry" or (has_slots and (has_deadline or policy.when_busy == "reject")):
             return True
     return False
