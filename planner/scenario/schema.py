@@ -91,7 +91,9 @@ def _row(path: str, place: Place) -> FieldRow:
         choices=place.choices,
         choices_later=place.words_later,
         slider=place.slider,
-        allowed=f"not supported yet: {place.later}" if place.later is not None else allowed_text(place, in_full=True),
+        allowed=f"not supported yet: {place.later}"
+        if place.later is not None
+        else allowed_text(place, in_full=True),
         description=place.description,
         supported=place.later is None,
     )

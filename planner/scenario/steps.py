@@ -40,7 +40,8 @@ def _in_order(steps: tuple[CapStep, ...]) -> tuple[CapStep, ...]:
         if step.until_s is None:
             raise _wrong((index, "until_s"), "a step without it", "until_s in every step but the last")
     for index, (one, other) in enumerate(pairwise(steps[:-1]), start=1):
-        assert one.until_s is not None and other.until_s is not None
+        assert one.until_s is not None
+        assert other.until_s is not None
         if other.until_s <= one.until_s:
             allowed = f"later than {one.until_s:g}, where the step before it ends"
             raise _wrong((index, "until_s"), f"{other.until_s:g}", allowed)
@@ -49,7 +50,9 @@ def _in_order(steps: tuple[CapStep, ...]) -> tuple[CapStep, ...]:
         given = f"{steps[-1].until_s:g} in the last step"
         raise _wrong((last, "until_s"), given, "no until_s there, as that step holds to the end")
     if steps[-1].value == 0:
-        raise _wrong((last, "value"), "0 in the last step", "at least 1, or null for no cap: it holds to the end")
+        raise _wrong(
+            (last, "value"), "0 in the last step", "at least 1, or null for no cap: it holds to the end"
+        )
     return steps
 
 
@@ -80,7 +83,9 @@ def stairs(concurrent: Concurrent) -> tuple[tuple[float, int | None], ...]:
     if not isinstance(concurrent, tuple):
         return ((0.0, concurrent),)
     ends = [step.until_s for step in concurrent[:-1]]
-    return tuple(zip((0.0, *(end for end in ends if end is not None)), (s.value for s in concurrent), strict=True))
+    return tuple(
+        zip((0.0, *(end for end in ends if end is not None)), (s.value for s in concurrent), strict=True)
+    )
 
 
 def is_capped(concurrent: Concurrent) -> bool:

@@ -21,6 +21,7 @@ def scenario(concurrent: Any, **policy: Any) -> Any:
     return load(
         {
             "name": "steps",
+            "traffic": {"requests_per_month": 1000},
             "tasks": {"chat": {}},
             "models": {"m": {"modalities": ["text"], "context_tokens": 10_000, "input_usd_per_mtok": 1, "output_usd_per_mtok": 2}},
             "deployments": {"a": target(limits=limits(concurrent=concurrent))},
@@ -66,7 +67,7 @@ def test_sound_steps_pass(steps: list[dict[str, Any]]) -> None:
          ["[0].value: got 100000000; allowed: whole number 0 to 10000000 (calls), or null: no cap",
           "[1].value: got the text '2'; allowed: whole number >= 0 (calls), or null: no cap; write 2 without quotes"]),
         ([{"until_s": 5, "cap": 3, "value": 3}, {"value": True}],
-         ["[0].cap: no such field", "[1].value: got true; allowed: whole number >= 0 (calls), or null: no cap"]),
+         ["[0].cap: no such field; known here: until_s, value", "[1].value: got true; allowed: whole number >= 0 (calls), or null: no cap"]),
         ([{"until_s": 5}, {"value": 1}],
          ["[0].value: must be given: calls in flight at once; 0: a closed door, not in the last step; null: no cap"]),
     ],
@@ -114,7 +115,7 @@ def test_who_may_wait_for_a_place_is_told_by_the_steps() -> None:
 
 
 def test_own_hardware_needs_a_cap_in_every_step() -> None:
-    text = f"deployments.b.limits.concurrent: not supported yet: own GPUs without a number of calls in flight"
+    text = "deployments.b.limits.concurrent: not supported yet: own GPUs without a number of calls in flight"
     for steps, expected in (
         (STEPS, []),
         ([{"until_s": 5, "value": 0}, {"value": 2}], []),
@@ -143,7 +144,14 @@ def test_the_schema_and_the_reference_know_both_forms() -> None:
     assert "deployments.DEPLOYMENT.limits.concurrent[N].until_s" in paths
     assert "deployments.DEPLOYMENT.limits.concurrent[N].value" in paths
     check = jsonschema.Draft202012Validator(json_schema())
-    for concurrent, is_sound in ((STEPS, True), (3, True), (None, True), (0, False), ([{"until_s": 0}], False), ("x", False)):
+    for concurrent, is_sound in (
+        (STEPS, True),
+        (3, True),
+        (None, True),
+        (0, False),
+        ([{"until_s": 0}], False),
+        ("x", False),
+    ):
         tree = json.loads(json.dumps(scenario(5).to_dict()))
         tree["deployments"]["a"]["limits"]["concurrent"] = concurrent
         assert check.is_valid(tree) == is_sound, concurrent
