@@ -142,12 +142,7 @@ class CompiledEngine:
             self.state.more_events(room + needed)
         for time_ns, index, before, after in edges:
             push_first(self.state.e, time_ns, int(Round.TIMERS), 0, index, c.K_EDGE, before, after, 0)
-        for (
-            time_ns,
-            index,
-            desk,
-            cap,
-        ) in caps:  # as far as a deployment goes, after its edges of the same instant
+        for time_ns, index, desk, cap in caps:  # of one deployment and instant, after its edges
             push_first(self.state.e, time_ns, int(Round.TIMERS), 0, index, c.K_CAP, desk, 0, cap)
 
 

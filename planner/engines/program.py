@@ -143,9 +143,7 @@ class Target:
     filter_bills: int
     spells: tuple[Spell, ...]
     concurrent: int | None  # at the window's start
-    later_caps: tuple[
-        tuple[int, int | None], ...
-    ]  # (ns of the window, what `concurrent` is from then on), in order
+    later_caps: tuple[tuple[int, int | None], ...]  # (ns, `concurrent` from then on), in order
     limiters: tuple[Limiter, ...]
     window_ns: int  # of its limiters; 0 for buckets
     leaks: bool  # admits while there is anything left, however large the call

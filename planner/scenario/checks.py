@@ -9,11 +9,19 @@ from collections.abc import Callable, Iterator
 from planner.scenario.checks_demand import DEMAND
 from planner.scenario.checks_money import MONEY
 from planner.scenario.checks_priorities import PRIORITIES
+from planner.scenario.checks_steps import STEPS
 from planner.scenario.checks_strategies import STRATEGIES
 from planner.scenario.checks_supply import SUPPLY
 from planner.scenario.finding import Finding, View
 
-RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (*DEMAND, *SUPPLY, *STRATEGIES, *MONEY, *PRIORITIES)
+RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
+    *DEMAND,
+    *SUPPLY,
+    *STRATEGIES,
+    *MONEY,
+    *PRIORITIES,
+    *STEPS,
+)
 
 
 def run_checks(view: View) -> Iterator[Finding]:
