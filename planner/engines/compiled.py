@@ -59,7 +59,7 @@ class CompiledEngine:
             slots=FIRST_SLOTS if program.most_hedges else min(FIRST_SLOTS, program.max_in_flight),
             long_above=long_above or {},
         )
-        self._plant_outage_edges()
+        self._plant_changes()
 
     def run(self, blocks: Iterable[Work], report: Report | None = None) -> Iterator[Rows]:
         """Let every request of the blocks live to its end; rows come in the order of their ends."""
@@ -119,8 +119,8 @@ class CompiledEngine:
             f"{m[c.R_NOW] / 1e9:.3f} s into the window ({m[c.R_DONE]} done; {waiting})"
         )
 
-    def _plant_outage_edges(self) -> None:
-        """Edges of outages are state timers that only leave an event; ranked like the reference's."""
+    def _plant_changes(self) -> None:
+        """Edges of outages only leave an event, changes of a cap none; state timers, ranked like the reference's."""
         states = (tables.UP, tables.OUT_ERROR, tables.OUT_HANG, tables.OUT_DEGRADED)
         edges = [
             (time_ns, target.index, before, after)
@@ -132,11 +132,18 @@ class CompiledEngine:
             )
             if time_ns >= 0
         ]
-        room = int(self.state.e[c.H_CAPACITY])
-        if len(edges) + 2 * kernel.MARGIN > room:
-            self.state.more_events(room + len(edges) + 2 * kernel.MARGIN)
+        caps = [
+            (time_ns, target.index, self.state.desks[target.name], c.NONE if cap is None else cap)
+            for target in self.program.targets.values()
+            for time_ns, cap in target.later_caps
+        ]
+        room, needed = int(self.state.e[c.H_CAPACITY]), len(edges) + len(caps) + 2 * kernel.MARGIN
+        if needed > room:
+            self.state.more_events(room + needed)
         for time_ns, index, before, after in edges:
             push_first(self.state.e, time_ns, int(Round.TIMERS), 0, index, c.K_EDGE, before, after, 0)
+        for time_ns, index, desk, cap in caps:  # of one deployment and instant, after its edges
+            push_first(self.state.e, time_ns, int(Round.TIMERS), 0, index, c.K_CAP, desk, 0, cap)
 
 
 def run_rows(

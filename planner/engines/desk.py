@@ -33,6 +33,7 @@ class Desk:
     def __init__(self, engine: "Engine", target: Target, pool: Pool) -> None:
         self.engine, self.env, self.target = engine, engine.env, target
         self.busy = 0
+        self.cap = target.concurrent
         self.queue = ClientQueue(max(1, len(set(engine.program.classes))))
         self.n_waiting = 0
         self.breaker = breaker_of(self, target.breaker)
@@ -78,7 +79,19 @@ class Desk:
         return True
 
     def is_busy(self) -> bool:
-        return self.target.concurrent is not None and self.busy >= self.target.concurrent
+        return self.cap is not None and self.busy >= self.cap
+
+    def plant_caps(self) -> None:
+        """Changes of the cap are state timers; each offers what it may have freed, and stops no call in flight."""
+        for time_ns, cap in self.target.later_caps:
+
+            def change(_: simpy.Event, cap: int | None = cap) -> None:
+                self.cap = cap
+                self._offer()
+
+            moment = Moment(self.env)
+            moment.callbacks.append(change)
+            moment.at(time_ns, rank(Round.TIMERS, 0, self.target.index))
 
     def is_rejecting(self, now: int) -> bool:
         """Whether the breaker lets no call through."""

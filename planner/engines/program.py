@@ -25,6 +25,7 @@ from planner.scenario.laws import Law, parse_law
 from planner.scenario.paths import render
 from planner.scenario.policy import Policy
 from planner.scenario.quotas import Quota, pool_of, quotas_of, since_day_began_ns
+from planner.scenario.steps import stairs
 from planner.scenario.supply import ContentFilter, Deployment, Errors, Outage, OutageLaw, Streaming, Total
 from planner.workload.outage_lines import line_of, outage_law
 from planner.workload.windows import Window
@@ -141,7 +142,8 @@ class Target:
     filter_stream: int
     filter_bills: int
     spells: tuple[Spell, ...]
-    concurrent: int | None
+    concurrent: int | None  # at the window's start
+    later_caps: tuple[tuple[int, int | None], ...]  # (ns, `concurrent` from then on), in order
     limiters: tuple[Limiter, ...]
     pool: str | None  # of limiters that it shares; None: its own
     charge: int
@@ -362,6 +364,7 @@ def _target(
     quotas, charge = quotas_of(deployment, model)
     rates, _ = limits_of(deployment, model)
     limits = deployment.limits
+    caps = stairs(limits.concurrent if limits is not None else None)
     return Target(
         name=name,
         index=list(scenario.deployments).index(name),
@@ -385,7 +388,8 @@ def _target(
         filter_stream=stream_id("content-filter", deployment.provider or name),
         filter_bills=rules.BILLS.index(filtered.billed),
         spells=_spells(scenario, name, window, table),
-        concurrent=limits.concurrent if limits is not None else None,
+        concurrent=caps[0][1],
+        later_caps=tuple((int(to_ns(from_s)), cap) for from_s, cap in caps[1:]),
         limiters=_limiters(scenario, name, quotas, window),
         pool=pool_of(deployment),
         charge=rules.CHARGES.index(charge),

@@ -68,7 +68,7 @@ class Engine:
 
     def run(self) -> None:
         """Let every request live to its end; arrivals stop with the window and the run drains."""
-        self._plant_outage_edges()
+        self._plant_changes()
         if self.names:
             self._arrive_next(0)
         if self.report is None:
@@ -479,14 +479,15 @@ class Engine:
         journey.attempts += 1
         journey.next_attempt = max(journey.next_attempt, call.attempt + 1)
 
-    def _plant_outage_edges(self) -> None:
-        """Edges of outages after the window's start are state timers; they only leave an event."""
+    def _plant_changes(self) -> None:
+        """Edges of outages after the window's start are state timers that only leave an event; caps change, too."""
         kind = tables.EVENT_KINDS.index("outage")
         for desk in self.desks.values():
             for spell in desk.target.spells:
                 state = (tables.UP, tables.OUT_ERROR, tables.OUT_HANG, tables.OUT_DEGRADED)[spell.mode]
                 self._edge(spell.from_ns, (kind, desk.target.index, tables.UP, state, -1))
                 self._edge(spell.to_ns, (kind, desk.target.index, state, tables.UP, -1))
+            desk.plant_caps()
 
     def _edge(self, time_ns: int, change: tuple[int, ...]) -> None:
         if time_ns >= 0:

@@ -19,7 +19,7 @@ class Round(IntEnum):
     """
 
     ENDS = 1  # ends of attempts
-    TIMERS = 2  # outage edges, refill wake-ups
+    TIMERS = 2  # outage edges, changes of a concurrency cap, refill wake-ups
     STARTS = 3  # queued, backed-off, next target, zero backoff, probe, hand-over of a freed slot
     EXPIRIES = 4  # queue timeouts and deadlines of waiting requests: a wait exactly as long is served
     ARRIVALS = 5

@@ -19,6 +19,7 @@ from planner.routing.quality import rating
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.laws import Law
 from planner.scenario.quotas import capped_by_day, first_hour_of_days, pool_of
+from planner.scenario.steps import stairs
 from planner.scenario.supply import Limits, Streaming, Total
 from planner.scenario.worst_case import worst_case
 from planner.workload.outage_lines import outage_law
@@ -265,6 +266,10 @@ def _quality(scenario: Scenario) -> Iterator[Assumption]:
                 )
 
 
+def _has_steps(limits: Limits | None) -> bool:
+    return limits is not None and len(stairs(limits.concurrent)) > 1
+
+
 def not_included(scenario: Scenario) -> tuple[str, ...]:
     """What is left out of the bill and of the simulation."""
     left_out = [*not_in_the_bill()]
@@ -313,6 +318,12 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
         found.append(
             f"Every simulated window holds the planted outage of {', '.join(planted)}: measures and money describe "
             f"windows with that outage, not the long run (use mtbf_h and duration_h for that)."
+        )
+    stepped = [name for name in _used(scenario) if _has_steps(scenario.deployments[name].limits)]
+    if stepped:
+        found.append(
+            f"Every simulated window begins with the first step of limits.concurrent of {', '.join(stepped)}: measures and "
+            f"money describe windows in which the cap changes so, not the long run."
         )
     if scenario.traffic.sessions.turns_mean != 1:
         found.append(

@@ -36,6 +36,7 @@ from planner.scenario.fields import MONTH_S, Scenario
 from planner.scenario.known import kind_of, limits_of
 from planner.scenario.paths import render
 from planner.scenario.quotas import beside_minutes, capped_by_day, pool_of, sharing
+from planner.scenario.steps import is_capped
 from planner.workload import traces
 from planner.workload.requests import Requests, generate
 from planner.workload.windows import Window, eras, plan_windows, requests_per_month
@@ -371,7 +372,7 @@ def _needs_watching(scenario: Scenario, strategy: str) -> bool:
         policy, limits = scenario.policy_for(strategy, name), scenario.deployments[name].limits
         if limits is None:
             continue
-        has_slots = limits.concurrent is not None
+        has_slots = is_capped(limits.concurrent)
         if policy.when_limited != "retry" or (has_slots and (has_deadline or policy.when_busy == "reject")):
             return True
     return False

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from planner.scenario.finding import Finding, View
+from planner.scenario.steps import is_capped
 
 
 def priorities_act(view: View) -> Iterator[Finding]:
@@ -36,7 +37,7 @@ def _can_queue(view: View, strategy: str, name: str) -> bool:
     limits, policy = view.scenario.deployments[name].limits, view.scenario.policy_for(strategy, name)
     if limits is None or policy.queue_limit == 0:
         return False
-    return (limits.concurrent is not None and policy.when_busy == "wait") or policy.when_limited == "wait"
+    return (is_capped(limits.concurrent) and policy.when_busy == "wait") or policy.when_limited == "wait"
 
 
 PRIORITIES = (priorities_act,)

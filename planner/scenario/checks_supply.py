@@ -8,6 +8,7 @@ from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View
 from planner.scenario.laws import Kind, Law
 from planner.scenario.paths import Path, closest, render
+from planner.scenario.steps import is_always_capped
 from planner.scenario.supply import CATALOGUE, Deployment, Streaming
 
 LATENCY_FORMS = "{ttft_s, tokens_per_s} or {total_s}"
@@ -154,7 +155,7 @@ def _explicit(name: str, deployment: Deployment, what: str) -> Iterator[Finding]
             hint=f"give {LATENCY_FORMS}",
             because=((*path, "latency"),),
         )
-    if deployment.limits is None or deployment.limits.concurrent is None:
+    if deployment.limits is None or not is_always_capped(deployment.limits.concurrent):
         yield Finding(
             path=(*path, "limits", "concurrent"),
             text=f"not supported yet: {what} without a number of calls in flight",

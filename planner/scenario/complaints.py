@@ -88,7 +88,7 @@ def _locate(location: tuple[int | str, ...]) -> _Spot:
     place = container = whole = root()  # `whole` is the place before a form of it was chosen
     is_key, form = False, None
     for part in location:
-        if place.kind is Kind.FORMS and part in place.forms:
+        if part in place.forms:
             place = place.forms[str(part)]
             form = path if form is None else form
             continue
@@ -178,12 +178,17 @@ def given_text(value: Any, place: Place) -> str:
     return f"the text {shown(value)}" if isinstance(value, str) and not belongs else shown(value)
 
 
-def allowed_text(place: Place, value: Any = None) -> str:
+def allowed_text(place: Place, value: Any = None, *, in_full: bool = False) -> str:
     """What may stand at a place: kind, bounds, unit, choices, and what null means there.
 
-    `value` is what was given: a bound that only keeps numbers sane is named where it was passed.
+    `value` is what was given: a bound that only keeps numbers sane is named where it was passed. `in_full` names
+    the list that may stand for a number, too, of which a message about the number does not speak.
     """
-    return _allowed(place, value) + _or_null(place)
+    text = _allowed(place, value)
+    if in_full and place.kind is not Kind.FORMS:
+        items = [form.item.fields() for form in place.forms.values() if form.item is not None]
+        text = _join([text, *(f"a list of {{{', '.join(fields)}}}" for fields in items)])
+    return text + _or_null(place)
 
 
 def _allowed(place: Place, value: Any) -> str:

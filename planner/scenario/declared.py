@@ -48,8 +48,9 @@ class Place:
     """What may stand at one path.
 
     `low` and `high` are bounds (open where `low_open`/`high_open`), `choices` the words allowed (beside
-    numbers too), `words_later` and `later` what is declared but not simulated yet, `default` the plain
-    default (None where there is none: see `required`).
+    numbers too), `forms` what may stand there by tag (for a number that may be given as a list, too: both),
+    `words_later` and `later` what is declared but not simulated yet, `default` the plain default (None where there
+    is none: see `required`).
     """
 
     kind: Kind
@@ -225,6 +226,8 @@ def _of_union(arguments: tuple[Any, ...]) -> Place:
     tags = {member: next((m.tag for m in _marks(member) if isinstance(m, Tag)), None) for member in members}
     if all(tags.values()):
         forms = {str(tag): _of(member) for member, tag in tags.items()}
+        if (number := forms.get("number")) is not None:  # mostly given so: it is spoken of as a number
+            return replace(number, forms=forms, nullable=nullable)
         return Place(kind=Kind.FORMS, forms=forms, nullable=nullable)
     places = [_of(member) for member in members]  # a number or a word
     words = tuple(word for place in places for word in place.choices)

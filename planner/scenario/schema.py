@@ -91,7 +91,9 @@ def _row(path: str, place: Place) -> FieldRow:
         choices=place.choices,
         choices_later=place.words_later,
         slider=place.slider,
-        allowed=f"not supported yet: {place.later}" if place.later is not None else allowed_text(place),
+        allowed=f"not supported yet: {place.later}"
+        if place.later is not None
+        else allowed_text(place, in_full=True),
         description=place.description,
         supported=place.later is None,
     )
@@ -195,7 +197,10 @@ def _number(place: Place) -> dict[str, Any]:
         body["exclusiveMinimum" if place.low_open else "minimum"] = place.low
     if place.high is not None:
         body["exclusiveMaximum" if place.high_open else "maximum"] = place.high
-    return {"anyOf": [body, {"enum": list(place.choices)}]} if place.choices else body
+    others = [_schema(form) for tag, form in place.forms.items() if tag != "number"]
+    if place.choices:
+        others.append({"enum": list(place.choices)})
+    return {"anyOf": [body, *others]} if others else body
 
 
 def _law() -> dict[str, Any]:

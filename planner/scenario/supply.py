@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Tag, model_validator
+from pydantic import Discriminator, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from planner.scenario.declare import (
@@ -16,11 +16,11 @@ from planner.scenario.declare import (
     bounded,
     field,
     later,
-    not_supported,
 )
 from planner.scenario.demand import Modality
 from planner.scenario.laws import Law
 from planner.scenario.policy import Policy
+from planner.scenario.steps import CapOrSteps
 
 CATALOGUE: Literal["catalogue"] = "catalogue"
 Trust = Literal["outside", "contract", "in-house", "device"]
@@ -97,12 +97,6 @@ Latency = Annotated[
 MEASURES = ("requests", "tokens", "input_tokens", "output_tokens")
 
 Rate = int | Literal["catalogue"] | None
-
-
-def _no_steps(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        raise not_supported("concurrency limits that change over time")
-    return value
 
 
 def _whole_or_catalogue(value: Any) -> Any:
@@ -182,8 +176,11 @@ class Limits(Fields):
         ge=0,
         le=23,
     )
-    concurrent: Annotated[int | None, BeforeValidator(_no_steps)] = field(
-        "calls in flight at once; null: none", None, unit="calls", ge=1, le=10**7
+    concurrent: CapOrSteps | None = field(
+        "calls in flight at once, or steps [{until_s: 600, value: 10}, {value: 2}] in seconds of every simulated "
+        "window, each of which begins at 0; a lower cap stops no call in flight; null: none",
+        None,
+        unit="calls",
     )
     kind: Literal["catalogue", "token-bucket", "fixed-window", "sub-window", "leaky-bucket"] = field(
         "how a limit is kept: a bucket that refills; a count of each minute; a count of each slice; a bucket "

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from planner.scenario.fields import Scenario
 from planner.scenario.policy import TIER_GROUPS, Backoff, CascadeRouter, Levels, Policy, Strategy
+from planner.scenario.steps import is_capped
 
 MOST_WAYS = 5_000  # of a group, that are followed one by one
 
@@ -159,7 +160,7 @@ def _target_s(scenario: Scenario, name: str, policy: Policy) -> tuple[float, str
         waits = [max(wait, policy.retry_after_cap_s) for wait in waits]
     queue_s = 0.0
     is_queued = limits is not None and (
-        (limits.concurrent is not None and policy.when_busy == "wait") or policy.when_limited == "wait"
+        (is_capped(limits.concurrent) and policy.when_busy == "wait") or policy.when_limited == "wait"
     )
     if is_queued and policy.queue_limit != 0:
         queue_s = math.inf if policy.queue_timeout_s is None else policy.queue_timeout_s.upper

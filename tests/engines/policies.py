@@ -165,7 +165,7 @@ def _deployment(random: Random) -> dict[str, Any]:
     }
     hardware = random.choice((OFF, OFF, OFF, "server", "device"))
     if hardware is not OFF:
-        deployment["limits"] = (deployment["limits"] or {}) | {"concurrent": random.choice((1, 4))}
+        deployment["limits"] = (deployment["limits"] or {}) | {"concurrent": _concurrent(random, 1, 4)}
     if hardware == "server":
         deployment["server"] = {"gpu": "l40s", "replicas": random.choice((1, 2)), "usd_per_gpu_hour": 1}
     if hardware == "device":
@@ -204,7 +204,7 @@ def _limits(random: Random) -> dict[str, Any]:
         "tokens_per_minute": random.choice((OFF, 60, 6000)),
         "input_tokens_per_minute": random.choice((OFF, OFF, 6000)),
         "output_tokens_per_minute": OFF if charge == "estimate" else random.choice((OFF, OFF, 600, 6000)),
-        "concurrent": random.choice((OFF, 1, 1, 2, 10)),
+        "concurrent": _concurrent(random, OFF, 1, 1, 2, 10),
         "kind": kind,
         "charge": charge,
         **length,
@@ -249,6 +249,18 @@ def _share_limits(random: Random, deployments: dict[str, Any]) -> None:
         deployment["limits"] = limits | {"concurrent": random.choice((OFF, 1, 2)), "scope": scope}
         if scope == "account":
             deployment["account"] = random.choice(("x", "x", "y"))
+
+
+def _concurrent(random: Random, *values: int | None) -> Any:
+    """A cap of one of the values or, at times, steps of them with closed doors among them."""
+    value = random.choice(values)
+    if random.random() < 0.7:
+        return value
+    ends_s = sorted(random.sample(range(1, 120), random.choice((1, 2, 5))))
+    return [
+        *({"until_s": end / 4, "value": random.choice((0, *values))} for end in ends_s),
+        {"value": value},
+    ]
 
 
 def _episode(random: Random) -> dict[str, Any]:

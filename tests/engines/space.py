@@ -237,7 +237,7 @@ def limits(pick: Pick, replays: bool) -> Raw | None:
     found: Raw = {
         "requests_per_minute": per_minute,
         "tokens_per_minute": pick((*tokens, "catalogue")),
-        "concurrent": pick((1, 1, 2, None, 5)),
+        "concurrent": concurrent(pick, 1, 1, 2, None, 5),
         "kind": kind,
         "charge": charge,
     }
@@ -284,6 +284,15 @@ def quotas(pick: Pick, charge: str, replays: bool) -> list[Raw]:
     return found
 
 
+def concurrent(pick: Pick, *values: int | None) -> Any:
+    """A cap of one of the values, or steps of them on the grid, with doors closed but in the last."""
+    value = pick(values)
+    if not pick(SELDOM):
+        return value
+    ends_s = pick(([1], [0.5, 2], [2, 3.5, 5], [1, 1.5, 2, 2.5, 8], [1e-9, 30]))
+    return [*({"until_s": end_s, "value": pick((0, *values))} for end_s in ends_s), {"value": value}]
+
+
 def latency(pick: Pick, model: str) -> Any:
     forms = ["total", "total", "streaming"] + (["catalogue"] if model == SPEAKER else [])
     form = pick(forms)
@@ -302,7 +311,7 @@ def deployment(pick: Pick, bounds: Bounds, models: Sequence[str], replays: bool)
         hardware = {"server": {"gpu": "h100-80gb"}, "device": {"kind": "jetson-orin-nano-super", "fleet": 5}}
         kind = pick(sorted(hardware))
         found[kind] = hardware[kind]
-        found["limits"] = (found["limits"] or {}) | {"concurrent": pick((1, 2))}
+        found["limits"] = (found["limits"] or {}) | {"concurrent": concurrent(pick, 1, 2)}
         if kind == "server" and replays:
             found["trust"] = pick(("in-house", "outside"))
     elif pick(SELDOM):

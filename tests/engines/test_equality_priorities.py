@@ -40,6 +40,7 @@ def crowded(random: Random) -> dict[str, Any]:
         "queue_limit": random.choice((None, None, 5)),
         "queue_timeout_s": random.choice((None, 1, 3)),
         "deadline_s": random.choice((None, 6)),
+        "retry_after_cap_s": 5,  # not beyond the deadline
         "retries": random.choice((0, 2)),
         "backoff": {"kind": "fixed", "waits_s": [0, 0.5]},
         "breaker": random.choice((None, {"kind": "consecutive", "failures": 2, "open_s": 1})),

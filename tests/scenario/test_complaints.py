@@ -79,8 +79,6 @@ from tests.scenario.samples import problems_with
         ("traffic.bursts.kind", "cox", "not supported yet: bursts cox"),
         ("tasks.faq.urgency", "batch", "not supported yet: urgency batch"),
         ("currency", "EUR", "not supported yet: currency EUR"),
-        ("deployments.a.limits.concurrent", [{"until_s": 5, "value": 1}],
-         "not supported yet: concurrency limits that change over time"),
         # sections that must hold together
         ("traffic.trace", {}, "got neither file nor rows; allowed: one of file and rows"),
         ("traffic.trace", {"file": "x.csv", "rows": []}, "got both file and rows; allowed: one of file and rows"),

@@ -26,7 +26,7 @@ FULL["deployments"]["c"] = {
     "model": "m",
     "server": {"gpu": "l40s"},
     "latency": {"total_s": 1},
-    "limits": {"concurrent": 2},
+    "limits": {"concurrent": [{"until_s": 60, "value": 2}, {"value": 3}]},
 }
 FULL["strategies"] = {
     "s": {"omni": ["a"], "mini": ["b", "a"], "router": {"omni_share": 0.5}},
@@ -54,7 +54,8 @@ JUNK = [
     "openai", "azure", "2025-06-01", "2027-03-01", "hang", "cascade", "law", "unified", "vision", [], {}, ["a"], [["a", "zz"]],
     [1], [None], {"x": 1}, {"p50": 1, "p95": 2}, {"p50": 3, "p95": 2}, {"fixed": 0}, {"total_s": 2}, {"mtbf_h": 1, "duration_h": 1, "mode": "hang"},
     [{"from_s": 0, "to_s": 5, "mode": "hang"}], {"kind": "cascade", "verifier": {"model": "zz"}}, {"threshold": 9},
-    [{"when": {"task": "zz"}, "to": "mini"}], {"rows": [{"arrival_s": 0}]}, {"file": "x.csv"}, {"kind": "jetson-orin-nano", "fleet": 1},
+    [{"when": {"task": "zz"}, "to": "mini"}], {"rows": [{"arrival_s": 0}]}, {"file": "x.csv"}, [{"until_s": 5, "value": 0}, {"value": 1}],
+    {"kind": "jetson-orin-nano", "fleet": 1},
 ]  # fmt: skip
 
 

@@ -73,6 +73,9 @@ def handle(m, f, e, laws, event, now):  # type: ignore[no-untyped-def]
         m[row + 4] = e[event + c.E_TICKET]
         m[row + 5] = -1
         m[c.R_EVENT_ROW] = row + c.N_EVENT_COLUMNS
+    elif kind == c.K_CAP:
+        m[who + c.D_CONCURRENT] = e[event + c.E_CAUSE]
+        offer(m, f, e, laws, who)
 
 
 @jit(VOID(*MEMORY, INT, c.BLOCK_TYPE, INT), forceinline=True)
