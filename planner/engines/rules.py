@@ -68,8 +68,8 @@ FIXED, LAW, EXPONENTIAL, EQUAL_JITTER, FULL_JITTER, DECORRELATED, OPENAI, LITELL
 BACKOFFS = ("fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm")
 
 # Kinds of breakers, and how the time they stay open grows with openings in a row.
-CONSECUTIVE, COOLDOWN = range(2)
-BREAKERS = ("consecutive", "cooldown")
+CONSECUTIVE, COOLDOWN, SLIDING_WINDOW, SAMPLING_WINDOW = range(4)
+BREAKERS = ("consecutive", "cooldown", "sliding-window", "sampling-window")
 CONSTANT, LINEAR, DOUBLING = range(3)
 GROWTHS = ("constant", "linear", "exponential")
 

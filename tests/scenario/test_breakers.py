@@ -42,7 +42,6 @@ from tests.scenario.samples import problems_with, scenario
             "policy.breaker.honours_retry_after: got honours_retry_after with counts that leave limited out; "
             "allowed: counts with limited, which alone brings a retry-after",
         ),
-        ({"kind": "sliding-window"}, "policy.breaker.kind: not supported yet: breaker kind sliding-window"),
     ],
 )
 def test_a_breaker_that_does_not_hold_together_is_named(given: dict[str, Any], expected: str) -> None:
