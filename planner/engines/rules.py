@@ -74,7 +74,7 @@ CONSTANT, LINEAR, DOUBLING = range(3)
 GROWTHS = ("constant", "linear", "exponential")
 
 BREAKER_COUNTS = {
-    "ok": "resets the count",
+    "ok": "resets the count of failures in a row; a window takes it in",
     "error": "counts (5xx and connection errors), unless `counts` leaves it out: then ignored",
     "timeout": "counts, also a cut by the deadline, unless `counts` leaves it out: then ignored",
     "limited": "ignored, unless `counts` names it: then a call that fails at once",
