@@ -14,10 +14,12 @@ TOKEN_BUCKET, FIXED_WINDOW, SUB_WINDOW, LEAKY_BUCKET = (
 )
 #: Kinds whose allowance is whole again at the start of every window, and lost at its end.
 WINDOWS = (FIXED_WINDOW, SUB_WINDOW)
-MINUTE_NS = 60 * 10**9
+MINUTE_NS, DAY_NS = 60 * 10**9, 86_400 * 10**9
 #: What a limiter counts, by the field that gives its limit.
 REQUESTS, TOKENS, INPUT, OUTPUT = range(4)
 FIELDS = ("requests_per_minute", "tokens_per_minute", "input_tokens_per_minute", "output_tokens_per_minute")
+#: The same of a day.
+PER_DAY = {"requests_per_day": REQUESTS, "tokens_per_day": TOKENS}
 
 #: What an engine may hold in its smallest unit.
 LARGEST = 2**62

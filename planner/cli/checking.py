@@ -46,9 +46,13 @@ def check(file: FileArgument, overrides: SetOption = None) -> None:
 
 
 def _worst_cases(scenario: "Scenario") -> list[str]:
+    from planner.finance.dearest import dearest
     from planner.scenario.worst_case import worst_case
 
-    return [f"{name}: {worst_case(scenario, name).text}" for name in scenario.strategies]
+    return [
+        f"{name}: {worst_case(scenario, name).text}; {dearest(scenario, name).text}"
+        for name in scenario.strategies
+    ]
 
 
 @reported

@@ -115,6 +115,8 @@ def _deployment(row: "DeploymentLimits", console: "Console", target: float) -> N
     console.print(f"{quotas}; {row.label}, charged by {row.charge}, when limited: {row.when_limited}")
     console.print(_present(row.present))
     console.print(row.why)
+    if row.kept:
+        console.print(row.kept)
     if row.too_large:
         console.print(row.too_large, style="red")
     console.print()

@@ -15,6 +15,7 @@ from planner.chance import to_ns
 from planner.engines import limiters, rules
 from planner.engines.breakers import breaker_of
 from planner.engines.journey import NO_METERS, Call, Moment, billed_when_cut
+from planner.engines.pools import Pool
 from planner.engines.priorities import ClientQueue
 from planner.engines.program import Spell, Target
 from planner.engines.rules import Round, rank
@@ -29,14 +30,15 @@ if TYPE_CHECKING:
 class Desk:
     """A deployment during a run: breaker, slots, limiters and the client queue in front of it."""
 
-    def __init__(self, engine: "Engine", target: Target) -> None:
+    def __init__(self, engine: "Engine", target: Target, pool: Pool) -> None:
         self.engine, self.env, self.target = engine, engine.env, target
         self.busy = 0
         self.queue = ClientQueue(max(1, len(set(engine.program.classes))))
         self.n_waiting = 0
         self.breaker = breaker_of(self, target.breaker)
-        self.levels = [limiter.capacity for limiter in target.limiters]
-        self.filled_ns = 0
+        self.pool = pool
+        pool.desks.append(self)
+        self.settles = any(limiter.settles for limiter in target.limiters)
         self.wake_ns: int | None = None  # when the queue is looked at next because of a limiter
         self.spell_starts = [spell.from_ns for spell in target.spells]
         self.memory: Memory | None = None  # of a selection that goes by earlier calls
@@ -87,9 +89,9 @@ class Desk:
         longest = 0
         self._fill(now)
         for index, limiter in enumerate(self.target.limiters):
-            level, needed = self.levels[index], call.needed[index]
-            if length := self.target.window_ns:
-                wait = limiters.window_wait(level, needed, now, length)
+            level, needed = self.pool.levels[index], call.needed[index]
+            if length := limiter.window_ns:
+                wait = limiters.window_wait(level, needed, now + limiter.since_ns, length)
             else:
                 wait = rules.refill_wait(level, needed, limiter.p)
             longest = max(longest, wait)
@@ -97,23 +99,24 @@ class Desk:
 
     def _fill(self, now: int) -> None:
         """Bring the levels of all limiters up to now."""
-        filled_ns, self.filled_ns = self.filled_ns, now
+        filled_ns, self.pool.filled_ns = self.pool.filled_ns, now
         for index, limiter in enumerate(self.target.limiters):
-            level = self.levels[index]
-            if length := self.target.window_ns:
-                self.levels[index] = limiters.renewed(level, filled_ns, now, length, limiter.capacity)
+            level = self.pool.levels[index]
+            if length := limiter.window_ns:
+                before, after = filled_ns + limiter.since_ns, now + limiter.since_ns
+                self.pool.levels[index] = limiters.renewed(level, before, after, length, limiter.capacity)
             else:
-                self.levels[index] = rules.refilled(level, now - filled_ns, limiter.p, limiter.capacity)
+                self.pool.levels[index] = rules.refilled(level, now - filled_ns, limiter.p, limiter.capacity)
 
     def _settle(self, call: Call, billed: tuple[int, ...]) -> None:
         """A call has ended: its tokens are set right to what it is billed."""
         self._fill(self.env.ns)
         for index, limiter in enumerate(self.target.limiters):
-            if limiter.measure != REQUESTS:
+            if limiter.settles:
                 tokens = limiters.used(limiter.measure, *_sent_and_answered(billed))
                 used = limiters.units(tokens, limiter.q)
-                self.levels[index] = limiters.settled(
-                    self.levels[index], call.taken[index], used, limiter.capacity
+                self.pool.levels[index] = limiters.settled(
+                    self.pool.levels[index], call.taken[index], used, limiter.capacity
                 )
 
     def _measure(self, call: Call, max_output_tokens: int) -> None:
@@ -124,10 +127,15 @@ class Desk:
             (limiters.asked(limiter.measure, target.charge, sent, answered, max_output_tokens), limiter.q)
             for limiter in target.limiters
         ]
-        call.needed = call.taken = tuple(tokens * q for tokens, q in asked)
-        if target.leaks:  # below 100 % of utilisation: anything left is enough, however much is taken then
-            call.needed = (1,) * len(target.limiters)
-            call.taken = tuple(limiters.units(tokens, q) for tokens, q in asked)
+        # Of a leaky bucket below 100 % of utilisation, anything left is enough, however much is taken then.
+        call.needed = tuple(
+            1 if limiter.leaks else tokens * q
+            for limiter, (tokens, q) in zip(target.limiters, asked, strict=True)
+        )
+        call.taken = tuple(
+            limiters.units(tokens, q) if limiter.leaks else tokens * q
+            for limiter, (tokens, q) in zip(target.limiters, asked, strict=True)
+        )
         if target.charge == rules.AFTER_COMPLETION:
             call.taken = tuple(limiter.q if limiter.measure == REQUESTS else 0 for limiter in target.limiters)
 
@@ -249,13 +257,15 @@ class Desk:
         now, target = self.env.ns, self.target
         self.busy += 1
         for index, taken in enumerate(call.taken):
-            self.levels[index] -= taken
+            self.pool.levels[index] -= taken
         self.breaker.start(call)
         call.started_ns = now
         if self.memory is not None:
             self.memory.sent(now)
         first_ns, total_ns = self._service(call, now)
-        call.answers = call.outcome != tables.ERROR
+        if call.outcome == tables.OK and target.break_rate > 0:
+            first_ns, total_ns = self._broken(call, first_ns, total_ns)
+        call.answers = call.outcome != tables.ERROR or first_ns != NEVER
         cut_ns = target.timeout_ns
         if call.deadline_ns is not None:
             left_ns = call.deadline_ns - now
@@ -309,6 +319,22 @@ class Desk:
         first_ns, total_ns = rules.call_times(ttft_s, speed, hidden, output + spoken, slowdown, added_s)
         return (first_ns if target.streams_answer else total_ns), total_ns
 
+    def _broken(self, call: Call, first_ns: int, total_ns: int) -> tuple[int, int]:
+        """(first token, end) of a call that would be answered, if it breaks off: at any moment of its time alike."""
+        u = self.engine.uniform(self.target, "mid-stream", call)
+        if u >= self.target.break_rate:
+            return first_ns, total_ns
+        broken_ns = int(total_ns * (u / self.target.break_rate))
+        call.outcome = tables.ERROR
+        if broken_ns < first_ns:
+            call.status = self.target.error_status
+            return NEVER, broken_ns
+        sent, cached, written, output, hidden, image, heard, spoken = call.meters
+        visible = rules.streamed(output + spoken, first_ns, broken_ns, total_ns)
+        read = min(output, visible)  # the transcript comes before the speech it is of
+        call.broken_meters = (sent, cached, written, read, hidden, image, heard, visible - read)
+        return first_ns, broken_ns
+
     def _spell_at(self, now: int) -> Spell | None:
         """The outage that holds when an attempt starts; windows are half open, [from, to)."""
         for index in range(bisect_right(self.spell_starts, now) - 1, -1, -1):
@@ -343,6 +369,8 @@ class Desk:
             billed = billed_when_cut(call.meters, self.target.bill_timeouts)
         elif call.status == rules.FILTERED:
             billed = billed_when_cut(call.meters, self.target.filter_bills)
+        elif call.outcome == tables.ERROR and call.broken_meters is not None:
+            billed = billed_when_cut(call.broken_meters, self.target.break_bills)
         self._close(call, billed)
 
     def _close(self, call: Call, billed: tuple[int, ...]) -> None:
@@ -350,8 +378,10 @@ class Desk:
         call.ended_ns = self.env.ns
         self.busy -= 1
         self.engine.record(call, billed)
-        if self.target.settles:
+        if self.settles:
             self._settle(call, billed)
+            for other in self.pool.others(self):  # what was given back may be enough for who waits there
+                other._offer()
         if self.memory is not None:
             self.memory.ended(call)
         self.breaker.end(call)

@@ -44,6 +44,7 @@ class Journey:
 
     __slots__ = (
         "attempts",
+        "broke_off",
         "calls",
         "cause",
         "choices",
@@ -65,6 +66,7 @@ class Journey:
         self.calls: dict[str, int] = {}  # calls so far by deployment: the attempt number of chance
         self.group = 0  # deployments in the group that is tried
         self.groups: set[int] = set()  # asked in this pass
+        self.broke_off = False  # an answer that was seen in part ends the pass
         self.has_asked = False  # somebody of the group that is tried
         self.cause = tables.NO_ELIGIBLE
         self.outcome = tables.REJECTED
@@ -79,7 +81,7 @@ class Call:
     """One attempt at a deployment: waiting, then sent, then ended or turned away."""
 
     __slots__ = (
-        "answers", "attempt", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "is_cancelled",
+        "answers", "attempt", "broken_meters", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "is_cancelled",
         "is_probe", "is_waiting",
         "journey", "meters", "needed", "outcome", "queued_ns", "retry_after_ns", "role", "service_ns", "started_ns",
         "status", "taken", "target", "turned_away",
@@ -109,6 +111,9 @@ class Call:
         self.turned_away = tables.NO_CAUSE  # cause, where no call was sent
         self.is_waiting = self.is_probe = self.is_cancelled = False
         self.answers = False  # tokens are made, were it not cut
+        self.broken_meters: tuple[int, ...] | None = (
+            None  # of an answer that breaks off: what has come by then
+        )
         self.epoch = 0
 
 

@@ -50,9 +50,10 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 # Columns of a desk: settings of a deployment ...
 (
     D_INDEX, D_SIZES, D_CORRECT, D_CALLS, D_FLOATS, D_CONCURRENT, D_LIMITERS, D_N_LIMITERS, D_CHARGE,
-    D_WINDOW_NS, D_LEAKS, D_SETTLES,
+    D_SETTLES, D_SIBLING,  # the next desk that shares its limiters, round in a ring; NONE: nobody
     D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP,
     D_BREAKER, D_COUNTED, D_FAILURES, D_OPEN_NS, D_GROWTH, D_OPEN_CAP, D_SUCCESSES, D_ALLOWED, D_HONOURS, D_WINDOW,
+    D_BREAKS_BILL, D_RETRIES_BROKEN, D_S_BREAK,
     D_HEDGE_AFTER, D_HEDGES, D_HEDGE_BILL, D_HEDGE_TO,
     D_FILTER_LAW, D_FILTER_BILLS, D_S_FILTER, D_S_FILTER_LATENCY,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
@@ -62,16 +63,19 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_MEMORY,  # of its earlier calls, where the selection goes by them; 0: none
     D_RING,  # the window of ends of its breaker, where it has one; 0: none
     # ... and its state.
-    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_FILLED, D_WAKE,
+    D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(84)  # fmt: skip
-F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, F_FILTER_SHARE, N_DESK_F = range(8)
+) = range(85)  # fmt: skip
+F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, F_FILTER_SHARE, F_BREAK_RATE, N_DESK_F = (
+    range(9)
+)
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
 
-# Columns of a limiter: what it counts, units that come back per ns, units of one, units it holds, and its state.
-X_MEASURE, X_P, X_Q, X_CAPACITY, X_LEVEL, N_LIMITER = range(6)
+# Columns of a limiter: `program.Limiter`, then its state. Before the first of a desk stands when all were filled last.
+X_FILLED = -1
+X_MEASURE, X_WINDOW_NS, X_SINCE, X_LEAKS, X_SETTLES, X_P, X_Q, X_CAPACITY, X_LEVEL, N_LIMITER = range(10)
 
 # Columns of a spell.
 P_FROM, P_TO, P_MODE, P_STATUS, P_LAW, P_FLOAT, N_SPELL = range(7)
@@ -113,6 +117,7 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     L_RESUME, L_DESK, L_ROLE, L_CALL_ATTEMPT, L_DRAW, L_TICKET, L_QUEUED, L_STARTED, L_FIRST, L_ENDED,
     L_CALL_OUTCOME, L_STATUS, L_RETRY_AFTER, L_TURNED_AWAY, L_IS_WAITING, L_IS_PROBE, L_EPOCH, L_HAS_DONE,
     L_ANSWERS,  # tokens are made, were it not cut
+    L_STREAMED, L_BROKE_OFF,  # visible tokens of an answer that breaks off, or NONE; whether the pass ends with it
     L_RETRYING,  # counts against the retry budget
     L_TRIED, L_CHOICES,  # of a selection: bits of the level's members, draws so far
     L_FIRST_LEVEL,  # where it began, of levels that share the load
@@ -125,7 +130,7 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     L_ASKED_REQUESTS, L_ASKED_TOKENS, L_ASKED_INPUT, L_ASKED_OUTPUT,  # by what a limiter counts
     L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
     L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS, L_ANSWERED, L_ANSWERED_AGAIN, N_SLOT,
-) = range(67)  # fmt: skip
+) = range(69)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -287,6 +292,7 @@ def new_state(
     first_desk = len(m)
     desks = {target.name: first_desk + number * N_DESK for number, target in enumerate(targets)}
     m += [0] * (N_DESK * len(targets))
+    pools: dict[str, int] = {}  # where the limiters stand
     behind = N_SLOT + len(models) * N_SIZE  # of a slot's fixed columns and sizes
     for number, target in enumerate(targets):
         model = models.index((target.model, target.provider))
@@ -301,9 +307,20 @@ def new_state(
         }
         if target.hedge is not None:
             row |= {D_HEDGE_TO: desks[target.hedge.to or target.name]}
-        row |= {D_LIMITERS: len(m), D_N_LIMITERS: len(target.limiters)}
-        for limiter in target.limiters:
-            m += [limiter.measure, limiter.p, limiter.q, limiter.capacity, limiter.capacity]
+        row |= {D_N_LIMITERS: len(target.limiters), D_SIBLING: _sibling(targets, number, desks)}
+        sharing = target.name if target.pool is None else f"pool {target.pool}"
+        is_first = sharing not in pools
+        m += [0] if is_first else []
+        row |= {D_LIMITERS: pools.setdefault(sharing, len(m))}
+        for limiter in target.limiters if is_first else ():
+            m += [
+                limiter.measure,
+                limiter.window_ns,
+                limiter.since_ns,
+                int(limiter.leaks),
+                int(limiter.settles),
+            ]
+            m += [limiter.p, limiter.q, limiter.capacity, limiter.capacity]
         row |= {D_SPELLS: len(m)}
         for spell in target.spells:
             m += [spell.from_ns, spell.to_ns, spell.mode, spell.status, spell.latency_law, len(f)]
@@ -408,6 +425,15 @@ def _groups(groups: Sequence[Group], desks: Mapping[str, int], m: list[int]) -> 
     return place
 
 
+def _sibling(targets: Sequence[Target], number: int, desks: Mapping[str, int]) -> int:
+    """The desk that comes next, round in a ring, among those that share a desk's limiters; NONE: nobody does."""
+    own = targets[number]
+    for target in (*targets[number + 1 :], *targets[:number]):
+        if own.pool is not None and target.pool == own.pool:
+            return desks[target.name]
+    return NONE
+
+
 def _layer_row(layer: Layer, f: list[float]) -> list[int]:
     backoff, floats = layer.backoff, len(f)
     f += [backoff.base_s, backoff.cap_s, backoff.jitter_s, *backoff.waits_s]
@@ -458,6 +484,7 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         target.weight,
         target.list_price,
         target.filter_share,
+        target.break_rate,
     ]
     waits = len(f)
     f += backoff.waits_s
@@ -466,9 +493,7 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_FLOATS: floats,
         D_CONCURRENT: _or_none(target.concurrent),
         D_CHARGE: target.charge,
-        D_WINDOW_NS: target.window_ns,
-        D_LEAKS: int(target.leaks),
-        D_SETTLES: int(target.settles),
+        D_SETTLES: int(any(limiter.settles for limiter in target.limiters)),
         D_TIMEOUT: _or_none(target.timeout_ns),
         D_RETRIES: target.retries,
         D_BACKOFF: backoff.kind,
@@ -491,6 +516,9 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_GATEWAY: NO_LAW if is_zero(laws, target.gateway_law) else target.gateway_law,
         D_ERROR_STATUS: target.error_status,
         D_ERROR_LAW: target.error_law,
+        D_BREAKS_BILL: target.break_bills,
+        D_RETRIES_BROKEN: int(target.retries_broken),
+        D_S_BREAK: streams["mid-stream"],
         D_FILTER_LAW: target.filter_law,
         D_FILTER_BILLS: target.filter_bills,
         D_S_FILTER: target.filter_stream,

@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from planner import catalogue, limiting, tables
+from planner import catalogue, tables
 from planner.catalogue import profiles
 from planner.chance import check_streams, stream_id, to_ns
 from planner.engines import rules
@@ -21,33 +21,30 @@ from planner.routing.routers import Group, groups_of
 from planner.sampling import Laws, pack_laws
 from planner.scenario import policy as policies
 from planner.scenario.fields import CascadeRouter, Scenario
-from planner.scenario.known import kind_of, limits_of, list_usd_per_mtok
+from planner.scenario.known import limits_of, list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
+from planner.scenario.paths import render
 from planner.scenario.policy import Policy
-from planner.scenario.supply import (
-    ContentFilter,
-    Deployment,
-    Errors,
-    Limits,
-    Outage,
-    OutageLaw,
-    Streaming,
-    Total,
-)
+from planner.scenario.quotas import Quota, pool_of, quotas_of, since_day_began_ns
+from planner.scenario.supply import ContentFilter, Deployment, Errors, Outage, OutageLaw, Streaming, Total
 from planner.workload.outage_lines import line_of, outage_law
 from planner.workload.windows import Window
 
 _PURPOSES = (
     "ttft", "speed", "error", "error-latency", "outage-latency", "gateway-latency", "backoff", "queue-timeout",
-    "filter-latency",
+    "filter-latency", "mid-stream",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limiter:
-    """A limiter in integers (see `limiting.shape`)."""
+    """A limiter in integers (see `quotas.Quota`)."""
 
     measure: int  # what it counts, as in `limiting.FIELDS`
+    window_ns: int  # 0 for a bucket
+    since_ns: int  # of its present window that have gone at the start
+    leaks: bool  # admits while there is anything left, however large the call
+    settles: bool  # sets a call's tokens right at its end
     p: int
     q: int
     capacity: int
@@ -138,6 +135,9 @@ class Target:
     error_rate: float
     error_status: int
     error_law: int
+    break_rate: float  # of calls that would have been answered
+    retries_broken: bool  # also after the first token
+    break_bills: int
     filter_share: float  # of prompts that its content filter refuses
     filter_law: int
     filter_stream: int
@@ -145,9 +145,7 @@ class Target:
     spells: tuple[Spell, ...]
     concurrent: int | None
     limiters: tuple[Limiter, ...]
-    window_ns: int  # of its limiters; 0 for buckets
-    leaks: bool  # admits while there is anything left, however large the call
-    settles: bool  # sets a call's tokens right at its end
+    pool: str | None  # of limiters that it shares; None: its own
     charge: int
     timeout_ns: int | None
     retries: int
@@ -363,10 +361,9 @@ def _target(
     ttft, speed, total, streams_answer = latency_laws(deployment, model)
     errors = errors_of(deployment)
     filtered = deployment.content_filter or ContentFilter()
-    rates, charge = limits_of(deployment, model)
+    quotas, charge = quotas_of(deployment, model)
+    rates, _ = limits_of(deployment, model)
     limits = deployment.limits
-    kind = kind_of(deployment)
-    slice_ns = int(to_ns(limits.slice_s)) if limits is not None else 0
     return Target(
         name=name,
         index=list(scenario.deployments).index(name),
@@ -381,6 +378,9 @@ def _target(
         error_rate=errors.rate,
         error_status=errors.status,
         error_law=table.add(errors.latency_s),
+        break_rate=errors.mid_stream,
+        retries_broken=policy.retries_mid_stream,
+        break_bills=rules.BILLS_MID_STREAM.index(policy.bill_mid_stream),
         filter_share=filtered.share,
         filter_law=table.add(filtered.latency_s),
         # One provider judges a prompt alike wherever and however often it is sent.
@@ -388,12 +388,8 @@ def _target(
         filter_bills=rules.BILLS.index(filtered.billed),
         spells=_spells(scenario, name, window, table),
         concurrent=limits.concurrent if limits is not None else None,
-        limiters=_limiters(name, rates, limits, kind, charge),
-        window_ns=limiting.window_ns(kind, slice_ns),
-        leaks=kind == limiting.LEAKY_BUCKET,
-        settles=any(
-            rate is not None and limiting.settles(kind, charge, measure) for measure, rate in enumerate(rates)
-        ),
+        limiters=_limiters(scenario, name, quotas, window),
+        pool=pool_of(deployment),
         charge=rules.CHARGES.index(charge),
         timeout_ns=None if policy.timeout_s is None else int(to_ns(policy.timeout_s)),
         retries=policy.retries,
@@ -465,25 +461,31 @@ def errors_of(deployment: Deployment) -> Errors:
 
 
 def _limiters(
-    name: str, rates: tuple[int | None, ...], limits: Limits | None, kind: str, charge: str
+    scenario: Scenario, name: str, quotas: tuple[Quota, ...], window: Window
 ) -> tuple[Limiter, ...]:
     """One limiter for each limit that is on."""
-    found = []
-    for measure, rate in enumerate(rates):
-        if rate is None or limits is None:
-            continue
-        p, q, capacity = limiting.shape(
-            rate, kind, burst_ns=int(to_ns(limits.burst_s)), slice_ns=int(to_ns(limits.slice_s))
-        )
-        if not limiting.is_exact(q, capacity, limiting.settles(kind, charge, measure)):
+    since_ns = since_day_began_ns(scenario, scenario.deployments[name], window.start_s)
+    for quota in quotas:
+        if not quota.is_exact:
             problem = Problem(
-                field=f"deployments.{name}.limits.{limiting.FIELDS[measure]}",
-                given=str(rate),
-                allowed="a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000",
+                field=render(("deployments", name, "limits", *quota.place)),
+                given=str(quota.limit),
+                allowed=quota.rounded,
             )
             raise ScenarioError([problem])
-        found.append(Limiter(measure=measure, p=p, q=q, capacity=capacity))
-    return tuple(found)
+    return tuple(
+        Limiter(
+            measure=quota.measure,
+            window_ns=quota.window_ns,
+            since_ns=since_ns if quota.is_daily else 0,
+            leaks=quota.leaks,
+            settles=quota.settles,
+            p=quota.p,
+            q=quota.q,
+            capacity=quota.capacity,
+        )
+        for quota in quotas
+    )
 
 
 def _spells(scenario: Scenario, name: str, window: Window, table: _LawTable) -> tuple[Spell, ...]:

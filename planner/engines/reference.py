@@ -21,6 +21,7 @@ from planner.engines import rules
 from planner.engines.desk import Desk
 from planner.engines.hedging import Bundle
 from planner.engines.journey import Call, Clock, Journey, Moment, billed_when_cut, input_only
+from planner.engines.pools import pools_of
 from planner.engines.program import Backoff, Program, Target
 from planner.engines.rules import Round, rank
 from planner.engines.selection import Selector
@@ -40,6 +41,8 @@ _EVENTS_BETWEEN_LOOKS = 1_000  # a few milliseconds
 class Engine:
     """A run: the requests, the desks they go to, and the rows they leave."""
 
+    desk_type: type[Desk] = Desk
+
     def __init__(self, program: Program, work: Work, report: Report | None = None) -> None:
         self.env = Clock()
         self.program, self.work, self.report = program, work, report
@@ -47,7 +50,10 @@ class Engine:
         self.names = requests.request.tolist()
         self.arrived = requests.arrived_ns.tolist()
         self.tasks = requests.task.tolist()
-        self.desks = {name: Desk(self, target) for name, target in program.targets.items()}
+        pools = pools_of(list(program.targets.values()))
+        self.desks = {
+            name: self.desk_type(self, target, pools[name]) for name, target in program.targets.items()
+        }
         self.selector = Selector(program, self.desks)
         self.sizes = {name: _Rows(work.sizes[name]) for name in program.targets}
         self.correct = {model: found.tolist() for model, found in work.correct.items()}
@@ -125,7 +131,7 @@ class Engine:
         passes, waits = [1] * len(layers), [0] * len(layers)
         previous_s = [layer.backoff.base_s for layer in layers]
         while True:
-            journey.groups = set()
+            journey.groups, journey.broke_off = set(), False
             if route.is_cascade:
                 served, tier = yield from self._cascade(journey, route)
             else:
@@ -172,7 +178,7 @@ class Engine:
         journey.groups.add(index)
         group = self.program.groups[index]
         call = yield from self._ask(journey, index, first_role, next_role)
-        if call is not None or journey.cause == DEADLINE:
+        if call is not None or journey.cause == DEADLINE or journey.broke_off:
             return call
         if not group.fallbacks or n_fallbacks == self.program.max_fallbacks:
             return None
@@ -180,7 +186,7 @@ class Engine:
         for other in group.fallbacks[failure]:
             if other not in journey.groups:
                 call = yield from self._serve(journey, other, first_role, next_role, n_fallbacks + 1)
-                if call is not None or journey.cause == DEADLINE:
+                if call is not None or journey.cause == DEADLINE or journey.broke_off:
                     return call
         return None
 
@@ -221,6 +227,8 @@ class Engine:
                     return call
                 if group.leaves_when_filtered and journey.cause == tables.CONTENT_POLICY:
                     return None
+                if journey.broke_off:
+                    return None
         return None
 
     def _try(self, journey: Journey, desk: Desk, sizes: "_Rows", first_role: int, next_role: int) -> Life:
@@ -237,6 +245,10 @@ class Engine:
                 return None
             if call.turned_away != tables.NO_CAUSE or call.status == rules.FILTERED:
                 return (yield from self._go_on(journey, call))
+            if call.outcome == tables.ERROR and call.broken_meters is not None and role != tables.ROLE_MINI:
+                journey.broke_off = not target.retries_broken
+                if journey.broke_off:
+                    return (yield from self._go_on(journey, call))
             is_last = k == target.retries
             if not is_last and desk.is_rejecting(now):
                 return (yield from self._go_on(journey, call))
@@ -441,7 +453,9 @@ class Engine:
         journey = call.journey
         deployment = tables.VERIFIER if call.target is None else call.target.index
         meters = call.meters
-        if call.outcome in (tables.ERROR, tables.LIMITED):
+        if call.outcome == tables.ERROR and call.broken_meters is not None:
+            meters = call.broken_meters
+        elif call.outcome in (tables.ERROR, tables.LIMITED):
             meters = input_only(meters)  # nothing was generated
         self.attempts.append(
             (

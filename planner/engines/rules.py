@@ -63,6 +63,7 @@ SELECTIONS = (
 # What a call cut by a timeout costs.
 BILL_NONE, BILL_INPUT, BILL_FULL = range(3)
 BILLS = ("none", "input", "full")
+BILLS_MID_STREAM = ("none", "input", "partial")
 
 FIXED, LAW, EXPONENTIAL, EQUAL_JITTER, FULL_JITTER, DECORRELATED, OPENAI, LITELLM = range(8)
 BACKOFFS = ("fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm")
@@ -84,7 +85,8 @@ BREAKER_COUNTS = {
 
 BILLED = {
     "ok": "full",
-    "error": "none; content_filter.billed where a filter refused the prompt",
+    "error": "none; content_filter.billed where a filter refused the prompt, policy.bill_mid_stream where the answer "
+    "broke off after its first token",
     "limited": "none",
     "timeout": "policy.bill_timeouts; none where an error would have come",
     "cancelled": "policy.hedge.bill_losers; none where an error would have come",
@@ -199,6 +201,14 @@ def failure_of(cause: int) -> int:
 def judged(outcome: int, status: int) -> int:
     """How a breaker sees an end: a refused prompt says nothing of the target's health, as a cancelled call."""
     return tables.CANCELLED if status == FILTERED else outcome
+
+
+@jit("int64(int64, int64, int64, int64)")
+def streamed(visible: int, first_ns: int, broken_ns: int, total_ns: int) -> int:
+    """Visible tokens that had come when a call broke off at or after its first one, evenly from then to its end."""
+    if broken_ns >= total_ns:
+        return visible
+    return int(visible * ((broken_ns - first_ns) / (total_ns - first_ns)))
 
 
 @jit("boolean(int64)")

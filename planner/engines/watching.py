@@ -66,6 +66,11 @@ class WatchedDesk(Desk):
         self.engine.last.pop(call.journey.name, None)
         super()._start(call)
 
+    def _end(self, call: Call) -> None:
+        # Of hedged calls one may end after the other was refused.
+        self.engine.last.pop(call.journey.name, None)
+        super()._end(call)
+
     def _hold(self, call: Call) -> None:
         self._seen.held.add(call.journey.name)
         self.engine.last[call.journey.name] = self.target.name
@@ -78,11 +83,12 @@ class WatchedDesk(Desk):
 class WatchingEngine(Engine):
     """A run of the reference engine that remembers; `seen` by deployment, `lost_to` after the run."""
 
+    desk_type = WatchedDesk
+
     def __init__(self, program: Program, work: Work) -> None:
         super().__init__(program, work)
         self.seen = {name: Seen() for name in program.targets}
         self.last: dict[int, str] = {}  # by request: the deployment whose limit held it back last of all
-        self.desks.update({name: WatchedDesk(self, target) for name, target in program.targets.items()})
 
     def lost_to(self, deployment: str) -> set[int]:
         """Requests that failed, and the last that happened to them was a limit of a deployment."""

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 from planner import catalogue
 from planner.catalogue import profiles
+from planner.catalogue.policies import preset
 from planner.finance import Assumption
 from planner.finance import assumptions as money_assumptions
 from planner.finance import not_included as not_in_the_bill
-from planner.limiting import FIELDS, INPUT, OUTPUT
+from planner.finance.dearest import dearest
+from planner.limiting import FIELDS, INPUT, OUTPUT, PER_DAY
 from planner.routing.quality import rating
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.laws import Law
+from planner.scenario.quotas import capped_by_day, first_hour_of_days, pool_of
 from planner.scenario.supply import Limits, Streaming, Total
 from planner.scenario.worst_case import worst_case
 from planner.workload.outage_lines import outage_law
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Limits that are on only where they are asked for.
-APART = (FIELDS[INPUT], FIELDS[OUTPUT])
+APART = (FIELDS[INPUT], FIELDS[OUTPUT], *PER_DAY)
 GIVEN = "scenario"
 
 
@@ -37,6 +40,7 @@ def assumptions(scenario: Scenario) -> "pd.DataFrame":
         [
             *(row for name in scenario.strategies for row in money_assumptions(scenario, name)),
             *_worst_cases(scenario),
+            *_presets(scenario),
             *_service(scenario),
             *_quality(scenario),
         ]
@@ -57,8 +61,40 @@ def _worst_cases(scenario: Scenario) -> Iterator[Assumption]:
             what=f"one request under {name}",
             value=worst_case(scenario, name).text,
             unit="",
-            source="policy: retries, layers, timeouts, waits and deadline",
+            source="policy: retries, layers, fallbacks, hedges, timeouts, waits and deadline",
         )
+        yield Assumption(
+            what=f"dearest possible request under {name}",
+            value=dearest(scenario, name).text,
+            unit="",
+            source="largest prompt and answer on the longest way, at the prices of the plan's first day",
+        )
+
+
+def _presets(scenario: Scenario) -> Iterator[Assumption]:
+    """Policies that behave as a known system: what they are taken from, and what that system does otherwise."""
+    places = [scenario.policy]
+    for name in scenario.strategies:
+        places.append(scenario.strategies[name].policy)
+    places += [scenario.deployments[name].policy for name in _used(scenario)]
+    for name in dict.fromkeys(policy.preset for policy in places if policy.preset is not None):
+        found = preset(name)
+        yield Assumption(
+            what=f"policy preset {name}",
+            value=f"{found.about}, field by field",
+            unit="",
+            source=found.source,
+            as_of=found.as_of,
+            confidence=found.confidence,
+        )
+        for difference in found.differs:
+            yield Assumption(
+                what=f"not as {name} does it",
+                value=difference,
+                unit="",
+                source=found.source,
+                as_of=found.as_of,
+            )
 
 
 def _service(scenario: Scenario) -> Iterator[Assumption]:
@@ -108,7 +144,8 @@ def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
     if model not in catalogue.names():
         return
     published = profiles.default_limits(model, deployment.provider)
-    for field, unit in zip(FIELDS, ("requests/min", "tokens/min", "tokens/min", "tokens/min"), strict=True):
+    units = ("requests/min", "tokens/min", "tokens/min", "tokens/min", "requests/day", "tokens/day")
+    for field, unit in zip((*FIELDS, *PER_DAY), units, strict=True):
         given = getattr(limits, field)
         if given is None and field in APART:
             continue  # off unless asked for: said below where the provider publishes one
@@ -243,6 +280,33 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
     volume = volume_notice(scenario)
     if volume is not None:
         found.append(volume)
+    capped = capped_by_day(scenario)
+    if capped and scenario.traffic.trace is not None:
+        found.append(
+            f"A cap of a day at {', '.join(capped)}: the recording is taken to begin at 00:00 UTC with nothing used of it."
+        )
+    elif capped:
+        found.append(
+            f"A cap of a day at {', '.join(capped)}: every simulated window holds whole days and begins at "
+            f"{first_hour_of_days(scenario):02d}:00 UTC, when the cap is whole again."
+        )
+    pools: dict[str, list[str]] = {}
+    for name in _used(scenario):
+        if (pool := pool_of(scenario.deployments[name])) is not None:
+            pools.setdefault(pool, []).append(name)
+    found += [
+        f"Deployments {', '.join(names)} draw on the same limits ({pool}), except for calls at once."
+        for pool, names in pools.items()
+        if len(names) > 1
+    ]
+    begun = [
+        name for name in _used(scenario) if (given := scenario.deployments[name].limits) and given.windows
+    ]
+    if begun:
+        found.append(
+            f"Quotas of limits.windows at {', '.join(begun)} are whole at the start of every simulated window, and their "
+            f"windows are counted from there."
+        )
     planted = [name for name in _used(scenario) if isinstance(scenario.deployments[name].outages, tuple)]
     planted = [name for name in planted if scenario.deployments[name].outages]
     if planted:

@@ -11,6 +11,8 @@ requests and luck. Two observers count the same thing:
 
 A run without the deployment's rate limits comes first: it is the demand. Where the limits of a setting would have
 let every call of that run through at once, the run under them is the same run call by call, and is not repeated.
+Caps of a day and quotas of `limits.windows` are lifted for that run, too, and stay as they are in all others, which
+are always simulated then. Limits of an account or a provider change at all deployments that share them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,18 +29,21 @@ from planner.engines.program import Program, compile_program
 from planner.engines.reference import Engine
 from planner.engines.watching import WatchingEngine
 from planner.engines.work import Work, prepare
-from planner.errors import PlannerError
+from planner.errors import PlannerError, ScenarioError
 from planner.experiments.comparison import measure_weights
 from planner.metrics.intervals import Deletions, Estimate, deletions, estimate
 from planner.scenario.fields import MONTH_S, Scenario
 from planner.scenario.known import kind_of, limits_of
 from planner.scenario.paths import render
+from planner.scenario.quotas import beside_minutes, capped_by_day, pool_of, sharing
 from planner.workload import traces
 from planner.workload.requests import Requests, generate
 from planner.workload.windows import Window, eras, plan_windows, requests_per_month
 
 MOST_REQUESTS = 5_000_000  # of one run
 LEAST_WINDOW_S = 600.0  # a bucket of a minute starts full: a shorter window would be all beginning
+#: Limits beside those per minute, and what only they read.
+BESIDE_MINUTES = (*limiting.PER_DAY, "day_resets_at", "windows")
 WATCHED_PART = 4  # the watched engine gets that part of the requests
 ENGINES = ("compiled", "reference")
 Arrays = Mapping[str, npt.NDArray[np.int64]]
@@ -145,7 +150,13 @@ class Bench:
 
     def changed(self, deployment: str, setting: Setting) -> Scenario:
         """The scenario under a setting. Raises ScenarioError where it is refused."""
-        found: dict[str, Any] = {render(("deployments", deployment, "limits")): setting.limits}
+        limits = setting.limits
+        found: dict[str, Any] = {render(("deployments", deployment, "limits")): limits}
+        if limits is not None and limits.get("scope", "deployment") != "deployment":
+            for name in sharing(self.scenario, deployment)[1:]:
+                own = self.scenario.deployments[name].limits
+                assert own is not None, "who shares limits has some"
+                found[render(("deployments", name, "limits"))] = {**limits, "concurrent": own.concurrent}
         return self.scenario.set(found | self.caps(setting.cap))
 
     def caps(self, cap: int | None) -> dict[str, int]:
@@ -180,10 +191,16 @@ class Bench:
     def unlimited(
         self, strategy: str, deployment: str, setting: Setting
     ) -> tuple[list[Counted], list[Calls]]:
-        """The run of every window without the deployment's rate limits: what was counted, and its calls."""
+        """The run of every window without the deployment's rate limits: what was counted, and the calls.
+
+        The calls are those of all deployments that share the limits.
+        """
         key = (strategy, deployment, setting.cap)
         if key not in self._unlimited:
-            lifted = {**(setting.limits or {}), **dict.fromkeys(limiting.FIELDS)}
+            kept = {
+                name: value for name, value in (setting.limits or {}).items() if name not in BESIDE_MINUTES
+            }
+            lifted = {**kept, **dict.fromkeys(limiting.FIELDS)}
             scenario = self.changed(deployment, Setting(lifted, setting.cap))
             works = self.works(scenario, strategy, setting.cap)
             self._unlimited[key] = ([], [])
@@ -191,7 +208,12 @@ class Bench:
                 program = compile_program(scenario, strategy, self.models(window), window)
                 outcomes, attempts = _rows(program, work, self.engine)
                 self._unlimited[key][0].append(_count_rows(scenario, deployment, outcomes, attempts))
-                self._unlimited[key][1].append(_calls(scenario, deployment, work, attempts))
+                calls = [
+                    _calls(scenario, name, work, attempts)
+                    for name in sharing(scenario, deployment)
+                    if name in program.targets
+                ]
+                self._unlimited[key][1].append(_joined(calls))
             self.simulated += self.n_requests
         return self._unlimited[key]
 
@@ -306,11 +328,23 @@ def plan_within(scenario: Scenario, most: int) -> tuple[Scenario, tuple[Window, 
     notice = None
     if expected > most and scenario.traffic.trace is None and scenario.run.window_s > LEAST_WINDOW_S:
         given_s = scenario.run.window_s
-        length_s = max(LEAST_WINDOW_S, given_s * most / expected // 60 * 60)
-        scenario = scenario.set({"run.window_s": length_s})
+        step_s = 86_400 if capped_by_day(scenario) else 60
+        length_s = max(LEAST_WINDOW_S, step_s, given_s * most / expected // step_s * step_s)
+        try:
+            scenario = scenario.set({"run.window_s": length_s})
+        except ScenarioError:  # quotas of limits.windows, say, of which it would hold no whole number
+            if not any(beside_minutes(scenario.deployments[name]) for name in scenario.deployments):
+                raise
+            length_s = given_s
         windows = plan_windows(scenario, replications)
         expected = _expected(scenario, windows)
-        notice = f"Windows of {length_s:g} s instead of run.window_s {given_s:g}: rates are high enough to see in them."
+        if length_s < given_s:
+            notice = f"Windows of {length_s:g} s instead of run.window_s {given_s:g}: rates are high enough to see in them."
+        else:
+            notice = (
+                f"Windows stay as long as run.window_s, {given_s:g} s, which limits per day or limits.windows need, so "
+                f"about {expected:,.0f} requests are simulated for each figure."
+            )
     if expected > MOST_REQUESTS:
         raise PlannerError(
             f"About {expected:,.0f} requests would have to be simulated for every figure; at most {MOST_REQUESTS:,} are. "
@@ -354,6 +388,8 @@ def lets_through(scenario: Scenario, deployment: str, model: str, calls: Calls) 
     limits, kind = found.limits, kind_of(found)
     if limits is None:
         return True
+    if beside_minutes(found) or pool_of(found) is not None:
+        return False
     length_ns = limiting.window_ns(kind, round(limits.slice_s * 1e9))
     for measure, rate in enumerate(rates):
         if rate is None:
@@ -433,6 +469,10 @@ def _count_rows(scenario: Scenario, deployment: str, outcomes: Arrays, attempts:
     refused = mine & (attempts["outcome"] == tables.LIMITED)
     is_last = np.ones(request.size, np.bool_)
     is_last[:-1] = request[1:] != request[:-1]
+    if request.size:  # of hedged calls one may end after the other was refused
+        first = np.flatnonzero(np.concatenate([[True], is_last[:-1]]))
+        ends_ns = np.maximum.reduceat(attempts["ended_ns"], first)
+        is_last &= attempts["ended_ns"] == np.repeat(ends_ns, np.diff(first, append=request.size))
     by_limit = np.isin(outcomes["cause"], (tables.LIMIT, tables.TOO_LARGE, tables.DEADLINE))
     failed = (outcomes["outcome"] != tables.OK) & by_limit
     row = np.searchsorted(outcomes["request"], request)
@@ -511,6 +551,26 @@ def _calls(scenario: Scenario, deployment: str, work: Work, attempts: Arrays) ->
             billed_answered=nothing,
             able=None,
         ),
+    )
+
+
+def _joined(parts: list[Calls]) -> Calls:
+    """Calls of several deployments as if they were of one."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def column(name: str) -> Integers:
+        return np.concatenate([getattr(one, name) for one in parts])
+
+    return Calls(
+        started_ns=column("started_ns"),
+        ended_ns=column("ended_ns"),
+        sent=column("sent"),
+        answered=column("answered"),
+        caps=column("caps"),
+        billed_sent=column("billed_sent"),
+        billed_answered=column("billed_answered"),
+        able=_joined(able) if (able := [one.able for one in parts if one.able is not None]) else None,
     )
 
 

@@ -6,8 +6,10 @@ one, the reason in one sentence, and the least quota or the longest max-output t
 
 Conventions. A request met a limit if a call of it was refused with 429, had to wait for a limit, or was turned
 away by one (`policy.when_limited`). It was lost if it failed and a limit was the last thing that happened to it.
-Shares are of the requests whose calls the deployment's limits decided about. Only the limits of that deployment
-change from cell to cell; all else, luck included, stays. Other kinds keep `burst_s` where they read it and drop it
+Shares are of the requests whose calls the deployment's limits decided about. Only the limits per minute of that
+deployment change from cell to cell; all else, luck included, stays. So do its caps of a day and quotas of
+`limits.windows`: they are in force in every cell, and meeting one counts. Limits of an account or a provider change at
+all deployments that share them, and what is asked is counted at all of them. Other kinds keep `burst_s` where they read it and drop it
 where they do not. Every figure is of a run with exactly that setting: nothing is extrapolated. How requests are
 counted: `planner.experiments.limit_runs`.
 """
@@ -27,6 +29,7 @@ from planner.scenario.declare import NOTHING
 from planner.scenario.fields import Scenario
 from planner.scenario.known import kind_of, limits_of
 from planner.scenario.paths import closest, render
+from planner.scenario.quotas import beside_minutes, sharing
 from planner.scenario.reading import load
 from planner.workload.windows import eras
 
@@ -116,6 +119,7 @@ class DeploymentLimits:
     charge: str
     quotas: Mapping[str, int]  # limits per minute that are on, by field
     when_limited: str
+    kept: str | None  # about limits that are the same in every setting, and about limits that are shared
     present: Shares
     cells: tuple[Cell, ...]
     demand: Demand
@@ -189,7 +193,9 @@ def why_429(
     if requests < 1:
         raise PlannerError(f"requests: got {requests}; allowed: at least 1")
     pairs = _pairs(scenario, strategies, deployments)
-    notices = [] if pairs else [nothing_limited(scenario, strategies)]
+    notices = _not_tried(scenario, strategies)
+    if not pairs and not notices:
+        notices = [nothing_limited(scenario, strategies)]
     rows: list[DeploymentLimits] = []
     if not pairs:
         return LimitReport(
@@ -242,6 +248,16 @@ def nothing_limited(scenario: Scenario, strategies: Sequence[str] | None = None)
     )
 
 
+def _not_tried(scenario: Scenario, strategies: Sequence[str] | None) -> list[str]:
+    """About deployments whose only limits are of a day or of `limits.windows`."""
+    used = [name for one in strategies or scenario.strategies for name in scenario.deployments_of(one)]
+    return [
+        f"{name} has no limit per minute to try: {_listed(found)} stay in force as they are."
+        for name in dict.fromkeys(used)
+        if not _quotas(scenario, name) and (found := beside_minutes(scenario.deployments[name]))
+    ]
+
+
 # -- which deployments ---------------------------------------------------------------------------
 
 
@@ -254,8 +270,10 @@ def _pairs(
     for name in deployments or ():
         _known("deployment", name, scenario.deployments)
         if not _quotas(scenario, name):
+            beside = beside_minutes(scenario.deployments[name])
+            without = f"no limit per minute, only {_listed(beside)}" if beside else "no rate limit"
             raise PlannerError(
-                f"--deployment: {name} has no rate limit; give "
+                f"--deployment: {name} has {without}; give "
                 f"{render(('deployments', name, 'limits'))}.requests_per_minute or .tokens_per_minute"
             )
     wanted = tuple(strategies or scenario.strategies)
@@ -311,6 +329,13 @@ class _Study:
         self.quotas = _quotas(scenario, deployment)
         # Kind and charge are those in force, so that a run under another kind changes nothing else by the way.
         self.given = {name: getattr(limits, name) for name in limits.model_fields_set}
+        if "windows" in self.given:
+            self.given["windows"] = [window.model_dump(exclude_unset=True) for window in limits.windows]
+        self.beside = beside_minutes(found)
+        self.others = [
+            name for name in sharing(scenario, deployment)[1:] if name in scenario.deployments_of(strategy)
+        ]
+        self.scope = limits.scope
         self.burst_s, self.given_slice_s = limits.burst_s, limits.slice_s
         self.is_bound_by_requests = False
         self.when_limited = scenario.policy_for(strategy, deployment).when_limited
@@ -324,9 +349,11 @@ class _Study:
         is_fixed = self.is_enough(present)
         advice: tuple[QuotaAdvice, ...] = ()
         together = max_output = None
+        floor = self.floor()
         if not is_fixed:
-            advice = tuple(self.quota_advice(name) for name in self.quotas)
-            together = self.together(advice)
+            if floor is None or self.is_enough(floor):
+                advice = tuple(self.quota_advice(name) for name in self.quotas)
+                together = self.together(advice)
             requests = limiting.FIELDS[limiting.REQUESTS]
             self.is_bound_by_requests = any(
                 one.field == requests and not self.is_enough(one.shares_given) for one in advice
@@ -341,6 +368,7 @@ class _Study:
             charge=self.charge,
             quotas=self.quotas,
             when_limited=self.when_limited,
+            kept=self.kept(floor, is_fixed),
             present=present,
             cells=cells,
             demand=demand,
@@ -465,6 +493,29 @@ class _Study:
             f"wait and no retry helps: {tasks}."
         )
 
+    def floor(self) -> Shares | None:
+        """Without any limit per minute, what the limits do that stay in force; None where there are none."""
+        if not self.beside:
+            return None
+        return self.tried(self.written(quotas=dict.fromkeys(limiting.FIELDS)))[0]
+
+    def kept(self, floor: Shares | None, is_fixed: bool) -> str | None:
+        """What stays in force whatever is tried, and who shares the limits that change."""
+        parts = []
+        if self.beside:
+            text = f"{_listed(self.beside)} stay in force as they are in every setting, and count where they are met"
+            if floor is not None:
+                text += f": without limits per minute {_percent(floor)} meet them"
+                if not is_fixed and not self.is_enough(floor):
+                    text += f", so no quota per minute brings it to {self.target:.3g}"
+            parts.append(text + ".")
+        if self.others:
+            parts.append(
+                f"{_listed([self.deployment, *self.others])} draw on the same limits (scope {self.scope}): these change "
+                "for all of them together, and what the busiest minute asks is of all of them."
+            )
+        return " ".join(parts) or None
+
     # -- what would fix it --
 
     def quota_advice(self, name: str) -> QuotaAdvice:
@@ -478,7 +529,8 @@ class _Study:
         here = self.tried(self.written(quotas=others))[0]
         assert here is not None, "the present limits are sound, so are some of them"
         if self.is_enough(here):
-            text = f"{name} does not bind: {_percent(here)} meet it alone"
+            alone = "it or what stays in force" if self.beside else "it alone"
+            text = f"{name} does not bind: {_percent(here)} meet {alone}"
             return QuotaAdvice(
                 field=name, given=given, needed=None, shares_given=here, shares=here, text=text
             )

@@ -20,7 +20,7 @@ from planner.finance.horizon import Plan, charged, plan_of, standing_ledger
 from planner.finance.ledger import EXACT, INVOICED, exact
 from planner.finance.quantities import ANSWERS, LONG, REQUESTS, WASTE_KINDS, WASTED, Key, Quantities
 from planner.finance.rates import PlannedWindow, Rates, evening, rates_of, sources_of
-from planner.finance.tco import present_value
+from planner.finance.totals import present_value
 from planner.metrics.intervals import jackknife, t_quantile
 from planner.scenario.fields import Scenario
 

@@ -15,7 +15,8 @@ from planner.errors import PlannerError
 from planner.finance.ledger import exact
 from planner.finance.quantities import REQUESTS, Key, Quantities
 from planner.scenario.fields import CascadeRouter, Scenario
-from planner.workload.windows import Era, model_in_force, task_share
+from planner.scenario.migrations import model_in_force
+from planner.workload.windows import Era, task_share
 
 _WHOLE = 2**40  # fine enough for volumes a million times apart
 

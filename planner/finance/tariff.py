@@ -26,10 +26,10 @@ from planner.finance.token_prices import (
 )
 from planner.scenario import paths
 from planner.scenario.fields import CascadeRouter, Scenario
+from planner.scenario.migrations import model_in_force
 from planner.scenario.policy import Verifier
 from planner.scenario.supply import Deployment
 from planner.tables import METERS
-from planner.workload.windows import model_in_force
 
 MS_W_PER_KWH = 3_600_000_000  # milliseconds times watts in a kilowatt-hour
 BYTES_PER_GB = 1_000_000_000

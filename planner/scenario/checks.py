@@ -1,13 +1,14 @@
 """The table of rules across fields: what a scenario must satisfy beyond each field's own bounds.
 
 Each rule is a function from a View to findings; adding one is writing it and naming it in its table
-(`checks_demand`, `checks_supply`, `checks_strategies`, `checks_breakers`, `checks_money`).
+(`checks_demand`, `checks_supply`, `checks_limits`, `checks_strategies`, `checks_breakers`, `checks_money`).
 """
 
 from collections.abc import Callable, Iterator
 
 from planner.scenario.checks_breakers import BREAKERS
 from planner.scenario.checks_demand import DEMAND
+from planner.scenario.checks_limits import LIMITS
 from planner.scenario.checks_money import MONEY
 from planner.scenario.checks_priorities import PRIORITIES
 from planner.scenario.checks_strategies import STRATEGIES
@@ -17,6 +18,7 @@ from planner.scenario.finding import Finding, View
 RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *DEMAND,
     *SUPPLY,
+    *LIMITS,
     *STRATEGIES,
     *BREAKERS,
     *MONEY,

@@ -199,7 +199,12 @@ def idle_lists(view: View) -> Iterator[Finding]:
         told: set[Path] = set()
         for name in view.strategies:
             place = view.given_at(field, name)
-            if place is None or place in told or any(view.strategy(one).fallbacks for one in view.strategies):
+            if (
+                place is None
+                or place[-1] == "preset"
+                or place in told
+                or any(view.strategy(one).fallbacks for one in view.strategies)
+            ):
                 continue
             told.add(place)
             yield _idle(place, "no strategy has fallbacks")

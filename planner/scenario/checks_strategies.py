@@ -197,10 +197,12 @@ def deadlines(view: View) -> Iterator[Finding]:
             continue
         for deployment in view.deployments_of(name):
             timeout_s = view.scenario.policy_for(name, deployment).timeout_s
+            place = view.given_at("timeout_s", name, deployment)
             if timeout_s is None or deadline_s >= timeout_s or at in told:
                 continue
+            if place is not None and place[-1] == "preset":
+                continue  # nobody chose it, and the deadline holds all the same
             told.add(at)
-            place = view.given_at("timeout_s", name, deployment)
             origin = view.where(place) if place is not None else " (the default)"
             yield Finding(
                 path=at,
@@ -228,7 +230,7 @@ def retry_afters(view: View) -> Iterator[Finding]:
             )
             cap_s = policy.retry_after_cap_s
             is_asked = limits is not None and policy.when_limited == "retry"
-            if at is None or at in told or cap_s <= deadline_s or not is_asked:
+            if at is None or at[-1] == "preset" or at in told or cap_s <= deadline_s or not is_asked:
                 continue
             told.add(at)
             place = view.given_at("deadline_s", name) or ("policy", "deadline_s")
@@ -380,6 +382,7 @@ def selections(view: View) -> Iterator[Finding]:
         if (
             select != "in-order"
             and at is not None
+            and at[-1] != "preset"
             and all(len(one) == 1 for levels in lists for one in levels)
         ):
             yield Finding(

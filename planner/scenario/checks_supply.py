@@ -1,4 +1,4 @@
-"""Rules about deployments: models, hardware, latency and limits."""
+"""Rules about deployments: models, hardware and latency."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View
 from planner.scenario.laws import Kind, Law
 from planner.scenario.paths import Path, closest, render
-from planner.scenario.supply import CATALOGUE, Deployment, Limits, Streaming
+from planner.scenario.supply import CATALOGUE, Deployment, Streaming
 
 LATENCY_FORMS = "{ttft_s, tokens_per_s} or {total_s}"
 
@@ -214,45 +214,6 @@ def _can_be_zero(law: Law) -> bool:
     )
 
 
-def limits(view: View) -> Iterator[Finding]:
-    """A bucket lets one request of every task through that can come, and can be counted exactly."""
-    for name in view.used:
-        deployment = view.scenario.deployments[name]
-        if deployment.limits is None or not known.is_known(view.scenario, deployment.model):
-            continue
-        rates, charge = known.limits_of(deployment, deployment.model)
-        requests = rates[limiting.REQUESTS]
-        kind = known.kind_of(deployment)
-        place, held = ("deployments", name, "limits"), _held(deployment.limits, kind)
-        if requests is not None and held is not None and requests * held[1] / 60 < 1:
-            yield Finding(
-                path=(*place, held[0]),
-                given=f"{held[1]:g}",
-                allowed=f"at least {60 / requests:.6g}: {requests} requests per minute let no request through in less",
-                because=((*place, "requests_per_minute"),),
-            )
-        for measure, rate in enumerate(rates):
-            if rate is None:
-                continue
-            field = limiting.FIELDS[measure]
-            if not _is_exact(rate, deployment.limits, kind, charge, measure):
-                yield Finding(
-                    path=(*place, field),
-                    given=str(rate),
-                    allowed="a rate whose bucket is exact in 64 bits: round it to a multiple of 1,000",
-                    because=tuple((*place, other) for other in ("burst_s", "slice_s", "kind", "charge")),
-                )
-            if measure == limiting.OUTPUT and charge == "estimate":
-                yield Finding(
-                    path=(*place, field),
-                    text="the charging rule estimate counts no output, so this limit would never be met",
-                    hint=f"give {render((*place, 'charge'))}: prompt-plus-max-output, actual or after-completion",
-                    because=((*place, "charge"),),
-                )
-            if measure != limiting.REQUESTS and held is not None and view.scenario.traffic.trace is None:
-                yield from _too_large(view, name, rate * held[1] / 60, rate, charge, measure)
-
-
 def idle_limits(view: View) -> Iterator[Finding]:
     """Nothing of a limiter is given that the provider's kind would not read."""
     for name, deployment in view.scenario.deployments.items():
@@ -273,66 +234,6 @@ def idle_limits(view: View) -> Iterator[Finding]:
                 hint=f"give {render(('deployments', name, 'limits', 'kind'))}",
                 because=(("deployments", name, "limits", "kind"), ("deployments", name, "provider")),
             )
-
-
-def _held(limits: Limits, kind: str) -> tuple[str, float] | None:
-    """(field, seconds) of the limit that is there at most at once; None where a call of any size is let in."""
-    if kind == limiting.LEAKY_BUCKET:
-        return None
-    if kind == limiting.FIXED_WINDOW:
-        return "kind", 60.0
-    return ("slice_s", limits.slice_s) if kind == limiting.SUB_WINDOW else ("burst_s", limits.burst_s)
-
-
-def _is_exact(rate: int, limits: Limits, kind: str, charge: str, measure: int) -> bool:
-    """Whether a limiter in integers of 1/q token fits 64 bits."""
-    _, q, capacity = limiting.shape(
-        rate,
-        kind,
-        burst_ns=round(limits.burst_s * 1e9),
-        slice_ns=round(limits.slice_s * 1e9),
-    )
-    return limiting.is_exact(q, capacity, limiting.settles(kind, charge, measure))
-
-
-def _too_large(
-    view: View, name: str, capacity: float, tokens: int, charge: str, measure: int
-) -> Iterator[Finding]:
-    """Tasks of which even the smallest request is larger than the bucket: certain, whatever is drawn."""
-    deployment = view.scenario.deployments[name]
-    model = view.facts(deployment.model)
-    assert model is not None
-    place = ("deployments", name, "limits")
-    for task in view.scenario.tasks:
-        if not set(view.scenario.tasks[task].modalities) <= model.modalities:
-            continue
-        needed = least_charge(view, task, model, charge, measure)
-        if needed > capacity:
-            held = _held(deployment.limits, known.kind_of(deployment)) if deployment.limits else None
-            length = f"{held[0]} {held[1]:g}" if held and held[0] != "kind" else "a minute"
-            burst = f"{capacity:g} tokens in {length}"
-            yield Finding(
-                path=(*place, limiting.FIELDS[measure]),
-                given=f"{tokens} ({burst})",
-                allowed=f"at least {needed} tokens at once: one request of task {task} is charged that much by {charge}",
-                because=(
-                    *(
-                        (*place, field)
-                        for field in (limiting.FIELDS[measure], "burst_s", "slice_s", "kind", "charge")
-                    ),
-                    *(
-                        ("tasks", task, field)
-                        for field in (
-                            "input_tokens",
-                            "output_tokens",
-                            "max_output_tokens",
-                            "shared_prefix_tokens",
-                        )
-                    ),
-                    ("models", model.name),
-                ),
-            )
-            return
 
 
 def least_input(view: View, task: str, model: known.Facts) -> int:
@@ -412,7 +313,7 @@ def request_wide_fields(view: View) -> Iterator[Finding]:
     }
     for name, deployment in view.scenario.deployments.items():
         for field, text in whole.items():
-            if field in deployment.policy.model_fields_set:
+            if field in deployment.policy.model_fields_set - deployment.policy.from_preset:
                 yield Finding(
                     path=("deployments", name, "policy", field),
                     text=f"{text}, not of one deployment",
@@ -426,7 +327,6 @@ SUPPLY = (
     deployments_are_used,
     hardware,
     latencies,
-    limits,
     idle_limits,
     token_rules,
     request_wide_fields,

@@ -145,7 +145,10 @@ class View:
         return f" (line {line})" if line is not None else ""
 
     def given_at(self, field: str, strategy: str, deployment: str | None = None) -> Path | None:
-        """Where the policy field in force was given: deployment over strategy over scenario; None: the default."""
+        """Where the policy field in force was given: deployment over strategy over scenario; None: the default.
+
+        One that a preset fills was given where the preset was.
+        """
         places: list[tuple[Path, Policy]] = []
         if deployment is not None:
             places.append(
@@ -154,7 +157,10 @@ class View:
         for name in self.scenario.lineage(strategy):
             places.append((("strategies", name, "policy"), self.scenario.strategies[name].policy))
         places.append((("policy",), self.scenario.policy))
-        return next(((*path, field) for path, policy in places if field in policy.model_fields_set), None)
+        for path, policy in places:
+            if field in policy.model_fields_set:
+                return (*path, "preset" if field in policy.from_preset else field)
+        return None
 
     def tier_at(self, strategy: str, field: str) -> Path:
         """Where a field of a strategy was given: its own, or that of the strategy it is like."""

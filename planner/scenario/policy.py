@@ -1,6 +1,7 @@
 """How calls are made: retries, waits, breakers, and which strategy sends what where."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Tag, model_validator
@@ -425,11 +426,53 @@ class Policy(Fields):
     bill_timeouts: Literal["none", "input", "full"] = field(
         "what a call cut by a timeout costs; nothing where an error would have come", "full"
     )
-    preset: Annotated[Any, later("policy presets")] = field("fills the policy as that system behaves", None)
+    retries_mid_stream: bool = field(
+        "whether an answer that broke off after its first token is tried again, here or elsewhere; false: the pass "
+        "has failed, as the user has seen a part; before the first token, and where a cascade checks first, it always is",
+        False,
+    )
+    bill_mid_stream: Literal["none", "input", "partial"] = field(
+        "what a call costs that broke off after its first token; partial: what was sent and what had come; one that "
+        "broke off before costs nothing",
+        "partial",
+    )
+    preset: Literal["litellm", "openai-sdk", "portkey", "openrouter"] | None = field(
+        "fills what is not given beside it as that system behaves (catalogue, policies.yaml); null: none",
+        None,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, given: Any) -> Any:
+        """A preset's fields stand as if they had been given here, beneath those that were."""
+        if isinstance(given, Mapping) and isinstance(given.get("preset"), str):
+            return {**_preset_fields(given["preset"]), **given}
+        return given
+
+    @property
+    def from_preset(self) -> frozenset[str]:
+        """Fields that stand as the preset has them."""
+        if self.preset is None:
+            return frozenset()
+        own = _preset_policy(self.preset)
+        return frozenset(
+            name for name in _preset_fields(self.preset) if getattr(self, name) == getattr(own, name)
+        )
 
     def over(self, base: "Policy") -> "Policy":
         """This policy's given fields over `base`."""
         return base.model_copy(update={name: getattr(self, name) for name in self.model_fields_set})
+
+
+def _preset_fields(name: str) -> Mapping[str, Any]:
+    from planner.catalogue.policies import preset, presets
+
+    return preset(name).policy if name in presets() else {}
+
+
+@cache
+def _preset_policy(name: str) -> Policy:
+    return Policy.model_validate({"preset": name})
 
 
 class ThresholdRouter(Fields):

@@ -93,6 +93,9 @@ Latency = Annotated[
     Discriminator(_latency_form),
 ]
 
+#: What a quota counts, in the order of `limiting.REQUESTS` and so on.
+MEASURES = ("requests", "tokens", "input_tokens", "output_tokens")
+
 Rate = int | Literal["catalogue"] | None
 
 
@@ -112,6 +115,35 @@ def _whole_or_catalogue(value: Any) -> Any:
 
 
 WholeOrCatalogue = Annotated[Rate, bounded(_whole_or_catalogue, 1, 10**12)]
+
+
+class QuotaWindow(Fields):
+    """One more limit, with a length and a kind of its own: plans have windows of hours and of weeks at once."""
+
+    requests: int | None = field("requests in per_s", None, unit="requests", ge=1, le=10**12)
+    tokens: int | None = field("tokens in per_s", None, unit="tokens", ge=1, le=10**12)
+    input_tokens: int | None = field("input tokens in per_s", None, unit="tokens", ge=1, le=10**12)
+    output_tokens: int | None = field("output tokens in per_s", None, unit="tokens", ge=1, le=10**12)
+    per_s: float = field(
+        "length of a window, which begins with the simulated one, or time in which an empty bucket fills",
+        unit="s",
+        ge=0.001,
+        le=604_800,
+    )
+    kind: Literal["fixed-window", "token-bucket", "leaky-bucket"] = field(
+        "how it is kept, as limits.kind; a bucket holds the whole quota", "fixed-window"
+    )
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> "QuotaWindow":
+        given = [name for name in MEASURES if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise PydanticCustomError(
+                "given_allowed",
+                "window",
+                {"given": " and ".join(given) or "no quota", "allowed": f"one of {', '.join(MEASURES)}"},
+            )
+        return self
 
 
 class Limits(Fields):
@@ -136,6 +168,19 @@ class Limits(Fields):
         "published tier",
         None,
         unit="tokens/min",
+    )
+    requests_per_day: int | None = field(
+        "requests per day, whatever the kind; null: none", None, unit="requests/day", ge=1, le=10**12
+    )
+    tokens_per_day: int | None = field(
+        "tokens per day, whatever the kind; null: none", None, unit="tokens/day", ge=1, le=10**12
+    )
+    day_resets_at: int | None = field(
+        "hour (UTC) at which caps of a day are whole again; null: the provider's, which is 8 for google and else 0",
+        None,
+        unit="h",
+        ge=0,
+        le=23,
     )
     concurrent: Annotated[int | None, BeforeValidator(_no_steps)] = field(
         "calls in flight at once; null: none", None, unit="calls", ge=1, le=10**7
@@ -163,6 +208,15 @@ class Limits(Fields):
         le=60,
     )
 
+    scope: Literal["deployment", "account", "provider"] = field(
+        "whose limits these are: all deployments of one account (the provider's, unless deployments name others) or of "
+        "one provider that say so draw on the same; concurrent stays each one's own",
+        "deployment",
+    )
+    windows: Annotated[tuple[QuotaWindow, ...], AsTuple] = field(
+        "further limits beside those above, all of which a call must meet", ()
+    )
+
     def idle(self, kind: str) -> tuple[str, ...]:
         """Fields that were given and that a kind of limiter does not read."""
         unread = set() if kind == "sub-window" else {"slice_s"}
@@ -173,16 +227,18 @@ class Limits(Fields):
     @model_validator(mode="after")
     def _nothing_idle(self) -> "Limits":
         # What the catalogue's kind leaves idle only the rules across fields can tell, which know the provider.
-        for name in self.idle(self.kind) if self.kind != CATALOGUE else ():
-            kinds = "sub-window" if name == "slice_s" else "token-bucket or leaky-bucket"
+        kinds = {"slice_s": "kind sub-window", "burst_s": "kind token-bucket or leaky-bucket"}
+        needs = {
+            name: (kinds[name], f"kind {self.kind}")
+            for name in (self.idle(self.kind) if self.kind != CATALOGUE else ())
+        }
+        if self.requests_per_day is None and self.tokens_per_day is None and self.day_resets_at is not None:
+            needs["day_resets_at"] = ("requests_per_day or tokens_per_day", "no cap of a day")
+        for name, (wanted, given) in sorted(needs.items()):
             raise PydanticCustomError(
                 "given_allowed",
                 "limits",
-                {
-                    "given": f"{name} with kind {self.kind}",
-                    "allowed": f"{name} with kind {kinds}",
-                    "inside": (name,),
-                },
+                {"given": f"{name} with {given}", "allowed": f"{name} with {wanted}", "inside": (name,)},
             )
         return self
 
@@ -193,6 +249,13 @@ class Errors(Fields):
     rate: float = field("share of calls that fail", 0.0, unit="share", ge=0, le=1)
     status: int = field("HTTP status of the failure", 500, ge=500, le=599)
     latency_s: Law = field("time until the failure is answered", Law.fixed(0.5), unit="s")
+    mid_stream: float = field(
+        "share of the other calls that break off, at a moment that is as likely as any other of the call",
+        0.0,
+        unit="share",
+        ge=0,
+        le=1,
+    )
 
 
 class ContentFilter(Fields):
@@ -302,6 +365,9 @@ class Deployment(Fields):
 
     model: str = field("model in the catalogue or under models")
     provider: str | None = field("who serves it; null: nobody whose limits, errors or outages we know", None)
+    account: str | None = field(
+        "account at the provider, for limits.scope: account; null: the provider's only one", None
+    )
     label: str | None = field("name shown to people", None)
     trust: Trust | None = field("null: device for a device, in-house for a server, else outside", None)
     latency: Latency = field("catalogue, {ttft_s, tokens_per_s} or {total_s}", CATALOGUE)

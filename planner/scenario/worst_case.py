@@ -43,7 +43,7 @@ def worst_case(scenario: Scenario, strategy: str) -> WorstCase:
     timeouts, waits between them and time in queues, up to the deadline.
     """
     policy = scenario.strategy_policy(strategy)
-    passes = math.prod(layer.attempts for layer in policy.layers)
+    passes = passes_of(policy)
     router = scenario.strategy(strategy).router
     decision_s = router.latency_s.upper if router is not None else 0.0
     calls, longest_s, reason = 0, 0.0, ""
@@ -172,6 +172,11 @@ def _target_s(scenario: Scenario, name: str, policy: Policy) -> tuple[float, str
     elif math.isinf(queue_s):
         why = f"calls wait at {name} without queue_timeout_s"
     return (1 + policy.retries) * (call_s + queue_s) + sum(waits), why
+
+
+def passes_of(policy: Policy) -> int:
+    """Passes of all layers of retries, multiplied."""
+    return math.prod(layer.attempts for layer in policy.layers)
 
 
 def calls_of(policy: Policy) -> int:

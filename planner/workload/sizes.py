@@ -7,6 +7,7 @@ over the catalogue's; what neither knows is an error where it is needed, never 0
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,9 @@ from planner.errors import CatalogueError, Problem, ScenarioError
 from planner.scenario.demand import Task
 from planner.scenario.fields import Scenario
 from planner.scenario.supply import OwnModel
-from planner.workload.requests import Requests
+
+if TYPE_CHECKING:
+    from planner.workload.requests import Requests
 
 Integers = npt.NDArray[np.int64]
 NOT_RECORDED = -1
@@ -109,7 +112,7 @@ def eligible_task(scenario: Scenario, task: str, model: Model) -> bool:
     return set(scenario.tasks[task].modalities) <= model.modalities
 
 
-def sizes(scenario: Scenario, requests: Requests, model: Model) -> Sizes:
+def sizes(scenario: Scenario, requests: "Requests", model: Model) -> Sizes:
     """Tokens of each request on a model.
 
     Factors are applied to the common counts and rounded half to even, at least 1 (a recorded 0 stays 0); an

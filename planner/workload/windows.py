@@ -24,6 +24,8 @@ import numpy as np
 from planner import chance
 from planner.scenario.declare import FrozenMap
 from planner.scenario.fields import MONTH_S, Scenario
+from planner.scenario.migrations import models_in_force
+from planner.scenario.quotas import first_hour_of_days
 from planner.workload import traces
 from planner.workload.arrivals import growth_factor, hourly_weights
 from planner.workload.outage_lines import Line, Spell, cut, outage_lines, planted
@@ -144,30 +146,6 @@ def horizon(scenario: Scenario) -> tuple[datetime.date, datetime.date]:
     return start, datetime.date(year, month, min(start.day, _days_of_month(year, month)))
 
 
-def model_in_force(scenario: Scenario, model: str, on: datetime.date) -> str:
-    """The model that serves on a day where `model` is written, after `finance.migrations`.
-
-    Migrations act in order of date, from their day on; a chain (a to b, later or on the same day b to c) is
-    followed to its end.
-    """
-    due = sorted((m for m in scenario.finance.migrations if m.at <= on), key=lambda migration: migration.at)
-    for day in dict.fromkeys(migration.at for migration in due):
-        moves = {migration.from_model: migration.to for migration in reversed(due) if migration.at == day}
-        seen = {model}
-        while model in moves and moves[model] not in seen:
-            model = moves[model]
-            seen.add(model)
-    return model
-
-
-def models_in_force(scenario: Scenario, on: datetime.date) -> dict[str, str]:
-    """DEPLOYMENT: model that it serves on a day."""
-    return {
-        name: model_in_force(scenario, deployment.model, on)
-        for name, deployment in scenario.deployments.items()
-    }
-
-
 def eras(scenario: Scenario) -> tuple[Era, ...]:
     """The horizon cut at the migrations that change a deployment's model."""
     start, end = horizon(scenario)
@@ -270,6 +248,8 @@ def plan_windows(scenario: Scenario, replications: int | None = None) -> tuple[W
 
     Notes
     -----
+    Where a deployment has a cap of a day, windows start at the hour at which its day does (`checks_limits` sees to
+    it that they hold whole days): drawn in the same way, among the days.
     A window longer than an hour starts with probability proportional to the requests expected in all of it,
     which counts every inner hour alike. It may end after its era, whose models stay in force to its end.
     A recording is one whole window: it is replayed in all of them, with other luck.
@@ -385,14 +365,16 @@ def _start_hours(
         - until[:hours]
         + rest * weights[int(whole) : int(whole) + hours]
     )
-    bounds = np.cumsum(np.maximum(inside, 0.0))
+    day_begins_h = first_hour_of_days(scenario)
+    candidates = np.arange(hours) if day_begins_h is None else np.arange(day_begins_h, hours, 24)
+    bounds = np.cumsum(np.maximum(inside[candidates], 0.0))
     if bounds[-1] == 0.0:  # nothing is expected in this era: any hour does
-        bounds = np.arange(1.0, hours + 1.0)
+        bounds = np.arange(1.0, len(candidates) + 1.0)
     starts = []
     for j in range(number):
         u = chance.uniform(scenario.run.seed, first_index + j, WINDOW_STREAM, 0, 0)
         place = int(np.searchsorted(bounds, (j + u) / number * bounds[-1], side="right"))
-        hour = min(place, hours - 1)
+        hour = int(candidates[min(place, len(candidates) - 1)])
         is_replay = scenario.traffic.trace is not None  # the same requests, whatever the hour
         volume = 1.0 if is_replay or inside[hour] <= 0.0 else float(inside[hour])
         starts.append(((first + hour) * 3600.0, volume))

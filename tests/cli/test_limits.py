@@ -145,3 +145,13 @@ def test_requests_too_large_are_told(tmp_path: Path) -> None:
     assert row.too_large is not None
     found = run.invoke(app, ["limits", str(tmp_path / "small.yaml"), "--strategy", "omni-only"])
     assert "are larger than the limit ever holds (too-large)" in " ".join(found.stdout.split())
+
+
+def test_what_stays_in_force_is_told(file: Path) -> None:
+    arguments = ["--set", "deployments.omni.limits.windows=[{requests: 1, per_s: 60}]", "--requests", "300"]
+    found = run.invoke(app, ["limits", str(file), *arguments, "--strategy", "omni-only"])
+    assert found.exit_code == 0, found.output
+    text = " ".join(found.stdout.split())
+    assert "windows[0] (1 requests in 60 s) stay in force as they are in every setting" in text
+    assert "so no quota per minute brings it to 0.001." in text
+    assert "- requests_per_minute" not in text

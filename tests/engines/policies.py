@@ -26,6 +26,22 @@ FALLBACK_LISTS = ("error", "limit", "timeout", "context_window", "content_policy
 
 
 def draw_scenario(random: Random) -> dict[str, Any]:
+    """A scenario with everything; what stands beside limits per minute is drawn last and changes no other draw."""
+    scenario = draw_plain_scenario(random)
+    deployments = scenario["deployments"]
+    for deployment in deployments.values():
+        if "charge" in (deployment["limits"] or ()):  # not of own hardware, which has calls at once alone
+            charge = deployment["limits"]["charge"]
+            quotas = [_quota(random, charge) for _ in range(random.choice((0, 0, 1, 2)))]
+            deployment["limits"] |= {"scope": "deployment", "windows": quotas}
+    if "trace" in scenario["traffic"]:
+        _cap_days(random, deployments)
+    _share_limits(random, deployments)
+    return scenario
+
+
+def draw_plain_scenario(random: Random) -> dict[str, Any]:
+    """A scenario with no limits but those per minute and of calls at once."""
     names = ["a", "b", "c", "d"][: random.choice((1, 2, 2, 3, 4))]
     tasks = {"ask": _task(random), "photo": _task(random)}
     return {
@@ -138,6 +154,7 @@ def _deployment(random: Random) -> dict[str, Any]:
                     "status": random.choice((500, 503)),
                     "latency_s": _law(random, 0, 0.5),
                 },
+                {"rate": random.choice((0, 0.2)), "mid_stream": random.choice((0.2, 0.5, 1))},
             )
         ),
         "outages": random.choice((OFF, _windows(random), _outage_law(random))),
@@ -192,6 +209,46 @@ def _limits(random: Random) -> dict[str, Any]:
         "charge": charge,
         **length,
     }
+
+
+def _quota(random: Random, charge: str) -> dict[str, Any]:
+    measure, quota = random.choice(
+        (("requests", 3), ("tokens", 500), ("input_tokens", 600), ("output_tokens", 100))
+    )
+    if measure == "output_tokens" and charge == "estimate":  # which counts none
+        measure, quota = "tokens", 900
+    kind = random.choice(("fixed-window", "token-bucket", "leaky-bucket"))
+    return {measure: quota, "per_s": random.choice((0.5, 4, 6)), "kind": kind}
+
+
+def _cap_days(random: Random, deployments: dict[str, Any]) -> None:
+    """Caps of a day: over generated traffic they need windows of days, too long for a test."""
+    caps: list[dict[str, Any]] = [
+        {},
+        {},
+        {"requests_per_day": 5},
+        {"tokens_per_day": 3000, "day_resets_at": 23},
+    ]
+    for deployment in deployments.values():
+        if deployment["limits"] is not OFF:
+            deployment["limits"] |= random.choice(caps)
+
+
+def _share_limits(random: Random, deployments: dict[str, Any]) -> None:
+    """Sometimes all deployments with a provider have the same limits, and share them by provider or by account."""
+    scope = random.choice(("deployment", "deployment", "deployment", "provider", "account"))
+    bought = [
+        one
+        for one in deployments.values()
+        if one.get("provider") is not None and not {"server", "device"} & set(one)
+    ]
+    limits = next((one["limits"] for one in bought if one["limits"] is not OFF), OFF)
+    if scope == "deployment" or limits is OFF:
+        return
+    for deployment in bought:
+        deployment["limits"] = limits | {"concurrent": random.choice((OFF, 1, 2)), "scope": scope}
+        if scope == "account":
+            deployment["account"] = random.choice(("x", "x", "y"))
 
 
 def _episode(random: Random) -> dict[str, Any]:
@@ -254,6 +311,8 @@ def _policy(random: Random) -> dict[str, Any]:
         "queue_limit": random.choice((OFF, 0, 1, 4)),
         "queue_timeout_s": random.choice((OFF, _law(random, 0, 0.5, 1))),
         "bill_timeouts": random.choice(("none", "input", "full")),
+        "retries_mid_stream": random.choice((False, True)),
+        "bill_mid_stream": random.choice(("none", "input", "partial")),
         "layers": _layers(random),
         "max_fallbacks": random.choice((0, 1, 2, 5)),
         "special_fallbacks_only": random.choice((False, True)),

@@ -157,6 +157,8 @@ def policy(pick: Pick, bounds: Bounds, scope: str) -> Raw:
         "when_limited": lambda: pick(("reject", "retry", "wait")),
         "queue_limit": lambda: pick((None, None, 5, 2, 1, 0)),
         "queue_timeout_s": lambda: pick((None, 1)) and law(pick, 1, 0, 0.5, 2),
+        "retries_mid_stream": lambda: pick(BOTH),
+        "bill_mid_stream": lambda: pick(("partial", "input", "none")),
         "bill_timeouts": lambda: pick(("full", "input", "none")),
     }
     if scope != "deployment":
@@ -266,14 +268,46 @@ def limits(pick: Pick, replays: bool) -> Raw | None:
         "kind": kind,
         "charge": charge,
     }
+    if replays and pick(SELDOM):
+        found |= {"requests_per_day": pick((3, 20)), "tokens_per_day": pick((None, 900, 5_000))}
+        found |= {"day_resets_at": pick((None, 0, 8))}
     if pick(SELDOM):
         found["input_tokens_per_minute"] = pick((*tokens, "catalogue"))
     if charge not in ("estimate", "catalogue") and pick(SELDOM):
         found["output_tokens_per_minute"] = pick((*tokens, "catalogue"))
+    if pick(SELDOM):
+        found["windows"] = quotas(pick, charge, replays)
     if kind == "sub-window":
         found["slice_s"] = pick(bursts_s)
     elif kind not in ("fixed-window", "catalogue"):
         found["burst_s"] = pick(bursts_s)
+    return found
+
+
+def share_limits(pick: Pick, deployments: Raw) -> None:
+    """Sometimes deployments of a provider draw on the same limits: those of the first that gives numbers."""
+    scope = pick(("deployment", "deployment", "provider", "account"))
+    bought = [one for one in deployments.values() if one["provider"] is not None]
+    given = [one["limits"] for one in bought if one["limits"] and "catalogue" not in one["limits"].values()]
+    if scope == "deployment" or not given:
+        return
+    for one in bought:
+        one["limits"] = given[0] | {"concurrent": pick((None, 1, 2)), "scope": scope}
+        if scope == "account":
+            one["account"] = pick(("x", "y"))
+
+
+def quotas(pick: Pick, charge: str, replays: bool) -> list[Raw]:
+    """Limits with lengths of their own; generated windows are whole multiples of them."""
+    found = []
+    for _ in range(pick((1, 2, 3))):
+        measure = pick(("requests", "tokens", "input_tokens", "output_tokens"))
+        if measure == "requests" or (measure == "output_tokens" and charge in ("estimate", "catalogue")):
+            quota = {"requests": pick((2, 1, 3, 10))}
+        else:
+            quota = {measure: pick((900, 100, 150, 5_000) if replays else (10**9, 10**12))}
+        kind = pick(("fixed-window", "token-bucket", "leaky-bucket") if replays else ("fixed-window",))
+        found.append({**quota, "per_s": pick((2.5, 5, 20, 0.5) if replays else (5, 0.5, 2.5)), "kind": kind})
     return found
 
 
@@ -305,6 +339,7 @@ def deployment(pick: Pick, bounds: Bounds, models: Sequence[str], replays: bool)
         "rate": pick((0.3, 0.3, 0.6, 0, 1)),
         "status": pick((500, 599)),
         "latency_s": law(pick, 0.5, 0, 1),
+        **({"mid_stream": pick((0.5, 1))} if pick(SELDOM) else {}),
     }
     found["errors"] = pick((None, error, error, "catalogue"))
     if pick(SELDOM):
@@ -404,6 +439,7 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
     deployments = {
         name: deployment(pick, bounds, [able] if name == "d0" else models, replays) for name in names
     }
+    share_limits(pick, deployments)
     # Images and speech go where a model takes them, past one that may not.
     special = (
         [{"when": {"modality": kind}, "to": pick((["d0"], [*names[1:], "d0"]))}] if kind != "text" else []
@@ -425,6 +461,12 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
     for given in policies:
         if given.get("hedge") and given["hedge"]["to"] not in common:
             given["hedge"]["to"] = None
+    if any(
+        given.get("hedge") for given in policies
+    ):  # calls multiply: no more than a thousand of one request
+        for given in policies:
+            if len(given.get("layers") or ()) > 1:
+                given["layers"] = given["layers"][:1]
     used = {deployments[name]["model"] for name in _mentioned(strategies)}
     rated = {model: share for model, share in {"m": 0.7, "n": 0.4, SPEAKER: 0.9}.items() if model in used}
     is_rated = any(one.get("router", {}).get("kind") == "cascade" for one in strategies.values()) or pick(

@@ -1,7 +1,9 @@
 """Both observers count the same on drawn scenarios, and a run that no limit touches is the run without limits."""
 
 from collections import Counter
+from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +15,11 @@ from planner.experiments.limit_runs import Bench, Counted, Setting
 from planner.experiments.limits import CHARGES, KINDS
 from planner.limiting import FIELDS, SUB_WINDOW, WINDOWS
 from planner.scenario import Scenario, load
-from tests.engines.policies import draw_scenario
+from tests.engines.policies import draw_plain_scenario, draw_scenario
 
 QUOTAS = (6, 60, 600, 6_000, 60_000, 1_000_000)
 # Failed calls that are charged in full, slots that others wait for at the instant, requests too large for any.
-FOUND = (2528, 2684, 2836, 2985, 3112, 3498, 3787, 3939, 4068, 4159, 4351, 4412, 4626, 5138, 5287)
+FOUND_PLAIN = (2528, 2684, 2836, 2985, 3112, 3498, 3787, 3939, 4068, 4159, 4351, 4412, 4626, 5138, 5287)
 
 
 def drawn_setting(random: Random) -> Setting:
@@ -38,11 +40,11 @@ def is_same(one: Counted, other: Counted) -> bool:
     )
 
 
-def check(seed: int, seen: Counter[str]) -> None:
+def check(seed: int, seen: Counter[str], draw: Callable[[Random], dict[str, Any]] = draw_scenario) -> None:
     """Three settings of every deployment of a drawn scenario."""
     random = Random(seed)
     try:
-        scenario: Scenario = load(draw_scenario(Random(seed)))
+        scenario: Scenario = load(draw(Random(seed)))
         bench = Bench(scenario, ["s"], 200)
     except PlannerError:
         return
@@ -75,8 +77,11 @@ def check(seed: int, seen: Counter[str]) -> None:
 @pytest.mark.slow
 def test_observers_agree_on_drawn_scenarios() -> None:
     seen: Counter[str] = Counter()
-    for seed in (*range(250), *FOUND):
+    for seed in range(250):
         check(seed, seen)
+        check(seed, seen, draw_plain_scenario)
+    for seed in FOUND_PLAIN:
+        check(seed, seen, draw_plain_scenario)
     assert seen["rows"] > 50
     assert seen["free"] > 100
     assert seen["held"] > 500

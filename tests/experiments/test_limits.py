@@ -193,14 +193,14 @@ def test_a_wait_for_a_slot_that_the_deadline_ends_is_not_lost_to_the_limit_of_be
         *at(9.9, input_tokens=10, service_s=9),
     ]
     given: dict[str, Any] = {"tokens_per_minute": 600, "concurrent": 1, "charge": "estimate"}
-    waits = {**RETRY, "retries": 1, "deadline_s": 11}
+    waits = {**RETRY, "retries": 1, "deadline_s": 11, "retry_after_cap_s": 11}
     one = scenario(rows, given, waits)
     ends = simulate(one, "s").outcomes["cause"].tolist()
     assert ends == ["", "deadline", ""]
     row = found(one)
     assert row.present.limited.value == pytest.approx(1 / 3)
     assert row.present.lost.value == 0
-    # One that waits for a slice of a minute to end is lost to the limit at its deadline.
+    # One that should wait longer for its slice of a minute to end than its deadline is lost to the limit.
     given = {
         "requests_per_minute": 2,
         "concurrent": 3,
@@ -288,6 +288,148 @@ def test_a_bucket_under_steady_overload_does_what_the_fluid_says() -> None:
     first_wait_s = 60.0 / (2.0 - 1.0)  # the level is 60 - t until then; later ones all wait
     waited = found(scenario(rows, given, {"when_limited": "wait"})).present.limited.value
     assert waited == pytest.approx(1 - first_wait_s / 120, abs=1.5 / 240)
+
+
+# -- caps of a day, quotas of windows and shared limits ------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ({"windows": [{"requests": 3, "per_s": 10}]}, "windows[0] (3 requests in 10 s)"),
+        ({"requests_per_day": 3}, "requests_per_day 3"),
+        ({"tokens_per_day": 400, "windows": []}, "tokens_per_day 400"),
+    ],
+)
+@pytest.mark.parametrize("engine", limit_runs.ENGINES)
+def test_limits_beside_those_per_minute_stay_in_force_and_are_told(
+    kept: dict[str, Any], told: str, engine: str
+) -> None:
+    """Six requests within a second; a day or ten seconds hold three of 100 to 500 tokens, 400 of them as estimated.
+
+    A slice of 1 s holds one of sixty a minute. Without limits all six come, whatever the other limit holds.
+    """
+    rows = at(0, 0.1, 0.2, 0.3, 0.4, 0.5)
+    row = found(scenario(rows, {"requests_per_minute": 60, "charge": "estimate", **kept}), engine=engine)
+    held = 2 if "tokens_per_day" in kept else 3
+    for kind, expected in (
+        ("token-bucket", held),
+        ("fixed-window", held),
+        ("sub-window 1 s", 5),
+        ("sub-window 10 s", held),
+        ("leaky-bucket", held),
+    ):
+        assert sixths(row, kind)[0] == expected, kind
+    assert row.kept == (
+        f"{told} stay in force as they are in every setting, and count where they are met: without limits per minute "
+        f"{held / 6:.3%} meet them, so no quota per minute brings it to 0.001."
+    )
+    assert "Without limits the busiest minute asks 6 requests of 60 (0.1 times the limit)" in row.why
+    assert row.demand.n_calls == 2 * 6
+    assert row.quota_advice == ()
+    assert row.together is None
+
+
+def test_quotas_are_advised_where_what_stays_in_force_lets_enough_through() -> None:
+    given = {
+        "requests_per_minute": 2,
+        "tokens_per_minute": 9000,
+        "kind": "fixed-window",
+        "charge": "estimate",
+    }
+    row = found(scenario(at(0, 1, 2, 3), given | {"windows": [{"requests": 4, "per_s": 60}]}))
+    assert row.kept == (
+        "windows[0] (4 requests in 60 s) stay in force as they are in every setting, and count where they are met: "
+        "without limits per minute 0.000% meet them."
+    )
+    requests, tokens = row.quota_advice
+    assert requests.needed == 4
+    assert tokens.text == "tokens_per_minute does not bind: 0.000% meet it or what stays in force"
+    assert row.together is not None
+    assert row.together.is_fixed
+    row = found(scenario(at(0, 1, 2, 3), given | {"windows": []}))
+    assert row.kept is None
+
+
+@pytest.mark.parametrize("engine", limit_runs.ENGINES)
+def test_shared_limits_change_for_all_that_share_them(engine: str) -> None:
+    """Four a minute for both, a and b in turn: the third of each is refused, and only six let all of b's through."""
+    shared = limits(requests_per_minute=4, kind="fixed-window", charge="estimate", scope="provider")
+    one = load(
+        {
+            "name": "shared",
+            "traffic": {
+                "trace": {
+                    "rows": [
+                        row | {"task": ("chat", "mail")[i % 2]}
+                        for i, row in enumerate(at(0, 0.1, 0.2, 0.3, 0.4, 0.5))
+                    ]
+                }
+            },
+            "tasks": {"chat": {}, "mail": {}},
+            "models": {"m": MODEL},
+            "deployments": {
+                "a": target(provider="openai", limits=shared),
+                "b": target(provider="openai", limits=shared | {"concurrent": 9}),
+            },
+            "strategies": {
+                "s": {"omni": ["a"], "rules": [{"when": {"task": "mail"}, "to": ["b"]}]},
+                "alone": {"omni": ["a"]},
+            },
+            "policy": POLICY | RETRY,
+            "finance": {"horizon_months": 1},
+            "run": {"seed": 1, "replications": 2},
+        }
+    )
+    first, second = why_429(one, strategies=["s"], engine=engine).rows
+    for row, needed, names in ((first, 5, "a and b"), (second, 6, "b and a")):
+        assert row.present.limited.value == pytest.approx(1 / 3)
+        assert row.quota_advice[0].needed == needed
+        assert row.demand.peak_minute["requests_per_minute"] == 6
+        assert row.kept == (
+            f"{names} draw on the same limits (scope provider): these change for all of them together, and what the "
+            "busiest minute asks is of all of them."
+        )
+    # Where the strategy uses only one of them, it has the limits for itself.
+    (row,) = why_429(one, strategies=["alone"], engine=engine).rows
+    assert row.kept is None
+    assert row.present.limited.value == pytest.approx(1 / 3)
+
+
+def test_who_has_no_limit_per_minute_is_told_what_stays() -> None:
+    one = scenario(at(0, 1), {"requests_per_day": 1})
+    report = why_429(one)
+    assert report.rows == ()
+    assert report.notices == (
+        "a has no limit per minute to try: requests_per_day 1 stay in force as they are.",
+    )
+    with pytest.raises(
+        PlannerError, match="--deployment: a has no limit per minute, only requests_per_day 1; give"
+    ):
+        why_429(one, deployments=["a"])
+
+
+@pytest.mark.parametrize(
+    ("kept", "window_s", "length_s"),
+    [
+        ({"requests_per_day": 500}, 86_400, 86_400),
+        ({"requests_per_day": 500}, 3 * 86_400, 86_400),
+        ({"windows": [{"requests": 500, "per_s": 7200}]}, 14_400, 14_400),
+        ({}, 14_400, 840),
+    ],
+)
+def test_windows_are_shortened_only_as_far_as_other_limits_allow(
+    kept: dict[str, Any], window_s: int, length_s: int
+) -> None:
+    given = limits(requests_per_minute=90, kind="token-bucket", charge="actual", **kept)
+    one = load(LIMITED).set({"deployments.first.limits": given, "run.window_s": window_s})
+    shorter, windows, notice = limit_runs.plan_within(one, 2000)
+    assert {window.length_s for window in windows} == {length_s}
+    assert shorter.run.window_s == length_s
+    assert notice is not None
+    assert notice.startswith(
+        "Windows stay as long as" if window_s == length_s else f"Windows of {length_s:g} s"
+    )
 
 
 # -- engines, observers and the short way --------------------------------------------------------

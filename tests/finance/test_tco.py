@@ -10,7 +10,7 @@ import pytest
 from planner.finance import account, tco
 from planner.finance.calendar import discount_factor, months_of
 from planner.finance.ledger import Ledger, LedgerRow
-from planner.finance.tco import present_value
+from planner.finance.totals import present_value
 from planner.workload.windows import month_pieces
 from tests.finance.plans import Window, counted, scenario
 

@@ -214,7 +214,8 @@ def test_price_steps_are_of_models_in_use_inside_the_horizon() -> None:
 
 
 def test_models_in_force_agree_with_the_plan_that_is_simulated() -> None:
-    from planner.workload.windows import horizon, model_in_force
+    from planner.scenario.migrations import model_in_force
+    from planner.workload.windows import horizon
 
     found = scenario(
         moves(

@@ -14,6 +14,7 @@ from scipy import stats
 
 from planner.metrics.intervals import deletions, interval
 from planner.scenario.fields import MONTH_S
+from planner.scenario.migrations import model_in_force, models_in_force
 from planner.workload import windows as windows_
 from planner.workload.outage_lines import outage_lines
 from planner.workload.windows import (
@@ -21,8 +22,6 @@ from planner.workload.windows import (
     eras,
     expected_requests,
     horizon,
-    model_in_force,
-    models_in_force,
     month_pieces,
     plan_windows,
     requests_per_month,

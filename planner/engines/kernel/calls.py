@@ -8,9 +8,9 @@ from planner.engines.kernel.breakers import begin_probe, count, count_refusal, i
 from planner.engines.kernel.limits import limiter_wait, measure, settle, take
 from planner.engines.kernel.memories import note_end, note_sent
 from planner.engines.kernel.queues import dequeue, is_busy, join, leave, offer, wake_in
-from planner.engines.kernel.service import service
+from planner.engines.kernel.service import broken, service
 from planner.engines.kernel.signatures import AT_ONCE, ENDS, INT, MEMORY, VOID, WILL_HAPPEN, is_over
-from planner.engines.kernel.tallies import record
+from planner.engines.kernel.tallies import PARTLY, record
 from planner.jit import jit
 
 
@@ -46,7 +46,10 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     if m[desk + c.D_MEMORY]:
         note_sent(m, desk, now)
     first_ns, total_ns = service(m, f, e, laws, desk, slot, now)
-    m[slot + c.L_ANSWERS] = m[slot + c.L_CALL_OUTCOME] != t.ERROR
+    m[slot + c.L_STREAMED] = c.NONE
+    if f[m[desk + c.D_FLOATS] + c.F_BREAK_RATE] > 0.0 and m[slot + c.L_CALL_OUTCOME] == t.OK:
+        first_ns, total_ns = broken(m, f, e, laws, desk, slot, first_ns, total_ns)
+    m[slot + c.L_ANSWERS] = m[slot + c.L_CALL_OUTCOME] != t.ERROR or first_ns != t.NEVER
     cut_ns = m[desk + c.D_TIMEOUT]
     if m[slot + c.L_DEADLINE] != c.NONE:
         left_ns = m[slot + c.L_DEADLINE] - now
@@ -108,6 +111,10 @@ def close(m, f, e, laws, slot, bills_input, bills_output):  # type: ignore[no-un
     record(m, f, e, laws, slot, desk, bills_input, bills_output)
     if m[desk + c.D_SETTLES]:
         settle(m, f, e, laws, desk, slot, bills_input, bills_output)
+        other = m[desk + c.D_SIBLING]
+        while other != c.NONE and other != desk:  # what was given back may be enough for who waits there
+            offer(m, f, e, laws, other)
+            other = m[other + c.D_SIBLING]
     if m[desk + c.D_MEMORY]:
         note_end(m, f, e, laws, desk, slot)
     if m[desk + c.D_BREAKER] != c.NONE:
@@ -127,6 +134,12 @@ def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         bills_input, bills_output = 1, 1 if m[desk + c.D_BILL] == rules.BILL_FULL else 0
     elif m[slot + c.L_STATUS] == rules.FILTERED and m[desk + c.D_FILTER_BILLS] != rules.BILL_NONE:
         bills_input = 1
+    elif (
+        outcome == t.ERROR
+        and m[slot + c.L_STREAMED] != c.NONE
+        and m[desk + c.D_BREAKS_BILL] != rules.BILL_NONE
+    ):
+        bills_input, bills_output = 1, PARTLY if m[desk + c.D_BREAKS_BILL] == rules.BILL_FULL else 0
     close(m, f, e, laws, slot, bills_input, bills_output)
 
 

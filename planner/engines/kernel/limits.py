@@ -26,10 +26,10 @@ def answered(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
 def measure(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Note what the call asks of each limiter; whether it is larger than one of them ever holds."""
     fits = True
-    rule, leaks = m[desk + c.D_CHARGE], m[desk + c.D_LEAKS]
+    rule = m[desk + c.D_CHARGE]
     x = m[desk + c.D_LIMITERS]
     for _ in range(m[desk + c.D_N_LIMITERS]):
-        counted = m[x + c.X_MEASURE]
+        counted, leaks = m[x + c.X_MEASURE], m[x + c.X_LEAKS]
         asked = 1
         if counted != REQUESTS:
             asked = limiters.asked(
@@ -51,13 +51,14 @@ def measure(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
 @jit(VOID(*MEMORY, INT, INT), forceinline=True)
 def fill(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
     """Bring the levels of all limiters up to now."""
-    filled, length = m[desk + c.D_FILLED], m[desk + c.D_WINDOW_NS]
-    m[desk + c.D_FILLED] = now
     x = m[desk + c.D_LIMITERS]
+    filled = m[x + c.X_FILLED]
+    m[x + c.X_FILLED] = now
     for _ in range(m[desk + c.D_N_LIMITERS]):
-        level, capacity = m[x + c.X_LEVEL], m[x + c.X_CAPACITY]
+        level, capacity, length = m[x + c.X_LEVEL], m[x + c.X_CAPACITY], m[x + c.X_WINDOW_NS]
         if length:
-            m[x + c.X_LEVEL] = limiters.renewed(level, filled, now, length, capacity)
+            since = m[x + c.X_SINCE]
+            m[x + c.X_LEVEL] = limiters.renewed(level, filled + since, now + since, length, capacity)
         else:
             m[x + c.X_LEVEL] = rules.refilled(level, now - filled, m[x + c.X_P], capacity)
         x += c.N_LIMITER
@@ -70,14 +71,15 @@ def limiter_wait(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def
     if n == 0:
         return 0
     fill(m, f, e, laws, desk, now)
-    length, longest = m[desk + c.D_WINDOW_NS], 0
+    longest = 0
     x = m[desk + c.D_LIMITERS]
     for _ in range(n):
         needed = 1  # of a leaky bucket below 100 %, anything left is enough
-        if not m[desk + c.D_LEAKS]:
+        if not m[x + c.X_LEAKS]:
             needed = m[slot + c.L_ASKED_REQUESTS + m[x + c.X_MEASURE]] * m[x + c.X_Q]
+        length = m[x + c.X_WINDOW_NS]
         if length:
-            wait_ns = limiters.window_wait(m[x + c.X_LEVEL], needed, now, length)
+            wait_ns = limiters.window_wait(m[x + c.X_LEVEL], needed, now + m[x + c.X_SINCE], length)
         else:
             wait_ns = rules.refill_wait(m[x + c.X_LEVEL], needed, m[x + c.X_P])
         longest = max(longest, wait_ns)
@@ -92,7 +94,7 @@ def taken(m, f, e, laws, desk, slot, x):  # type: ignore[no-untyped-def]
     if m[desk + c.D_CHARGE] == rules.AFTER_COMPLETION and counted != REQUESTS:
         return 0
     asked = m[slot + c.L_ASKED_REQUESTS + counted]
-    if m[desk + c.D_LEAKS]:
+    if m[x + c.X_LEAKS]:
         return limiters.units(asked, m[x + c.X_Q])  # never asked whether it fits
     return asked * m[x + c.X_Q]
 
@@ -112,10 +114,12 @@ def settle(m, f, e, laws, desk, slot, bills_input, bills_output):  # type: ignor
     fill(m, f, e, laws, desk, m[c.R_NOW])
     input_tokens = sent(m, f, e, laws, desk, slot) if bills_input else 0
     output_tokens = answered(m, f, e, laws, desk, slot) if bills_output else 0
+    if bills_output == 2:  # an answer that broke off: what had come
+        output_tokens = m[slot + m[desk + c.D_SIZES] + c.M_HIDDEN] + m[slot + c.L_STREAMED]
     x = m[desk + c.D_LIMITERS]
     for _ in range(m[desk + c.D_N_LIMITERS]):
         counted = m[x + c.X_MEASURE]
-        if counted != REQUESTS:
+        if m[x + c.X_SETTLES]:
             used = limiters.units(limiters.used(counted, input_tokens, output_tokens), m[x + c.X_Q])
             took = taken(m, f, e, laws, desk, slot, x)
             m[x + c.X_LEVEL] = limiters.settled(m[x + c.X_LEVEL], took, used, m[x + c.X_CAPACITY])

@@ -273,6 +273,7 @@ def begin_pass(m, slot):  # type: ignore[no-untyped-def]
     """Turn to the group that the request's route names, as if nobody had been asked yet."""
     m[slot + c.L_STAGE] = c.MINI_STAGE
     m[slot + c.L_GROUPS] = 0
+    m[slot + c.L_BROKE_OFF] = 0
     m[slot + c.L_DEPTH] = 0
     enter(m, slot, m[m[slot + c.L_ROUTE] + c.T_GROUP])
 
@@ -314,6 +315,12 @@ def falls_back(m, slot):  # type: ignore[no-untyped-def]
 @jit(BOOL(*MEMORY, INT), forceinline=True)
 def goes_on(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """All of a group was tried: a fallback's turn, or omni's in a cascade's first stage, or the pass has failed."""
+    if m[slot + c.L_BROKE_OFF]:
+        if m[c.C_N_LAYERS]:
+            pass_failed(m, f, e, laws, slot)
+        else:
+            finish(m, f, e, laws, slot, 0)
+        return False
     has_fallbacks = m[m[slot + c.L_GROUP] + c.U_FALLBACKS] != c.NONE
     if (has_fallbacks or m[slot + c.L_DEPTH] > 0) and falls_back(m, slot):
         return True
@@ -330,7 +337,11 @@ def goes_on(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
 
 @jit(BOOL(RAW_INTEGERS, INT, INT), forceinline=True)
 def leaves(m, slot, group):  # type: ignore[no-untyped-def]
-    """Whether the rest of a group is passed over: a content filter refused the prompt, and fallbacks are for that."""
+    """Whether the rest of a group is passed over: a content filter refused the prompt, and fallbacks are for that; or
+    an answer broke off that was seen in part.
+    """
+    if m[slot + c.L_BROKE_OFF]:
+        return True
     return (
         m[group + c.U_LEAVES] != 0
         and m[slot + c.L_HAS_ASKED] != 0
@@ -452,6 +463,15 @@ def judge(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         or (not is_last and is_rejecting(m, f, e, laws, desk, now))
         or (is_last and not m[desk + c.D_SLEEPS])
     )
+    if (
+        outcome == t.ERROR
+        and m[slot + c.L_STREAMED] != c.NONE
+        and not m[desk + c.D_RETRIES_BROKEN]
+        # Somebody has seen a part of it, unless a cascade would have checked it first.
+        and (m[m[slot + c.L_ROUTE] + c.T_ESCALATE] == c.NONE or m[slot + c.L_STAGE] == c.OMNI_STAGE)
+    ):
+        m[slot + c.L_BROKE_OFF] = 1
+        moves_on = True
     retry_after = m[slot + c.L_RETRY_AFTER]
     moves_on = moves_on or (retry_after != t.NEVER and retry_after > m[desk + c.D_RETRY_CAP])
     moves_on = moves_on or (not is_last and not may_retry(m, f, e, laws, slot))

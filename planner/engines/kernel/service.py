@@ -46,6 +46,24 @@ def is_filtered(m, f, e, laws, desk, slot, share):  # type: ignore[no-untyped-de
     return u < share
 
 
+@jit(numba.types.UniTuple(INT, 2)(*MEMORY, INT, INT, INT, INT))
+def broken(m, f, e, laws, desk, slot, first_ns, total_ns):  # type: ignore[no-untyped-def]
+    """(first token, end) of a call that would be answered, if it breaks off: at any moment of its time alike."""
+    rate = f[m[desk + c.D_FLOATS] + c.F_BREAK_RATE]
+    u = chance_of(m, f, e, laws, desk, c.D_S_BREAK, slot)
+    if u >= rate:
+        return first_ns, total_ns
+    broken_ns = int(total_ns * (u / rate))
+    m[slot + c.L_CALL_OUTCOME] = t.ERROR
+    if broken_ns < first_ns:
+        m[slot + c.L_STATUS] = m[desk + c.D_ERROR_STATUS]
+        return t.NEVER, broken_ns
+    size = slot + m[desk + c.D_SIZES]
+    visible = m[size + c.M_OUTPUT] + m[size + c.M_SPOKEN]
+    m[slot + c.L_STREAMED] = rules.streamed(visible, first_ns, broken_ns, total_ns)
+    return first_ns, broken_ns
+
+
 @jit(numba.types.UniTuple(INT, 2)(*MEMORY, INT, INT, INT))
 def service(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
     """(first token, end) after the start, NEVER where it does not come; sets outcome and status."""

@@ -17,6 +17,20 @@ def meter_of(m, f, e, laws, slot, desk, meter):  # type: ignore[no-untyped-def]
     return m[slot + m[desk + c.D_SIZES] + meter]
 
 
+#: Of an answer that broke off, what had come is billed.
+PARTLY = 2
+
+
+@jit(INT(RAW_INTEGERS, INT, INT, INT), forceinline=True)
+def come(m, slot, desk, meter):  # type: ignore[no-untyped-def]
+    """Answer tokens of a call that broke off, by meter: the transcript comes before the speech it is of."""
+    size = slot + m[desk + c.D_SIZES]
+    if meter == c.M_HIDDEN:
+        return m[size + c.M_HIDDEN]
+    read = min(m[size + c.M_OUTPUT], m[slot + c.L_STREAMED])
+    return read if meter == c.M_OUTPUT else m[slot + c.L_STREAMED] - read
+
+
 @jit(VOID(RAW_INTEGERS, INT, INT, INT, INT, INT), forceinline=True)
 def tally_tokens(m, slot, desk, kind, is_billed_input, is_billed_output):  # type: ignore[no-untyped-def]
     """Add a call's billed tokens to the counts of its task and desk."""
@@ -27,7 +41,9 @@ def tally_tokens(m, slot, desk, kind, is_billed_input, is_billed_output):  # typ
     at = m[slot + c.L_COUNTS] + m[desk + c.D_COUNTS] + c.QD_TOKENS + kind * N_METERS
     for meter in range(N_METERS):
         is_answer = meter == c.M_OUTPUT or meter == c.M_HIDDEN or meter == c.M_SPOKEN
-        if is_billed_output if is_answer else is_billed_input:
+        if is_answer and is_billed_output == PARTLY:
+            m[at + meter] += come(m, slot, desk, meter)
+        elif is_billed_output if is_answer else is_billed_input:
             m[at + meter] += m[size + meter]
 
 
@@ -127,10 +143,17 @@ def record(m, f, e, laws, slot, desk, is_billed_input, is_billed_output):  # typ
         m[row + 10] = 0
         m[row + 11] = m[slot + c.L_STATUS]
         m[row + 12] = m[slot + c.L_RETRY_AFTER]
-        answered = m[slot + c.L_CALL_OUTCOME] != t.ERROR and m[slot + c.L_CALL_OUTCOME] != t.LIMITED
+        broke_off = (
+            desk != c.NONE and m[slot + c.L_CALL_OUTCOME] == t.ERROR and m[slot + c.L_STREAMED] != c.NONE
+        )
+        answered = broke_off or (
+            m[slot + c.L_CALL_OUTCOME] != t.ERROR and m[slot + c.L_CALL_OUTCOME] != t.LIMITED
+        )
         for meter in range(N_METERS):
             tokens = meter_of(m, f, e, laws, slot, desk, meter)
             is_answer = meter == c.M_OUTPUT or meter == c.M_HIDDEN or meter == c.M_SPOKEN
+            if is_answer and broke_off:
+                tokens = come(m, slot, desk, meter)
             m[row + 13 + meter] = tokens if answered or not is_answer else 0
             is_billed = is_billed_output if is_answer else is_billed_input
             m[row + 13 + N_METERS + meter] = tokens if is_billed else 0

@@ -23,7 +23,8 @@ from planner.finance.tariff import fee_source, router_source
 from planner.finance.token_prices import has_own_prices, token_price
 from planner.scenario import paths
 from planner.scenario.fields import CascadeRouter, Scenario
-from planner.workload.windows import eras, model_in_force
+from planner.scenario.migrations import model_in_force
+from planner.workload.windows import eras
 
 GIVEN = "given"  # confidence of what the scenario says itself
 

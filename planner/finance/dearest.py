@@ -1,0 +1,195 @@
+"""The dearest possible request of a strategy: its largest prompt and answer, on its longest way, all that can be billed.
+
+Comes in: a scenario whose fields are sound; goes out: a bound in money for each strategy, found without any run. It
+holds for every request; most cost far less. Prices are those of the plan's first day.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from planner.errors import PriceUnknown
+from planner.finance.ledger import exact
+from planner.finance.token_prices import long_threshold, own_price, token_price
+from planner.scenario.fields import CascadeRouter, Scenario
+from planner.scenario.migrations import model_in_force, models_in_force
+from planner.scenario.policy import Policy
+from planner.scenario.worst_case import Way, calls_of, passes_of, ways
+from planner.workload.sizes import Model, eligible_task, resolve_model
+
+Tokens = dict[str, int]  # METER: tokens
+_NOTHING = Fraction(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dearest:
+    """A bound of what one request may cost under a strategy, and the task whose request that is.
+
+    `usd` is None where nothing bounds it or a price is not known; `unbounded` then says what.
+    """
+
+    usd: Decimal | None
+    task: str = ""
+    unbounded: str = ""
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        if self.usd is None:
+            return f"the money of one request has no bound: {self.unbounded}"
+        if self.usd == 0:
+            return "no request costs anything by the token"
+        shown = round(self.usd, max(2, 1 - self.usd.adjusted()))
+        return f"at most {shown:,f} USD of tokens for one request (task {self.task})"
+
+
+def dearest(scenario: Scenario, strategy: str) -> Dearest:
+    """The bound of one request under a strategy.
+
+    Every call of the longest way counts that a timeout, a deadline, a hedge or a content filter may leave billed,
+    by what the policy says of it, and one answer (two and a check in a cascade) in each pass of the layers.
+    """
+    bill = _Bill(scenario, strategy)
+    best = Dearest(usd=Decimal(0))
+    for task in scenario.tasks:
+        for way in ways(scenario, strategy):
+            try:
+                usd = bill.of(task, way)
+            except _Unbounded as reason:
+                return Dearest(usd=None, unbounded=str(reason))
+            except PriceUnknown as unknown:
+                return Dearest(usd=None, unbounded=str(unknown))
+            amount = Decimal(usd.numerator) / Decimal(usd.denominator)
+            if best.usd is None or amount > best.usd:
+                best = Dearest(usd=amount, task=task)
+    return best
+
+
+class _Unbounded(Exception):
+    """Nothing limits how large a request may be."""
+
+
+class _Bill:
+    """What calls of the largest requests cost on the plan's first day."""
+
+    def __init__(self, scenario: Scenario, strategy: str) -> None:
+        self.scenario, self.strategy = scenario, strategy
+        self.day = scenario.start
+        self.models = models_in_force(scenario, self.day)
+        self.fee = 1 + Fraction(exact(scenario.gateway_for(strategy).fee))
+
+    def of(self, task: str, way: Way) -> Fraction:
+        """Money of a request of a task that goes a way to its end, in every pass."""
+        lost, answers = _NOTHING, [_NOTHING]
+        for name in way.deployments:
+            policy = self.scenario.policy_for(self.strategy, name)
+            deployment = self.scenario.deployments[name]
+            model = resolve_model(self.scenario, self.models[name], deployment.provider)
+            if not eligible_task(self.scenario, task, model):
+                continue
+            sizes = self._largest(task, name, model)
+            whole, sent = self._usd(name, sizes), self._usd(name, _sent(sizes))
+            left = max(self._left(name, policy, whole, sent), default=_NOTHING)
+            lost += calls_of(policy) * left
+            answers.append(whole - left)
+        check = self._check() if way.has_check else _NOTHING
+        served = sum(sorted(answers)[-2:], _NOTHING) if way.has_check else max(answers)
+        return passes_of(self.scenario.strategy_policy(self.strategy)) * (lost + served + check)
+
+    def _left(self, name: str, policy: Policy, whole: Fraction, sent: Fraction) -> Iterator[Fraction]:
+        """What a call may leave billed that was no answer."""
+        amounts = {"none": _NOTHING, "input": sent, "full": whole}
+        deadline_s = self.scenario.strategy_policy(self.strategy).deadline_s
+        if policy.timeout_s is not None or deadline_s is not None:
+            yield amounts[policy.bill_timeouts]
+        if policy.hedge is not None:
+            yield amounts[policy.hedge.bill_losers]
+        refusal = self.scenario.deployments[name].content_filter
+        if refusal is not None and refusal.share > 0:
+            yield amounts[refusal.billed]
+
+    def _largest(self, task: str, name: str, model: Model) -> Tokens:
+        """Tokens by meter of the largest request of a task that a model takes."""
+        found = self.scenario.tasks[task]
+        longest, answer, heard_s, spoken_s = self._bounds(task)
+        image, in_window = model.image_tokens.get(task, 0), model.image_context_tokens.get(task, 0)
+        heard = math.inf if math.isinf(heard_s) else round(heard_s * model.audio_input_tokens_per_s)
+        text = longest if math.isinf(longest) else round(longest * model.input_token_factor)
+        if model.context_tokens is not None:
+            heard = min(heard, model.context_tokens)
+            text = min(text, max(0, model.context_tokens - in_window))
+        caps = [cap for cap in (found.max_output_tokens, model.max_output_tokens) if cap is not None]
+        visible = min([*caps, answer if math.isinf(answer) else round(answer * model.output_token_factor)])
+        spoken = spoken_s if math.isinf(spoken_s) else round(spoken_s * model.audio_output_tokens_per_s)
+        if model.audio_output_tokens_per_s == 0:
+            spoken = 0
+        for what, amount, remedy in (
+            ("prompts", text, "context window"), ("speech", heard, "context window"),
+            ("answers", visible, "max_output_tokens"), ("spoken answers", spoken, "longest answer"),
+        ):  # fmt: skip
+            if math.isinf(amount):
+                raise _Unbounded(f"{what} of task {task} have no longest one, and {name} has no {remedy}")
+        return {
+            "input": int(text),
+            "image": image,
+            "audio_input": int(heard),
+            "output": int(visible),
+            "reasoning": round(visible * model.reasoning_tokens_per_output_token),
+            "audio_output": int(spoken),
+        }
+
+    def _bounds(self, task: str) -> tuple[float, float, float, float]:
+        """Longest prompt and answer in tokens, longest speech in and out in seconds; inf where nothing bounds them."""
+        found = self.scenario.tasks[task]
+        speech = found.audio if "audio" in found.modalities else None
+        heard_s, spoken_s = (0.0, 0.0) if speech is None else (speech.input_s.upper, speech.output_s.upper)
+        if self.scenario.traffic.trace is None:
+            prompt = found.input_tokens.upper + found.shared_prefix_tokens
+            return prompt, found.output_tokens.upper, heard_s, spoken_s
+        from planner.workload.traces import recording  # half a second, for recordings only
+
+        rows = recording(self.scenario)
+        own = rows.task == list(self.scenario.tasks).index(task)
+        if not rows.names_tasks:
+            own[:] = True  # each row may become a request of any task
+        if not own.any():
+            return 0.0, 0.0, 0.0, 0.0
+        answers = [rows.output_tokens, *rows.output_by_model.values()]
+        longest = max(float(one[own].max()) for one in answers)
+        return float(rows.input_tokens[own].max()), longest, heard_s, spoken_s
+
+    def _usd(self, name: str, sizes: Tokens) -> Fraction:
+        """Money of one call that is billed for these tokens, with the gateway's fee where it goes through it."""
+        deployment, model = self.scenario.deployments[name], self.models[name]
+        provider = deployment.provider
+        above = long_threshold(self.scenario, model, provider, self.day)
+        is_long = above is not None and sizes["input"] + sizes["image"] + sizes["audio_input"] > above
+        total = _NOTHING
+        for meter, n in sizes.items():
+            if n == 0 or (
+                deployment.is_own_hardware and own_price(self.scenario, model, provider, meter) is None
+            ):
+                continue  # nothing, or paid by the hour or the piece
+            price = token_price(self.scenario, model, provider, meter, self.day, is_long=is_long)
+            total += n * Fraction(price.usd)
+        return total if deployment.is_own_hardware else total * self.fee
+
+    def _check(self) -> Fraction:
+        """Money of a verifier's call."""
+        router = self.scenario.strategy(self.strategy).router
+        assert isinstance(router, CascadeRouter), "a way with a check is a cascade's"
+        verifier = router.verifier
+        model = model_in_force(self.scenario, verifier.model, self.day)
+        total = _NOTHING
+        for meter, tokens in (("input", verifier.input_tokens), ("output", verifier.output_tokens)):
+            if tokens:
+                price = token_price(self.scenario, model, verifier.provider, meter, self.day)
+                total += round(tokens) * Fraction(price.usd)
+        return total * self.fee
+
+
+def _sent(sizes: Tokens) -> Tokens:
+    """What is sent, without what would be answered."""
+    return sizes | {"output": 0, "reasoning": 0, "audio_output": 0}
