@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from planner import tables
 from planner.engines import rules
+from planner.engines.health_rules import HealthRule, is_sick, is_slow
+from planner.engines.health_windows import Tally, new_window
 from planner.engines.journey import Call
 from planner.engines.program import Breaker as Settings
 from planner.tables import CLOSED, HALF_OPEN, OPEN
@@ -91,6 +93,65 @@ class Breaker:
         self.state = state
 
 
+class WindowBreaker(Breaker):
+    """Opens by shares of the ends in a window; half-open, it admits some calls and decides by the same shares."""
+
+    def __init__(self, desk: "Desk", settings: Settings, rule: HealthRule) -> None:
+        super().__init__(desk, settings)
+        self.rule = rule
+        self.window = new_window(rule)
+        self.trial = Tally()  # ends while half-open
+        self.admitted = 0  # calls while half-open, but for those whose ends were ignored
+
+    def is_rejecting(self, now: int) -> bool:
+        """Open, or half-open with all its places taken."""
+        if self.state == OPEN:
+            return now < self.open_until
+        return self.state == HALF_OPEN and self.admitted >= self.rule.half_open_calls
+
+    def start(self, call: Call) -> None:
+        if self.state == OPEN:
+            self._change(HALF_OPEN, call)
+            self.trial, self.admitted = Tally(), 0
+        if self.state == HALF_OPEN:
+            self.admitted += 1
+        call.epoch = self.epoch
+
+    def end(self, call: Call) -> None:
+        """Count an end; those of calls that started before the last opening never count.
+
+        Calls of a half-open breaker that end after it has closed are the first in its new window.
+        """
+        if call.epoch != self.epoch:
+            return
+        now, rule = self.desk.env.ns, self.rule
+        outcome = rules.judged(call.outcome, call.status)
+        is_failure = bool(self.settings.counts >> outcome & 1)
+        if not is_failure and outcome != tables.OK:
+            if self.state == HALF_OPEN:
+                self.admitted -= 1  # it tells nothing: another call takes its place
+            return
+        slow = is_slow(now - call.started_ns, rule.slow_ns)
+        if self.state == HALF_OPEN:
+            self.trial.add(is_failure, slow)
+            if self.trial.calls == rule.decides_after:
+                if self._is_sick(self.trial):
+                    self._open(call)
+                else:
+                    self.window, self.openings = new_window(rule), 0
+                    self._change(CLOSED, call)
+            return
+        self.window.add(now, is_failure, slow)
+        if is_failure or rule.opens_on_success:
+            found = self.window.tally()
+            if found.calls >= rule.minimum and self._is_sick(found):
+                self._open(call)
+
+    def _is_sick(self, found: Tally) -> bool:
+        rule = self.rule
+        return is_sick(found.calls, found.failed, found.slow, rule.failure_ppm, rule.slow_ppm)
+
+
 class Cooldown(Breaker):
     """LiteLLM's cooldown: failures take a deployment out for a time, then full traffic returns at once.
 
@@ -144,4 +205,6 @@ def breaker_of(desk: "Desk", settings: Settings | None) -> Breaker | NoBreaker:
     """The breaker of a desk, as its policy says."""
     if settings is None:
         return NoBreaker()
+    if settings.health is not None:
+        return WindowBreaker(desk, settings, settings.health)
     return (Cooldown if settings.kind == rules.COOLDOWN else Breaker)(desk, settings)

@@ -16,6 +16,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from planner.engines.health_rules import HealthRule
 from planner.engines.program import Layer, Program, Target
 from planner.engines.rules import IN_ORDER, NO_LAW
 from planner.limiting import REQUESTS, TOKENS
@@ -60,11 +61,12 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_S_OUTAGE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
     D_CLASS_TAILS,  # where the last waiting call of each class of priority stands
     D_MEMORY,  # of its earlier calls, where the selection goes by them; 0: none
+    D_RING,  # the window of ends of its breaker, where it has one; 0: none
     # ... and its state.
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(84)  # fmt: skip
+) = range(85)  # fmt: skip
 F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, F_FILTER_SHARE, F_BREAK_RATE, N_DESK_F = (
     range(9)
 )
@@ -93,6 +95,15 @@ W_MARGIN, W_ASKS_LOWEST = range(2)
 W_SKIPS, W_SAMPLES, W_COUNTS, W_UNSEEN, W_BUFFER_PPM, W_TIMEOUT_PS, W_FAILURE_PS = range(1, 8)
 B_MINUTE, B_REQUESTS, B_TOKENS, B_MOST_REQUESTS, B_MOST_TOKENS, N_USAGE = range(6)
 A_KEPT, A_NEXT, A_TOTAL, N_LATENCIES = range(N_USAGE, N_USAGE + 4)
+
+# A breaker's window of ends: its rule (`health_rules.HealthRule`) and state; behind the columns as many places as
+# it holds: an end each (1: failed, 2: slow), or a bucket.
+(
+    Z_PLACES, Z_BUCKET_NS, Z_WINDOW_NS, Z_ALIGNED, Z_MINIMUM, Z_FAILURE_PPM, Z_SLOW_NS, Z_SLOW_PPM, Z_ON_SUCCESS,
+    Z_HALF_OPEN, Z_DECIDES,
+    Z_OLDEST, Z_LENGTH, Z_CALLS, Z_FAILED, Z_SLOW, Z_ADMITTED, N_HEALTH,
+) = range(18)  # fmt: skip
+ZB_START, ZB_CALLS, ZB_FAILED, ZB_SLOW, N_BUCKET = range(5)
 
 # Columns of a layer of retries. A request's passes and waits by layer stand behind its recorded service times and,
 # where groups fall back, for each step of the way what is left of the list (next, end); then
@@ -336,6 +347,9 @@ def new_state(
         if memory := _memory_row(program, target):
             m[desks[target.name] + D_MEMORY] = len(m)
             m += memory
+        if target.breaker is not None and target.breaker.health is not None:
+            m[desks[target.name] + D_RING] = len(m)
+            m += _health_row(target.breaker.health)
     header = _header(program) | {
         C_HEDGES: program.most_hedges, C_MAX_IN_FLIGHT: program.max_in_flight,
         C_GROUPS: groups, C_MAX_FALLBACKS: program.max_fallbacks, C_FRAMES: frames,
@@ -446,6 +460,16 @@ def _memory_row(program: Program, target: Target) -> list[int]:
     if program.lowest_latency is not None:
         return usage + [0] * (N_LATENCIES - N_USAGE + program.lowest_latency.samples)
     return usage if program.lowest_usage is not None else []
+
+
+def _health_row(rule: HealthRule) -> list[int]:
+    """A breaker's window of ends, empty."""
+    settings = [
+        rule.places, rule.bucket_ns, rule.window_ns, int(rule.is_aligned), rule.minimum, rule.failure_ppm, rule.slow_ns,
+        rule.slow_ppm, int(rule.opens_on_success), rule.half_open_calls, rule.decides_after,
+    ]  # fmt: skip
+    width = N_BUCKET if rule.window_ns else 1
+    return settings + [0] * (N_HEALTH - len(settings) + rule.places * width)
 
 
 def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:

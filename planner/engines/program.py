@@ -13,6 +13,7 @@ from planner import catalogue, tables
 from planner.catalogue import profiles
 from planner.chance import check_streams, stream_id, to_ns
 from planner.engines import rules
+from planner.engines.health_rules import HealthRule, health_rule
 from planner.engines.preference_rules import LatencyRule, UsageRule, latency_rule, spill_ppm, usage_rule
 from planner.engines.priorities import priority_classes
 from planner.errors import Problem, ScenarioError
@@ -88,6 +89,7 @@ class Breaker:
     allowed_fails: int | None
     honours_retry_after: bool
     window_ns: int
+    health: HealthRule | None  # of kinds that look at a window of ends
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -435,6 +437,7 @@ def breaker_of(given: policies.Breaker) -> Breaker:
         allowed_fails=given.allowed_fails,
         honours_retry_after=given.honours_retry_after,
         window_ns=rules.COOLDOWN_WINDOW_NS if given.allowed_fails is None else open_ns,
+        health=health_rule(given),
     )
 
 

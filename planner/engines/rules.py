@@ -69,13 +69,13 @@ FIXED, LAW, EXPONENTIAL, EQUAL_JITTER, FULL_JITTER, DECORRELATED, OPENAI, LITELL
 BACKOFFS = ("fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm")
 
 # Kinds of breakers, and how the time they stay open grows with openings in a row.
-CONSECUTIVE, COOLDOWN = range(2)
-BREAKERS = ("consecutive", "cooldown")
+CONSECUTIVE, COOLDOWN, SLIDING_WINDOW, SAMPLING_WINDOW = range(4)
+BREAKERS = ("consecutive", "cooldown", "sliding-window", "sampling-window")
 CONSTANT, LINEAR, DOUBLING = range(3)
 GROWTHS = ("constant", "linear", "exponential")
 
 BREAKER_COUNTS = {
-    "ok": "resets the count",
+    "ok": "resets the count of failures in a row; a window takes it in",
     "error": "counts (5xx and connection errors), unless `counts` leaves it out: then ignored",
     "timeout": "counts, also a cut by the deadline, unless `counts` leaves it out: then ignored",
     "limited": "ignored, unless `counts` names it: then a call that fails at once",

@@ -10,6 +10,7 @@ import numpy as np
 
 from planner import tables as t
 from planner.engines import rules
+from planner.engines.health_rules import health_rule
 from planner.engines.program import breaker_of
 from planner.engines.run import Arrays, Run
 from planner.scenario.policy import Breaker
@@ -47,13 +48,18 @@ class Edges:
         if last is None or last["to"] == t.CLOSED:
             return ""
         since = f"breaker {t.STATES[last['to']]} since {seconds(last['time_ns'])} s"
+        breaker = self.run.scenario.policy_for(self.run.strategy, deployment).breaker
+        health = None if breaker is None else health_rule(breaker)
+        has_places = health is not None and health.half_open_calls > 1
         if last["to"] == t.HALF_OPEN:
-            return f"{since}, its probe is under way" if self.is_rejecting(deployment, time_ns) else since
+            if not self.is_rejecting(deployment, time_ns):
+                return since
+            return f"{since}, all its places are taken" if has_places else f"{since}, its probe is under way"
         if self.is_rejecting(deployment, time_ns):
             return since
-        breaker = self.run.scenario.policy_for(self.run.strategy, deployment).breaker
-        is_cooldown = breaker is not None and breaker.kind == "cooldown"
-        return "" if is_cooldown else f"{since}, its next call is the probe"
+        if breaker is not None and breaker.kind == "cooldown":
+            return ""
+        return f"{since}, its next call is {'let through' if has_places else 'the probe'}"
 
     def outage_at(self, deployment: str, time_ns: int) -> str:
         """An outage that is under way in words; one that began before the window shows in its end."""
@@ -66,14 +72,33 @@ class Edges:
         return ""
 
     def is_rejecting(self, deployment: str, time_ns: int) -> bool:
-        """Whether a breaker surely rejected: half-open with its probe under way, or open and not yet over."""
+        """Whether a breaker surely rejected: half-open with no place left, or open and not yet over."""
         last = self.last(deployment, "breaker", time_ns)
         breaker = self.run.scenario.policy_for(self.run.strategy, deployment).breaker
         if last is None or last["to"] == t.CLOSED or breaker is None:
             return False
         if last["to"] == t.HALF_OPEN:
+            health = health_rule(breaker)
+            if health is not None:
+                return self._taken(deployment, breaker, last, time_ns) >= health.half_open_calls
             return breaker.successes == 1  # between several probes it rejects nobody
         return time_ns < last["time_ns"] + self._open_ns(deployment, breaker, last)
+
+    def _taken(self, deployment: str, given: Breaker, edge: Row, time_ns: int) -> int:
+        """Places of a half-open breaker over a window that were surely taken at a moment.
+
+        Calls sent since its edge, without those of this very moment, which may have come later, and those whose
+        end it ignored.
+        """
+        counts = breaker_of(given).counts | 1 << t.OK
+        attempts, start_ns = self.run.attempt_arrays, edge["time_ns"]
+        is_first = (attempts["started_ns"] == start_ns) & (attempts["request"] == edge["request"])
+        is_sent = (attempts["started_ns"] >= start_ns) & ((attempts["started_ns"] < time_ns) | is_first)
+        chosen = is_sent & (attempts["deployment"] == self.deployments.index(deployment))
+        return sum(
+            one["ended_ns"] > time_ns or bool(counts >> rules.judged(one["outcome"], one["status"]) & 1)
+            for one in rows_of(attempts, chosen)
+        )
 
     def _open_ns(self, deployment: str, given: Breaker, opening: Row) -> int:
         """How long the breaker stays open after an opening, which may grow with those in a row."""

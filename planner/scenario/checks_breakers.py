@@ -1,9 +1,9 @@
-"""Rules about breakers: one that opens should be able to close again before the window is over."""
+"""Rules about breakers: one that opens should be able to close again, and what it looks for should be possible."""
 
 from collections.abc import Iterator
 
 from planner.scenario.finding import Finding, View
-from planner.scenario.paths import Path
+from planner.scenario.paths import Path, render
 from planner.scenario.policy import Breaker
 
 
@@ -41,4 +41,45 @@ def _may_be_shorter(breaker: Breaker) -> bool:
     return breaker.kind == "cooldown" and breaker.honours_retry_after and "limited" in breaker.counted
 
 
-BREAKERS = (closing,)
+def slowness(view: View) -> Iterator[Finding]:
+    """Slow calls that a breaker is told to look for can exist: nothing cuts a call before it is slow.
+
+    The default of 60 s is above the default timeout; only given fields are told.
+    """
+    can_be_slow: dict[Path, bool] = {}
+    told: dict[Path, Finding] = {}
+    for name in view.strategies:
+        for deployment in view.deployments_of(name):
+            breaker = view.scenario.policy_for(name, deployment).breaker
+            at = view.given_at("breaker", name, deployment)
+            if breaker is None or at is None or breaker.slow_s is None:
+                continue
+            given = [one for one in ("slow_s", "slow_share") if one in breaker.model_fields_set]
+            if not given:
+                continue
+            cut = _cut(view, name, deployment, breaker.slow_s)
+            can_be_slow[at] = can_be_slow.get(at, False) or cut is None
+            if cut is not None:
+                told[at] = Finding(
+                    path=(*at, given[0]),
+                    text=f"unused: no call is slow, longer than {breaker.slow_s:g} s, for {cut[1]}",
+                    because=(cut[0], ("deployments", deployment, "policy")),
+                    is_notice=True,
+                )
+    yield from (finding for at, finding in told.items() if not can_be_slow[at])
+
+
+def _cut(view: View, strategy: str, deployment: str, slow_s: float) -> tuple[Path, str] | None:
+    """What ends every call before it is slow: its place, and words for it."""
+    for field, found_s in (
+        ("timeout_s", view.scenario.policy_for(strategy, deployment).timeout_s),
+        ("deadline_s", view.scenario.strategy_policy(strategy).deadline_s),
+    ):
+        if found_s is not None and found_s <= slow_s:
+            owner = deployment if field == "timeout_s" else None
+            place = view.given_at(field, strategy, owner) or ("policy", field)
+            return place, f"{render(place)} is {found_s:g}{view.where(place)}"
+    return None
+
+
+BREAKERS = (closing, slowness)

@@ -155,6 +155,37 @@ def test_probe_and_those_it_keeps_out_are_told() -> None:
     ]
 
 
+def test_places_of_a_half_open_breaker_are_told() -> None:
+    # Failures at 1 and 2 open it until 12. 2 and 3 take its two places at 12 and 12.5, 4 at 13 finds none; they end at
+    # 14 and 14.5 and close it.
+    windowed = {"kind": "sliding-window", "window_calls": 2, "open_s": 10, "half_open_calls": 2}
+    found = run_rows(at(0, 1, 12, 12.5, 13), {"a": target(outages=[outage(0, 2)])}, {"breaker": windowed})
+    assert without_arrival(told(found, 2))[1:3] == [
+        "12.000 0.000 a: breaker open since 2.000 s, its next call is let through",
+        "12.000 0.000 a: breaker open to half-open by this request",
+    ]
+    assert "12.500 0.000 a: breaker half-open since 12.000 s" in told(found, 3)
+    assert without_arrival(told(found, 4))[1:] == [
+        "13.000 0.000 a: breaker half-open since 12.000 s, all its places are taken",
+        "13.000 0.000 a: turned away by its breaker",
+        "13.000 0.000 fails after 0 calls: rejected, cause own-breaker",
+    ]
+
+
+def test_an_ignored_end_leaves_its_place() -> None:
+    # Only timeouts, after 3 s, are failures. A hang at 0 opens it at 3 until 8. The probe at 8 ends with an error at
+    # 9, which is ignored: 2 at 8.5 is kept out, 3 at 9 is let through.
+    given = {"kind": "sampling-window", "minimum_calls": 1, "counts": ["timeout"]}
+    found = run_rows(
+        at(0, 8, 8.5, 9),
+        {"a": target(outages=[outage(0, 1, "hang"), outage(8, 8.25)])},
+        {"breaker": given, "timeout_s": 3},
+    )
+    assert "8.000 0.000 a: breaker open since 3.000 s, its next call is the probe" in told(found, 1)
+    assert "8.500 0.000 a: breaker half-open since 8.000 s, its probe is under way" in told(found, 2)
+    assert "9.000 0.000 a: breaker half-open since 8.000 s" in told(found, 3)
+
+
 def test_a_grown_open_time_is_told_as_long_as_it_lasts() -> None:
     # Opens at 1 for 10; the probe at 11 fails at 12: 20 s, until 32. 2 at 31 is kept out, 3 at 32 is the probe.
     growing = {"kind": "consecutive", "failures": 1, "open_s": 10, "open_growth": "linear"}

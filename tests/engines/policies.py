@@ -368,6 +368,8 @@ def _breaker(random: Random) -> dict[str, Any]:
         }
     growth = random.choice(("constant", "linear", "exponential"))
     cap = {} if growth == "constant" else {"open_cap_s": random.choice((30, 300))}
+    if random.random() < 0.5:
+        return cap | {"open_growth": growth} | _window_breaker(random)
     return cap | {
         "kind": "consecutive",
         "failures": random.choice((1, 2, 5)),
@@ -376,6 +378,28 @@ def _breaker(random: Random) -> dict[str, Any]:
         "successes": random.choice((1, 1, 2, 3)),
         "counts": random.choice(COUNTS),
     }
+
+
+def _window_breaker(random: Random) -> dict[str, Any]:
+    common = {
+        "open_s": random.choice((0.5, 2, 30)),
+        "minimum_calls": random.choice((1, 2, 3)),
+        "failure_share": random.choice((1e-6, 0.1, 0.5, 0.666667, 1)),
+        "counts": random.choice(COUNTS),
+    }
+    if random.random() < 0.4:
+        window_s = random.choice((0.001, 0.5, 3, 7.3, 30))
+        return common | {"kind": "sampling-window", "window_s": window_s}
+    slow_s = random.choice((OFF, 0.5, 1, 2))
+    slow = {} if slow_s is OFF else {"slow_share": random.choice((0.3, 0.5, 1))}
+    window = random.choice(({"window_s": 1}, {"window_s": 4}, {"window_calls": 3}, {"window_calls": 10}))
+    half_open_calls = random.choice((1, 2, 3, 10))
+    return (
+        common
+        | slow
+        | window
+        | {"kind": "sliding-window", "slow_s": slow_s, "half_open_calls": half_open_calls}
+    )
 
 
 def _some_of_a_policy(random: Random, never: set[str]) -> dict[str, Any]:

@@ -82,14 +82,41 @@ def breaker(pick: Pick) -> Raw | None:
             **({"honours_retry_after": pick(BOTH)} if "limited" in counts else {}),
         }
     growth = pick(("constant", "linear", "exponential"))
-    return {
-        "kind": "consecutive",
-        "failures": pick((1, 2, 3)),
+    opening = {
         "open_s": pick((1, 0.5, 2, 5, 1e-9)),
         "open_growth": growth,
         **({} if growth == "constant" else {"open_cap_s": pick((5, 7, 300))}),
+    }
+    if pick(BOTH):
+        return opening | window_breaker(pick)
+    return {
+        "kind": "consecutive",
+        "failures": pick((1, 2, 3)),
+        **opening,
         "successes": pick((1, 1, 2)),
         "counts": pick(COUNTS),
+    }
+
+
+def window_breaker(pick: Pick) -> Raw:
+    """A breaker over a window of ends, but for how long it stays open."""
+    common = {
+        "minimum_calls": pick((1, 2, 3)),
+        "failure_share": pick((0.5, 1, 0.666667, 0.1, 1e-6)),
+        "counts": pick(COUNTS),
+    }
+    if pick(BOTH):
+        return common | {"kind": "sampling-window", "window_s": pick((5, 1, 0.5, 7.3, 30, 0.001))}
+    slow_s = pick((None, 1, 0.5, 2))
+    return {
+        **common,
+        "kind": "sliding-window",
+        **pick(
+            ({"window_calls": 3}, {"window_calls": 10}, {"window_s": 1}, {"window_s": 3}, {"window_s": 10})
+        ),
+        "slow_s": slow_s,
+        **({} if slow_s is None else {"slow_share": pick((1, 0.5, 0.3))}),
+        "half_open_calls": pick((1, 2, 3, 10)),
     }
 
 

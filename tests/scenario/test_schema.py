@@ -100,7 +100,7 @@ def test_rows_name_fields_by_pattern() -> None:
     assert by_path["tasks.TASK.input_tokens"]["default"] == 500
     assert by_path["deployments.DEPLOYMENT.outages[N].mode"]["choices"] == ("error", "hang", "degraded")
     assert not by_path["deployments.DEPLOYMENT.prompt_cache"]["supported"]
-    assert by_path["policy.breaker.kind"]["choices_later"][-1] == "sampling-window"
+    assert by_path["tasks.TASK.urgency"]["choices_later"] == ("batch",)
     assert by_path["tasks.TASK.accuracy[MODEL]"]["high_open"]
 
 

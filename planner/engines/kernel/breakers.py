@@ -3,9 +3,12 @@
 from planner import tables as t
 from planner.engines import layout as c
 from planner.engines import rules
+from planner.engines.health_rules import is_sick, is_slow
+from planner.engines.kernel.health import add_call, add_to_bucket, clear_window, tally
 from planner.engines.kernel.queues import leave
 from planner.engines.kernel.signatures import BOOL, INT, MEMORY, VOID
 from planner.jit import jit
+from planner.raw import RAW_INTEGERS
 
 
 @jit(VOID(*MEMORY, INT, INT, INT), forceinline=True)
@@ -31,6 +34,14 @@ def is_rejecting(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
     return state == t.HALF_OPEN and m[desk + c.D_PROBING] != 0
 
 
+@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True)
+def take_place(m, desk, places):  # type: ignore[no-untyped-def]
+    """Take places of a half-open breaker over a window; with none left it is probing, and rejects."""
+    ring = m[desk + c.D_RING]
+    m[ring + c.Z_ADMITTED] += places
+    m[desk + c.D_PROBING] = 1 if m[ring + c.Z_ADMITTED] >= m[ring + c.Z_HALF_OPEN] else 0
+
+
 @jit(VOID(*MEMORY, INT, INT))
 def begin_probe(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """A call is sent while the breaker is not closed: a probe, or the first one after a cooldown."""
@@ -39,6 +50,11 @@ def begin_probe(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         return
     if m[desk + c.D_STATE] == t.OPEN:
         log_change(m, f, e, laws, desk, t.HALF_OPEN, slot)
+        if m[desk + c.D_RING]:
+            m[m[desk + c.D_RING] + c.Z_ADMITTED] = 0
+    if m[desk + c.D_RING]:
+        take_place(m, desk, 1)
+        return
     m[desk + c.D_PROBING] = 1
     m[slot + c.L_IS_PROBE] = 1
 
@@ -101,11 +117,59 @@ def cool(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         leave(m, f, e, laws, desk, m[desk + c.D_HEAD], t.OWN_BREAKER)
 
 
+@jit(BOOL(RAW_INTEGERS, INT), forceinline=True)
+def is_window_sick(m, ring):  # type: ignore[no-untyped-def]
+    return is_sick(
+        m[ring + c.Z_CALLS], m[ring + c.Z_FAILED], m[ring + c.Z_SLOW],
+        m[ring + c.Z_FAILURE_PPM], m[ring + c.Z_SLOW_PPM],
+    )  # fmt: skip
+
+
+@jit(VOID(*MEMORY, INT, INT))
+def count_in_window(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
+    """Count an end in a window; a half-open breaker's ends stand alone in it, so it is empty at every edge."""
+    if m[slot + c.L_EPOCH] != m[desk + c.D_EPOCH]:
+        return
+    now, ring, state = m[c.R_NOW], m[desk + c.D_RING], m[desk + c.D_STATE]
+    outcome = rules.judged(m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS])
+    failed = m[desk + c.D_COUNTED] >> outcome & 1
+    if not failed and outcome != t.OK:
+        if state == t.HALF_OPEN:
+            take_place(m, desk, -1)
+        return
+    slow = 1 if is_slow(now - m[slot + c.L_STARTED], m[ring + c.Z_SLOW_NS]) else 0
+    if state == t.HALF_OPEN:
+        tally(m, ring, 1, failed, slow)
+        if m[ring + c.Z_CALLS] == m[ring + c.Z_DECIDES]:
+            sick = is_window_sick(m, ring)
+            clear_window(m, ring)
+            if sick:
+                open_breaker(m, f, e, laws, desk, slot)
+            else:
+                m[desk + c.D_OPENINGS] = 0
+                log_change(m, f, e, laws, desk, t.CLOSED, slot)
+        return
+    if m[ring + c.Z_WINDOW_NS]:
+        add_to_bucket(m, ring, now, failed, slow)
+    else:
+        add_call(m, ring, failed, slow)
+    if (
+        (failed or m[ring + c.Z_ON_SUCCESS])
+        and m[ring + c.Z_CALLS] >= m[ring + c.Z_MINIMUM]
+        and is_window_sick(m, ring)
+    ):
+        clear_window(m, ring)
+        open_breaker(m, f, e, laws, desk, slot)
+
+
 @jit(VOID(*MEMORY, INT, INT), forceinline=True)
 def count(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Count an end for the breaker; those of attempts that started before the opening never count."""
     if m[desk + c.D_BREAKER] == rules.COOLDOWN:
         cool(m, f, e, laws, desk, slot)
+        return
+    if m[desk + c.D_RING]:
+        count_in_window(m, f, e, laws, desk, slot)
         return
     outcome = rules.judged(m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS])
     failed = m[desk + c.D_COUNTED] >> outcome & 1
