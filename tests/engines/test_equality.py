@@ -181,6 +181,8 @@ NOT_FOR_ENGINES = (
     "strategies.STRATEGY.router.verifier.provider",
     # taken apart by the scenario's own views, which both engines ask
     "strategies.STRATEGY.like",
+    # fills other fields before an engine is asked
+    "policy.preset", "strategies.STRATEGY.policy.preset", "deployments.DEPLOYMENT.policy.preset",
     # refused, or drawn in the scenario's policy, which holds here too
     "deployments.DEPLOYMENT.policy.deadline_s", "strategies.STRATEGY.policy.timeout_s",
     "deployments.DEPLOYMENT.policy.select", "deployments.DEPLOYMENT.policy.layers", "deployments.DEPLOYMENT.policy.retry_budget",
