@@ -67,7 +67,7 @@ from tests.scenario.samples import problems_with
         ("deployments.a.latency", 5, "got 5; allowed: catalogue, {ttft_s, tokens_per_s} or {total_s}"),
         ("deployments.a.latency", "catalog",
          "got 'catalog'; allowed: catalogue, {ttft_s, tokens_per_s} or {total_s}; did you mean catalogue?"),
-        ("deployments.a.errors", 0.1, "got 0.1; allowed: catalogue or {rate, status, latency_s}, or null for none"),
+        ("deployments.a.errors", 0.1, "got 0.1; allowed: catalogue or {rate, status, latency_s, mid_stream}, or null for none"),
         ("deployments.a.outages", "none",
          "got 'none'; allowed: catalogue, a list of {from_s, to_s} or {mtbf_h, duration_h}, or null for none; write null"),
         ("traffic.weekly_shape", "flt",
