@@ -14,7 +14,7 @@ from planner.engines.kernel.tallies import PARTLY, record
 from planner.jit import jit
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True, late=True)
+@jit(VOID(*MEMORY, INT, INT), late=True)
 def refuse(m, f, e, laws, slot, retry_after_ns):  # type: ignore[no-untyped-def]
     """A 429: a row of no duration, and an attempt."""
     now = m[c.R_NOW]
@@ -75,7 +75,7 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     )
 
 
-@jit(VOID(*MEMORY, INT), forceinline=True, late=True)
+@jit(VOID(*MEMORY, INT), late=True)
 def hand_over(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
     slot, now = m[desk + c.D_HEAD], m[c.R_NOW]
     rejecting = is_rejecting(m, f, e, laws, desk, now)

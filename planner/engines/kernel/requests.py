@@ -66,7 +66,7 @@ def may_retry(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     return True
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True, late=True)
+@jit(VOID(*MEMORY, INT, INT), late=True)
 def finish(m, f, e, laws, slot, is_served):  # type: ignore[no-untyped-def]
     """A request is over: its row, and its slot goes back."""
     is_retried(m, f, e, laws, slot)
@@ -172,7 +172,7 @@ def keep_answer(m, slot, column):  # type: ignore[no-untyped-def]
         m[slot + column] = c.NONE
 
 
-@jit(VOID(*MEMORY, INT), forceinline=True, late=True)
+@jit(VOID(*MEMORY, INT), late=True)
 def give_up(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_CAUSE] = t.DEADLINE
     finish(m, f, e, laws, slot, 0)
@@ -220,7 +220,7 @@ def serve(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     push(e, now + took_ns, ENDS, m[slot + c.L_NAME], m[slot + c.L_CALL_ATTEMPT], c.K_CHECK, slot, 0, 0)
 
 
-@jit(VOID(*MEMORY, INT), forceinline=True, late=True)
+@jit(VOID(*MEMORY, INT), late=True)
 def end_check(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """The verifier has judged, or the deadline cut it."""
     now = m[c.R_NOW]
@@ -497,7 +497,7 @@ def conclude(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     return judge(m, f, e, laws, slot)
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True, late=True)
+@jit(VOID(*MEMORY, INT, INT), late=True)
 def advance(m, f, e, laws, slot, resume):  # type: ignore[no-untyped-def]
     """Go on from an event until the next one must be waited for."""
     if resume == c.AGAIN:
