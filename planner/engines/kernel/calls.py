@@ -143,7 +143,7 @@ def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     close(m, f, e, laws, slot, bills_input, bills_output)
 
 
-@jit(INT(*MEMORY, INT, INT), forceinline=True, late=True)
+@jit(INT(*MEMORY, INT, INT), late=True)
 def place(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Ask for admission: breaker, then concurrency, then all limiters."""
     now = m[c.R_NOW]

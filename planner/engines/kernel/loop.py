@@ -78,7 +78,7 @@ def handle(m, f, e, laws, event, now):  # type: ignore[no-untyped-def]
         offer(m, f, e, laws, who)
 
 
-@jit(VOID(*MEMORY, INT, c.BLOCK_TYPE, INT), forceinline=True, late=True)
+@jit(inline="always")
 def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
     """A request enters: its facts are copied, so that a block can go while it is under way."""
     now = m[c.R_NOW]
