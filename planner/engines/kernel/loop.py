@@ -30,7 +30,7 @@ from planner.raw import raw
 from planner.sampling import LAWS_TYPE, draw_law
 
 
-@jit(VOID(*MEMORY, INT, INT), late=True)
+@jit(inline="always")
 def handle(m, f, e, laws, event, now):  # type: ignore[no-untyped-def]
     """One event."""
     kind, who = e[event + c.E_KIND], e[event + c.E_WHO]
