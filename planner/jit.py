@@ -36,7 +36,11 @@ _TOLD_NOT_KEPT = threading.Event()
 
 
 def jit(
-    signature: Any = None, *, inline: Literal["never", "always"] = "never", forceinline: bool = False
+    signature: Any = None,
+    *,
+    inline: Literal["never", "always"] = "never",
+    forceinline: bool = False,
+    late: bool = False,
 ) -> Callable[[Function], Function]:
     """Decorator that compiles a function ahead of its first call and caches the machine code.
 
@@ -47,6 +51,9 @@ def jit(
         at once and refuses other types; without it, at the first call of each combination of types.
     inline : "never" or "always"
         Numba's inlining into the caller's code; LLVM inlines small functions in any case.
+    late : bool
+        Of a function that only compiled code calls: its own machine code is made, or loaded, when a caller is compiled
+        that needs it. What a caller in the cache holds of it is in the caller's code already.
 
     Returns
     -------
@@ -70,6 +77,8 @@ def jit(
             "inline": inline,
             "forceinline": forceinline,
         }
+        if late:  # what only Python needs to call it is not made
+            options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         with _numba_cache_in(directory):
             compiled: Any = numba.njit(**options)(function)
             if directory is not None:
@@ -78,13 +87,38 @@ def jit(
             from numba.core.typeinfer import register_dispatcher
 
             # What numba.njit(signature) does, outside the guard: the cache's place is already fixed.
-            with register_dispatcher(compiled):
-                for one in signature if isinstance(signature, list) else [signature]:
-                    compiled.compile(one)
-            compiled.disable_compile()
+            def settle() -> None:
+                with register_dispatcher(compiled):
+                    for one in signature if isinstance(signature, list) else [signature]:
+                        compiled.compile(one)
+                compiled.disable_compile()
+
+            if late:
+                _settle_when_asked(compiled, settle)
+            else:
+                settle()
         return cast(Function, compiled)
 
     return decorate
+
+
+def _settle_when_asked(compiled: Any, settle: Callable[[], None]) -> None:
+    """Let a dispatcher have its signatures the first time that a caller, compiled or not, asks for them."""
+    template, from_python = compiled.get_call_template, compiled._compile_for_args
+
+    def settled() -> None:
+        compiled.get_call_template, compiled._compile_for_args = template, from_python
+        settle()
+
+    def get_call_template(args: Any, kws: Any) -> Any:
+        settled()
+        return template(args, kws)
+
+    def compile_for_args(*args: Any, **kws: Any) -> Any:
+        settled()
+        return compiled(*args, **kws)
+
+    compiled.get_call_template, compiled._compile_for_args = get_call_template, compile_for_args
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from planner.jit import jit
 from planner.raw import RAW_INTEGERS
 
 
-@jit(VOID(*MEMORY, INT, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT, INT), forceinline=True, late=True)
 def log_change(m, f, e, laws, desk, state, slot):  # type: ignore[no-untyped-def]
     """A breaker changes its state: a row of Events."""
     row = m[c.R_EVENT_ROW]
@@ -25,7 +25,7 @@ def log_change(m, f, e, laws, desk, state, slot):  # type: ignore[no-untyped-def
     m[desk + c.D_STATE] = state
 
 
-@jit(BOOL(*MEMORY, INT, INT), forceinline=True)
+@jit(BOOL(*MEMORY, INT, INT), forceinline=True, late=True)
 def is_rejecting(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
     """Open, or half-open with a probe in flight."""
     state = m[desk + c.D_STATE]
@@ -34,7 +34,7 @@ def is_rejecting(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
     return state == t.HALF_OPEN and m[desk + c.D_PROBING] != 0
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True)
+@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True, late=True)
 def take_place(m, desk, places):  # type: ignore[no-untyped-def]
     """Take places of a half-open breaker over a window; with none left it is probing, and rejects."""
     ring = m[desk + c.D_RING]
@@ -42,7 +42,7 @@ def take_place(m, desk, places):  # type: ignore[no-untyped-def]
     m[desk + c.D_PROBING] = 1 if m[ring + c.Z_ADMITTED] >= m[ring + c.Z_HALF_OPEN] else 0
 
 
-@jit(VOID(*MEMORY, INT, INT))
+@jit(VOID(*MEMORY, INT, INT), late=True)
 def begin_probe(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """A call is sent while the breaker is not closed: a probe, or the first one after a cooldown."""
     if m[desk + c.D_BREAKER] == rules.COOLDOWN:
@@ -59,7 +59,7 @@ def begin_probe(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_IS_PROBE] = 1
 
 
-@jit(VOID(*MEMORY, INT, INT))
+@jit(VOID(*MEMORY, INT, INT), late=True)
 def open_breaker(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     log_change(m, f, e, laws, desk, t.OPEN, slot)
     m[desk + c.D_EPOCH] += 1
@@ -73,7 +73,7 @@ def open_breaker(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         leave(m, f, e, laws, desk, m[desk + c.D_HEAD], t.OWN_BREAKER)
 
 
-@jit(VOID(*MEMORY, INT, INT, INT))
+@jit(VOID(*MEMORY, INT, INT, INT), late=True)
 def end_probe(m, f, e, laws, desk, slot, failed):  # type: ignore[no-untyped-def]
     """A probe has ended: open again, or closed after enough successes."""
     m[desk + c.D_PROBING] = 0
@@ -87,7 +87,7 @@ def end_probe(m, f, e, laws, desk, slot, failed):  # type: ignore[no-untyped-def
             log_change(m, f, e, laws, desk, t.CLOSED, slot)
 
 
-@jit(VOID(*MEMORY, INT, INT))
+@jit(VOID(*MEMORY, INT, INT), late=True)
 def cool(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Count an end for a cooldown, in windows that each begin with their first count."""
     now, window = m[c.R_NOW], m[desk + c.D_WINDOW]
@@ -117,7 +117,7 @@ def cool(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         leave(m, f, e, laws, desk, m[desk + c.D_HEAD], t.OWN_BREAKER)
 
 
-@jit(BOOL(RAW_INTEGERS, INT), forceinline=True)
+@jit(BOOL(RAW_INTEGERS, INT), forceinline=True, late=True)
 def is_window_sick(m, ring):  # type: ignore[no-untyped-def]
     return is_sick(
         m[ring + c.Z_CALLS], m[ring + c.Z_FAILED], m[ring + c.Z_SLOW],
@@ -125,7 +125,7 @@ def is_window_sick(m, ring):  # type: ignore[no-untyped-def]
     )  # fmt: skip
 
 
-@jit(VOID(*MEMORY, INT, INT))
+@jit(VOID(*MEMORY, INT, INT), late=True)
 def count_in_window(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Count an end in a window; a half-open breaker's ends stand alone in it, so it is empty at every edge."""
     if m[slot + c.L_EPOCH] != m[desk + c.D_EPOCH]:
@@ -162,7 +162,7 @@ def count_in_window(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         open_breaker(m, f, e, laws, desk, slot)
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT), forceinline=True, late=True)
 def count(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Count an end for the breaker; those of attempts that started before the opening never count."""
     if m[desk + c.D_BREAKER] == rules.COOLDOWN:
@@ -185,7 +185,7 @@ def count(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
             open_breaker(m, f, e, laws, desk, slot)
 
 
-@jit(VOID(*MEMORY, INT, INT))
+@jit(VOID(*MEMORY, INT, INT), late=True)
 def count_refusal(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """A 429 that counts: a call that starts and fails at once."""
     if m[desk + c.D_STATE] != t.CLOSED:

@@ -14,7 +14,7 @@ from planner.engines.kernel.tallies import PARTLY, record
 from planner.jit import jit
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT), late=True)
 def refuse(m, f, e, laws, slot, retry_after_ns):  # type: ignore[no-untyped-def]
     """A 429: a row of no duration, and an attempt."""
     now = m[c.R_NOW]
@@ -32,7 +32,7 @@ def refuse(m, f, e, laws, slot, retry_after_ns):  # type: ignore[no-untyped-def]
         count_refusal(m, f, e, laws, desk, slot)
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT), forceinline=True, late=True)
 def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Send the call: take slot and charges, draw what will happen, schedule its end."""
     now = m[c.R_NOW]
@@ -75,7 +75,7 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     )
 
 
-@jit(VOID(*MEMORY, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT), late=True)
 def hand_over(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
     slot, now = m[desk + c.D_HEAD], m[c.R_NOW]
     rejecting = is_rejecting(m, f, e, laws, desk, now)
@@ -102,7 +102,7 @@ def hand_over(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
     offer(m, f, e, laws, desk)
 
 
-@jit(VOID(*MEMORY, INT, INT, INT))
+@jit(VOID(*MEMORY, INT, INT, INT), late=True)
 def close(m, f, e, laws, slot, bills_input, bills_output):  # type: ignore[no-untyped-def]
     """A call is over: free its slot, write its row, count it, and offer the slot."""
     desk = m[slot + c.L_DESK]
@@ -122,7 +122,7 @@ def close(m, f, e, laws, slot, bills_input, bills_output):  # type: ignore[no-un
     offer(m, f, e, laws, desk)
 
 
-@jit(VOID(*MEMORY, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT), forceinline=True, late=True)
 def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """A call has ended: what of it is billed, and all that its end sets free."""
     desk = m[slot + c.L_DESK]
@@ -143,7 +143,7 @@ def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     close(m, f, e, laws, slot, bills_input, bills_output)
 
 
-@jit(INT(*MEMORY, INT, INT), forceinline=True)
+@jit(INT(*MEMORY, INT, INT), late=True)
 def place(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Ask for admission: breaker, then concurrency, then all limiters."""
     now = m[c.R_NOW]

@@ -7,7 +7,7 @@ from planner.jit import jit
 from planner.raw import RAW_INTEGERS
 
 
-@jit(VOID(RAW_INTEGERS, INT), forceinline=True)
+@jit(VOID(RAW_INTEGERS, INT), forceinline=True, late=True)
 def clear_window(m, ring):  # type: ignore[no-untyped-def]
     m[ring + c.Z_OLDEST] = 0
     m[ring + c.Z_LENGTH] = 0
@@ -16,14 +16,14 @@ def clear_window(m, ring):  # type: ignore[no-untyped-def]
     m[ring + c.Z_SLOW] = 0
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT, INT, INT), forceinline=True)
+@jit(VOID(RAW_INTEGERS, INT, INT, INT, INT), forceinline=True, late=True)
 def tally(m, ring, calls, failed, slow):  # type: ignore[no-untyped-def]
     m[ring + c.Z_CALLS] += calls
     m[ring + c.Z_FAILED] += failed
     m[ring + c.Z_SLOW] += slow
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT, INT))
+@jit(VOID(RAW_INTEGERS, INT, INT, INT), late=True)
 def add_call(m, ring, failed, slow):  # type: ignore[no-untyped-def]
     """An end in a window of calls, instead of the oldest one where it is full."""
     places, oldest, first = m[ring + c.Z_PLACES], m[ring + c.Z_OLDEST], ring + c.N_HEALTH
@@ -39,7 +39,7 @@ def add_call(m, ring, failed, slow):  # type: ignore[no-untyped-def]
     tally(m, ring, 1, failed, slow)
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT, INT, INT))
+@jit(VOID(RAW_INTEGERS, INT, INT, INT, INT), late=True)
 def add_to_bucket(m, ring, now, failed, slow):  # type: ignore[no-untyped-def]
     """An end in a window of buckets, after those whose beginning is a window ago are forgotten."""
     places, first = m[ring + c.Z_PLACES], ring + c.N_HEALTH

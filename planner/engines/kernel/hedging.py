@@ -15,7 +15,7 @@ from planner.jit import jit
 from planner.raw import RAW_INTEGERS
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True)
+@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True, late=True)
 def count_call(m, owner, slot):  # type: ignore[no-untyped-def]
     """A call was sent: the request's next one to its deployment has luck of its own."""
     if m[slot + c.L_STARTED] != t.NEVER:
@@ -23,14 +23,14 @@ def count_call(m, owner, slot):  # type: ignore[no-untyped-def]
         m[calls] = max(m[calls], m[slot + c.L_DRAW] + 1)
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT), forceinline=True, late=True)
 def wait_to_hedge(m, f, e, laws, desk, owner):  # type: ignore[no-untyped-def]
     number = m[owner + c.L_NEXT_NUMBER]
     at = m[c.R_NOW] + m[desk + c.D_HEDGE_AFTER]
     push(e, at, STARTS, m[owner + c.L_NAME], number, c.K_HEDGE, owner, m[owner + c.L_BUNDLE], 0)
 
 
-@jit(VOID(*MEMORY, INT, INT))
+@jit(VOID(*MEMORY, INT, INT), late=True)
 def begin_bundle(m, f, e, laws, desk, owner):  # type: ignore[no-untyped-def]
     """A call that may be hedged was asked for."""
     m[owner + c.L_PENDING] = 1
@@ -42,7 +42,7 @@ def begin_bundle(m, f, e, laws, desk, owner):  # type: ignore[no-untyped-def]
     wait_to_hedge(m, f, e, laws, desk, owner)
 
 
-@jit(INT(RAW_INTEGERS, INT, INT))
+@jit(INT(RAW_INTEGERS, INT, INT), late=True)
 def pending_at(m, owner, desk):  # type: ignore[no-untyped-def]
     """Calls of a bundle that are under way at a desk."""
     n = 1 if m[owner + c.L_OWN_PENDING] and m[owner + c.L_DESK] == desk else 0
@@ -54,7 +54,7 @@ def pending_at(m, owner, desk):  # type: ignore[no-untyped-def]
     return n
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT))
+@jit(VOID(RAW_INTEGERS, INT, INT), late=True)
 def give_back(m, owner, slot):  # type: ignore[no-untyped-def]
     """A hedge is over: its request takes what it left behind, and its slot is free."""
     if m[slot + c.L_ATTEMPTS]:  # it left a row
@@ -73,7 +73,7 @@ def give_back(m, owner, slot):  # type: ignore[no-untyped-def]
     m[c.R_FREE_SLOT] = slot
 
 
-@jit(VOID(*MEMORY, INT))
+@jit(VOID(*MEMORY, INT), late=True)
 def hedge(m, f, e, laws, owner):  # type: ignore[no-untyped-def]
     """Nobody has answered so far: one more call."""
     first = m[owner + c.L_DESK]
@@ -117,7 +117,7 @@ def hedge(m, f, e, laws, owner):  # type: ignore[no-untyped-def]
         wait_to_hedge(m, f, e, laws, first, owner)
 
 
-@jit(VOID(*MEMORY, INT, INT))
+@jit(VOID(*MEMORY, INT, INT), late=True)
 def cancel(m, f, e, laws, slot, bill):  # type: ignore[no-untyped-def]
     """Nobody waits for a call any longer: it leaves the queue without a row, or ends here and now."""
     now, desk = m[c.R_NOW], m[slot + c.L_DESK]
@@ -137,7 +137,7 @@ def cancel(m, f, e, laws, slot, bill):  # type: ignore[no-untyped-def]
     m[slot + c.L_TICKET] = c.NONE
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True)
+@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True, late=True)
 def take_out(m, owner, slot):  # type: ignore[no-untyped-def]
     """Take a hedge that has ended out of its bundle's list."""
     if m[owner + c.L_FIRST_HEDGE] == slot:
@@ -149,7 +149,7 @@ def take_out(m, owner, slot):  # type: ignore[no-untyped-def]
     m[before + c.L_NEXT_HEDGE] = m[slot + c.L_NEXT_HEDGE]
 
 
-@jit(INT(*MEMORY, INT))
+@jit(INT(*MEMORY, INT), late=True)
 def decide(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """One of several calls has ended or was turned away; the request that goes on now, or NONE where others are awaited.
 

@@ -7,7 +7,7 @@ from planner.jit import jit
 from planner.limiting import LARGEST_CHARGE, REQUESTS
 
 
-@jit(INT(*MEMORY, INT, INT), forceinline=True)
+@jit(INT(*MEMORY, INT, INT), forceinline=True, late=True)
 def sent(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Input tokens of the present call, whatever the meter."""
     size = slot + m[desk + c.D_SIZES]
@@ -15,14 +15,14 @@ def sent(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     return tokens + m[size + c.M_IMAGE] + m[size + c.M_HEARD]
 
 
-@jit(INT(*MEMORY, INT, INT), forceinline=True)
+@jit(INT(*MEMORY, INT, INT), forceinline=True, late=True)
 def answered(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Output tokens of the present call, whatever the meter."""
     size = slot + m[desk + c.D_SIZES]
     return m[size + c.M_OUTPUT] + m[size + c.M_HIDDEN] + m[size + c.M_SPOKEN]
 
 
-@jit(BOOL(*MEMORY, INT, INT), forceinline=True)
+@jit(BOOL(*MEMORY, INT, INT), forceinline=True, late=True)
 def measure(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Note what the call asks of each limiter; whether it is larger than one of them ever holds."""
     fits = True
@@ -48,7 +48,7 @@ def measure(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     return not fits
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT), forceinline=True, late=True)
 def fill(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
     """Bring the levels of all limiters up to now."""
     x = m[desk + c.D_LIMITERS]
@@ -64,7 +64,7 @@ def fill(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
         x += c.N_LIMITER
 
 
-@jit(INT(*MEMORY, INT, INT, INT), forceinline=True)
+@jit(INT(*MEMORY, INT, INT, INT), forceinline=True, late=True)
 def limiter_wait(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
     """Nanoseconds until every limiter holds what the call needs."""
     n = m[desk + c.D_N_LIMITERS]
@@ -87,7 +87,7 @@ def limiter_wait(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def
     return longest
 
 
-@jit(INT(*MEMORY, INT, INT, INT), forceinline=True)
+@jit(INT(*MEMORY, INT, INT, INT), forceinline=True, late=True)
 def taken(m, f, e, laws, desk, slot, x):  # type: ignore[no-untyped-def]
     """Units that a limiter gives when the call starts."""
     counted = m[x + c.X_MEASURE]
@@ -99,7 +99,7 @@ def taken(m, f, e, laws, desk, slot, x):  # type: ignore[no-untyped-def]
     return asked * m[x + c.X_Q]
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT), forceinline=True, late=True)
 def take(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Charge a call that starts."""
     x = m[desk + c.D_LIMITERS]
@@ -108,7 +108,7 @@ def take(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         x += c.N_LIMITER
 
 
-@jit(VOID(*MEMORY, INT, INT, INT, INT))
+@jit(VOID(*MEMORY, INT, INT, INT, INT), late=True)
 def settle(m, f, e, laws, desk, slot, bills_input, bills_output):  # type: ignore[no-untyped-def]
     """A call has ended: its tokens are set right to what it is billed."""
     fill(m, f, e, laws, desk, m[c.R_NOW])

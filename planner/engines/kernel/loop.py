@@ -30,7 +30,7 @@ from planner.raw import raw
 from planner.sampling import LAWS_TYPE, draw_law
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+@jit(inline="always")
 def handle(m, f, e, laws, event, now):  # type: ignore[no-untyped-def]
     """One event."""
     kind, who = e[event + c.E_KIND], e[event + c.E_WHO]
@@ -78,7 +78,7 @@ def handle(m, f, e, laws, event, now):  # type: ignore[no-untyped-def]
         offer(m, f, e, laws, who)
 
 
-@jit(VOID(*MEMORY, INT, c.BLOCK_TYPE, INT), forceinline=True)
+@jit(inline="always")
 def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
     """A request enters: its facts are copied, so that a block can go while it is under way."""
     now = m[c.R_NOW]

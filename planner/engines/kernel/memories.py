@@ -11,7 +11,7 @@ from planner.jit import jit
 from planner.raw import RAW_INTEGERS
 
 
-@jit(FLOAT(RAW_INTEGERS, INT), forceinline=True)
+@jit(FLOAT(RAW_INTEGERS, INT), forceinline=True, late=True)
 def next_uniform(m, slot):  # type: ignore[no-untyped-def]
     """The next draw of a request for its choices."""
     m[slot + c.L_CHOICES] += 1
@@ -22,7 +22,7 @@ def next_uniform(m, slot):  # type: ignore[no-untyped-def]
 # -- what calls leave behind -----------------------------------------------------------------------------
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True)
+@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True, late=True)
 def turn(m, memory, now):  # type: ignore[no-untyped-def]
     """Begin anew where a new minute has begun."""
     minute = preference.minute_of(now)
@@ -32,7 +32,7 @@ def turn(m, memory, now):  # type: ignore[no-untyped-def]
         m[memory + c.B_TOKENS] = 0
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT))
+@jit(VOID(RAW_INTEGERS, INT, INT), late=True)
 def note_sent(m, desk, now):  # type: ignore[no-untyped-def]
     """A call is sent to a desk that remembers."""
     if m[c.C_SELECT] == rules.LOWEST_USAGE:
@@ -40,7 +40,7 @@ def note_sent(m, desk, now):  # type: ignore[no-untyped-def]
         m[m[desk + c.D_MEMORY] + c.B_REQUESTS] += 1
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT))
+@jit(VOID(RAW_INTEGERS, INT, INT), late=True)
 def add_sample(m, memory, sample):  # type: ignore[no-untyped-def]
     """Keep a sample; the oldest one goes where there is no room."""
     most, at = m[m[c.C_RULE] + c.W_SAMPLES], memory + c.N_LATENCIES + m[memory + c.A_NEXT]
@@ -53,7 +53,7 @@ def add_sample(m, memory, sample):  # type: ignore[no-untyped-def]
     m[memory + c.A_NEXT] = (m[memory + c.A_NEXT] + 1) % most
 
 
-@jit(VOID(*MEMORY, INT, INT))
+@jit(VOID(*MEMORY, INT, INT), late=True)
 def note_end(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """A call has ended at a desk that remembers, or was refused there."""
     memory, rule, outcome = m[desk + c.D_MEMORY], m[c.C_RULE], m[slot + c.L_CALL_OUTCOME]
@@ -80,7 +80,7 @@ def note_end(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
 # -- choices ---------------------------------------------------------------------------------------------
 
 
-@jit(BOOL(*MEMORY, INT, INT))
+@jit(BOOL(*MEMORY, INT, INT), late=True)
 def is_full(m, f, e, laws, slot, desk):  # type: ignore[no-untyped-def]
     """Whether one more call would pass a limit of the present minute."""
     memory = m[desk + c.D_MEMORY]
@@ -95,12 +95,12 @@ def is_full(m, f, e, laws, slot, desk):  # type: ignore[no-untyped-def]
     )
 
 
-@jit(INT(RAW_INTEGERS, INT), forceinline=True)
+@jit(INT(RAW_INTEGERS, INT), forceinline=True, late=True)
 def mean_of(m, memory):  # type: ignore[no-untyped-def]
     return preference.mean_ps(m[memory + c.A_TOTAL], m[memory + c.A_KEPT])
 
 
-@jit(BOOL(*MEMORY, INT, INT, INT, BOOL, BOOL))
+@jit(BOOL(*MEMORY, INT, INT, INT, BOOL, BOOL), late=True)
 def is_compared(m, f, e, laws, slot, level, index, takes, only_seen):  # type: ignore[no-untyped-def]
     """Whether the mean of a member counts: it can be chosen, is not full, and has samples where only those do."""
     if not is_candidate(m, f, e, laws, slot, level, index, takes):
@@ -111,7 +111,7 @@ def is_compared(m, f, e, laws, slot, level, index, takes, only_seen):  # type: i
     return not only_seen or m[m[desk + c.D_MEMORY] + c.A_KEPT] > 0
 
 
-@jit(INT(*MEMORY, INT, INT, BOOL))
+@jit(INT(*MEMORY, INT, INT, BOOL), late=True)
 def by_latency(m, f, e, laws, slot, level, takes):  # type: ignore[no-untyped-def]
     """One of those whose mean is near enough to the best one; FULL where all are at a limit."""
     length, first, rule = m[level + c.V_LENGTH], m[level + c.V_FIRST], m[c.C_RULE]
@@ -150,7 +150,7 @@ def by_latency(m, f, e, laws, slot, level, takes):  # type: ignore[no-untyped-de
     return c.NONE
 
 
-@jit(INT(*MEMORY, INT, INT, BOOL))
+@jit(INT(*MEMORY, INT, INT, BOOL), late=True)
 def by_usage(m, f, e, laws, slot, level, takes):  # type: ignore[no-untyped-def]
     """One of those with the fewest tokens this minute that are not full; FULL where all are."""
     length, first = m[level + c.V_LENGTH], m[level + c.V_FIRST]

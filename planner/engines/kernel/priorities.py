@@ -9,13 +9,13 @@ from planner.engines.kernel.signatures import INT, MEMORY, VOID
 from planner.jit import jit
 
 
-@jit(INT(*MEMORY, INT, INT), forceinline=True)
+@jit(INT(*MEMORY, INT, INT), forceinline=True, late=True)
 def class_tail(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Where the desk keeps the last waiting call of the slot's class."""
     return m[desk + c.D_CLASS_TAILS] + m[m[c.C_CLASSES] + m[slot + c.L_TASK]]
 
 
-@jit(INT(*MEMORY, INT, INT), forceinline=True)
+@jit(INT(*MEMORY, INT, INT), forceinline=True, late=True)
 def enter_class(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """The call that the slot stands behind, or NONE where it becomes the head; it is its class's last now."""
     own = class_tail(m, f, e, laws, desk, slot)
@@ -28,7 +28,7 @@ def enter_class(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     return before
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT), forceinline=True, late=True)
 def leave_class(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """The slot leaves the list: where it was its class's last, the one before it is, if of its class."""
     own = class_tail(m, f, e, laws, desk, slot)

@@ -21,13 +21,13 @@ from planner.engines.kernel.signatures import (
 from planner.jit import jit
 
 
-@jit(BOOL(*MEMORY, INT), forceinline=True)
+@jit(BOOL(*MEMORY, INT), forceinline=True, late=True)
 def is_busy(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
     cap = m[desk + c.D_CONCURRENT]
     return cap != c.NONE and m[desk + c.D_BUSY] >= cap
 
 
-@jit(VOID(*MEMORY, INT, INT, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT, INT, INT), forceinline=True, late=True)
 def expire_in(m, f, e, laws, slot, delay_ns, cause, kind):  # type: ignore[no-untyped-def]
     at = m[c.R_NOW] + delay_ns
     push(
@@ -43,7 +43,7 @@ def expire_in(m, f, e, laws, slot, delay_ns, cause, kind):  # type: ignore[no-un
     )
 
 
-@jit(VOID(*MEMORY, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT), forceinline=True, late=True)
 def offer(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
     """Offer what may be free to the head of the queue, as a start of this instant."""
     head = m[desk + c.D_HEAD]
@@ -51,7 +51,7 @@ def offer(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
         push(e, m[c.R_NOW], STARTS, m[head + c.L_NAME], m[head + c.L_CALL_ATTEMPT], c.K_HAND_OVER, desk, 0, 0)
 
 
-@jit(INT(*MEMORY, INT, INT), forceinline=True)
+@jit(INT(*MEMORY, INT, INT), forceinline=True, late=True)
 def join(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Queue at a desk; WILL_HAPPEN, or AT_ONCE where the queue is full."""
     if m[desk + c.D_QUEUE_LIMIT] != c.NONE and m[desk + c.D_WAITING] >= m[desk + c.D_QUEUE_LIMIT]:
@@ -85,7 +85,7 @@ def join(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     return WILL_HAPPEN
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT), forceinline=True, late=True)
 def dequeue(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     if m[c.C_CLASSES]:
         leave_class(m, f, e, laws, desk, slot)
@@ -103,7 +103,7 @@ def dequeue(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[c.R_WAITING] -= 1
 
 
-@jit(VOID(*MEMORY, INT, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT, INT), forceinline=True, late=True)
 def leave(m, f, e, laws, desk, slot, cause):  # type: ignore[no-untyped-def]
     """Leave the queue without being sent; the request goes on in a start of this instant."""
     dequeue(m, f, e, laws, desk, slot)
@@ -121,7 +121,7 @@ def leave(m, f, e, laws, desk, slot, cause):  # type: ignore[no-untyped-def]
     )
 
 
-@jit(VOID(*MEMORY, INT, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT, INT), forceinline=True, late=True)
 def wake_in(m, f, e, laws, desk, slot, delay_ns):  # type: ignore[no-untyped-def]
     """Look at the queue then. One look is enough: each end of a call would add one more, for ever."""
     at = m[c.R_NOW] + delay_ns

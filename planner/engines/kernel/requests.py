@@ -33,7 +33,7 @@ from planner.raw import RAW_FLOATS, RAW_INTEGERS
 from planner.sampling import draw_law
 
 
-@jit(VOID(*MEMORY, INT, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT, INT), forceinline=True, late=True)
 def pause(m, f, e, laws, slot, wait_ns, resume):  # type: ignore[no-untyped-def]
     """Wait, then be a start that resumes there; or be given up, if the deadline comes first."""
     now = m[c.R_NOW]
@@ -45,7 +45,7 @@ def pause(m, f, e, laws, slot, wait_ns, resume):  # type: ignore[no-untyped-def]
         push(e, now + wait_ns, STARTS, m[slot + c.L_NAME], m[slot + c.L_ATTEMPTS], c.K_RESUME, slot, 0, 0)
 
 
-@jit(VOID(*MEMORY, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT), forceinline=True, late=True)
 def is_retried(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Give a place in the retry budget back."""
     if m[slot + c.L_RETRYING]:
@@ -53,7 +53,7 @@ def is_retried(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         m[c.R_RETRYING] -= 1
 
 
-@jit(BOOL(*MEMORY, INT), forceinline=True)
+@jit(BOOL(*MEMORY, INT), forceinline=True, late=True)
 def may_retry(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Take a place in the retry budget, if there is one; the end of the next call gives it back."""
     if m[c.C_RETRY_PPM] == c.NONE:
@@ -66,7 +66,7 @@ def may_retry(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     return True
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT), late=True)
 def finish(m, f, e, laws, slot, is_served):  # type: ignore[no-untyped-def]
     """A request is over: its row, and its slot goes back."""
     is_retried(m, f, e, laws, slot)
@@ -109,7 +109,7 @@ def finish(m, f, e, laws, slot, is_served):  # type: ignore[no-untyped-def]
     m[c.R_DONE] += 1
 
 
-@jit(VOID(RAW_INTEGERS, RAW_FLOATS, INT, INT), forceinline=True)
+@jit(VOID(RAW_INTEGERS, RAW_FLOATS, INT, INT), forceinline=True, late=True)
 def begin_layers(m, f, slot, first):  # type: ignore[no-untyped-def]
     """Layers from `first` on are in their first pass."""
     for number in range(first, m[c.C_N_LAYERS]):
@@ -118,7 +118,7 @@ def begin_layers(m, f, slot, first):  # type: ignore[no-untyped-def]
         f[m[slot + c.L_FLOATS] + c.N_SLOT_F + number] = f[m[layer + c.Y_FLOATS]]
 
 
-@jit(VOID(*MEMORY, INT))
+@jit(VOID(*MEMORY, INT), late=True)
 def pass_failed(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Everything was tried: the innermost layer that has passes left tries again, or the request is over."""
     number = m[c.C_N_LAYERS] - 1
@@ -162,7 +162,7 @@ def pass_failed(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     pause(m, f, e, laws, slot, to_ns(wait_s), c.AGAIN)
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True)
+@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True, late=True)
 def keep_answer(m, slot, column):  # type: ignore[no-untyped-def]
     """An answer of a pass that failed all the same: paid for, and counted when the request is over."""
     desk = m[slot + column]
@@ -172,13 +172,13 @@ def keep_answer(m, slot, column):  # type: ignore[no-untyped-def]
         m[slot + column] = c.NONE
 
 
-@jit(VOID(*MEMORY, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT), late=True)
 def give_up(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_CAUSE] = t.DEADLINE
     finish(m, f, e, laws, slot, 0)
 
 
-@jit(VOID(*MEMORY, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT), forceinline=True, late=True)
 def serve(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """An answer came: done, or to be checked by a cascade's verifier."""
     now = m[c.R_NOW]
@@ -220,7 +220,7 @@ def serve(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     push(e, now + took_ns, ENDS, m[slot + c.L_NAME], m[slot + c.L_CALL_ATTEMPT], c.K_CHECK, slot, 0, 0)
 
 
-@jit(VOID(*MEMORY, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT), late=True)
 def end_check(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """The verifier has judged, or the deadline cut it."""
     now = m[c.R_NOW]
@@ -250,7 +250,7 @@ def end_check(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         push(e, now, STARTS, m[slot + c.L_NAME], m[slot + c.L_ATTEMPTS], c.K_RESUME, slot, 0, 0)
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT), forceinline=True, late=True)
 def ask(m, f, e, laws, slot, desk):  # type: ignore[no-untyped-def]
     """Turn to a deployment; its retries begin anew."""
     m[slot + c.L_DESK] = desk
@@ -259,7 +259,7 @@ def ask(m, f, e, laws, slot, desk):  # type: ignore[no-untyped-def]
     f[m[slot + c.L_FLOATS] + c.G_PREVIOUS] = f[m[desk + c.D_FLOATS] + c.F_BASE_S]
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True)
+@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True, late=True)
 def enter(m, slot, group):  # type: ignore[no-untyped-def]
     """Turn to a group, of which nobody has been asked yet."""
     m[slot + c.L_GROUP] = group
@@ -268,7 +268,7 @@ def enter(m, slot, group):  # type: ignore[no-untyped-def]
     m[slot + c.L_GROUPS] |= 1 << m[group + c.U_INDEX]
 
 
-@jit(VOID(RAW_INTEGERS, INT), forceinline=True)
+@jit(VOID(RAW_INTEGERS, INT), forceinline=True, late=True)
 def begin_pass(m, slot):  # type: ignore[no-untyped-def]
     """Turn to the group that the request's route names, as if nobody had been asked yet."""
     m[slot + c.L_STAGE] = c.MINI_STAGE
@@ -278,7 +278,7 @@ def begin_pass(m, slot):  # type: ignore[no-untyped-def]
     enter(m, slot, m[m[slot + c.L_ROUTE] + c.T_GROUP])
 
 
-@jit(VOID(RAW_INTEGERS, INT), forceinline=True)
+@jit(VOID(RAW_INTEGERS, INT), forceinline=True, late=True)
 def escalate(m, slot):  # type: ignore[no-untyped-def]
     """A cascade turns to omni."""
     m[slot + c.L_STAGE] = c.OMNI_STAGE
@@ -286,7 +286,7 @@ def escalate(m, slot):  # type: ignore[no-untyped-def]
     enter(m, slot, m[m[slot + c.L_ROUTE] + c.T_ESCALATE])
 
 
-@jit(BOOL(RAW_INTEGERS, INT))
+@jit(BOOL(RAW_INTEGERS, INT), late=True)
 def falls_back(m, slot):  # type: ignore[no-untyped-def]
     """All of a group failed: turn to the next one that its fallbacks name, or those it was reached by; or to none."""
     lists, depth = m[m[slot + c.L_GROUP] + c.U_FALLBACKS], m[slot + c.L_DEPTH]
@@ -312,7 +312,7 @@ def falls_back(m, slot):  # type: ignore[no-untyped-def]
     return False
 
 
-@jit(BOOL(*MEMORY, INT), forceinline=True)
+@jit(BOOL(*MEMORY, INT), forceinline=True, late=True)
 def goes_on(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """All of a group was tried: a fallback's turn, or omni's in a cascade's first stage, or the pass has failed."""
     if m[slot + c.L_BROKE_OFF]:
@@ -335,7 +335,7 @@ def goes_on(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     return False
 
 
-@jit(BOOL(RAW_INTEGERS, INT, INT), forceinline=True)
+@jit(BOOL(RAW_INTEGERS, INT, INT), forceinline=True, late=True)
 def leaves(m, slot, group):  # type: ignore[no-untyped-def]
     """Whether the rest of a group is passed over: a content filter refused the prompt, and fallbacks are for that; or
     an answer broke off that was seen in part.
@@ -349,7 +349,7 @@ def leaves(m, slot, group):  # type: ignore[no-untyped-def]
     )
 
 
-@jit(BOOL(*MEMORY, INT))
+@jit(BOOL(*MEMORY, INT), late=True)
 def next_chosen(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Move to the deployment that the selection names; False where the request is over."""
     while True:
@@ -385,7 +385,7 @@ def next_chosen(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
             return False
 
 
-@jit(BOOL(*MEMORY, INT), forceinline=True)
+@jit(BOOL(*MEMORY, INT), forceinline=True, late=True)
 def next_target(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Move to the next eligible deployment of the chain; False where the request is over."""
     if m[c.C_CHOOSES]:
@@ -408,7 +408,7 @@ def next_target(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
             return True
 
 
-@jit(FLOAT(*MEMORY, INT, INT), forceinline=True)
+@jit(FLOAT(*MEMORY, INT, INT), forceinline=True, late=True)
 def backoff(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """The wait before the next retry on a desk, in seconds."""
     floats = m[desk + c.D_FLOATS]
@@ -432,7 +432,7 @@ def backoff(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     return wait_s
 
 
-@jit(INT(*MEMORY, INT), forceinline=True)
+@jit(INT(*MEMORY, INT), forceinline=True, late=True)
 def judge(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """As `conclude`, for a call that was counted."""
     now = m[c.R_NOW]
@@ -487,7 +487,7 @@ def judge(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     return c.NONE
 
 
-@jit(INT(*MEMORY, INT), forceinline=True)
+@jit(INT(*MEMORY, INT), forceinline=True, late=True)
 def conclude(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """A call has ended or was turned away: what the request does now.
 
@@ -497,7 +497,7 @@ def conclude(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     return judge(m, f, e, laws, slot)
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT), late=True)
 def advance(m, f, e, laws, slot, resume):  # type: ignore[no-untyped-def]
     """Go on from an event until the next one must be waited for."""
     if resume == c.AGAIN:
@@ -528,7 +528,7 @@ def advance(m, f, e, laws, slot, resume):  # type: ignore[no-untyped-def]
             return
 
 
-@jit(VOID(*MEMORY, INT))
+@jit(VOID(*MEMORY, INT), late=True)
 def go_on_after(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """A call of a slot has ended or was turned away: what its request does now; slots of hedges have no request."""
     if m[slot + c.L_PENDING] or m[slot + c.L_OWNER] != c.NONE:

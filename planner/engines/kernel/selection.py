@@ -10,7 +10,7 @@ from planner.engines.kernel.signatures import INT, MEMORY
 from planner.jit import jit
 
 
-@jit(INT(*MEMORY, INT, INT))
+@jit(INT(*MEMORY, INT, INT), late=True)
 def choose(m, f, e, laws, slot, level):  # type: ignore[no-untyped-def]
     """Index of the member of a level that is asked next, NONE where none is left, FULL where all that are left are."""
     length, first = m[level + c.V_LENGTH], m[level + c.V_FIRST]

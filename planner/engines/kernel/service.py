@@ -10,7 +10,7 @@ from planner.engines.kernel.signatures import BOOL, FLOAT, INT, MEMORY, chance_o
 from planner.jit import jit
 
 
-@jit(INT(*MEMORY, INT, INT), forceinline=True)
+@jit(INT(*MEMORY, INT, INT), forceinline=True, late=True)
 def spell_at(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
     """The outage that holds when an attempt starts: the last to begin whose [from, to) holds now."""
     first = m[desk + c.D_SPELLS]
@@ -21,7 +21,7 @@ def spell_at(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
     return c.NONE
 
 
-@jit(INT(*MEMORY, INT), forceinline=True)
+@jit(INT(*MEMORY, INT), forceinline=True, late=True)
 def recorded_ns(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Recorded service time of the next attempt; the last one repeats."""
     n = m[c.C_N_SERVICE]
@@ -39,14 +39,14 @@ def recorded_ns(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     return last
 
 
-@jit(BOOL(*MEMORY, INT, INT, FLOAT), forceinline=True)
+@jit(BOOL(*MEMORY, INT, INT, FLOAT), forceinline=True, late=True)
 def is_filtered(m, f, e, laws, desk, slot, share):  # type: ignore[no-untyped-def]
     """Whether the provider's content filter refuses the prompt: the same one every time."""
     u = uniform(m[c.C_SEED], m[c.C_REPLICATION], m[desk + c.D_S_FILTER], m[slot + c.L_NAME], 0)
     return u < share
 
 
-@jit(numba.types.UniTuple(INT, 2)(*MEMORY, INT, INT, INT, INT))
+@jit(numba.types.UniTuple(INT, 2)(*MEMORY, INT, INT, INT, INT), late=True)
 def broken(m, f, e, laws, desk, slot, first_ns, total_ns):  # type: ignore[no-untyped-def]
     """(first token, end) of a call that would be answered, if it breaks off: at any moment of its time alike."""
     rate = f[m[desk + c.D_FLOATS] + c.F_BREAK_RATE]
@@ -64,7 +64,7 @@ def broken(m, f, e, laws, desk, slot, first_ns, total_ns):  # type: ignore[no-un
     return first_ns, broken_ns
 
 
-@jit(numba.types.UniTuple(INT, 2)(*MEMORY, INT, INT, INT))
+@jit(numba.types.UniTuple(INT, 2)(*MEMORY, INT, INT, INT), late=True)
 def service(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
     """(first token, end) after the start, NEVER where it does not come; sets outcome and status."""
     added_s = 0.0

@@ -23,7 +23,7 @@ WILL_HAPPEN, AT_ONCE = 1, 0
 MARGIN = 64
 
 
-@jit(FLOAT(*MEMORY, INT, INT, INT, INT), forceinline=True)
+@jit(FLOAT(*MEMORY, INT, INT, INT, INT), forceinline=True, late=True)
 def draw(m, f, e, laws, desk, stream_column, law, slot):  # type: ignore[no-untyped-def]
     """A draw of the present call of a request, by the stream of a desk."""
     seed, replication = m[c.C_SEED], m[c.C_REPLICATION]
@@ -31,7 +31,7 @@ def draw(m, f, e, laws, desk, stream_column, law, slot):  # type: ignore[no-unty
     return draw_law(laws, law, seed, replication, stream, m[slot + c.L_NAME], m[slot + c.L_DRAW])
 
 
-@jit(FLOAT(*MEMORY, INT, INT, INT), forceinline=True)
+@jit(FLOAT(*MEMORY, INT, INT, INT), forceinline=True, late=True)
 def chance_of(m, f, e, laws, desk, stream_column, slot):  # type: ignore[no-untyped-def]
     """The uniform of the present call of a request, by the stream of a desk."""
     seed, replication = m[c.C_SEED], m[c.C_REPLICATION]
@@ -39,7 +39,7 @@ def chance_of(m, f, e, laws, desk, stream_column, slot):  # type: ignore[no-unty
     return uniform(seed, replication, stream, m[slot + c.L_NAME], m[slot + c.L_DRAW])
 
 
-@jit(BOOL(*MEMORY, INT, INT), forceinline=True)
+@jit(BOOL(*MEMORY, INT, INT), forceinline=True, late=True)
 def is_over(m, f, e, laws, slot, now):  # type: ignore[no-untyped-def]
     deadline = m[slot + c.L_DEADLINE]
     return deadline != c.NONE and now >= deadline

@@ -8,7 +8,7 @@ from planner.engines.kernel.signatures import INT, MEMORY
 from planner.jit import jit
 
 
-@jit(INT(*MEMORY, INT, INT))
+@jit(INT(*MEMORY, INT, INT), late=True)
 def health(m, f, e, laws, slot, level):  # type: ignore[no-untyped-def]
     """Health of a level in per cent, of the deployments that can take the request."""
     members, healthy, first = 0, 0, m[level + c.V_FIRST]
@@ -21,7 +21,7 @@ def health(m, f, e, laws, slot, level):  # type: ignore[no-untyped-def]
     return preference.health(healthy, members, m[c.C_SPILL_PPM])
 
 
-@jit(INT(*MEMORY, INT, INT, INT))
+@jit(INT(*MEMORY, INT, INT, INT), late=True)
 def first_level(m, f, e, laws, slot, levels, n_levels):  # type: ignore[no-untyped-def]
     """Number of the level at which a request begins, drawn by the levels' shares of the load."""
     total, first_healthy = 0, c.NONE

@@ -7,7 +7,7 @@ from planner.jit import jit
 from planner.raw import RAW_INTEGERS
 
 
-@jit(INT(*MEMORY, INT, INT, INT), forceinline=True)
+@jit(INT(*MEMORY, INT, INT, INT), forceinline=True, late=True)
 def meter_of(m, f, e, laws, slot, desk, meter):  # type: ignore[no-untyped-def]
     """Tokens of a call by meter."""
     if desk == c.NONE:
@@ -21,7 +21,7 @@ def meter_of(m, f, e, laws, slot, desk, meter):  # type: ignore[no-untyped-def]
 PARTLY = 2
 
 
-@jit(INT(RAW_INTEGERS, INT, INT, INT), forceinline=True)
+@jit(INT(RAW_INTEGERS, INT, INT, INT), forceinline=True, late=True)
 def come(m, slot, desk, meter):  # type: ignore[no-untyped-def]
     """Answer tokens of a call that broke off, by meter: the transcript comes before the speech it is of."""
     size = slot + m[desk + c.D_SIZES]
@@ -31,7 +31,7 @@ def come(m, slot, desk, meter):  # type: ignore[no-untyped-def]
     return read if meter == c.M_OUTPUT else m[slot + c.L_STREAMED] - read
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT, INT, INT, INT), forceinline=True)
+@jit(VOID(RAW_INTEGERS, INT, INT, INT, INT, INT), forceinline=True, late=True)
 def tally_tokens(m, slot, desk, kind, is_billed_input, is_billed_output):  # type: ignore[no-untyped-def]
     """Add a call's billed tokens to the counts of its task and desk."""
     size = slot + m[desk + c.D_SIZES]
@@ -47,7 +47,7 @@ def tally_tokens(m, slot, desk, kind, is_billed_input, is_billed_output):  # typ
             m[at + meter] += m[size + meter]
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT, INT, INT), forceinline=True)
+@jit(VOID(RAW_INTEGERS, INT, INT, INT, INT), forceinline=True, late=True)
 def tally_call(m, slot, desk, is_billed_input, is_billed_output):  # type: ignore[no-untyped-def]
     """Count a call that has ended; whether its answer was of use is known when the request is over."""
     counts = m[slot + c.L_COUNTS]
@@ -80,13 +80,13 @@ def tally_call(m, slot, desk, is_billed_input, is_billed_output):  # type: ignor
         tally_tokens(m, slot, desk, c.WASTED + t.WASTE_BY_OUTCOME[outcome], is_billed_input, is_billed_output)
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT, INT), forceinline=True)
+@jit(VOID(RAW_INTEGERS, INT, INT, INT), forceinline=True, late=True)
 def tally_answer(m, slot, desk, is_served):  # type: ignore[no-untyped-def]
     """Count the tokens of a call that was answered, now that its request is over."""
     tally_tokens(m, slot, desk, c.API if is_served else c.WASTED + t.WASTE_BY_OUTCOME[t.OK], 1, 1)
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True)
+@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True, late=True)
 def tally_passes(m, slot, is_served):  # type: ignore[no-untyped-def]
     """Count the answers of earlier passes, which a check turned down."""
     at = slot + m[c.C_PASSES] + 2 * m[c.C_N_LAYERS]
@@ -95,7 +95,7 @@ def tally_passes(m, slot, is_served):  # type: ignore[no-untyped-def]
             tally_answer(m, slot, c.N_HEADER + number * c.N_DESK, is_served)
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True)
+@jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True, late=True)
 def tally_request(m, slot, is_served):  # type: ignore[no-untyped-def]
     """Count a request that is over, and the answers it had."""
     counts = m[slot + c.L_COUNTS]
@@ -121,7 +121,7 @@ def tally_request(m, slot, is_served):  # type: ignore[no-untyped-def]
         m[counts + c.Q_FAILED] += 1
 
 
-@jit(VOID(*MEMORY, INT, INT, INT, INT), forceinline=True)
+@jit(VOID(*MEMORY, INT, INT, INT, INT), forceinline=True, late=True)
 def record(m, f, e, laws, slot, desk, is_billed_input, is_billed_output):  # type: ignore[no-untyped-def]
     """A call has ended: its row if rows are wanted, and what measures need of it.
 
