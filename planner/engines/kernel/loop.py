@@ -24,7 +24,7 @@ from planner.engines.kernel.requests import (
     go_on_after,
     pause,
 )
-from planner.engines.kernel.signatures import BOOL, INT, MARGIN, MEMORY, VOID
+from planner.engines.kernel.signatures import BOOL, INT, MARGIN
 from planner.jit import jit
 from planner.raw import raw
 from planner.sampling import LAWS_TYPE, draw_law
