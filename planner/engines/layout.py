@@ -67,9 +67,10 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
 ) = range(85)  # fmt: skip
-F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_WEIGHT, F_PRICE, F_FILTER_SHARE, F_BREAK_RATE, N_DESK_F = (
-    range(9)
-)
+(
+    F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_FACTOR, F_SPREAD, F_WEIGHT, F_PRICE, F_FILTER_SHARE, F_BREAK_RATE,
+    N_DESK_F,
+) = range(11)  # fmt: skip
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
 
@@ -436,9 +437,9 @@ def _sibling(targets: Sequence[Target], number: int, desks: Mapping[str, int]) -
 
 def _layer_row(layer: Layer, f: list[float]) -> list[int]:
     backoff, floats = layer.backoff, len(f)
-    f += [backoff.base_s, backoff.cap_s, backoff.jitter_s, *backoff.waits_s]
+    f += [backoff.base_s, backoff.cap_s, backoff.jitter_s, backoff.factor, backoff.spread, *backoff.waits_s]
     return [
-        layer.attempts, backoff.kind, backoff.law, floats + 3, len(backoff.waits_s), floats, layer.stream,
+        layer.attempts, backoff.kind, backoff.law, floats + 5, len(backoff.waits_s), floats, layer.stream,
     ]  # fmt: skip
 
 
@@ -481,6 +482,8 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         backoff.base_s,
         backoff.cap_s,
         backoff.jitter_s,
+        backoff.factor,
+        backoff.spread,
         target.weight,
         target.list_price,
         target.filter_share,

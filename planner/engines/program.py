@@ -71,6 +71,8 @@ class Backoff:
     base_s: float
     cap_s: float
     jitter_s: float
+    factor: float
+    spread: float
     waits_s: tuple[float, ...]
     law: int
 
@@ -345,6 +347,8 @@ def _backoff(given: policies.Backoff, table: _LawTable) -> Backoff:
         base_s=given.base_s,
         cap_s=given.cap_s,
         jitter_s=given.jitter_s,
+        factor=given.factor,
+        spread=given.spread,
         waits_s=given.waits_s or (),
         law=table.add(given.wait_s),
     )

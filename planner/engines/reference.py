@@ -510,7 +510,16 @@ def _wait_s(backoff: Backoff, k: int, previous_s: float, given_s: float, u: floa
     if backoff.kind == rules.FIXED:
         given_s = backoff.waits_s[min(k, len(backoff.waits_s) - 1)]
     return rules.wait_s(
-        backoff.kind, k, backoff.base_s, backoff.cap_s, backoff.jitter_s, previous_s, given_s, u
+        backoff.kind,
+        k,
+        backoff.base_s,
+        backoff.cap_s,
+        backoff.jitter_s,
+        backoff.factor,
+        backoff.spread,
+        previous_s,
+        given_s,
+        u,
     )
 
 

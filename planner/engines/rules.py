@@ -65,8 +65,12 @@ BILL_NONE, BILL_INPUT, BILL_FULL = range(3)
 BILLS = ("none", "input", "full")
 BILLS_MID_STREAM = ("none", "input", "partial")
 
-FIXED, LAW, EXPONENTIAL, EQUAL_JITTER, FULL_JITTER, DECORRELATED, OPENAI, LITELLM = range(8)
-BACKOFFS = ("fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm")
+FIXED, LAW, EXPONENTIAL, EQUAL_JITTER, FULL_JITTER, DECORRELATED, OPENAI, LITELLM, LINEAR_WAIT, ENVOY = range(
+    10
+)
+BACKOFFS = (
+    "fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm", "linear", "envoy",
+)  # fmt: skip
 
 # Kinds of breakers, and how the time they stay open grows with openings in a row.
 CONSECUTIVE, COOLDOWN, SLIDING_WINDOW, SAMPLING_WINDOW = range(4)
@@ -223,31 +227,47 @@ def retries_allowed(active: int, ratio_ppm: int, minimum: int) -> int:
     return max(minimum, active * ratio_ppm // 1_000_000)
 
 
-@jit("float64(int64, int64, float64, float64, float64, float64, float64, float64)")
+@jit("float64(int64, int64, float64, float64, float64, float64, float64, float64, float64, float64)")
 def wait_s(
     kind: int,
     k: int,
     base_s: float,
     cap_s: float,
     jitter_s: float,
+    factor: float,
+    spread: float,
     previous_s: float,
     given_s: float,
     u: float,
 ) -> float:
     """Backoff before retry k (0 for the first), in seconds (facts: routing_semantics §3).
 
+    `factor` is the growth from wait to wait of the exponential kinds, `spread` the share by which fixed, linear and
+    exponential waits are longer or shorter at most.
+
     `previous_s` is the wait before (base_s at first, used by decorrelated only), `given_s` the wait
     of kinds fixed and law, u the uniform of this retry.
     """
-    if kind in (FIXED, LAW):
+    if kind == LAW:
         return given_s
+    if kind == FIXED:
+        return given_s * (1.0 + spread * (2.0 * u - 1.0))
+    if kind == LINEAR_WAIT:
+        return min(cap_s, base_s * (k + 1)) * (1.0 + spread * (2.0 * u - 1.0))
+    if kind == ENVOY:
+        reach = base_s  # (2^(k + 1) - 1) x base
+        for _ in range(k):
+            if reach >= cap_s:
+                break
+            reach = 2.0 * reach + base_s
+        return u * min(reach, cap_s)
     if kind == DECORRELATED:
         return min(cap_s, base_s + u * (3.0 * previous_s - base_s))
     grown = base_s
     for _ in range(k):
         if grown >= cap_s:
             break
-        grown *= 2.0
+        grown *= factor
     grown = min(grown, cap_s)
     if kind == EQUAL_JITTER:
         return grown / 2.0 + u * (grown / 2.0)
@@ -257,7 +277,7 @@ def wait_s(
         return grown * (1.0 - 0.25 * u)
     if kind == LITELLM:
         return grown + jitter_s * u
-    return grown
+    return grown * (1.0 + spread * (2.0 * u - 1.0))
 
 
 @jit("UniTuple(int64, 2)(float64, float64, int64, int64, float64, float64)")

@@ -378,6 +378,9 @@ def _needs_watching(scenario: Scenario, strategy: str) -> bool:
     return False
 
 
+_SELECTS_BY_LIMITS = ("lowest-latency", "lowest-usage")
+
+
 def lets_through(scenario: Scenario, deployment: str, model: str, calls: Calls) -> bool:
     """Whether the limits of a deployment surely let every one of these calls through at once.
 
@@ -391,6 +394,8 @@ def lets_through(scenario: Scenario, deployment: str, model: str, calls: Calls) 
         return True
     if beside_minutes(found) or pool_of(found) is not None:
         return False
+    if any(scenario.strategy_policy(name).select in _SELECTS_BY_LIMITS for name in scenario.strategies):
+        return False  # where calls go depends on what is left of the limits
     length_ns = limiting.window_ns(kind, round(limits.slice_s * 1e9))
     for measure, rate in enumerate(rates):
         if rate is None:

@@ -26,11 +26,33 @@ class Backoff(Fields):
     """Wait before a retry (facts: routing_semantics §3). k is 0 for the first wait."""
 
     kind: Literal[
-        "fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm"
-    ] = field("family of waits", "full-jitter")
-    base_s: float = field("first wait", 0.5, unit="s", ge=0, le=86_400)
+        "fixed",
+        "law",
+        "exponential",
+        "equal-jitter",
+        "full-jitter",
+        "decorrelated",
+        "openai",
+        "litellm",
+        "linear",
+        "envoy",
+    ] = field(
+        "family of waits; linear: base_s x (k + 1); envoy: uniform up to base_s x (2^(k + 1) - 1)",
+        "full-jitter",
+    )
+    base_s: float = field("first wait; envoy: its longest", 0.5, unit="s", ge=0, le=86_400)
     cap_s: float = field("longest wait", 8.0, unit="s", ge=0, le=86_400)
     jitter_s: float = field("litellm: uniform extra up to this", 0.75, unit="s", ge=0, le=86_400)
+    factor: float = field(
+        "exponential, equal-jitter, full-jitter: growth from wait to wait", 2.0, unit="factor", ge=1, le=1000
+    )
+    spread: float = field(
+        "fixed, linear, exponential: a wait is up to this share longer or shorter",
+        0.0,
+        unit="share",
+        ge=0,
+        le=1,
+    )
     waits_s: Annotated[tuple[float, ...], AsTuple] | None = field(
         "fixed: the waits; the last repeats", None, unit="s"
     )
@@ -46,9 +68,15 @@ class Backoff(Fields):
                 "backoff",
                 {"given": f"kind {self.kind} without {wanted}", "allowed": f"{wanted} beside it"},
             )
-        uses = {"fixed": {"waits_s"}, "law": {"wait_s"}, "litellm": {"base_s", "cap_s", "jitter_s"}}.get(
-            self.kind, {"base_s", "cap_s"}
-        )
+        uses = {
+            "fixed": {"waits_s", "spread"},
+            "law": {"wait_s"},
+            "litellm": {"base_s", "cap_s", "jitter_s"},
+            "linear": {"base_s", "cap_s", "spread"},
+            "exponential": {"base_s", "cap_s", "factor", "spread"},
+            "equal-jitter": {"base_s", "cap_s", "factor"},
+            "full-jitter": {"base_s", "cap_s", "factor"},
+        }.get(self.kind, {"base_s", "cap_s"})
         for name in sorted(self.model_fields_set - uses - {"kind"}):
             raise PydanticCustomError(
                 "given_allowed",

@@ -198,10 +198,17 @@ def longest_wait_s(backoff: Backoff, k: int) -> float:
     """Longest wait before retry k, in seconds; inf where its law has no upper end."""
     if backoff.kind == "fixed":
         waits_s = backoff.waits_s or (0.0,)
-        return waits_s[min(k, len(waits_s) - 1)]
+        return waits_s[min(k, len(waits_s) - 1)] * (1 + backoff.spread)
     if backoff.kind == "law":
         return backoff.wait_s.upper if backoff.wait_s is not None else 0.0
     if backoff.kind == "decorrelated":
         return min(backoff.cap_s, backoff.base_s * 3.0 ** min(k + 1, 600))
-    grown_s = min(backoff.base_s * 2.0 ** min(k, 1000), backoff.cap_s)
-    return grown_s + (backoff.jitter_s if backoff.kind == "litellm" else 0.0)
+    if backoff.kind == "linear":
+        return min(backoff.base_s * (k + 1), backoff.cap_s) * (1 + backoff.spread)
+    if backoff.kind == "envoy":
+        return min(backoff.base_s * (2.0 ** min(k + 1, 1000) - 1), backoff.cap_s)
+    try:
+        grown_s = min(backoff.base_s * backoff.factor**k, backoff.cap_s)
+    except OverflowError:
+        grown_s = backoff.cap_s if backoff.base_s > 0 else 0.0
+    return (grown_s + (backoff.jitter_s if backoff.kind == "litellm" else 0.0)) * (1 + backoff.spread)

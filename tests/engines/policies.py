@@ -417,10 +417,15 @@ def _layers(random: Random) -> list[dict[str, Any]]:
 def _backoff(random: Random) -> dict[str, Any]:
     kind = random.choice(BACKOFFS)
     if kind == "fixed":
-        return {"kind": kind, "waits_s": [random.choice(SECONDS) for _ in range(random.randrange(1, 4))]}
+        waits_s = [random.choice(SECONDS) for _ in range(random.randrange(1, 4))]
+        return {"kind": kind, "waits_s": waits_s, "spread": random.choice((0, 0, 0.5))}
     if kind == "law":
         return {"kind": kind, "wait_s": _law(random, 0, 0.5, 1)}
     backoff = {"kind": kind, "base_s": random.choice((0.25, 1)), "cap_s": random.choice((0.5, 8))}
+    if kind in ("exponential", "equal-jitter", "full-jitter"):
+        backoff["factor"] = random.choice((1, 1.5, 2))
+    if kind in ("linear", "exponential"):
+        backoff["spread"] = random.choice((0, 0.25, 1))
     return backoff | ({"jitter_s": random.choice((0, 0.75))} if kind == "litellm" else {})
 
 
@@ -505,4 +510,15 @@ def _cascade(random: Random) -> dict[str, Any]:
 COUNTS = (
     ["error", "timeout"], ["error"], ["timeout"], ["limited"], ["limited", "timeout"], ["error", "timeout", "limited"],
 )  # fmt: skip
-BACKOFFS = ("fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm")
+BACKOFFS = (
+    "fixed",
+    "law",
+    "exponential",
+    "equal-jitter",
+    "full-jitter",
+    "decorrelated",
+    "openai",
+    "litellm",
+    "linear",
+    "envoy",
+)

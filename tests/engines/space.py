@@ -50,7 +50,18 @@ def law(pick: Pick, *seconds: float) -> Any:
 
 def backoff(pick: Pick) -> Raw:
     kind = pick(
-        ("fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm")
+        (
+            "fixed",
+            "law",
+            "exponential",
+            "equal-jitter",
+            "full-jitter",
+            "decorrelated",
+            "openai",
+            "litellm",
+            "linear",
+            "envoy",
+        )
     )
     if kind == "fixed":
         return {"kind": kind, "waits_s": pick(([0.5], [0], [0.5, 1, 0], [2, 0.5]))}

@@ -37,6 +37,14 @@ UNIFORM = [
     ("openai", {"base_s": 0.5, "cap_s": 3}, [(0.375, 0.5), (0.75, 1), (1.5, 2), (2.25, 3)]),
     ("litellm", {"base_s": 0.5, "cap_s": 3, "jitter_s": 0.75}, [(0.5, 1.25), (1, 1.75), (2, 2.75), (3, 3.75)]),
     ("exponential", {"base_s": 0.5, "cap_s": 3}, [(0.5, 0.5), (1, 1), (2, 2), (3, 3)]),
+    # resilience4j: 0.5 x 1.5^k, longer or shorter by half at most; Polly: 2 x (k + 1), by a quarter.
+    ("exponential", {"base_s": 0.5, "cap_s": 60, "factor": 1.5, "spread": 0.5},
+     [(0.25, 0.75), (0.375, 1.125), (0.5625, 1.6875), (0.84375, 2.53125)]),
+    ("linear", {"base_s": 2, "cap_s": 7, "spread": 0.25}, [(1.5, 2.5), (3, 5), (4.5, 7.5), (5.25, 8.75)]),
+    ("fixed", {"waits_s": [2, 4], "spread": 0.25}, [(1.5, 2.5), (3, 5), (3, 5)]),
+    # Envoy: uniform up to (2^N - 1) x 25 ms, N from 1, at most 250 ms.
+    ("envoy", {"base_s": 0.025, "cap_s": 0.25}, [(0, 0.025), (0, 0.075), (0, 0.175), (0, 0.25)]),
+    ("full-jitter", {"base_s": 1, "cap_s": 10, "factor": 3}, [(0, 1), (0, 3), (0, 9), (0, 10)]),
 ]  # fmt: skip
 
 
