@@ -128,7 +128,7 @@ def test_one_field_has_one_text(path: str, value: Any, message: str | None) -> N
         ),
         (
             {"policy.backoff": {"kind": "fixed", "waits_s": [1], "base_s": 2}},
-            ["policy.backoff.base_s: got base_s with kind fixed; allowed: waits_s"],
+            ["policy.backoff.base_s: got base_s with kind fixed; allowed: spread, waits_s"],
         ),
         (
             {"strategies.omni-only.omni": ["a", 5]},
