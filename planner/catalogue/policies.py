@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from planner.catalogue.reading import read
+from planner.catalogue.reading import given, read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,14 +21,15 @@ class Preset:
     about: str
     policy: Mapping[str, Any]
     differs: tuple[str, ...]  # what it does otherwise than the fields can say
-    as_of: str
+    as_of: str | None  # of sources that name a version only, None
     confidence: str
     source: str
 
     @property
     def note(self) -> str:
         """One line for a table of assumptions."""
-        return f"{self.about}; {self.source}, {self.as_of}; confidence {self.confidence}"
+        dated = f", {self.as_of}" if self.as_of else ""
+        return f"{self.about}; {self.source}{dated}; confidence {self.confidence}"
 
 
 @cache
@@ -40,7 +41,7 @@ def preset(name: str) -> Preset:
         about=row["about"],
         policy=_plain(row["policy"]),
         differs=tuple(row["differs"]),
-        as_of=row["as_of"],
+        as_of=given(row, "as_of"),
         confidence=row["confidence"],
         source=row["source"],
     )

@@ -16,7 +16,8 @@ from planner.finance.token_prices import long_threshold, own_price, token_price
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.migrations import model_in_force, models_in_force
 from planner.scenario.policy import Policy
-from planner.scenario.worst_case import Way, calls_of, passes_of, ways
+from planner.scenario.supply import Errors
+from planner.scenario.worst_case import Way, passes_of, ways
 from planner.workload.sizes import Model, eligible_task, resolve_model
 
 Tokens = dict[str, int]  # METER: tokens
@@ -85,30 +86,50 @@ class _Bill:
         lost, answers = _NOTHING, [_NOTHING]
         for name in way.deployments:
             policy = self.scenario.policy_for(self.strategy, name)
-            deployment = self.scenario.deployments[name]
-            model = resolve_model(self.scenario, self.models[name], deployment.provider)
-            if not eligible_task(self.scenario, task, model):
-                continue
-            sizes = self._largest(task, name, model)
-            whole, sent = self._usd(name, sizes), self._usd(name, _sent(sizes))
-            left = max(self._left(name, policy, whole, sent), default=_NOTHING)
-            lost += calls_of(policy) * left
-            answers.append(whole - left)
+            turns, hedge = 1 + policy.retries, policy.hedge
+            for called, n in (
+                (name, turns),
+                (hedge.to or name if hedge else name, turns * (hedge.max if hedge else 0)),
+            ):
+                found = self._call(task, called, policy, way) if n else None
+                if found is not None:
+                    whole, left = found
+                    lost += n * left
+                    answers.append(whole - left)
         check = self._check() if way.has_check else _NOTHING
         served = sum(sorted(answers)[-2:], _NOTHING) if way.has_check else max(answers)
         return passes_of(self.scenario.strategy_policy(self.strategy)) * (lost + served + check)
 
-    def _left(self, name: str, policy: Policy, whole: Fraction, sent: Fraction) -> Iterator[Fraction]:
-        """What a call may leave billed that was no answer."""
-        amounts = {"none": _NOTHING, "input": sent, "full": whole}
+    def _call(self, task: str, name: str, asked_by: Policy, way: Way) -> tuple[Fraction, Fraction] | None:
+        """(all of a call, the most that it may leave billed without an answer); None where it cannot take the task.
+
+        `asked_by` is the policy of the deployment that was turned to, which says what losers of a hedge cost.
+        """
+        deployment = self.scenario.deployments[name]
+        model = resolve_model(self.scenario, self.models[name], deployment.provider)
+        if not eligible_task(self.scenario, task, model):
+            return None
+        sizes = self._largest(task, name, model)
+        whole, sent = self._usd(name, sizes), self._usd(name, _sent(sizes))
+        amounts = {"none": _NOTHING, "input": sent, "full": whole, "partial": whole}
+        return whole, max(amounts[bill] for bill in self._bills(name, asked_by, way))
+
+    def _bills(self, name: str, asked_by: Policy, way: Way) -> Iterator[str]:
+        """How a call may be billed that was no answer, or not the one that is counted as such."""
+        yield "none"
+        policy = self.scenario.policy_for(self.strategy, name)
         deadline_s = self.scenario.strategy_policy(self.strategy).deadline_s
         if policy.timeout_s is not None or deadline_s is not None:
-            yield amounts[policy.bill_timeouts]
-        if policy.hedge is not None:
-            yield amounts[policy.hedge.bill_losers]
-        refusal = self.scenario.deployments[name].content_filter
-        if refusal is not None and refusal.share > 0:
-            yield amounts[refusal.billed]
+            yield policy.bill_timeouts
+        if asked_by.hedge is not None:
+            yield asked_by.hedge.bill_losers
+        deployment = self.scenario.deployments[name]
+        if deployment.content_filter is not None and deployment.content_filter.share > 0:
+            yield deployment.content_filter.billed
+        # One that breaks off ends the pass in place of an answer, unless it is tried again.
+        is_tried_again = asked_by.retries_mid_stream or asked_by.hedge is not None or way.has_check
+        if isinstance(deployment.errors, Errors) and deployment.errors.mid_stream > 0 and is_tried_again:
+            yield policy.bill_mid_stream
 
     def _largest(self, task: str, name: str, model: Model) -> Tokens:
         """Tokens by meter of the largest request of a task that a model takes."""

@@ -54,8 +54,8 @@ def worst_case(scenario: Scenario, strategy: str) -> WorstCase:
         way_s = (
             router.verifier.latency_s.upper if way.has_check and isinstance(router, CascadeRouter) else 0.0
         )
-        for name, one in zip(way.deployments, own, strict=True):
-            target_s, why = _target_s(scenario, name, one)
+        for name in way.deployments:
+            target_s, why = _target_s(scenario, strategy, name)
             way_s += target_s
             reason = reason or why
         longest_s = max(longest_s, way_s)
@@ -152,12 +152,23 @@ def _flat(levels: Levels) -> tuple[str, ...]:
     return tuple(name for level in levels for name in level)
 
 
-def _target_s(scenario: Scenario, name: str, policy: Policy) -> tuple[float, str]:
+def _target_s(scenario: Scenario, strategy: str, name: str) -> tuple[float, str]:
     """(longest time at a deployment, what has no bound there)."""
-    limits = scenario.deployments[name].limits
+    policy, limits = scenario.policy_for(strategy, name), scenario.deployments[name].limits
     waits = [longest_wait_s(policy.backoff, k) for k in range(policy.retries + policy.sleep_after_last)]
     if limits is not None and policy.when_limited == "retry":
         waits = [max(wait, policy.retry_after_cap_s) for wait in waits]
+    call_s, why = _call_s(scenario, strategy, name)
+    if policy.hedge is not None:
+        # The last further call begins so much later, and may be at another deployment with other limits and timeouts.
+        hedge_s, why_hedge = _call_s(scenario, strategy, policy.hedge.to or name)
+        call_s, why = max(call_s, policy.hedge.max * policy.hedge.after_s + hedge_s), why or why_hedge
+    return (1 + policy.retries) * call_s + sum(waits), why
+
+
+def _call_s(scenario: Scenario, strategy: str, name: str) -> tuple[float, str]:
+    """(longest time of one call at a deployment, from its asking to its end; what has no bound there)."""
+    policy, limits = scenario.policy_for(strategy, name), scenario.deployments[name].limits
     queue_s = 0.0
     is_queued = limits is not None and (
         (is_capped(limits.concurrent) and policy.when_busy == "wait") or policy.when_limited == "wait"
@@ -165,14 +176,12 @@ def _target_s(scenario: Scenario, name: str, policy: Policy) -> tuple[float, str
     if is_queued and policy.queue_limit != 0:
         queue_s = math.inf if policy.queue_timeout_s is None else policy.queue_timeout_s.upper
     call_s = math.inf if policy.timeout_s is None else policy.timeout_s
-    if policy.hedge is not None:
-        call_s += policy.hedge.max * policy.hedge.after_s  # the last further call begins so much later
     why = ""
     if math.isinf(call_s):
         why = f"{name} has no timeout_s"
     elif math.isinf(queue_s):
         why = f"calls wait at {name} without queue_timeout_s"
-    return (1 + policy.retries) * (call_s + queue_s) + sum(waits), why
+    return call_s + queue_s, why
 
 
 def passes_of(policy: Policy) -> int:

@@ -59,6 +59,34 @@ def test_all_that_a_policy_can_leave_billed_is_counted(policy: dict[str, Any], e
     assert found.task == "chat"
 
 
+def test_a_hedge_elsewhere_is_paid_at_that_deployments_price() -> None:
+    # a's calls of 600 millionths are hedged to b, whose tokens cost ten times that: a loser at each, one answer of b.
+    dear = {
+        "modalities": ["text"],
+        "context_tokens": 100_000,
+        "input_usd_per_mtok": 10,
+        "output_usd_per_mtok": 20,
+    }
+    found = strategy(
+        {"hedge": {"after_s": 1, "to": "b"}},
+        {"omni": ["a"], "groups": {"spare": ["b"]}},
+        models={"m": MODEL, "dear": dear},
+        deployments={"a": target(), "b": target(model="dear")},
+    )
+    assert dearest(found, "s").usd == CALL + 10 * CALL
+
+
+def test_answers_that_break_off_are_paid_where_they_are_tried_again() -> None:
+    breaks = {"a": target(errors={"mid_stream": 0.5}), "b": target(errors={"mid_stream": 0.5})}
+    # The broken one ends the request in place of an answer, and costs no more than one.
+    assert dearest(strategy({"retries": 1}, deployments=breaks), "s").usd == CALL
+    # Two calls at each of two deployments, all broken off at their very end, the last one in place of the answer.
+    again = {"retries": 1, "retries_mid_stream": True}
+    assert dearest(strategy(again, deployments=breaks), "s").usd == 4 * CALL
+    sent = again | {"bill_mid_stream": "input"}
+    assert dearest(strategy(sent, deployments=breaks), "s").usd == 4 * SENT + (CALL - SENT)
+
+
 def test_the_longest_prompt_is_that_of_the_law_or_of_the_window() -> None:
     # A lognormal has no end; the context window of 100,000 tokens has, and the answer its cap of 80.
     tasks = {"chat": {"input_tokens": {"p50": 500, "p95": 900}, "output_tokens": 50, "max_output_tokens": 80}}

@@ -149,3 +149,18 @@ def test_a_comparison_says_how_far_one_request_can_go() -> None:
     found = scenario({"timeout_s": 30, "retries": 2, "backoff": fixed(1, 2)})
     table = assumptions(found).set_index("what")
     assert table.loc["one request under s", "value"] == "at most 6 calls and 186.0 s for one request"
+
+
+def test_a_hedge_elsewhere_may_take_as_long_as_calls_there() -> None:
+    # a's call is cut at 2 s; its hedges begin at 1 and 2 s at b, where a call may take 10 s: 2 + 10, which a run in which
+    # everything hangs takes, too. Two hedges, one call: three calls.
+    deployments = {"a": target(**HANGS, policy={"timeout_s": 2}), "b": target(**HANGS)}
+    policy = {"timeout_s": 10, "hedge": {"after_s": 1, "max": 2, "to": "b"}}
+    found = load(
+        scenario(policy, deployments).to_dict()
+        | {"strategies": {"s": {"omni": ["a"], "groups": {"spare": ["b"]}}}}
+    )
+    worst = worst_case(found, "s")
+    assert (worst.calls, worst.seconds) == (3, 12.0)
+    run = run_window(found, "s", plan_windows(found)[0])
+    assert (len(run.attempts), run.outcomes["ended_s"][0]) == (3, 12.0)
