@@ -344,10 +344,6 @@ def _panel(
     )  # fmt: skip
 
 
-def _highest(values: pd.Series) -> float:
-    return max([*(float(value) for value in values), 1e-9])
-
-
 def _window(values: Iterable[float], at_least: float = 0.0, highest: float | None = None) -> list[float]:
     """The part of an axis that shows differences between points: their range and room for names around it."""
     known = [float(value) for value in values]

@@ -65,7 +65,7 @@ class Journey:
         self.next_attempt = 0  # number of the next call: more than every number in a row so far
         self.calls: dict[str, int] = {}  # calls so far by deployment: the attempt number of chance
         self.group = 0  # deployments in the group that is tried
-        self.groups: set[int] = set()  # asked in this pass
+        self.groups = 0  # bits of those asked in this pass
         self.broke_off = False  # an answer that was seen in part ends the pass
         self.has_asked = False  # somebody of the group that is tried
         self.cause = tables.NO_ELIGIBLE

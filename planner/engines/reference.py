@@ -131,7 +131,7 @@ class Engine:
         passes, waits = [1] * len(layers), [0] * len(layers)
         previous_s = [layer.backoff.base_s for layer in layers]
         while True:
-            journey.groups, journey.broke_off = set(), False
+            journey.groups, journey.broke_off = 0, False
             if route.is_cascade:
                 served, tier = yield from self._cascade(journey, route)
             else:
@@ -175,7 +175,7 @@ class Engine:
         self, journey: Journey, index: int, first_role: int, next_role: int, n_fallbacks: int = 0
     ) -> Life:
         """Try a group, then those it falls back on, each with its own fallbacks; the successful call, or None."""
-        journey.groups.add(index)
+        journey.groups |= 1 << index
         group = self.program.groups[index]
         call = yield from self._ask(journey, index, first_role, next_role)
         if call is not None or journey.cause == DEADLINE or journey.broke_off:
@@ -184,7 +184,7 @@ class Engine:
             return None
         failure = rules.failure_of(journey.cause) if journey.has_asked else failures.CONTEXT_WINDOW
         for other in group.fallbacks[failure]:
-            if other not in journey.groups:
+            if not journey.groups >> other & 1:
                 call = yield from self._serve(journey, other, first_role, next_role, n_fallbacks + 1)
                 if call is not None or journey.cause == DEADLINE or journey.broke_off:
                     return call
