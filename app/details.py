@@ -13,6 +13,7 @@ import streamlit as st
 
 from app import text
 from planner.api import Comparison
+from planner.experiments.findings import WASTE_WORDS
 from planner.finance.ledger import plain, total_of, usd
 
 ALL_TASKS = ""
@@ -88,7 +89,7 @@ def wasted(comparison: Comparison) -> pd.DataFrame:
     names = list(comparison.scenario.strategies)
     return pd.DataFrame(
         [
-            {"Wasted, of the invoiced cost": text.WASTES.get(cause, cause)}
+            {"Wasted, of the invoiced cost": WASTE_WORDS.get(cause, cause) if cause else "all wasted"}
             | {name: _cell(cells[cause, name]) if (cause, name) in cells else "none" for name in names}
             for cause in ([*causes, ""] if causes else [])
         ]

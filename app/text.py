@@ -69,13 +69,6 @@ CAUSES = {
     "too-large": "it was larger than a limit's bucket",
     "content-policy": "a content filter refused the prompt",
 }
-WASTES = {
-    "timeout": "calls that were cut by a timeout or the deadline",
-    "error": "calls that failed",
-    "hedge": "calls that another one of the same request beat",
-    "lost-answer": "answers of requests that failed all the same",
-    "": "all wasted",
-}
 UNITS = {"share": "%", "factor": "×"}
 
 

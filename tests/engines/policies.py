@@ -8,6 +8,8 @@ begin, timeouts equal to service times, caps of one, no tokens at all, loads far
 from random import Random
 from typing import Any
 
+from planner.engines import rules
+
 SECONDS = (0, 0.25, 0.5, 1, 2)
 OFF = None  # what is switched off by null
 # Of a policy, what no deployment can have of its own.
@@ -415,7 +417,7 @@ def _layers(random: Random) -> list[dict[str, Any]]:
 
 
 def _backoff(random: Random) -> dict[str, Any]:
-    kind = random.choice(BACKOFFS)
+    kind = random.choice(rules.BACKOFFS)
     if kind == "fixed":
         waits_s = [random.choice(SECONDS) for _ in range(random.randrange(1, 4))]
         return {"kind": kind, "waits_s": waits_s, "spread": random.choice((0, 0, 0.5))}
@@ -510,15 +512,3 @@ def _cascade(random: Random) -> dict[str, Any]:
 COUNTS = (
     ["error", "timeout"], ["error"], ["timeout"], ["limited"], ["limited", "timeout"], ["error", "timeout", "limited"],
 )  # fmt: skip
-BACKOFFS = (
-    "fixed",
-    "law",
-    "exponential",
-    "equal-jitter",
-    "full-jitter",
-    "decorrelated",
-    "openai",
-    "litellm",
-    "linear",
-    "envoy",
-)

@@ -13,6 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from planner import tables
+from planner.engines import rules
 from planner.engines.run import Run, reduce_window, run_window
 from planner.errors import LoadExceedsCapacity
 from planner.finance import count, from_counts
@@ -49,20 +50,7 @@ def law(pick: Pick, *seconds: float) -> Any:
 
 
 def backoff(pick: Pick) -> Raw:
-    kind = pick(
-        (
-            "fixed",
-            "law",
-            "exponential",
-            "equal-jitter",
-            "full-jitter",
-            "decorrelated",
-            "openai",
-            "litellm",
-            "linear",
-            "envoy",
-        )
-    )
+    kind = pick(rules.BACKOFFS)
     if kind == "fixed":
         return {"kind": kind, "waits_s": pick(([0.5], [0], [0.5, 1, 0], [2, 0.5]))}
     if kind == "law":
