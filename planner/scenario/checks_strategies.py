@@ -335,6 +335,15 @@ def _has_router(view: View, name: str) -> bool:
     return any(view.scenario.strategies[one].router is not None for one in view.scenario.lineage(name))
 
 
+def _hedges_nowhere(view: View, strategy: str) -> bool:
+    """Whether some hedge of a strategy goes to a deployment that does not exist, which is told apart."""
+    policies = [view.scenario.policy_for(strategy, one) for one in view.deployments_of(strategy)]
+    named = [
+        policy.hedge.to for policy in policies if policy.hedge is not None and policy.hedge.to is not None
+    ]
+    return any(name not in view.scenario.deployments for name in named)
+
+
 def layers(view: View) -> Iterator[Finding]:
     """Layers have names of their own, and what they multiply up to can still be sent."""
     told: set[Path] = set()
@@ -347,7 +356,9 @@ def layers(view: View) -> Iterator[Finding]:
             if layer.name in names[:index] and at not in told:
                 yield Finding(path=(*at, index, "name"), text=f"{layer.name} stands here twice")
         told.add(at)
-        if len(view.deployments_of(name)) < len(view.scenario.deployments_of(name)):
+        if len(view.deployments_of(name)) < len(view.scenario.deployments_of(name)) or _hedges_nowhere(
+            view, name
+        ):
             continue
         worst = worst_case(view.scenario, name)
         if worst.calls > MOST_CALLS:

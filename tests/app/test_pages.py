@@ -315,7 +315,7 @@ def test_failures_have_a_row_per_cause_in_words(small: Comparison) -> None:
 def test_wasted_money_has_a_row_per_cause_and_its_sum(small: Comparison) -> None:
     cut = planner.compare(small.scenario.set({"policy.timeout_s": 2, "policy.bill_timeouts": "full"}))
     table = details.wasted(cut).set_index("Wasted, of the invoiced cost")
-    assert list(table.index) == ["calls that were cut by a timeout or the deadline", "all wasted"]
+    assert list(table.index) == ["calls that were cut", "all wasted"]
     spent = cut.results["omni-only"].ledger.by("group")["wasted"]
     assert spent > 0
     assert [cell.partition("  (")[0] for cell in table["omni-only"]] == [text.amount(spent)] * 2

@@ -299,6 +299,10 @@ def test_a_hedge_that_only_queues_can_meet_is_worth_knowing() -> None:
             {"policy.hedge": {"after_s": 1, "to": "aa"}},
             "policy.hedge.to: got 'aa'; allowed: a name under deployments; did you mean a?",
         ),
+        (  # with layers whose calls are counted
+            {"policy.hedge": {"after_s": 1, "to": "aa"}, "policy.layers": [{"name": "app"}]},
+            "policy.hedge.to: got 'aa'; allowed: a name under deployments; did you mean a?",
+        ),
         (
             {"policy.hedge": {"after_s": 1, "to": "b"}},
             "policy.hedge.to: got b, which is in no group of omni-only; one of a",
