@@ -20,8 +20,8 @@ from planner.errors import Problem, ScenarioError
 from planner.scenario import declared, paths
 from planner.scenario.declared import Place
 from planner.scenario.fields import Scenario
-from planner.scenario.policy import ThresholdRouter
 from planner.scenario.reading import loads, parse_override, read_text
+from planner.scenario.strategies import ThresholdRouter
 
 LIBRARY = Path(__file__).resolve().parent.parent / "scenarios"
 LIBRARY_VARIABLE = "PLANNER_SCENARIOS"  # environment: another folder of scenarios

@@ -21,7 +21,7 @@ from planner.experiments.call_cost import CallCosts
 from planner.experiments.edges import Edges, Row, rows_of, seconds
 from planner.routing.routers import Levels, Route, flat, matches, reachable
 from planner.scenario.fields import ThresholdRouter
-from planner.scenario.policy import Rule
+from planner.scenario.strategies import Rule
 from planner.workload.requests import Requests, router_scores
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from planner.finance.token_prices import (
 from planner.scenario import paths
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.migrations import model_in_force
-from planner.scenario.policy import Verifier
+from planner.scenario.strategies import Verifier
 from planner.scenario.supply import Deployment
 from planner.tables import METERS
 

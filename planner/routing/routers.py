@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from planner.scenario.fields import CascadeRouter, Scenario, Strategy, ThresholdRouter
-from planner.scenario.policy import TIER_GROUPS, Rule
+from planner.scenario.strategies import TIER_GROUPS, Rule
 from planner.tables import MINI, OMNI, RULE
 from planner.workload.calibration import CALIBRATION, calibration_sample
 from planner.workload.requests import Requests, router_scores

@@ -14,7 +14,7 @@ from planner.scenario.fields import Strategy
 from planner.scenario.finding import Finding, View, listed
 from planner.scenario.known import Facts
 from planner.scenario.paths import Path
-from planner.scenario.policy import Rule, ThresholdRouter
+from planner.scenario.strategies import Rule, ThresholdRouter
 
 TIERS = ("omni", "mini")
 Crew = tuple[datetime.date, tuple[Facts, ...]]

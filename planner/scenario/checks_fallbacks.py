@@ -6,7 +6,7 @@ from planner.failures import FAILURES
 from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View, listed
 from planner.scenario.paths import Path, closest
-from planner.scenario.policy import TIER_GROUPS, CascadeRouter, Fallbacks, Strategy
+from planner.scenario.strategies import TIER_GROUPS, CascadeRouter, Fallbacks, Strategy
 
 MOST_GROUPS = 50  # of a strategy; the engines keep those asked as bits of an integer
 

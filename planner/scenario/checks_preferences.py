@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from planner.scenario.finding import Finding, View
 from planner.scenario.paths import Path
-from planner.scenario.policy import Levels
+from planner.scenario.strategies import Levels
 
 
 def preferences(view: View) -> Iterator[Finding]:

@@ -9,9 +9,9 @@ from planner.scenario.checks_preferences import preferences
 from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View, listed, unknown
 from planner.scenario.paths import Path, closest, render
-from planner.scenario.policy import CascadeRouter, Levels, ThresholdRouter
+from planner.scenario.strategies import CascadeRouter, Levels, ThresholdRouter
 from planner.scenario.supply import Outage, OutageLaw
-from planner.scenario.worst_case import worst_case
+from planner.scenario.worst_case import passes_of, worst_case
 
 MOST_EQUALS = 60  # of a level from which a selection chooses
 MOST_CALLS = 1000  # of one request; more is a mistake in the layers
@@ -345,7 +345,7 @@ def _hedges_nowhere(view: View, strategy: str) -> bool:
 
 
 def layers(view: View) -> Iterator[Finding]:
-    """Layers have names of their own, and what they multiply up to can still be sent."""
+    """Layers have names of their own."""
     told: set[Path] = set()
     for name in view.strategies:
         policy, at = view.scenario.strategy_policy(name), view.given_at("layers", name)
@@ -356,15 +356,21 @@ def layers(view: View) -> Iterator[Finding]:
             if layer.name in names[:index] and at not in told:
                 yield Finding(path=(*at, index, "name"), text=f"{layer.name} stands here twice")
         told.add(at)
-        if len(view.deployments_of(name)) < len(view.scenario.deployments_of(name)) or _hedges_nowhere(
-            view, name
-        ):
-            continue
-        worst = worst_case(view.scenario, name)
-        if worst.calls > MOST_CALLS:
+
+
+def calls(view: View) -> Iterator[Finding]:
+    """What layers, retries, fallbacks and hedges multiply up to can still be sent."""
+    for name in view.strategies:
+        policy = view.scenario.strategy_policy(name)
+        passes, at = passes_of(policy), view.given_at("layers", name) if policy.layers else None
+        is_known = len(view.deployments_of(name)) == len(view.scenario.deployments_of(name))
+        most = passes  # at least one call in each
+        if is_known and not _hedges_nowhere(view, name):
+            most = worst_case(view.scenario, name).calls
+        if most > MOST_CALLS:
             yield Finding(
-                path=at,
-                given=f"{worst.passes:,} passes, up to {worst.calls:,} calls for one request of {name}",
+                path=at or ("strategies", name),
+                given=f"{passes:,} passes, up to {most:,} calls for one request of {name}",
                 allowed=f"at most {MOST_CALLS:,} calls",
                 because=(("strategies", name), ("policy", "retries")),
             )
@@ -440,6 +446,7 @@ STRATEGIES = (
     hedges,
     hangs,
     layers,
+    calls,
     selections,
     *FALLBACKS,
     preferences,

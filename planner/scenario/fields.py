@@ -25,10 +25,10 @@ from planner.scenario.declare import (
     later_choices,
 )
 from planner.scenario.demand import Slo, Tasks, Traffic
-from planner.scenario.policy import (
+from planner.scenario.policy import Policy
+from planner.scenario.strategies import (
     CascadeRouter,
     Gateway,
-    Policy,
     Strategies,
     Strategy,
     ThresholdRouter,

@@ -15,7 +15,8 @@ from planner.scenario.declare import shown
 from planner.scenario.fields import Scenario
 from planner.scenario.known import Facts, Service, facts, services
 from planner.scenario.paths import Path, closest
-from planner.scenario.policy import Policy, Strategy
+from planner.scenario.policy import Policy
+from planner.scenario.strategies import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from planner import limiting
 from planner.errors import CatalogueError, PriceUnknown
 from planner.scenario.fields import Scenario
 from planner.scenario.paths import Path, nearest
-from planner.scenario.policy import CascadeRouter
+from planner.scenario.strategies import CascadeRouter
 from planner.scenario.supply import Deployment, OwnModel
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import math
 from dataclasses import dataclass
 
 from planner.scenario.fields import Scenario
-from planner.scenario.policy import TIER_GROUPS, Backoff, CascadeRouter, Levels, Policy, Strategy
+from planner.scenario.policy import Backoff, Policy
 from planner.scenario.steps import is_capped
+from planner.scenario.strategies import TIER_GROUPS, CascadeRouter, Levels, Strategy
 
 MOST_WAYS = 5_000  # of a group, that are followed one by one
 

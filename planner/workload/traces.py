@@ -20,7 +20,7 @@ from planner.errors import Problem, ScenarioError
 from planner.scenario.demand import TRACE_COLUMNS, Trace
 from planner.scenario.fields import Scenario
 from planner.scenario.paths import closest, nearest
-from planner.scenario.policy import CascadeRouter
+from planner.scenario.strategies import CascadeRouter
 from planner.workload.cells import Cells
 
 if TYPE_CHECKING:

@@ -164,3 +164,19 @@ def test_a_hedge_elsewhere_may_take_as_long_as_calls_there() -> None:
     assert (worst.calls, worst.seconds) == (3, 12.0)
     run = run_window(found, "s", plan_windows(found)[0])
     assert (len(run.attempts), run.outcomes["ended_s"][0]) == (3, 12.0)
+
+
+def test_too_many_calls_are_refused_without_layers_and_beside_other_mistakes() -> None:
+    # 1 + 100 retries, each with 10 hedges: 101 x 11 = 1,111 calls at the one deployment.
+    with pytest.raises(ScenarioError) as caught:
+        scenario({"timeout_s": 5, "retries": 100, "hedge": {"after_s": 1, "max": 10}}, {"a": target(**HANGS)})
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.given) == (
+        "strategies.s",
+        "1 passes, up to 1,111 calls for one request of s",
+    )
+    # A hedge to nobody hides how many calls there are, not that 40 x 40 passes are too many.
+    layers = [{"name": name, "attempts": 40} for name in ("app", "sdk")]
+    with pytest.raises(ScenarioError) as caught:
+        scenario({"timeout_s": 5, "layers": layers, "hedge": {"after_s": 1, "to": "c"}})
+    assert [problem.field for problem in caught.value.problems] == ["policy.hedge.to", "policy.layers"]
