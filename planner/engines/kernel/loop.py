@@ -13,18 +13,12 @@ from planner.engines import layout as c
 from planner.engines import rules
 from planner.engines.heap import pop
 from planner.engines.kernel.calls import end_call, hand_over
+from planner.engines.kernel.endings import begin_layers, give_up, pause
 from planner.engines.kernel.hedging import hedge
 from planner.engines.kernel.queues import leave, offer
-from planner.engines.kernel.requests import (
-    advance,
-    begin_layers,
-    begin_pass,
-    end_check,
-    give_up,
-    go_on_after,
-    pause,
-)
+from planner.engines.kernel.requests import advance, end_check, go_on_after
 from planner.engines.kernel.signatures import BOOL, INT, MARGIN
+from planner.engines.kernel.turns import begin_pass
 from planner.jit import jit
 from planner.raw import raw
 from planner.sampling import LAWS_TYPE, draw_law
