@@ -56,6 +56,8 @@ def _plain(content: Any) -> Any:
     """Numbers, true, false and null of texts; other texts as they are."""
     if isinstance(content, dict):
         return {key: _plain(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_plain(value) for value in content]
     try:
         return json.loads(content)
     except json.JSONDecodeError:

@@ -1,6 +1,6 @@
 """Breakers during a run: when a deployment is no longer asked, and when it is tried again.
 
-A desk asks `is_rejecting` before it admits a call, tells a breaker of the starts and ends of calls, and
+A desk asks `is_open` before it admits a call, tells a breaker of the starts and ends of calls, and
 sends its queue on when the breaker opens. Every edge is a row of Events.
 """
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 class NoBreaker:
     """A deployment that is always asked."""
 
-    def is_rejecting(self, now: int) -> bool:
+    rejects = False
+
+    def is_open(self, now: int) -> bool:
         return False
 
     def start(self, call: Call) -> None: ...
@@ -38,7 +40,12 @@ class Breaker:
         self.failures = self.successes = self.openings = 0  # each in a row
         self.is_probing = False
 
-    def is_rejecting(self, now: int) -> bool:
+    @property
+    def rejects(self) -> bool:
+        """Whether no call is sent while it is open."""
+        return self.settings.rejects
+
+    def is_open(self, now: int) -> bool:
         """Open, or half-open with a probe in flight."""
         if self.state == OPEN:
             return now < self.open_until
@@ -103,7 +110,7 @@ class WindowBreaker(Breaker):
         self.trial = Tally()  # ends while half-open
         self.admitted = 0  # calls while half-open, but for those whose ends were ignored
 
-    def is_rejecting(self, now: int) -> bool:
+    def is_open(self, now: int) -> bool:
         """Open, or half-open with all its places taken."""
         if self.state == OPEN:
             return now < self.open_until
@@ -165,7 +172,7 @@ class Cooldown(Breaker):
         self.failed, self.succeeded = _Counter(settings.window_ns), _Counter(settings.window_ns)
 
     def start(self, call: Call) -> None:
-        if self.state == OPEN:
+        if self.state == OPEN and not self.is_open(self.desk.env.ns):
             self._change(CLOSED, call)
 
     def end(self, call: Call) -> None:
@@ -179,11 +186,12 @@ class Cooldown(Breaker):
         allowed_fails = rules.NO_LIMIT if given.allowed_fails is None else given.allowed_fails
         is_limited = call.outcome == tables.LIMITED
         failed, succeeded = self.failed.value(now), self.succeeded.value(now)
-        if rules.is_cooled(allowed_fails, call.journey.group, is_limited, failed, succeeded):
+        if rules.is_cooled(allowed_fails, len(call.journey.chain), is_limited, failed, succeeded):
             is_told = given.honours_retry_after and call.retry_after_ns != tables.NEVER
             self._change(OPEN, call)
             self.open_until = now + (call.retry_after_ns if is_told else given.open_ns)
-            self.desk.send_queue_on()
+            if given.rejects:
+                self.desk.send_queue_on()
 
 
 class _Counter:

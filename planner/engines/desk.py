@@ -93,9 +93,13 @@ class Desk:
             moment.callbacks.append(change)
             moment.at(time_ns, rank(Round.TIMERS, 0, self.target.index))
 
+    def is_avoided(self, now: int) -> bool:
+        """Whether the breaker is open, so that others are asked before it."""
+        return self.breaker.is_open(now)
+
     def is_rejecting(self, now: int) -> bool:
         """Whether the breaker lets no call through."""
-        return self.breaker.is_rejecting(now)
+        return self.breaker.rejects and self.breaker.is_open(now)
 
     def limiter_wait(self, call: Call, now: int) -> int:
         """Nanoseconds until every limiter holds what the call needs."""

@@ -47,9 +47,9 @@ class Journey:
         "broke_off",
         "calls",
         "cause",
+        "chain",
         "choices",
         "deadline_ns",
-        "group",
         "groups",
         "has_asked",
         "index",
@@ -57,6 +57,8 @@ class Journey:
         "name",
         "next_attempt",
         "outcome",
+        "previous_s",
+        "too_large",
     )
 
     def __init__(self, index: int, name: int, deadline_ns: int | None) -> None:
@@ -64,7 +66,7 @@ class Journey:
         self.attempts = 0  # rows so far
         self.next_attempt = 0  # number of the next call: more than every number in a row so far
         self.calls: dict[str, int] = {}  # calls so far by deployment: the attempt number of chance
-        self.group = 0  # deployments in the group that is tried
+        self.chain: tuple[str, ...] = ()  # deployments of the group that is tried
         self.groups = 0  # bits of those asked in this pass
         self.broke_off = False  # an answer that was seen in part ends the pass
         self.has_asked = False  # somebody of the group that is tried
@@ -72,6 +74,8 @@ class Journey:
         self.outcome = tables.REJECTED
         self.choices = 0  # draws of the selection so far
         self.is_retrying = False  # counts against the retry budget
+        self.previous_s = 0.0  # of the backoff, what the next wait goes by
+        self.too_large: set[str] = set()  # deployments of the group whose limits can never take the request
 
     def is_over(self, now: int) -> bool:
         return self.deadline_ns is not None and now >= self.deadline_ns

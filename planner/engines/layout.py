@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from planner.engines.health_rules import HealthRule
 from planner.engines.program import Layer, Program, Target
-from planner.engines.rules import IN_ORDER, NO_LAW
+from planner.engines.rules import NO_LAW
 from planner.limiting import REQUESTS, TOKENS
 from planner.routing.routers import Group, Route
 from planner.sampling import Laws, is_zero
@@ -29,6 +29,7 @@ Floats = npt.NDArray[np.float64]
 
 NONE = -1
 FULL = -2  # of a choice: all that are left are at a limit
+OPEN_TO = -3  # of a level: somebody can be asked
 
 # Registers, which change, and constants of a run: the first places of `m`.
 (
@@ -41,9 +42,10 @@ FULL = -2  # of a choice: all that are left are at a limit
     C_COUNTS, C_TASK_WIDTH, C_LAYERS, C_N_LAYERS, C_PASSES, C_RETRY_PPM, C_RETRY_MINIMUM, C_SELECT,
     C_SELECT_STREAM,
     C_CHOOSES, C_RULE, C_SPILL_PPM,  # whether a selection is asked, what it goes by, the factor on healthy shares
+    C_ASKS_EQUALS, C_RESELECTS,
     C_CLASSES,  # of priority, by task; 0 where all tasks are served alike
     N_HEADER,
-) = range(54)  # fmt: skip
+) = range(56)  # fmt: skip
 # First places of `f`.
 CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 
@@ -51,8 +53,9 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 (
     D_INDEX, D_SIZES, D_CORRECT, D_CALLS, D_FLOATS, D_CONCURRENT, D_LIMITERS, D_N_LIMITERS, D_CHARGE,
     D_SETTLES, D_SIBLING,  # the next desk that shares its limiters, round in a ring; NONE: nobody
-    D_TIMEOUT, D_RETRIES, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP,
-    D_BREAKER, D_COUNTED, D_FAILURES, D_OPEN_NS, D_GROWTH, D_OPEN_CAP, D_SUCCESSES, D_ALLOWED, D_HONOURS, D_WINDOW,
+    D_TIMEOUT, D_RETRIES, D_RETRIES_LIMITED, D_RETRIES_TIMEOUT, D_BACKOFF, D_WAIT_LAW, D_WAITS, D_N_WAITS, D_SLEEPS, D_RETRY_CAP,
+    D_RETRY_AFTER, D_ABOVE_CAP, D_SKIPS_WAIT,
+    D_BREAKER, D_COUNTED, D_FAILURES, D_OPEN_NS, D_GROWTH, D_OPEN_CAP, D_SUCCESSES, D_ALLOWED, D_HONOURS, D_WINDOW, D_REJECTS,
     D_BREAKS_BILL, D_RETRIES_BROKEN, D_S_BREAK,
     D_HEDGE_AFTER, D_HEDGES, D_HEDGE_BILL, D_HEDGE_TO,
     D_FILTER_LAW, D_FILTER_BILLS, D_S_FILTER, D_S_FILTER_LATENCY,
@@ -66,11 +69,12 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(85)  # fmt: skip
+) = range(91)  # fmt: skip
 (
     F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_FACTOR, F_SPREAD, F_WEIGHT, F_PRICE, F_FILTER_SHARE, F_BREAK_RATE,
+    F_RETRY_JITTER_S,
     N_DESK_F,
-) = range(11)  # fmt: skip
+) = range(12)  # fmt: skip
 RETRY, WAIT, REJECT = range(3)
 WHEN_LIMITED = ("retry", "wait", "reject")
 
@@ -120,7 +124,7 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     L_ANSWERS,  # tokens are made, were it not cut
     L_STREAMED, L_BROKE_OFF,  # visible tokens of an answer that breaks off, or NONE; whether the pass ends with it
     L_RETRYING,  # counts against the retry budget
-    L_TRIED, L_CHOICES,  # of a selection: bits of the level's members, draws so far
+    L_TRIED, L_CHOICES,  # of a selection: bits of the group's members that are not asked (again), draws so far
     L_FIRST_LEVEL,  # where it began, of levels that share the load
     # The group that is asked, whether somebody in it was, bits of those asked in this pass, fallbacks on the way here.
     L_GROUP, L_HAS_ASKED, L_GROUPS, L_DEPTH,
@@ -140,7 +144,7 @@ G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 ) = range(11)  # fmt: skip
 
 # What a request does when its event comes.
-ATTEMPT, NEXT, ESCALATE, AGAIN = range(4)
+ATTEMPT, NEXT, ESCALATE, AGAIN, RESELECT = range(5)
 MINI_STAGE, OMNI_STAGE = range(2)
 
 # The event list `e`: a header, then `capacity` times, events, free events, and events of N_EVENT columns.
@@ -488,6 +492,7 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         target.list_price,
         target.filter_share,
         target.break_rate,
+        target.retry_after_jitter_s,
     ]
     waits = len(f)
     f += backoff.waits_s
@@ -498,13 +503,18 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_CHARGE: target.charge,
         D_SETTLES: int(any(limiter.settles for limiter in target.limiters)),
         D_TIMEOUT: _or_none(target.timeout_ns),
-        D_RETRIES: target.retries,
+        D_RETRIES: target.retries[0],
+        D_RETRIES_LIMITED: target.retries[1],
+        D_RETRIES_TIMEOUT: target.retries[2],
         D_BACKOFF: backoff.kind,
         D_WAIT_LAW: backoff.law,
         D_WAITS: waits,
         D_N_WAITS: len(backoff.waits_s),
         D_SLEEPS: int(target.sleep_after_last),
         D_RETRY_CAP: target.retry_after_cap_ns,
+        D_RETRY_AFTER: int(target.honours_retry_after),
+        D_ABOVE_CAP: int(target.retries_above_cap),
+        D_SKIPS_WAIT: int(target.skips_wait),
         D_BREAKER: NONE,
         D_WAITS_BUSY: int(target.waits_when_busy),
         D_WHEN_LIMITED: WHEN_LIMITED.index(target.when_limited),
@@ -551,6 +561,7 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
             D_OPEN_NS: breaker.open_ns, D_GROWTH: breaker.growth, D_OPEN_CAP: breaker.cap_ns,
             D_SUCCESSES: breaker.successes, D_ALLOWED: _or_none(breaker.allowed_fails),
             D_HONOURS: int(breaker.honours_retry_after), D_WINDOW: breaker.window_ns,
+            D_REJECTS: int(breaker.rejects),
         }  # fmt: skip
     return row
 
@@ -568,7 +579,9 @@ def _header(program: Program) -> dict[int, int]:
         C_RETRY_PPM: NONE,
         C_SELECT: program.select,
         C_SELECT_STREAM: program.select_stream,
-        C_CHOOSES: int(program.select != IN_ORDER or program.spill_ppm is not None),
+        C_CHOOSES: int(program.chooses),
+        C_ASKS_EQUALS: int(program.asks_equals),
+        C_RESELECTS: int(program.reselects),
         C_SPILL_PPM: _or_none(program.spill_ppm),
     }
     if program.retry_budget is not None:

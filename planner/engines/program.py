@@ -90,6 +90,7 @@ class Breaker:
     successes: int
     allowed_fails: int | None
     honours_retry_after: bool
+    rejects: bool  # while it is open; False: calls are sent where nobody else is left
     window_ns: int
     health: HealthRule | None  # of kinds that look at a window of ends
 
@@ -152,10 +153,14 @@ class Target:
     pool: str | None  # of limiters that it shares; None: its own
     charge: int
     timeout_ns: int | None
-    retries: int
+    retries: tuple[int, int, int]  # after an error, a limit, a timeout
     backoff: Backoff
     sleep_after_last: bool
+    honours_retry_after: bool
     retry_after_cap_ns: int
+    retries_above_cap: bool  # a longer retry-after is waited for by the backoff
+    retry_after_jitter_s: float
+    skips_wait: bool  # where a sibling is healthy
     breaker: Breaker | None
     hedge: Hedge | None
     weight: float  # among equals, under weighted and inverse-price
@@ -202,6 +207,8 @@ class Program:
     retry_budget: RetryBudget | None = None
     classes: tuple[int, ...] = ()  # of priority in queues, by task; 0 is served first; () where all are alike
     select: int = rules.IN_ORDER
+    asks_equals: bool = True  # after one of a level failed
+    reselects: bool = False  # retries are of a group, and choose anew in it
     select_stream: int = stream_id("select")
     lowest_latency: LatencyRule | None = None
     lowest_usage: UsageRule | None = None
@@ -209,6 +216,12 @@ class Program:
     router_stream: int = stream_id("router-latency")
     verifier_stream: int = stream_id("verifier-latency")
     verdict_stream: int = stream_id("verdict")
+
+    @property
+    def chooses(self) -> bool:
+        """Whether deployments are not simply asked one after the other, as written."""
+        is_plain = self.asks_equals and not self.reselects and self.spill_ppm is None
+        return self.select != rules.IN_ORDER or not is_plain
 
     @property
     def most_hedges(self) -> int:
@@ -306,6 +319,8 @@ def compile_program(
         retry_budget=_retry_budget(policy),
         classes=priority_classes([task.priority for task in scenario.tasks.values()]),
         select=rules.SELECTIONS.index(policy.select),
+        asks_equals=policy.asks_equals,
+        reselects=policy.retry_target == "reselect",
         lowest_latency=latency_rule(policy),
         lowest_usage=usage_rule(policy),
         spill_ppm=spill_ppm(policy),
@@ -400,10 +415,14 @@ def _target(
         pool=pool_of(deployment),
         charge=rules.CHARGES.index(charge),
         timeout_ns=None if policy.timeout_s is None else int(to_ns(policy.timeout_s)),
-        retries=policy.retries,
+        retries=_retries(policy),
         backoff=_backoff(policy.backoff, table),
         sleep_after_last=policy.sleep_after_last,
+        honours_retry_after=policy.honours_retry_after,
         retry_after_cap_ns=int(to_ns(policy.retry_after_cap_s)),
+        retries_above_cap=policy.retry_after_above_cap == "backoff",
+        retry_after_jitter_s=policy.retry_after_jitter_s,
+        skips_wait=policy.sibling_wait == "none",
         breaker=None if policy.breaker is None else breaker_of(policy.breaker),
         hedge=None if policy.hedge is None else _hedge(policy.hedge),
         weight=deployment.weight,
@@ -416,6 +435,15 @@ def _target(
         rates=rates,
         streams={purpose: stream_id(purpose, name) for purpose in _PURPOSES},
     )
+
+
+def _retries(policy: Policy) -> tuple[int, int, int]:
+    """Retries after an error, a limit, a timeout."""
+    given = policy.retries_after
+    error, limited, timeout = (
+        policy.retries if own is None else own for own in (given.error, given.limited, given.timeout)
+    )
+    return error, limited, timeout
 
 
 def _hedge(given: policies.Hedge) -> Hedge:
@@ -440,6 +468,7 @@ def breaker_of(given: policies.Breaker) -> Breaker:
         successes=given.successes,
         allowed_fails=given.allowed_fails,
         honours_retry_after=given.honours_retry_after,
+        rejects=given.when_open == "reject",
         window_ns=rules.COOLDOWN_WINDOW_NS if given.allowed_fails is None else open_ns,
         health=health_rule(given),
     )

@@ -9,7 +9,7 @@ insertion; no simpy.Resource or Timeout stands for anything that has a rank.
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -24,12 +24,12 @@ from planner.engines.journey import Call, Clock, Journey, Moment, billed_when_cu
 from planner.engines.pools import pools_of
 from planner.engines.program import Backoff, Program, Target
 from planner.engines.rules import Round, rank
-from planner.engines.selection import Selector
+from planner.engines.selection import Place, Selector
 from planner.engines.work import Work
 from planner.errors import LoadExceedsCapacity
-from planner.routing.routers import Route
+from planner.routing.routers import Group, Route
 from planner.sampling import draw_law
-from planner.tables import DEADLINE, LIMIT, NEVER, TIMED_OUT
+from planner.tables import DEADLINE, LIMIT, NEVER, OWN_BREAKER, TIMED_OUT
 from planner.workload.sizes import Sizes
 
 Report = Callable[[int, int], None]
@@ -129,7 +129,7 @@ class Engine:
         """
         layers = self.program.layers
         passes, waits = [1] * len(layers), [0] * len(layers)
-        previous_s = [layer.backoff.base_s for layer in layers]
+        previous_s = [_first_s(layer.backoff) for layer in layers]
         while True:
             journey.groups, journey.broke_off = 0, False
             if route.is_cascade:
@@ -147,11 +147,12 @@ class Engine:
             if layer.backoff.kind == rules.LAW:
                 given_s = self._draw(layer.backoff.law, layer.stream, journey.name, waits[i])
             u = uniform(self.program.seed, self.program.replication, layer.stream, journey.name, waits[i])
-            previous_s[i] = _wait_s(layer.backoff, passes[i] - 1, previous_s[i], given_s, u)
+            waited_s = _wait_s(layer.backoff, passes[i] - 1, previous_s[i], given_s, u)
+            previous_s[i] = rules.kept_s(layer.backoff.kind, passes[i] - 1, waited_s, u)
             passes[i], waits[i] = passes[i] + 1, waits[i] + 1
             for inner in range(i + 1, len(layers)):
-                passes[inner], previous_s[inner] = 1, layers[inner].backoff.base_s
-            if not (yield from self._pause(journey, to_ns(previous_s[i]))):
+                passes[inner], previous_s[inner] = 1, _first_s(layers[inner].backoff)
+            if not (yield from self._pause(journey, to_ns(waited_s))):
                 return None, tier
 
     def _may_retry(self, journey: Journey) -> bool:
@@ -177,7 +178,8 @@ class Engine:
         """Try a group, then those it falls back on, each with its own fallbacks; the successful call, or None."""
         journey.groups |= 1 << index
         group = self.program.groups[index]
-        call = yield from self._ask(journey, index, first_role, next_role)
+        ask = self._ask_anew if self.program.reselects else self._ask
+        call = yield from ask(journey, index, first_role, next_role)
         if call is not None or journey.cause == DEADLINE or journey.broke_off:
             return call
         if not group.fallbacks or n_fallbacks == self.program.max_fallbacks:
@@ -193,12 +195,8 @@ class Engine:
     def _ask(self, journey: Journey, index: int, first_role: int, next_role: int) -> Life:
         """Try a group's levels in order, in each the deployments as they are chosen; the successful call, or None."""
         group = self.program.groups[index]
-        journey.group, journey.has_asked = len(group.chain), False
-        numbers: Iterable[int] = range(len(group.levels))
-        if self.program.spill_ppm is not None:
-            able = {name: self.sizes[name].eligible[journey.index] for name in group.chain}
-            numbers = self.selector.order(journey, group.levels, able, self.env.ns)
-        for number in numbers:
+        journey.chain, journey.has_asked = group.chain, False
+        for number in self._order(journey, group):
             level = group.levels[number]
             left = [name for name in level if self.sizes[name].eligible[journey.index]]
             place = (index, number)
@@ -209,15 +207,9 @@ class Engine:
                     return None
                 if not left:
                     break
-                if self.program.select == rules.IN_ORDER:
-                    name = left[0]
-                else:
-                    meters = {name: self.sizes[name].meters[journey.index] for name in left}
-                    chosen = self.selector.choose(journey, place, level, left, now, meters)
-                    if chosen is None:  # all that are left are full: no call, as where each turns it away
-                        journey.cause, journey.outcome, journey.has_asked = LIMIT, tables.REJECTED, True
-                        break
-                    name = chosen
+                name = self._choose(journey, place, level, left)
+                if name is None:
+                    break
                 left.remove(name)
                 journey.has_asked = True
                 call = yield from self._try(
@@ -229,42 +221,160 @@ class Engine:
                     return None
                 if journey.broke_off:
                     return None
+                if not self.program.asks_equals:
+                    break
         return None
+
+    def _ask_anew(self, journey: Journey, index: int, first_role: int, next_role: int) -> Life:
+        """Try a group as one: a retry chooses anew in the first level where somebody can be asked.
+
+        When the retries are used up, each level after the first follows with as many of its own.
+        """
+        group = self.program.groups[index]
+        journey.chain, journey.has_asked = group.chain, False
+        journey.too_large.clear()
+        order = self._order(journey, group)
+        for turn in range(len(order)):
+            k, numbers = 0, order if turn == 0 else order[turn : turn + 1]
+            while True:
+                if journey.is_over(self.env.ns):
+                    journey.cause = DEADLINE
+                    return None
+                name = self._choose_anew(journey, index, numbers)
+                if name is None:
+                    break
+                journey.has_asked = True
+                desk = self.desks[name]
+                if k == 0:
+                    journey.previous_s = _first_s(desk.target.backoff)
+                role = _role(journey, first_role, next_role)
+                call = yield from self._attempt(journey, desk, self.sizes[name], role)
+                if call.outcome == tables.OK:
+                    return call
+                if journey.is_over(self.env.ns):
+                    journey.cause = DEADLINE
+                    return None
+                if call.turned_away == tables.TOO_LARGE:
+                    journey.too_large.add(name)
+                wait_ns, is_last = self._wait_after(journey, desk, call, role, k)
+                if wait_ns == NEVER:
+                    yield from self._go_on(journey, call)
+                    break
+                if not (yield from self._pause(journey, wait_ns)):
+                    return None
+                if is_last:
+                    break
+                k += 1
+            if group.leaves_when_filtered and journey.cause == tables.CONTENT_POLICY and journey.has_asked:
+                return None
+            if journey.broke_off:
+                return None
+        return None
+
+    def _order(self, journey: Journey, group: Group) -> list[int]:
+        """Numbers of a group's levels as a request meets them."""
+        if self.program.spill_ppm is None:
+            return list(range(len(group.levels)))
+        able = {name: self.sizes[name].eligible[journey.index] for name in group.chain}
+        return self.selector.order(journey, group.levels, able, self.env.ns)
+
+    def _choose(
+        self, journey: Journey, place: Place, level: Sequence[str], left: Sequence[str]
+    ) -> str | None:
+        """One of the deployments of a level that are left; None: all are full, no call, as if each turned it away."""
+        if not self.program.chooses:
+            return left[0]
+        meters = {name: self.sizes[name].meters[journey.index] for name in left}
+        chosen = self.selector.choose(journey, place, level, left, self.env.ns, meters)
+        if chosen is None:
+            journey.cause, journey.outcome, journey.has_asked = LIMIT, tables.REJECTED, True
+        return chosen
+
+    def _choose_anew(self, journey: Journey, index: int, numbers: Sequence[int]) -> str | None:
+        """One of the first of these levels where somebody can be asked; None where nobody can."""
+        now = self.env.ns
+        for number in numbers:
+            level = self.program.groups[index].levels[number]
+            left = [
+                name
+                for name in level
+                if self.sizes[name].eligible[journey.index] and name not in journey.too_large
+            ]
+            if all(self.desks[name].is_rejecting(now) for name in left):
+                if left:
+                    journey.cause, journey.outcome, journey.has_asked = OWN_BREAKER, tables.REJECTED, True
+                continue
+            return self._choose(journey, (index, number), level, left)
+        return None
+
+    def _has_somebody(self, journey: Journey, now: int) -> bool:
+        """Whether somebody of the group that is tried could be asked for this request."""
+        return any(
+            self.sizes[name].eligible[journey.index]
+            and name not in journey.too_large
+            and not self.desks[name].is_rejecting(now)
+            for name in journey.chain
+        )
 
     def _try(self, journey: Journey, desk: Desk, sizes: "_Rows", first_role: int, next_role: int) -> Life:
         """One deployment and its retries; leaves cause and outcome in the journey when it gives up."""
-        target, previous_s = desk.target, desk.target.backoff.base_s
-        for k in range(target.retries + 1):
-            role = first_role if journey.attempts == 0 or first_role == next_role else next_role
+        journey.previous_s = _first_s(desk.target.backoff)
+        k = 0
+        while True:
+            role = _role(journey, first_role, next_role)
             call = yield from self._attempt(journey, desk, sizes, role)
             if call.outcome == tables.OK:
                 return call
-            now = self.env.ns
-            if journey.is_over(now):
+            if journey.is_over(self.env.ns):
                 journey.cause = DEADLINE
                 return None
-            if call.turned_away != tables.NO_CAUSE or call.status == rules.FILTERED:
-                return (yield from self._go_on(journey, call))
-            if call.outcome == tables.ERROR and call.broken_meters is not None and role != tables.ROLE_MINI:
-                journey.broke_off = not target.retries_broken
-                if journey.broke_off:
-                    return (yield from self._go_on(journey, call))
-            is_last = k == target.retries
-            if not is_last and desk.is_rejecting(now):
-                return (yield from self._go_on(journey, call))
-            if is_last and not target.sleep_after_last:
-                return (yield from self._go_on(journey, call))
-            wait_ns = call.retry_after_ns
+            wait_ns, is_last = self._wait_after(journey, desk, call, role, k)
             if wait_ns == NEVER:
-                previous_s = self._backoff(target, call, k, previous_s)
-                wait_ns = to_ns(previous_s)
-            elif wait_ns > target.retry_after_cap_ns:
                 return (yield from self._go_on(journey, call))
-            if not is_last and not self._may_retry(journey):
-                return (yield from self._go_on(journey, call))
-            if not (yield from self._pause(journey, wait_ns)):
+            if not (yield from self._pause(journey, wait_ns)) or is_last:
                 return None
-        return None
+            k += 1
+
+    def _wait_after(self, journey: Journey, desk: Desk, call: Call, role: int, k: int) -> tuple[int, bool]:
+        """(nanoseconds to wait after a failure, whether it was the last try); NEVER: go on at once, without a retry.
+
+        `k` retries were made before.
+        """
+        target, now, leaves = desk.target, self.env.ns, (NEVER, True)
+        is_last = k >= target.retries[rules.retry_class(call.outcome)]
+        if call.status == rules.FILTERED:
+            return leaves
+        if call.turned_away != tables.NO_CAUSE and not self.program.reselects:
+            return leaves
+        if call.outcome == tables.ERROR and call.broken_meters is not None and role != tables.ROLE_MINI:
+            journey.broke_off = not target.retries_broken
+            if journey.broke_off:
+                return leaves
+        if is_last and not (target.sleep_after_last and k > 0):
+            return leaves
+        if self.program.reselects:
+            has_sibling = self._has_somebody(journey, now)
+            if not is_last and not has_sibling:
+                return leaves
+        else:
+            has_sibling = False
+            if not is_last and desk.is_rejecting(now):
+                return leaves
+        wait_ns = call.retry_after_ns
+        is_asked = wait_ns != NEVER and target.honours_retry_after
+        if target.skips_wait and has_sibling and len(journey.chain) > 1:
+            wait_ns = 0
+        elif is_asked and wait_ns <= target.retry_after_cap_ns:
+            if target.retry_after_jitter_s > 0:
+                u = self.uniform(target, "backoff", call)
+                wait_ns += to_ns(target.retry_after_jitter_s * u)
+        elif is_asked and not target.retries_above_cap:
+            return leaves
+        else:
+            wait_ns = to_ns(self._backoff(journey, target, call, k))
+        if not is_last and not self._may_retry(journey):
+            return leaves
+        return wait_ns, is_last
 
     def _attempt(self, journey: Journey, desk: Desk, sizes: "_Rows", role: int) -> Life:
         """Place one call and wait for its end; the call, ended or turned away."""
@@ -324,12 +434,16 @@ class Engine:
         yield Moment(self.env).at(wait_ns, rank(Round.STARTS, journey.name, journey.attempts))
         return True
 
-    def _backoff(self, target: Target, call: Call, k: int, previous_s: float) -> float:
+    def _backoff(self, journey: Journey, target: Target, call: Call, k: int) -> float:
+        """Wait before retry k, in seconds."""
         backoff = target.backoff
         given_s = 0.0
         if backoff.kind == rules.LAW:
             given_s = self.draw(target, "backoff", backoff.law, call)
-        return _wait_s(backoff, k, previous_s, given_s, self.uniform(target, "backoff", call))
+        u = self.uniform(target, "backoff", call)
+        waited_s = _wait_s(backoff, k, journey.previous_s, given_s, u)
+        journey.previous_s = rules.kept_s(backoff.kind, k, waited_s, u)
+        return waited_s
 
     def _cascade(self, journey: Journey, route: Route) -> Life:
         """Mini answers, a verifier accepts, or omni answers; (successful call or None, tier)."""
@@ -503,6 +617,14 @@ class Engine:
             f"load exceeds capacity: more than run.max_in_flight = {self.program.max_in_flight} requests in flight "
             f"{self.env.ns / 1e9:.3f} s into the window ({self.n_done} done; {waiting})"
         )
+
+
+def _role(journey: Journey, first_role: int, next_role: int) -> int:
+    return first_role if journey.attempts == 0 or first_role == next_role else next_role
+
+
+def _first_s(backoff: Backoff) -> float:
+    return rules.kept_at_first(backoff.kind, backoff.base_s)
 
 
 def _wait_s(backoff: Backoff, k: int, previous_s: float, given_s: float, u: float) -> float:

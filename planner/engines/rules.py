@@ -4,10 +4,11 @@ The order at one instant, the meaning of each option and who counts what are wri
 nowhere else; an engine adds only control flow. Times are int64 nanoseconds since the window's start.
 """
 
+import math
 from enum import IntEnum
 
 from planner import failures, tables
-from planner.chance import to_ns
+from planner.chance import exp, power, to_ns
 from planner.jit import jit
 
 
@@ -65,11 +66,12 @@ BILL_NONE, BILL_INPUT, BILL_FULL = range(3)
 BILLS = ("none", "input", "full")
 BILLS_MID_STREAM = ("none", "input", "partial")
 
-FIXED, LAW, EXPONENTIAL, EQUAL_JITTER, FULL_JITTER, DECORRELATED, OPENAI, LITELLM, LINEAR_WAIT, ENVOY = range(
-    10
-)
+(
+    FIXED, LAW, EXPONENTIAL, EQUAL_JITTER, FULL_JITTER, DECORRELATED, OPENAI, LITELLM, LINEAR_WAIT, ENVOY, POLLY,
+) = range(11)  # fmt: skip
 BACKOFFS = (
     "fixed", "law", "exponential", "equal-jitter", "full-jitter", "decorrelated", "openai", "litellm", "linear", "envoy",
+    "polly",
 )  # fmt: skip
 
 # Kinds of breakers, and how the time they stay open grows with openings in a row.
@@ -188,6 +190,17 @@ FAILURE_OF = {
 
 
 @jit("int64(int64)")
+def retry_class(outcome: int) -> int:
+    """Which number of retries holds after a failure: 0 an error's, 1 a limit's, 2 a timeout's.
+
+    A call that was turned away before it was sent has met a limit.
+    """
+    if outcome == tables.ERROR:
+        return 0
+    return 2 if outcome == tables.TIMEOUT else 1
+
+
+@jit("int64(int64)")
 def failure_of(cause: int) -> int:
     """Class of a failure, as in `failures.FAILURES`; after the deadline nobody asks (`FAILURE_OF`)."""
     if cause == tables.PROVIDER_ERROR:
@@ -227,6 +240,25 @@ def retries_allowed(active: int, ratio_ppm: int, minimum: int) -> int:
     return max(minimum, active * ratio_ppm // 1_000_000)
 
 
+@jit("float64(float64)")
+def _polly_curve(t: float) -> float:
+    """2^t x tanh(sqrt(4t)), which Polly's decorrelated waits follow; t >= 0."""
+    twice = exp(-4.0 * math.sqrt(t))  # e^(-2x) of x = sqrt(4t)
+    return power(2.0, t) * (1.0 - twice) / (1.0 + twice)
+
+
+@jit("float64(int64, float64)")
+def kept_at_first(kind: int, base_s: float) -> float:
+    """What the first wait goes by, as no other was before it."""
+    return 0.0 if kind == POLLY else base_s
+
+
+@jit("float64(int64, int64, float64, float64)")
+def kept_s(kind: int, k: int, waited_s: float, u: float) -> float:
+    """What the next wait needs of retry k's: the wait, or for polly where its curve has come to."""
+    return _polly_curve(k + u) if kind == POLLY else waited_s
+
+
 @jit("float64(int64, int64, float64, float64, float64, float64, float64, float64, float64, float64)")
 def wait_s(
     kind: int,
@@ -245,8 +277,8 @@ def wait_s(
     `factor` is the growth from wait to wait of the exponential kinds, `spread` the share by which fixed, linear and
     exponential waits are longer or shorter at most.
 
-    `previous_s` is the wait before (base_s at first, used by decorrelated only), `given_s` the wait
-    of kinds fixed and law, u the uniform of this retry.
+    `previous_s` is what `kept_s` gave for the wait before (`kept_at_first` where there is none), `given_s` the wait of
+    kinds fixed and law, u the uniform of this retry.
     """
     if kind == LAW:
         return given_s
@@ -263,6 +295,8 @@ def wait_s(
         return u * min(reach, cap_s)
     if kind == DECORRELATED:
         return min(cap_s, base_s + u * (3.0 * previous_s - base_s))
+    if kind == POLLY:
+        return min(cap_s, base_s / 1.4 * (_polly_curve(k + u) - previous_s))
     grown = base_s
     for _ in range(k):
         if grown >= cap_s:

@@ -1,7 +1,8 @@
 """Which of the equals of a level a request is sent to (facts: routing_semantics §6).
 
-A deployment whose breaker turns calls away is no candidate while another one is left. A retry stays with its
-deployment; the next one is chosen anew among those that this request has not tried in this level.
+A deployment whose breaker is open is no candidate while another one is left. A retry stays with its deployment, and
+the next one is chosen anew among those that this request has not tried in this level; or, under reselect, each retry
+chooses anew among all that can be asked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,7 +50,7 @@ class Selector:
         health = []
         for level in levels:
             members = [name for name in level if able[name]]
-            healthy = sum(not self.desks[name].is_rejecting(now) for name in members)
+            healthy = sum(not self.desks[name].is_avoided(now) for name in members)
             health.append(preference.health(healthy, len(members), factor_ppm))
         total = min(100, sum(health))
         point = preference.drawn(self._uniform(journey), 100)
@@ -75,11 +76,13 @@ class Selector:
 
         `meters` are the request's sizes by deployment.
         """
-        if self.program.select == rules.IN_ORDER:
+        if self.program.select == rules.IN_ORDER and not self.program.reselects:
             return left[0]
-        able = [name for name in left if not self.desks[name].is_rejecting(now)]
-        candidates = able or list(left)
+        able = [name for name in left if not self.desks[name].is_avoided(now)]
+        candidates = able or [name for name in left if not self.desks[name].is_rejecting(now)] or list(left)
         kind = self.program.select
+        if kind == rules.IN_ORDER:
+            return candidates[0]
         if kind == rules.ROUND_ROBIN:
             return self._next_in_turn(place, level, candidates)
         if kind == rules.CHEAPEST:

@@ -232,10 +232,17 @@ class _Story:
         """Deployments in the order in which they are tried; equals among which a selection chooses as such."""
         policy = self.run.scenario.strategy_policy(self.run.strategy)
         select, is_shared = policy.select, policy.spill_over is not None and len(levels) > 1
-        if select == "in-order" and not is_shared:
+        is_anew = policy.retry_target == "reselect"
+        if select == "in-order" and not is_shared and not is_anew and policy.asks_equals:
             return ", then ".join(flat(levels))
         words = (" or ".join(level) + (f" ({select})" if len(level) > 1 else "") for level in levels)
-        return ", then ".join(words) + (" (from a level drawn by spill_over on)" if is_shared else "")
+        told = [
+            "from a level drawn by spill_over on" if is_shared else "",
+            "retries choose anew" if is_anew else "",
+            "" if policy.asks_equals else "one of a level",
+        ]
+        notes = [note for note in told if note]
+        return ", then ".join(words) + (f" ({'; '.join(notes)})" if notes else "")
 
     @property
     def _is_winding(self) -> bool:
@@ -247,6 +254,8 @@ class _Story:
             policy.layers
             or policy.select != "in-order"
             or policy.spill_over is not None
+            or policy.retry_target != "same"
+            or not policy.asks_equals
             or scenario.strategy(name).fallbacks
             or is_hedged
         )

@@ -17,7 +17,7 @@ from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.migrations import model_in_force, models_in_force
 from planner.scenario.policy import Policy
 from planner.scenario.supply import Errors
-from planner.scenario.worst_case import Way, passes_of, ways
+from planner.scenario.worst_case import Turn, Way, hedges_of, passes_of, ways
 from planner.workload.sizes import Model, eligible_task, resolve_model
 
 Tokens = dict[str, int]  # METER: tokens
@@ -84,21 +84,34 @@ class _Bill:
     def of(self, task: str, way: Way) -> Fraction:
         """Money of a request of a task that goes a way to its end, in every pass."""
         lost, answers = _NOTHING, [_NOTHING]
-        for name in way.deployments:
-            policy = self.scenario.policy_for(self.strategy, name)
-            turns, hedge = 1 + policy.retries, policy.hedge
-            for called, n in (
-                (name, turns),
-                (hedge.to or name if hedge else name, turns * (hedge.max if hedge else 0)),
-            ):
-                found = self._call(task, called, policy, way) if n else None
-                if found is not None:
-                    whole, left = found
-                    lost += n * left
-                    answers.append(whole - left)
+        for turn in way.turns:
+            left, turn_answers = self._turn(task, turn, way)
+            lost += left
+            answers += turn_answers
         check = self._check() if way.has_check else _NOTHING
         served = sum(sorted(answers)[-2:], _NOTHING) if way.has_check else max(answers)
         return passes_of(self.scenario.strategy_policy(self.strategy)) * (lost + served + check)
+
+    def _turn(self, task: str, turn: Turn, way: Way) -> tuple[Fraction, list[Fraction]]:
+        """(the most that a turn may leave billed without an answer, what an answer may add by call)."""
+        most: list[tuple[int, int]] = []  # calls, and hedges of each, by deployment
+        lefts: list[tuple[Fraction, Fraction]] = []  # what a call and a hedge of it leave billed
+        answers: list[Fraction] = []
+        for name in turn.deployments:
+            policy = self.scenario.policy_for(self.strategy, name)
+            hedge, n_hedges = policy.hedge, hedges_of(policy)
+            whole, left = self._call(task, name, policy, way) or (_NOTHING, _NOTHING)
+            beside, beside_left = _NOTHING, _NOTHING
+            if hedge is not None:
+                beside, beside_left = self._call(task, hedge.to or name, policy, way) or (_NOTHING, _NOTHING)
+            most.append((1 + policy.most_retries, n_hedges))
+            lefts.append((left, beside_left))
+            answers += [whole - left, beside - beside_left]
+        if turn.reselects:  # any of them, each time
+            most = [(max(n for n, _ in most), max(k for _, k in most))]
+            lefts = [(max(left for left, _ in lefts), max(left for _, left in lefts))]
+        totals = [n * (left + k * beside) for (n, k), (left, beside) in zip(most, lefts, strict=True)]
+        return max(totals), answers
 
     def _call(self, task: str, name: str, asked_by: Policy, way: Way) -> tuple[Fraction, Fraction] | None:
         """(all of a call, the most that it may leave billed without an answer); None where it cannot take the task.
@@ -137,12 +150,12 @@ class _Bill:
         longest, answer, heard_s, spoken_s = self._bounds(task)
         image, in_window = model.image_tokens.get(task, 0), model.image_context_tokens.get(task, 0)
         heard = math.inf if math.isinf(heard_s) else round(heard_s * model.audio_input_tokens_per_s)
-        text = longest if math.isinf(longest) else round(longest * model.input_token_factor)
+        text = _scaled(longest, model.input_token_factor)
         if model.context_tokens is not None:
             heard = min(heard, model.context_tokens)
             text = min(text, max(0, model.context_tokens - in_window))
         caps = [cap for cap in (found.max_output_tokens, model.max_output_tokens) if cap is not None]
-        visible = min([*caps, answer if math.isinf(answer) else round(answer * model.output_token_factor)])
+        visible = min([*caps, _scaled(answer, model.output_token_factor)])
         spoken = spoken_s if math.isinf(spoken_s) else round(spoken_s * model.audio_output_tokens_per_s)
         if model.audio_output_tokens_per_s == 0:
             spoken = 0
@@ -167,8 +180,8 @@ class _Bill:
         speech = found.audio if "audio" in found.modalities else None
         heard_s, spoken_s = (0.0, 0.0) if speech is None else (speech.input_s.upper, speech.output_s.upper)
         if self.scenario.traffic.trace is None:
-            prompt = found.input_tokens.upper + found.shared_prefix_tokens
-            return prompt, found.output_tokens.upper, heard_s, spoken_s
+            prompt = _counted(found.input_tokens.upper) + found.shared_prefix_tokens
+            return prompt, _counted(found.output_tokens.upper), heard_s, spoken_s
         from planner.workload.traces import recording  # half a second, for recordings only
 
         rows = recording(self.scenario)
@@ -209,6 +222,16 @@ class _Bill:
                 price = token_price(self.scenario, model, verifier.provider, meter, self.day)
                 total += round(tokens) * Fraction(price.usd)
         return total * self.fee
+
+
+def _counted(longest: float) -> float:
+    """The largest count that a law with this upper end draws: a whole number, at least 1."""
+    return longest if math.isinf(longest) else max(1, round(longest))
+
+
+def _scaled(counted: float, factor: float) -> float:
+    """A common count in a model's tokens, as `workload.sizes` has it."""
+    return counted if math.isinf(counted) or counted == 0 else max(1, round(counted * factor))
 
 
 def _sent(sizes: Tokens) -> Tokens:

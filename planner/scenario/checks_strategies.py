@@ -6,14 +6,16 @@ from planner.scenario import known
 from planner.scenario.checks_eligibility import TIERS, eligibility, ways
 from planner.scenario.checks_fallbacks import FALLBACKS, unknown_group
 from planner.scenario.checks_preferences import preferences
+from planner.scenario.checks_retries import retries
 from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View, listed, unknown
 from planner.scenario.paths import Path, closest, render
+from planner.scenario.policy import Policy
 from planner.scenario.strategies import CascadeRouter, Levels, ThresholdRouter
 from planner.scenario.supply import Outage, OutageLaw
 from planner.scenario.worst_case import passes_of, worst_case
 
-MOST_EQUALS = 60  # of a level from which a selection chooses
+MOST_CHOSEN_FROM = 60  # deployments of a group in which a selection chooses
 MOST_CALLS = 1000  # of one request; more is a mistake in the layers
 
 
@@ -386,15 +388,14 @@ def selections(view: View) -> Iterator[Finding]:
         found = view.strategy(name)
         lists = [found.group(group) or () for group in found.group_names]
         lists += [rule.to for rule in found.rules if isinstance(rule.to, tuple)]
-        for level in (level for levels in lists for level in levels):
-            by = "spill_over" if view.scenario.strategy_policy(name).spill_over is not None else ""
-            by = f"select {select}" if select != "in-order" else by
-            if len(level) > MOST_EQUALS and by:
+        by = _chooses_by(view.scenario.strategy_policy(name))
+        for levels in lists:
+            if by and sum(map(len, levels)) > MOST_CHOSEN_FROM:
                 yield Finding(
                     path=("strategies", name),
-                    given=f"{len(level)} equals in one level",
-                    allowed=f"at most {MOST_EQUALS} with {by}",
-                    because=(("policy", "select"), ("policy", "spill_over")),
+                    given=f"{sum(map(len, levels))} deployments in one group",
+                    allowed=f"at most {MOST_CHOSEN_FROM} with {by}",
+                    because=(("policy", "select"), ("policy", "spill_over"), ("policy", "retry_target")),
                 )
         if (
             select != "in-order"
@@ -418,6 +419,17 @@ def selections(view: View) -> Iterator[Finding]:
                 because=(("policy", "select"), *(("strategies", one) for one in view.scenario.strategies)),
                 is_notice=True,
             )
+
+
+def _chooses_by(policy: Policy) -> str:
+    """What makes a policy choose among deployments; nothing where each is asked as written."""
+    if policy.select != "in-order":
+        return f"select {policy.select}"
+    if policy.spill_over is not None:
+        return "spill_over"
+    if policy.retry_target == "reselect":
+        return "retry_target reselect"
+    return "" if policy.asks_equals else "asks_equals false"
 
 
 def _free(view: View, strategy: str, at: Path) -> Iterator[Finding]:
@@ -450,5 +462,6 @@ STRATEGIES = (
     selections,
     *FALLBACKS,
     preferences,
+    retries,
     default_router,
 )

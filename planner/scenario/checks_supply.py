@@ -311,6 +311,9 @@ def request_wide_fields(view: View) -> Iterator[Finding]:
         "lowest_latency": "targets are chosen before a deployment is asked",
         "lowest_usage": "targets are chosen before a deployment is asked",
         "spill_over": "levels share the load of a strategy",
+        "asks_equals": "targets are chosen before a deployment is asked",
+        "retry_target": "a retry is chosen in a group",
+        "sibling_wait": "a retry is chosen in a group",
     }
     for name, deployment in view.scenario.deployments.items():
         for field, text in whole.items():

@@ -31,8 +31,10 @@ class Backoff(Fields):
         "litellm",
         "linear",
         "envoy",
+        "polly",
     ] = field(
-        "family of waits; linear: base_s x (k + 1); envoy: uniform up to base_s x (2^(k + 1) - 1)",
+        "family of waits; linear: base_s x (k + 1); envoy: uniform up to base_s x (2^(k + 1) - 1); polly: base_s / 1.4 "
+        "x the growth of 2^t tanh(sqrt(4t)) from wait to wait, t = k + uniform (its decorrelated jitter)",
         "full-jitter",
     )
     base_s: float = field("first wait; envoy: its longest", 0.5, unit="s", ge=0, le=86_400)
@@ -93,7 +95,7 @@ class Backoff(Fields):
 
 _BREAKER_FIELDS = {
     "consecutive": {"failures", "open_s", "open_growth", "open_cap_s", "successes", "counts"},
-    "cooldown": {"open_s", "allowed_fails", "honours_retry_after", "counts"},
+    "cooldown": {"open_s", "allowed_fails", "honours_retry_after", "counts", "when_open"},
     "sliding-window": {
         "window_calls", "window_s", "minimum_calls", "failure_share", "slow_s", "slow_share", "half_open_calls",
         "open_s", "open_growth", "open_cap_s", "counts",
@@ -103,6 +105,19 @@ _BREAKER_FIELDS = {
     },
 }  # fmt: skip
 _OPEN_S = {"cooldown": 5.0, "sliding-window": 60.0, "sampling-window": 5.0}
+
+
+class RetriesAfter(Fields):
+    """Retries after a failure of each class, where they are not as many as after others (LiteLLM's RetryPolicy).
+
+    A failure is tried again where fewer retries than this were made so far, whatever they were for.
+    """
+
+    error: int | None = field("after an error; null: as retries says", None, unit="retries", ge=0, le=100)
+    limited: int | None = field(
+        "after a refusal for a limit; null: as retries says", None, unit="retries", ge=0, le=100
+    )
+    timeout: int | None = field("after a timeout; null: as retries says", None, unit="retries", ge=0, le=100)
 
 
 class Layer(Fields):
@@ -167,6 +182,10 @@ class Breaker(Fields):
         le=10**6,
     )
     honours_retry_after: bool = field("cooldown: a retry-after is its length", True)
+    when_open: Literal["reject", "last"] = field(
+        "cooldown: reject: no call is sent; last: calls are sent where a selection has nobody else left (OpenRouter)",
+        "reject",
+    )
     window_calls: int = field(
         "sliding-window: last ends that it looks at, unless window_s is given",
         100,
@@ -420,11 +439,34 @@ class Policy(Fields):
         gt=0,
         le=1e8,
     )
+    asks_equals: bool = field(
+        "whether another one of the equals of a level is asked after one failed; false: the next level follows (Portkey)",
+        True,
+    )
     retries: int = field("retries on the same target, then the next one", 2, unit="retries", ge=0, le=100)
+    retries_after: RetriesAfter = field("other numbers of retries by class of failure", RetriesAfter())
+    retry_target: Literal["same", "reselect"] = field(
+        "same: a retry stays with its deployment; reselect: it is chosen anew in its group, among those that a breaker "
+        "lets through, in the first level that has one; retries are then of the group, and once they are used up each "
+        "level after the first has as many of its own (LiteLLM)",
+        "same",
+    )
+    sibling_wait: Literal["backoff", "none"] = field(
+        "reselect: wait before a retry where a breaker lets calls through to somebody in a group of two or more; none: "
+        "at once, whatever a refusal asked for (LiteLLM)",
+        "backoff",
+    )
     backoff: Backoff = field("wait before a retry", Backoff())
-    sleep_after_last: bool = field("wait once more after the last failed attempt", False)
-    retry_after_cap_s: float = field(
-        "longest retry-after that is honoured; above it, no retry", 60.0, unit="s", ge=0, le=1e8
+    sleep_after_last: bool = field("wait once more after the last failed retry", False)
+    honours_retry_after: bool = field(
+        "whether a retry waits as long as a refusal asks, not its backoff", True
+    )
+    retry_after_cap_s: float = field("longest retry-after that is honoured", 60.0, unit="s", ge=0, le=1e8)
+    retry_after_above_cap: Literal["no-retry", "backoff"] = field(
+        "what follows a longer retry-after; backoff: a retry after the usual wait (LiteLLM)", "no-retry"
+    )
+    retry_after_jitter_s: float = field(
+        "uniform extra up to this on a retry-after", 0.0, unit="s", ge=0, le=86_400
     )
     layers: Annotated[tuple[Layer, ...], AsTuple] = field(
         "outer retry layers, outermost first; their passes multiply", (), max_length=5
@@ -480,6 +522,15 @@ class Policy(Fields):
         own = _preset_policy(self.preset)
         return frozenset(
             name for name in _preset_fields(self.preset) if getattr(self, name) == getattr(own, name)
+        )
+
+    @property
+    def most_retries(self) -> int:
+        """Retries after failures of the class that has most."""
+        by_class = self.retries_after
+        return max(
+            self.retries if given is None else given
+            for given in (by_class.error, by_class.limited, by_class.timeout)
         )
 
     def over(self, base: "Policy") -> "Policy":

@@ -40,9 +40,8 @@ class WorstCase:
 def worst_case(scenario: Scenario, strategy: str) -> WorstCase:
     """Bounds of one request under a strategy: its longest way, all of it failing.
 
-    Calls are the passes of all layers multiplied, times 1 + retries of every target of a way, fallbacks included,
-    times 1 + hedges; time adds up
-    timeouts, waits between them and time in queues, up to the deadline.
+    Calls are the passes of all layers multiplied, times 1 + retries of every turn of a way, fallbacks included, times
+    1 + hedges; time adds up timeouts, waits between them and time in queues, up to the deadline.
     """
     policy = scenario.strategy_policy(strategy)
     passes = passes_of(policy)
@@ -50,14 +49,13 @@ def worst_case(scenario: Scenario, strategy: str) -> WorstCase:
     decision_s = router.latency_s.upper if router is not None else 0.0
     calls, longest_s, reason = 0, 0.0, ""
     for way in ways(scenario, strategy):
-        own = [scenario.policy_for(strategy, name) for name in way.deployments]
-        calls = max(calls, sum(calls_of(one) for one in own) + way.has_check)
+        calls = max(calls, sum(_calls(scenario, strategy, turn) for turn in way.turns) + way.has_check)
         way_s = (
             router.verifier.latency_s.upper if way.has_check and isinstance(router, CascadeRouter) else 0.0
         )
-        for name in way.deployments:
-            target_s, why = _target_s(scenario, strategy, name)
-            way_s += target_s
+        for turn in way.turns:
+            turn_s, why = _turn_s(scenario, strategy, turn)
+            way_s += turn_s
             reason = reason or why
         longest_s = max(longest_s, way_s)
     total_s = decision_s + passes * longest_s + _layer_waits_s(policy)
@@ -71,10 +69,18 @@ def worst_case(scenario: Scenario, strategy: str) -> WorstCase:
 
 
 @dataclass(frozen=True)
-class Way:
-    """Deployments that one request may meet in a pass where all of them fail, in order; equals as written."""
+class Turn:
+    """A call and its retries: at one of these deployments, or each at any of them."""
 
     deployments: tuple[str, ...]
+    reselects: bool = False  # each retry may be at another one
+
+
+@dataclass(frozen=True)
+class Way:
+    """Turns that one request may meet in a pass where all of them fail, in order; equals as written."""
+
+    turns: tuple[Turn, ...]
     has_check: bool = False  # a verifier's call too
 
 
@@ -88,15 +94,15 @@ def ways(scenario: Scenario, strategy: str) -> list[Way]:
     first = [group for group in TIER_GROUPS if found.group(group)]
     first += [rule.to for rule in found.rules if isinstance(rule.to, str) and rule.to not in first]
     walks = [groups for group in first for groups in walk.after((group,))]
-    result = [Way(walk.deployments(groups)) for groups in walks]
-    result += [Way(flat) for rule in found.rules if isinstance(rule.to, tuple) for flat in [_flat(rule.to)]]
+    result = [Way(walk.turns(groups)) for groups in walks]
+    result += [Way(turns_of(rule.to, policy)) for rule in found.rules if isinstance(rule.to, tuple)]
     if isinstance(found.router, CascadeRouter) and found.omni and found.mini:
         both = [
             groups
             for begun in walk.after(("mini",))
             for groups in (walk.after((*begun, "omni")) if "omni" not in begun else [begun])
         ]
-        result += [Way(walk.deployments(groups), has_check=True) for groups in both]
+        result += [Way(walk.turns(groups), has_check=True) for groups in both]
     return result
 
 
@@ -106,8 +112,10 @@ class _Walk:
     def __init__(self, strategy: Strategy, policy: Policy) -> None:
         self.strategy, self.policy = strategy, policy
 
-    def deployments(self, groups: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(name for group in groups for name in _flat(self.strategy.group(group) or ()))
+    def turns(self, groups: tuple[str, ...]) -> tuple[Turn, ...]:
+        return tuple(
+            turn for group in groups for turn in turns_of(self.strategy.group(group) or (), self.policy)
+        )
 
     def after(self, met: tuple[str, ...]) -> list[tuple[str, ...]]:
         """All walks that begin with these groups and go on from the last of them."""
@@ -149,22 +157,69 @@ class _TooManyWays(Exception):
     """There are more ways than anybody needs to know one by one."""
 
 
-def _flat(levels: Levels) -> tuple[str, ...]:
-    return tuple(name for level in levels for name in level)
+def turns_of(levels: Levels, policy: Policy) -> tuple[Turn, ...]:
+    """Turns of a group: of each deployment; of each level, where equals are not asked; or of the group and each level
+    after the first, where retries choose anew.
+    """
+    everybody = tuple(name for level in levels for name in level)
+    if policy.retry_target == "reselect":
+        later = [Turn(level, reselects=True) for level in levels[1:]]
+        return (Turn(everybody, reselects=True), *later) if levels else ()
+    if not policy.asks_equals:
+        return tuple(Turn(level) for level in levels)
+    return tuple(Turn((name,)) for name in everybody)
+
+
+def _calls(scenario: Scenario, strategy: str, turn: Turn) -> int:
+    """Most calls of a turn."""
+    own = [scenario.policy_for(strategy, name) for name in turn.deployments]
+    if turn.reselects:
+        return (1 + max(one.most_retries for one in own)) * (1 + max(hedges_of(one) for one in own))
+    return max(calls_of(one) for one in own)
+
+
+def _turn_s(scenario: Scenario, strategy: str, turn: Turn) -> tuple[float, str]:
+    """(longest time of a turn, what has no bound there)."""
+    if not turn.reselects:
+        return max(_target_s(scenario, strategy, name) for name in turn.deployments)
+    own = [scenario.policy_for(strategy, name) for name in turn.deployments]
+    call_s, why = max(_hedged_s(scenario, strategy, name) for name in turn.deployments)
+    retries = max(one.most_retries for one in own)
+    waits = [
+        max(_waits_s(scenario, strategy, name, retries)[k] for name in turn.deployments)
+        for k in range(retries + 1)
+    ]
+    return (1 + retries) * call_s + sum(waits), why
 
 
 def _target_s(scenario: Scenario, strategy: str, name: str) -> tuple[float, str]:
     """(longest time at a deployment, what has no bound there)."""
+    retries = scenario.policy_for(strategy, name).most_retries
+    call_s, why = _hedged_s(scenario, strategy, name)
+    return (1 + retries) * call_s + sum(_waits_s(scenario, strategy, name, retries)), why
+
+
+def _waits_s(scenario: Scenario, strategy: str, name: str, retries: int) -> list[float]:
+    """Longest waits after the failures of a turn at a deployment, the last one's too."""
     policy, limits = scenario.policy_for(strategy, name), scenario.deployments[name].limits
-    waits = [longest_wait_s(policy.backoff, k) for k in range(policy.retries + policy.sleep_after_last)]
-    if limits is not None and policy.when_limited == "retry":
-        waits = [max(wait, policy.retry_after_cap_s) for wait in waits]
+    waits = [longest_wait_s(policy.backoff, k) for k in range(retries + 1)]
+    if limits is not None and policy.when_limited == "retry" and policy.honours_retry_after:
+        asked_s = policy.retry_after_cap_s + policy.retry_after_jitter_s
+        waits = [max(wait, asked_s) for wait in waits]
+    if not policy.sleep_after_last or retries == 0:
+        waits[-1] = 0.0
+    return waits
+
+
+def _hedged_s(scenario: Scenario, strategy: str, name: str) -> tuple[float, str]:
+    """(longest time of a call and its hedges, what has no bound there)."""
+    policy = scenario.policy_for(strategy, name)
     call_s, why = _call_s(scenario, strategy, name)
     if policy.hedge is not None:
         # The last further call begins so much later, and may be at another deployment with other limits and timeouts.
         hedge_s, why_hedge = _call_s(scenario, strategy, policy.hedge.to or name)
         call_s, why = max(call_s, policy.hedge.max * policy.hedge.after_s + hedge_s), why or why_hedge
-    return (1 + policy.retries) * call_s + sum(waits), why
+    return call_s, why
 
 
 def _call_s(scenario: Scenario, strategy: str, name: str) -> tuple[float, str]:
@@ -192,7 +247,12 @@ def passes_of(policy: Policy) -> int:
 
 def calls_of(policy: Policy) -> int:
     """Most calls that one turn to a deployment can make: retries, and the hedges of each."""
-    return (1 + policy.retries) * (1 + (policy.hedge.max if policy.hedge is not None else 0))
+    return (1 + policy.most_retries) * (1 + hedges_of(policy))
+
+
+def hedges_of(policy: Policy) -> int:
+    """Further calls that may stand beside one."""
+    return policy.hedge.max if policy.hedge is not None else 0
 
 
 def _layer_waits_s(policy: Policy) -> float:
@@ -211,6 +271,10 @@ def longest_wait_s(backoff: Backoff, k: int) -> float:
         return waits_s[min(k, len(waits_s) - 1)] * (1 + backoff.spread)
     if backoff.kind == "law":
         return backoff.wait_s.upper if backoff.wait_s is not None else 0.0
+    if backoff.kind == "polly":
+        # The curve's next value, at its highest, less the one before at its lowest.
+        lowest = _polly_curve(k - 1) if k > 0 else 0.0
+        return min(backoff.cap_s, backoff.base_s / 1.4 * (_polly_curve(k + 1) - lowest))
     if backoff.kind == "decorrelated":
         return min(backoff.cap_s, backoff.base_s * 3.0 ** min(k + 1, 600))
     if backoff.kind == "linear":
@@ -222,3 +286,7 @@ def longest_wait_s(backoff: Backoff, k: int) -> float:
     except OverflowError:
         grown_s = backoff.cap_s if backoff.base_s > 0 else 0.0
     return (grown_s + (backoff.jitter_s if backoff.kind == "litellm" else 0.0)) * (1 + backoff.spread)
+
+
+def _polly_curve(t: float) -> float:
+    return 2.0**t * math.tanh(2.0 * math.sqrt(t))

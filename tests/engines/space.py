@@ -21,6 +21,7 @@ from planner.scenario import Scenario, load
 from planner.scenario.fields import MONTH_S
 from planner.workload.requests import generate
 from planner.workload.windows import Window, plan_windows
+from tests.engines.retry_fields import draw_retries
 
 Pick = Callable[[Sequence[Any]], Any]
 Raw = dict[str, Any]
@@ -481,7 +482,7 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
         BOTH
     )
     window_s = pick((30, 5))
-    return {
+    drawn = {
         "name": "generated",
         "traffic": _recorded(pick, most_requests, kind, used) if replays else _generated(pick, most_requests, window_s),
         "tasks": _tasks(pick, kind, rated if is_rated else {}),
@@ -498,6 +499,8 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
             "max_in_flight": pick((*[2_000_000] * 12, 10, 3, 1)),
         },
     }  # fmt: skip
+    draw_retries(pick, drawn)
+    return drawn
 
 
 def _mentioned(strategies: Raw) -> set[str]:

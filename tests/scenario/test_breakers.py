@@ -31,7 +31,7 @@ from tests.scenario.samples import SMALLEST, notices_with, problems, problems_wi
         (
             {"kind": "cooldown", "failures": 3},
             "policy.breaker.failures: got failures with kind cooldown; "
-            "allowed: allowed_fails, counts, honours_retry_after, open_s",
+            "allowed: allowed_fails, counts, honours_retry_after, open_s, when_open",
         ),
         (
             {"allowed_fails": 3},

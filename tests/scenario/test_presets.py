@@ -40,7 +40,11 @@ def test_every_preset_is_a_sound_policy_with_its_source() -> None:
         ("openai-sdk", "retry_after_cap_s", 120),
         ("openai-sdk", "breaker", None),
         ("portkey", "retries", 0),
-        ("portkey", "retry_after_cap_s", 60),
+        ("litellm", "retry_target", "reselect"),
+        ("litellm", "sibling_wait", "none"),
+        ("litellm", "retry_after_above_cap", "backoff"),
+        ("portkey", "asks_equals", False),
+        ("portkey", "honours_retry_after", False),
         ("openrouter", "select", "inverse-price"),
         ("openrouter", "retries", 0),
     ],
@@ -115,27 +119,6 @@ def test_litellm_sleeps_after_the_last_failure() -> None:
     run = run_rows(at(0), {"a": target(**BROKEN)}, fields)
     check_attempts(run, "started_s ended_s\n0 0.1\n0.6 0.7\n1.7 1.8")
     check_outcomes(run, "ended_s outcome\n3.8 error")
-
-
-def test_a_429_cools_a_deployment_of_a_group_of_two_at_once() -> None:
-    # Measured on LiteLLM: two deployments, both 429: a request makes 2 calls and fails, the next one makes none. One
-    # request a minute is let through by each; requests 0 and 1 have them. Without retries, as a retry here stays with
-    # its deployment.
-    deployments = {name: target(limits=limits(requests_per_minute=1)) for name in "ab"}
-    fields = preset("litellm").policy | {"retries": 0, "sleep_after_last": False, "select": "in-order"}
-    strategy = {"omni": ["a", "b"], "rules": [{"when": {"task": "direct"}, "to": ["b"]}]}
-    rows = [*at(0, task="chat"), *at(0, task="direct"), *at(10, 12, task="chat")]
-    run = run_rows(rows, deployments, fields, strategy=strategy, tasks={"chat": {}, "direct": {}})
-    check_outcomes(
-        run,
-        """
-        request outcome  attempts cause
-        0       ok       1        -
-        1       ok       1        -
-        2       limited  2        limit
-        3       rejected 0        own-breaker
-        """,
-    )
 
 
 def test_the_openai_client_waits_as_long_as_a_refusal_asks() -> None:

@@ -26,12 +26,18 @@ def log_change(m, f, e, laws, desk, state, slot):  # type: ignore[no-untyped-def
 
 
 @jit(BOOL(*MEMORY, INT, INT), forceinline=True, late=True)
-def is_rejecting(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
+def is_avoided(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
     """Open, or half-open with a probe in flight."""
     state = m[desk + c.D_STATE]
     if state == t.OPEN:
         return now < m[desk + c.D_OPEN_UNTIL]
     return state == t.HALF_OPEN and m[desk + c.D_PROBING] != 0
+
+
+@jit(BOOL(*MEMORY, INT, INT), forceinline=True, late=True)
+def is_rejecting(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
+    """Whether the breaker lets no call through."""
+    return m[desk + c.D_REJECTS] != 0 and is_avoided(m, f, e, laws, desk, now)
 
 
 @jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True, late=True)
@@ -46,7 +52,8 @@ def take_place(m, desk, places):  # type: ignore[no-untyped-def]
 def begin_probe(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """A call is sent while the breaker is not closed: a probe, or the first one after a cooldown."""
     if m[desk + c.D_BREAKER] == rules.COOLDOWN:
-        log_change(m, f, e, laws, desk, t.CLOSED, slot)
+        if not is_avoided(m, f, e, laws, desk, m[c.R_NOW]):
+            log_change(m, f, e, laws, desk, t.CLOSED, slot)
         return
     if m[desk + c.D_STATE] == t.OPEN:
         log_change(m, f, e, laws, desk, t.HALF_OPEN, slot)
@@ -113,7 +120,7 @@ def cool(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     if told == t.NEVER or not m[desk + c.D_HONOURS]:
         told = m[desk + c.D_OPEN_NS]
     m[desk + c.D_OPEN_UNTIL] = now + told
-    while m[desk + c.D_HEAD] != c.NONE:
+    while m[desk + c.D_REJECTS] and m[desk + c.D_HEAD] != c.NONE:
         leave(m, f, e, laws, desk, m[desk + c.D_HEAD], t.OWN_BREAKER)
 
 

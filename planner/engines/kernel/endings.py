@@ -94,7 +94,8 @@ def begin_layers(m, f, slot, first):  # type: ignore[no-untyped-def]
     for number in range(first, m[c.C_N_LAYERS]):
         layer = m[c.C_LAYERS] + number * c.N_LAYER
         m[slot + m[c.C_PASSES] + number] = 1
-        f[m[slot + c.L_FLOATS] + c.N_SLOT_F + number] = f[m[layer + c.Y_FLOATS]]
+        first_s = rules.kept_at_first(m[layer + c.Y_BACKOFF], f[m[layer + c.Y_FLOATS]])
+        f[m[slot + c.L_FLOATS] + c.N_SLOT_F + number] = first_s
 
 
 @jit(VOID(*MEMORY, INT), late=True)
@@ -123,6 +124,7 @@ def pass_failed(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         given_s = f[m[layer + c.Y_WAITS] + min(k, m[layer + c.Y_N_WAITS] - 1)]
     elif m[layer + c.Y_BACKOFF] == rules.LAW:
         given_s = draw_law(laws, m[layer + c.Y_LAW], seed, replication, stream, name, m[waits])
+    u = uniform(seed, replication, stream, name, m[waits])
     floats, previous = m[layer + c.Y_FLOATS], m[slot + c.L_FLOATS] + c.N_SLOT_F + number
     wait_s = rules.wait_s(
         m[layer + c.Y_BACKOFF],
@@ -134,9 +136,9 @@ def pass_failed(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         f[floats + 4],
         f[previous],
         given_s,
-        uniform(seed, replication, stream, name, m[waits]),
+        u,
     )
-    f[previous] = wait_s
+    f[previous] = rules.kept_s(m[layer + c.Y_BACKOFF], k, wait_s, u)
     m[passes] += 1
     m[waits] += 1
     begin_layers(m, f, slot, number + 1)

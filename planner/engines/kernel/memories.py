@@ -100,7 +100,7 @@ def mean_of(m, memory):  # type: ignore[no-untyped-def]
     return preference.mean_ps(m[memory + c.A_TOTAL], m[memory + c.A_KEPT])
 
 
-@jit(BOOL(*MEMORY, INT, INT, INT, BOOL, BOOL), late=True)
+@jit(BOOL(*MEMORY, INT, INT, INT, INT, BOOL), late=True)
 def is_compared(m, f, e, laws, slot, level, index, takes, only_seen):  # type: ignore[no-untyped-def]
     """Whether the mean of a member counts: it can be chosen, is not full, and has samples where only those do."""
     if not is_candidate(m, f, e, laws, slot, level, index, takes):
@@ -111,7 +111,7 @@ def is_compared(m, f, e, laws, slot, level, index, takes, only_seen):  # type: i
     return not only_seen or m[m[desk + c.D_MEMORY] + c.A_KEPT] > 0
 
 
-@jit(INT(*MEMORY, INT, INT, BOOL), late=True)
+@jit(INT(*MEMORY, INT, INT, INT), late=True)
 def by_latency(m, f, e, laws, slot, level, takes):  # type: ignore[no-untyped-def]
     """One of those whose mean is near enough to the best one; FULL where all are at a limit."""
     length, first, rule = m[level + c.V_LENGTH], m[level + c.V_FIRST], m[c.C_RULE]
@@ -150,7 +150,7 @@ def by_latency(m, f, e, laws, slot, level, takes):  # type: ignore[no-untyped-de
     return c.NONE
 
 
-@jit(INT(*MEMORY, INT, INT, BOOL), late=True)
+@jit(INT(*MEMORY, INT, INT, INT), late=True)
 def by_usage(m, f, e, laws, slot, level, takes):  # type: ignore[no-untyped-def]
     """One of those with the fewest tokens this minute that are not full; FULL where all are."""
     length, first = m[level + c.V_LENGTH], m[level + c.V_FIRST]

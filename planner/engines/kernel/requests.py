@@ -24,7 +24,7 @@ from planner.engines.kernel.signatures import (
     is_over,
 )
 from planner.engines.kernel.tallies import record
-from planner.engines.kernel.turns import begin_pass, escalate, next_target
+from planner.engines.kernel.turns import begin_pass, escalate, has_somebody, next_target, place_in_group
 from planner.jit import jit
 from planner.sampling import draw_law
 
@@ -123,7 +123,7 @@ def backoff(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         given_s,
         u,
     )
-    f[m[slot + c.L_FLOATS] + c.G_PREVIOUS] = wait_s
+    f[m[slot + c.L_FLOATS] + c.G_PREVIOUS] = rules.kept_s(kind, k, wait_s, u)
     return wait_s
 
 
@@ -151,12 +151,17 @@ def judge(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     if is_over(m, f, e, laws, slot, now):
         give_up(m, f, e, laws, slot)
         return c.NONE
-    is_last = m[slot + c.L_TRY] == m[desk + c.D_RETRIES]
-    moves_on = turned_away != t.NO_CAUSE or m[slot + c.L_STATUS] == rules.FILTERED
+    reselects = m[c.C_RESELECTS] != 0
+    if reselects and turned_away == t.TOO_LARGE:
+        m[slot + c.L_TRIED] |= 1 << place_in_group(m, slot, desk)
+    is_last = m[slot + c.L_TRY] >= m[desk + c.D_RETRIES + rules.retry_class(outcome)]
+    has_sibling = reselects and has_somebody(m, f, e, laws, slot)
     moves_on = (
-        moves_on
-        or (not is_last and is_rejecting(m, f, e, laws, desk, now))
-        or (is_last and not m[desk + c.D_SLEEPS])
+        m[slot + c.L_STATUS] == rules.FILTERED
+        or (turned_away != t.NO_CAUSE and not reselects)
+        or (is_last and (not m[desk + c.D_SLEEPS] or m[slot + c.L_TRY] == 0))
+        or (reselects and not is_last and not has_sibling)
+        or (not reselects and not is_last and is_rejecting(m, f, e, laws, desk, now))
     )
     if (
         outcome == t.ERROR
@@ -168,7 +173,12 @@ def judge(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         m[slot + c.L_BROKE_OFF] = 1
         moves_on = True
     retry_after = m[slot + c.L_RETRY_AFTER]
-    moves_on = moves_on or (retry_after != t.NEVER and retry_after > m[desk + c.D_RETRY_CAP])
+    if not m[desk + c.D_RETRY_AFTER]:
+        retry_after = t.NEVER
+    skips = has_sibling and m[desk + c.D_SKIPS_WAIT] and m[m[slot + c.L_GROUP] + c.U_LENGTH] > 1
+    if retry_after != t.NEVER and retry_after > m[desk + c.D_RETRY_CAP]:
+        moves_on = moves_on or (not skips and not m[desk + c.D_ABOVE_CAP])
+        retry_after = t.NEVER
     moves_on = moves_on or (not is_last and not may_retry(m, f, e, laws, slot))
     if moves_on:
         if m[slot + c.L_STARTED] == t.NEVER and not m[slot + c.L_HAS_DONE]:
@@ -176,9 +186,17 @@ def judge(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         m[slot + c.L_RESUME] = c.NEXT
         push(e, now, STARTS, m[slot + c.L_NAME], m[slot + c.L_ATTEMPTS], c.K_RESUME, slot, 0, 0)
         return c.NONE
-    wait_ns = retry_after if retry_after != t.NEVER else to_ns(backoff(m, f, e, laws, desk, slot))
+    wait_ns = retry_after
+    if skips:
+        wait_ns = 0
+    elif retry_after == t.NEVER:
+        wait_ns = to_ns(backoff(m, f, e, laws, desk, slot))
+    elif f[m[desk + c.D_FLOATS] + c.F_RETRY_JITTER_S] > 0.0:
+        u = chance_of(m, f, e, laws, desk, c.D_S_BACKOFF, slot)
+        wait_ns += to_ns(f[m[desk + c.D_FLOATS] + c.F_RETRY_JITTER_S] * u)
     m[slot + c.L_TRY] += 1
-    pause(m, f, e, laws, slot, wait_ns, c.NEXT if is_last else c.ATTEMPT)
+    resume = c.NEXT if is_last else (c.RESELECT if reselects else c.ATTEMPT)
+    pause(m, f, e, laws, slot, wait_ns, resume)
     return c.NONE
 
 
@@ -206,7 +224,7 @@ def advance(m, f, e, laws, slot, resume):  # type: ignore[no-untyped-def]
         escalate(m, slot)
         resume = c.NEXT
     while True:
-        if resume == c.NEXT and not next_target(m, f, e, laws, slot):
+        if (resume == c.NEXT or resume == c.RESELECT) and not next_target(m, f, e, laws, slot, resume):
             return
         desk = m[slot + c.L_DESK]
         is_first = m[slot + c.L_ATTEMPTS] == 0

@@ -3,8 +3,8 @@
 from planner.chance import uniform
 from planner.engines import layout as c
 from planner.engines import rules
-from planner.engines.kernel.breakers import is_rejecting
-from planner.engines.kernel.candidates import is_candidate, is_left
+from planner.engines.kernel.breakers import is_avoided, is_rejecting
+from planner.engines.kernel.candidates import ABLE, ANY, OPEN_TO, is_candidate, is_left
 from planner.engines.kernel.memories import by_latency, by_usage
 from planner.engines.kernel.signatures import INT, MEMORY
 from planner.jit import jit
@@ -14,23 +14,24 @@ from planner.jit import jit
 def choose(m, f, e, laws, slot, level):  # type: ignore[no-untyped-def]
     """Index of the member of a level that is asked next, NONE where none is left, FULL where all that are left are."""
     length, first = m[level + c.V_LENGTH], m[level + c.V_FIRST]
-    n_left, n_able = 0, 0
+    n_left, takes = 0, ANY
     for index in range(length):
         if is_left(m, f, e, laws, slot, level, index):
             n_left += 1
-            if not is_rejecting(m, f, e, laws, m[first + index], m[c.R_NOW]):
-                n_able += 1
+            if not is_avoided(m, f, e, laws, m[first + index], m[c.R_NOW]):
+                takes = ABLE
+            elif takes == ANY and not is_rejecting(m, f, e, laws, m[first + index], m[c.R_NOW]):
+                takes = OPEN_TO
     if n_left == 0:
         return c.NONE
-    takes = n_able == 0
     kind = m[c.C_SELECT]
     if kind == rules.LOWEST_LATENCY:
         return by_latency(m, f, e, laws, slot, level, takes)
     if kind == rules.LOWEST_USAGE:
         return by_usage(m, f, e, laws, slot, level, takes)
-    if kind == rules.IN_ORDER:  # of levels that share the load
+    if kind == rules.IN_ORDER:
         for index in range(length):
-            if is_left(m, f, e, laws, slot, level, index):
+            if is_candidate(m, f, e, laws, slot, level, index, takes if m[c.C_RESELECTS] else ANY):
                 return index
     if kind == rules.ROUND_ROBIN:
         for step in range(length):

@@ -2,7 +2,7 @@
 
 from planner.engines import layout as c
 from planner.engines import preference
-from planner.engines.kernel.breakers import is_rejecting
+from planner.engines.kernel.breakers import is_avoided
 from planner.engines.kernel.memories import next_uniform
 from planner.engines.kernel.signatures import INT, MEMORY
 from planner.jit import jit
@@ -16,7 +16,7 @@ def health(m, f, e, laws, slot, level):  # type: ignore[no-untyped-def]
         desk = m[first + index]
         if m[slot + m[desk + c.D_SIZES] + c.M_ELIGIBLE] != 0:
             members += 1
-            if not is_rejecting(m, f, e, laws, desk, m[c.R_NOW]):
+            if not is_avoided(m, f, e, laws, desk, m[c.R_NOW]):
                 healthy += 1
     return preference.health(healthy, members, m[c.C_SPILL_PPM])
 

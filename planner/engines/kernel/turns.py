@@ -4,6 +4,8 @@ from planner import failures
 from planner import tables as t
 from planner.engines import layout as c
 from planner.engines import rules
+from planner.engines.kernel.breakers import is_rejecting
+from planner.engines.kernel.candidates import index_in_group, is_left
 from planner.engines.kernel.endings import finish, give_up, pass_failed
 from planner.engines.kernel.selection import choose
 from planner.engines.kernel.signatures import BOOL, INT, MEMORY, VOID, is_over
@@ -18,7 +20,8 @@ def ask(m, f, e, laws, slot, desk):  # type: ignore[no-untyped-def]
     m[slot + c.L_DESK] = desk
     m[slot + c.L_HAS_ASKED] = 1
     m[slot + c.L_TRY] = 0
-    f[m[slot + c.L_FLOATS] + c.G_PREVIOUS] = f[m[desk + c.D_FLOATS] + c.F_BASE_S]
+    first_s = rules.kept_at_first(m[desk + c.D_BACKOFF], f[m[desk + c.D_FLOATS] + c.F_BASE_S])
+    f[m[slot + c.L_FLOATS] + c.G_PREVIOUS] = first_s
 
 
 @jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True, late=True)
@@ -127,12 +130,14 @@ def next_chosen(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
                 return False
             number = (m[slot + c.L_FIRST_LEVEL] + m[slot + c.L_PLACE]) % n_levels
             level = levels + number * c.N_LEVEL
-            index = choose(m, f, e, laws, slot, level)
+            index = c.NONE  # of those asked after one failed, where equals are not
+            if m[c.C_ASKS_EQUALS] or not m[slot + c.L_TRIED]:
+                index = choose(m, f, e, laws, slot, level)
             if index == c.FULL:
                 m[slot + c.L_CAUSE], m[slot + c.L_OUTCOME] = t.LIMIT, t.REJECTED
                 m[slot + c.L_HAS_ASKED] = 1
             elif index != c.NONE:
-                m[slot + c.L_TRIED] |= 1 << index
+                m[slot + c.L_TRIED] |= 1 << index_in_group(m, slot, level, index)
                 ask(m, f, e, laws, slot, m[m[level + c.V_FIRST] + index])
                 return True
         m[slot + c.L_PLACE] += 1
@@ -147,9 +152,94 @@ def next_chosen(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
             return False
 
 
-@jit(BOOL(*MEMORY, INT), forceinline=True, late=True)
-def next_target(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+@jit(INT(RAW_INTEGERS, INT, INT), late=True)
+def place_in_group(m, slot, desk):  # type: ignore[no-untyped-def]
+    """Place of a deployment among those of the group that is tried."""
+    chain, place = m[m[slot + c.L_GROUP] + c.U_CHAIN], 0
+    while m[chain + place] != desk:
+        place += 1
+    return place
+
+
+@jit(BOOL(*MEMORY, INT), late=True)
+def has_somebody(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """Whether somebody of the group that is tried could be asked for this request."""
+    group = m[slot + c.L_GROUP]
+    for place in range(m[group + c.U_LENGTH]):
+        desk = m[m[group + c.U_CHAIN] + place]
+        can_take = m[slot + m[desk + c.D_SIZES] + c.M_ELIGIBLE] and not (m[slot + c.L_TRIED] >> place) & 1
+        if can_take and not is_rejecting(m, f, e, laws, desk, m[c.R_NOW]):
+            return True
+    return False
+
+
+@jit(INT(*MEMORY, INT, INT), late=True)
+def open_to(m, f, e, laws, slot, level):  # type: ignore[no-untyped-def]
+    """Members of a level that could take the request, or FULL where a breaker turns it away from every one of them."""
+    n_left = 0
+    for index in range(m[level + c.V_LENGTH]):
+        if is_left(m, f, e, laws, slot, level, index):
+            n_left += 1
+            if not is_rejecting(m, f, e, laws, m[m[level + c.V_FIRST] + index], m[c.R_NOW]):
+                return c.OPEN_TO
+    return c.FULL if n_left else c.NONE
+
+
+@jit(BOOL(*MEMORY, INT, BOOL), late=True)
+def next_anew(m, f, e, laws, slot, is_retry):  # type: ignore[no-untyped-def]
+    """Move to a deployment chosen anew, in the first level where somebody can be asked; False: the request is over.
+
+    `L_PLACE` is the turn: in turn 0 all levels are looked at, in later ones that level alone.
+    """
+    while True:
+        group = m[slot + c.L_GROUP]
+        levels, n_levels = m[group + c.U_LEVELS], m[group + c.U_N_LEVELS]
+        if not is_retry:
+            if leaves(m, slot, group):
+                if goes_on(m, f, e, laws, slot):
+                    continue
+                return False
+            m[slot + c.L_PLACE] += 1
+            m[slot + c.L_TRY] = 0
+            if m[slot + c.L_PLACE] == 0:
+                m[slot + c.L_TRIED] = 0
+                m[slot + c.L_FIRST_LEVEL] = 0
+                if m[c.C_SPILL_PPM] != c.NONE and n_levels > 1:
+                    m[slot + c.L_FIRST_LEVEL] = first_level(m, f, e, laws, slot, levels, n_levels)
+            if m[slot + c.L_PLACE] >= n_levels:
+                if goes_on(m, f, e, laws, slot):
+                    continue
+                return False
+        is_retry = False
+        if is_over(m, f, e, laws, slot, m[c.R_NOW]):
+            give_up(m, f, e, laws, slot)
+            return False
+        turn = m[slot + c.L_PLACE]
+        for place in range(turn, turn + 1 if turn else n_levels):
+            level = levels + (m[slot + c.L_FIRST_LEVEL] + place) % n_levels * c.N_LEVEL
+            found = open_to(m, f, e, laws, slot, level)
+            if found == c.FULL:
+                m[slot + c.L_CAUSE], m[slot + c.L_OUTCOME] = t.OWN_BREAKER, t.REJECTED
+                m[slot + c.L_HAS_ASKED] = 1
+            elif found == c.OPEN_TO:
+                index = choose(m, f, e, laws, slot, level)
+                if index == c.FULL:
+                    m[slot + c.L_CAUSE], m[slot + c.L_OUTCOME] = t.LIMIT, t.REJECTED
+                    m[slot + c.L_HAS_ASKED] = 1
+                    break
+                desk = m[m[level + c.V_FIRST] + index]
+                if m[slot + c.L_TRY] == 0:
+                    ask(m, f, e, laws, slot, desk)
+                m[slot + c.L_DESK] = desk
+                m[slot + c.L_HAS_ASKED] = 1
+                return True
+
+
+@jit(BOOL(*MEMORY, INT, INT), forceinline=True, late=True)
+def next_target(m, f, e, laws, slot, resume):  # type: ignore[no-untyped-def]
     """Move to the next eligible deployment of the chain; False where the request is over."""
+    if m[c.C_RESELECTS]:
+        return next_anew(m, f, e, laws, slot, resume == c.RESELECT)
     if m[c.C_CHOOSES]:
         return next_chosen(m, f, e, laws, slot)
     now = m[c.R_NOW]
