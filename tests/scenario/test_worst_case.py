@@ -180,3 +180,32 @@ def test_too_many_calls_are_refused_without_layers_and_beside_other_mistakes() -
     with pytest.raises(ScenarioError) as caught:
         scenario({"timeout_s": 5, "layers": layers, "hedge": {"after_s": 1, "to": "c"}})
     assert [problem.field for problem in caught.value.problems] == ["policy.hedge.to", "policy.layers"]
+
+
+def test_bounds_where_retries_choose_anew_and_where_one_equal_is_asked() -> None:
+    hanging = {name: target(**HANGS) for name in "abc"}
+    policy = {"timeout_s": 30, "retries": 2, "backoff": fixed(1, 2)}
+    found = scenario(policy | {"retry_target": "reselect"}, hanging).set(
+        {"strategies.s.omni": [["a", "b"], ["c"]]}
+    )
+    # A turn of the group and one of its second level: 3 calls of 30 s, waits of 1 and 2 s, twice.
+    worst = worst_case(found, "s")
+    assert (worst.calls, worst.seconds) == (6, pytest.approx(186))
+    run = run_window(found, "s", plan_windows(found)[0])
+    assert run.outcomes["attempts"].tolist() == [6]
+    assert run.outcomes["ended_s"].tolist() == [186]
+    found = scenario(policy | {"asks_equals": False, "select": "round-robin"}, hanging)
+    found = found.set({"strategies.s.omni": [["a", "b"], ["c"]]})
+    assert worst_case(found, "s").calls == 6  # a or b, then c, three calls each
+    assert run_window(found, "s", plan_windows(found)[0]).outcomes["attempts"].tolist() == [6]
+    # More retries after a timeout than after others: four calls at each of three.
+    found = scenario(policy | {"retries_after": {"timeout": 3}}, hanging)
+    assert worst_case(found, "s").calls == 12
+    assert run_window(found, "s", plan_windows(found)[0]).outcomes["attempts"].tolist() == [12]
+
+
+def test_pollys_waits_stay_below_their_bound() -> None:
+    backoff = Backoff(kind="polly", base_s=1, cap_s=1000)
+    for k in range(8):
+        curve = [2**t * math.tanh(math.sqrt(4 * t)) for t in (max(0, k - 1), k + 1)]
+        assert longest_wait_s(backoff, k) == pytest.approx((curve[1] - (curve[0] if k else 0)) / 1.4)
