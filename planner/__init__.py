@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from planner._installation import DISTRIBUTION, warn_if_shadowed
 
 if TYPE_CHECKING:
-    from planner.api import Comparison, Run, compare, simulate
+    from planner.api import Comparison, Drill, Run, compare, drill, simulate
     from planner.errors import (
         CatalogueError,
         LoadExceedsCapacity,
@@ -29,6 +29,7 @@ __version__ = "0.1.0"
 _HOME = {
     "CatalogueError": "planner.errors",
     "Comparison": "planner.api",
+    "Drill": "planner.api",
     "LoadExceedsCapacity": "planner.errors",
     "PlannerError": "planner.errors",
     "PriceUnknown": "planner.errors",
@@ -37,6 +38,7 @@ _HOME = {
     "Scenario": "planner.scenario",
     "ScenarioError": "planner.errors",
     "compare": "planner.api",
+    "drill": "planner.api",
     "load": "planner.scenario",
     "simulate": "planner.api",
 }
@@ -44,6 +46,7 @@ __all__ = [
     "DISTRIBUTION",
     "CatalogueError",
     "Comparison",
+    "Drill",
     "LoadExceedsCapacity",
     "PlannerError",
     "PriceUnknown",
@@ -52,6 +55,7 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "compare",
+    "drill",
     "load",
     "simulate",
 ]

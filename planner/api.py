@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from planner.engines import Run
 from planner.experiments import comparison as experiments
+from planner.experiments.drill import Drill, drill
 from planner.experiments.simulate import simulate
 from planner.scenario import Scenario, load
 
@@ -71,4 +72,4 @@ def compare(
     return Comparison(**{one.name: getattr(found, one.name) for one in fields(found)})
 
 
-__all__ = ["Comparison", "Run", "Scenario", "compare", "load", "simulate"]
+__all__ = ["Comparison", "Drill", "Run", "Scenario", "compare", "drill", "load", "simulate"]

@@ -1,5 +1,5 @@
-"""The `planner` command: check a scenario, compare its strategies, explain one request, say why limits
-are met, look models up.
+"""The `planner` command: check a scenario, compare its strategies, rehearse an outage, explain one request, say why
+limits are met, look models up.
 
 Comes in: a command line; goes out: text on the terminal, JSON, and an exit status (see `ending`). No figure
 is made here. Everything heavy is imported by the command that needs it, so `planner check` starts at once.
@@ -13,6 +13,7 @@ import typer
 from planner import DISTRIBUTION, __version__
 from planner.cli.checking import check, schema
 from planner.cli.comparing import compare
+from planner.cli.drills import drill
 from planner.cli.ending import (
     BAD_INPUT,
     EXIT_STATUS,
@@ -60,6 +61,7 @@ def root(
 
 app.command(epilog=EXIT_STATUS)(check)
 app.command(epilog=EXIT_STATUS)(compare)
+app.command(epilog=EXIT_STATUS)(drill)
 app.command(epilog=EXIT_STATUS)(explain)
 app.command(epilog=EXIT_STATUS)(limits)
 app.command(epilog=EXIT_STATUS)(models)

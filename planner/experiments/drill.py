@@ -295,7 +295,9 @@ def _notices(scenario: Scenario, plan: Plan, stretch: Stretch, open_ones: Sequen
     for name in plan.strategies:
         router = scenario.strategy(name).router
         if isinstance(router, CascadeRouter) and router.verifier.provider == plan.provider:
-            found.append(f"{name}: its verifier is at {plan.provider} too, and is not out: its outages are not simulated.")
+            found.append(
+                f"{name}: its verifier is at {plan.provider} too, and is not out: its outages are not simulated."
+            )
     if stretch.is_recording and stretch.from_ns - stretch.counted_ns < stretch.outage_ns:
         found.append("The recording holds less time before the outage than the outage is long.")
     return found
@@ -367,7 +369,9 @@ def _phase(bench: Bench, phase: int, counted: Sequence[Seen], means: Means) -> P
     n_lost = {run: _by_cause(counted, run, phase) for run in ("without", "with")}
     served = {}
     for place, name in enumerate(scenario.deployments):
-        without, during = ([int(one.served[run][phase, place]) for one in counted] for run in ("without", "with"))
+        without, during = (
+            [int(one.served[run][phase, place]) for one in counted] for run in ("without", "with")
+        )
         if any(without) or any(during):
             served[name] = means.paired(without, during)
     lost = {}
@@ -391,7 +395,9 @@ def _phase(bench: Bench, phase: int, counted: Sequence[Seen], means: Means) -> P
             if any(one.fates[phase, code] for one in counted)
         },
         calls_per_request=means.paired_ratio(
-            *([int(one.calls[run][phase]) for one in counted] for run in ("without", "with")), arrived
+            [int(one.calls["without"][phase]) for one in counted],
+            [int(one.calls["with"][phase]) for one in counted],
+            arrived,
         ),
         latency_p95_s=means.paired(
             *([float(one.latency_p95_s[run][phase]) for one in counted] for run in ("without", "with"))

@@ -47,6 +47,9 @@ class Means:
     def of(self, values: Sequence[float], *, is_signed: bool = False) -> Estimate:
         """The mean of a figure of each replication; a count's interval does not go below 0."""
         bounds = None if is_signed else (0.0, np.inf)
+        if len(values) > 1 and len(set(values)) == 1:
+            # An interval of no width would claim that no other luck ever gives another figure.
+            return Estimate(float(values[0]), reason="no interval: the same in every replication")
         return self._told(self.plan.weights @ np.array(values, np.float64), bounds)
 
     def ratio(self, above: Sequence[float], below: Sequence[float]) -> Estimate:
@@ -54,6 +57,7 @@ class Means:
         return self._told(self._ratio(above, below), (0.0, np.inf))
 
     def paired(self, without: Sequence[float], during: Sequence[float]) -> Paired:
+        """Means of both runs and of the differences."""
         gap = [b - a for a, b in zip(without, during, strict=True)]
         return Paired(
             without=self.of(without), during=self.of(during), difference=self.of(gap, is_signed=True)
@@ -62,9 +66,12 @@ class Means:
     def paired_ratio(
         self, without: Sequence[float], during: Sequence[float], below: Sequence[float]
     ) -> Paired:
+        """The same of a ratio to what both runs share."""
         gap = self._ratio(during, below) - self._ratio(without, below)
         return Paired(
-            without=self.ratio(without, below), during=self.ratio(during, below), difference=self._told(gap, None)
+            without=self.ratio(without, below),
+            during=self.ratio(during, below),
+            difference=self._told(gap, None),
         )
 
     def _ratio(self, above: Sequence[float], below: Sequence[float]) -> Floats:
@@ -98,8 +105,12 @@ class Seen:
     lost: Mapping[str, Integers]  # the same: (phases, causes)
     calls: Mapping[str, Integers]  # the same: (phases,), to deployments, checks of a verifier left out
     latency_p95_s: Mapping[str, Floats]  # the same: (phases,), of all requests, NaN where there are none
-    steps: Integers  # (requests changed as they ended, 2): moment, +1 ended without the outage, -1 ended with it
-    recovered_ns: int | None  # from here on every request is as it would have been; None: nothing ever differed
+    steps: (
+        Integers  # (requests changed as they ended, 2): moment, +1 ended without the outage, -1 ended with it
+    )
+    recovered_ns: (
+        int | None
+    )  # from here on every request is as it would have been; None: nothing ever differed
     cleared_ns: int | None  # from here on as many requests are in flight; None: there were always as many
     last_lost_ns: int | None  # end of the last request that was lost and would not have been
     sessions: int | None  # conversations of requests that differ; None where the requests name none
@@ -130,7 +141,9 @@ def seen(scenario: Scenario, stretch: Stretch, pair: Pair) -> Seen:
         arrived=_by_phase(phase),
         fates=_table(phase, fate, len(FATES)),
         served={
-            name: _table(np.where(_is_ok(run), phase, -1), run.outcomes["deployment"], len(scenario.deployments))
+            name: _table(
+                np.where(_is_ok(run), phase, -1), run.outcomes["deployment"], len(scenario.deployments)
+            )
             for name, run in runs.items()
         },
         lost={

@@ -43,10 +43,10 @@ from planner.tables import WASTES
 PRICE, NOT_BOUGHT, BOUGHT, OTHERWISE = (
     "price difference", "not bought for lost requests", "bought for rescued requests", "same deployment",
 )  # fmt: skip
-WASTED, WRONG, DOWNTIME = "wasted", "wrong answers", "downtime"
+WASTED, TRANSFER, WRONG, DOWNTIME = "wasted", "transfer", "wrong answers", "downtime"
 #: Parts of the difference, in the order in which they are told; wasted is one for each cause of waste.
 PARTS = (
-    PRICE, NOT_BOUGHT, BOUGHT, OTHERWISE, *(f"{WASTED}/{cause}" for cause in WASTES), WRONG, DOWNTIME,
+    PRICE, NOT_BOUGHT, BOUGHT, OTHERWISE, *(f"{WASTED}/{cause}" for cause in WASTES), TRANSFER, WRONG, DOWNTIME,
 )  # fmt: skip
 NO_CACHES = "prompt caches are not simulated, so that what cold ones would cost is not known"
 _BY_FATE = {ELSEWHERE: PRICE, LOST: NOT_BOUGHT, RESCUED: BOUGHT}
@@ -212,11 +212,11 @@ class _Bill:
             source=self.tariff.gateway_source,
         )
 
-    def each_usd(self, line: _Line) -> npt.NDArray[np.float64]:
+    def each_usd(self, line: _Line) -> list[Fraction]:
         """The line's money in every replication, its share of the platform's fee included; for intervals alone."""
         fee = self.tariff.gateway_fee if line.through_gateway else Decimal(0)
-        price = Fraction(line.unit_price_usd) * Fraction(1 + fee)
-        return np.array([float(quantity * price) for quantity in self.sums[line]])
+        price = Fraction(line.unit_price_usd) * Fraction(EXACT.add(fee, Decimal(1)))
+        return [quantity * price for quantity in self.sums[line]]
 
 
 def part_of(account: str, fate: int) -> str:
@@ -228,7 +228,7 @@ def part_of(account: str, fate: int) -> str:
     group, *inner = account.split("/")
     if group == WASTED:
         return f"{WASTED}/{inner[0]}"
-    if group in (WRONG, DOWNTIME):
+    if group in (TRANSFER, WRONG, DOWNTIME):
         return group
     return _BY_FATE.get(fate, OTHERWISE)
 
@@ -238,17 +238,16 @@ def money(
 ) -> DrillMoney:
     """The money of a strategy's drill."""
     finance = bench.scenario.finance
-    prices = {
-        "prices_downtime": finance.downtime_usd_per_hour > 0,
-        "prices_wrong_answers": any(one.cost_of_wrong_answer_usd > 0 for one in bench.scenario.tasks.values()),
-    }
+    prices_downtime = finance.downtime_usd_per_hour > 0
+    prices_wrong = any(one.cost_of_wrong_answer_usd > 0 for one in bench.scenario.tasks.values())
     bill = _Bill(bench, strategy)
     try:
         for replication, (pair, one) in enumerate(zip(pairs, counted, strict=True)):
             bill.take(replication, pair, one)
     except PriceUnknown as unknown:
         return DrillMoney(
-            invoiced_usd=None, economic_usd=None, parts=(), phases=(), ledgers={}, unknown=str(unknown), **prices
+            invoiced_usd=None, economic_usd=None, parts=(), phases=(), ledgers={}, unknown=str(unknown),
+            prices_downtime=prices_downtime, prices_wrong_answers=prices_wrong,
         )  # fmt: skip
     rows = list(bill.rows())
     parts = tuple(_parts(bill, rows, means))
@@ -258,7 +257,8 @@ def money(
         parts=parts,
         phases=tuple(_phase(rows, index) for index in range(len(PHASES))),
         ledgers={run: Ledger(tuple(row for line, row in rows if line.run == run)) for run in RUNS},
-        **prices,
+        prices_downtime=prices_downtime,
+        prices_wrong_answers=prices_wrong,
     )
 
 
@@ -284,11 +284,12 @@ def _difference(
         run: total_of(row.amount_usd for _, row in _chosen(rows, run, part=part, view=view)) for run in RUNS
     }
     value = EXACT.subtract(sides["with"], sides["without"])
-    each = np.zeros(bill.n)
+    each = [Fraction(0)] * bill.n
     for line in bill.sums:
         if part in (None, line.part) and view in (None, line.view):
-            each += (1.0 if line.run == "with" else -1.0) * bill.each_usd(line)
-    found = means.of(each.tolist(), is_signed=True)
+            sign = 1 if line.run == "with" else -1
+            each = [sum_ + sign * usd for sum_, usd in zip(each, bill.each_usd(line), strict=True)]
+    found = means.of([float(one) for one in each], is_signed=True)
     if found.low is None or found.high is None or found.value is None:
         return Cost(value, None, None)
     # Around the exact value: the floats' own mean may miss it in the last digits.
@@ -308,9 +309,9 @@ def _chosen(
     view: View | None = None,
 ) -> Iterator[tuple[_Line, LedgerRow]]:
     for line, row in rows:
-        if line.run == run and phase in (None, line.phase) and part in (None, line.part):
-            if view in (None, row.view):
-                yield line, row
+        is_meant = line.run == run and phase in (None, line.phase) and part in (None, line.part)
+        if is_meant and view in (None, row.view):
+            yield line, row
 
 
 def _phase(rows: Sequence[tuple[_Line, LedgerRow]], phase: int) -> PhaseOfMoney:

@@ -13,6 +13,7 @@ and more need not always lose fewer: what is told was simulated, that nothing sm
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,10 @@ import numpy.typing as npt
 from planner import limiting, tables
 from planner.engines.work import Work
 from planner.errors import LoadExceedsCapacity, ScenarioError
-from planner.experiments.drill_runs import Bench, Pair, Rows, calls_of
+from planner.experiments.drill_runs import Arrays, Bench, Pair, Rows, calls_of
 from planner.experiments.limits import MOST_STEPS, MOST_TIMES, index_of, rounded
 from planner.scenario.fields import Scenario
+from planner.scenario.known import limits_of
 from planner.scenario.paths import render
 from planner.scenario.quotas import beside_minutes, sharing
 
@@ -67,7 +69,9 @@ class FallbackQuota:
     n_lost_unlimited: int  # the same without limits at the fallbacks
     lost_by_cause: Mapping[str, int]
     quotas: tuple[Quota, ...]
-    together: Mapping[str, Mapping[str, int]]  # DEPLOYMENT: field: quota; confirmed by runs, empty if none were found
+    together: Mapping[
+        str, Mapping[str, int]
+    ]  # DEPLOYMENT: field: quota; confirmed by runs, empty if none were found
     text: str
 
 
@@ -79,9 +83,7 @@ def fallback_quota(
 
 
 class _Search:
-    def __init__(
-        self, bench: Bench, strategy: str, pairs: Sequence[Pair], heard: Callable[[], None]
-    ) -> None:
+    def __init__(self, bench: Bench, strategy: str, pairs: Sequence[Pair], heard: Callable[[], None]) -> None:
         self.bench, self.strategy, self.pairs, self.heard = bench, strategy, pairs, heard
         self.scenario = bench.scenario
         used = self.scenario.deployments_of(strategy)
@@ -93,7 +95,9 @@ class _Search:
         self.settings: dict[str, Scenario | None] = {}
 
     def result(self) -> FallbackQuota:
-        now = sum(int((_lost(pair.during) & ~one).sum()) for pair, one in zip(self.pairs, self.without, strict=True))
+        now = sum(
+            int((_lost(pair.during) & ~one).sum()) for pair, one in zip(self.pairs, self.without, strict=True)
+        )
         nothing = FallbackQuota(
             fallbacks=(), n_lost=now, n_lost_unlimited=now, lost_by_cause={}, quotas=(), together={}, text="",
         )  # fmt: skip
@@ -105,9 +109,7 @@ class _Search:
             text = f"No quota helps: it has no deployment beside those of {provider}."
             return replace(nothing, lost_by_cause=causes, text=text)
         try:
-            self.free = self.bench.each(
-                lambda one: self._run(self._lifted({}), one), self.bench.replications
-            )
+            self.free = self.bench.each(lambda one: self._run(self._lifted({}), one), self.bench.replications)
         except LoadExceedsCapacity as error:
             return replace(nothing, text=f"Without limits at the fallbacks no run ends: {error}.")
         self.heard()
@@ -136,9 +138,7 @@ class _Search:
         """CAUSE: requests lost that are not lost without the outage, over all replications."""
         sums = np.zeros(len(tables.CAUSES), np.int64)
         for rows, without in zip(runs, self.without, strict=True):
-            sums += np.bincount(
-                rows.outcomes["cause"][_lost(rows) & ~without], minlength=len(tables.CAUSES)
-            )
+            sums += np.bincount(rows.outcomes["cause"][_lost(rows) & ~without], minlength=len(tables.CAUSES))
         return {cause: int(n) for cause, n in zip(tables.CAUSES, sums, strict=True) if n}
 
     def _lifted(self, quotas: Mapping[str, Mapping[str, int]]) -> Scenario:
@@ -149,7 +149,10 @@ class _Search:
             own = quotas.get(name, {})
             if limits is None:
                 if own:
-                    changes[render(("deployments", name, "limits"))] = {**dict.fromkeys(limiting.FIELDS), **own}
+                    changes[render(("deployments", name, "limits"))] = {
+                        **dict.fromkeys(limiting.FIELDS),
+                        **own,
+                    }
                 continue
             given = {field: getattr(limits, field) for field in limits.model_fields_set}
             if "windows" in given:
@@ -173,7 +176,7 @@ class _Search:
                 self.settings[key] = None
         return self.settings[key]
 
-    def _does(self, quotas: Mapping[str, Mapping[str, int]], replication: int, rule: str) -> bool:
+    def _does(self, quotas: Mapping[str, Mapping[str, int]], rule: str, replication: int) -> bool:
         """Whether a replication loses nothing more, or has nobody wait, under some quotas."""
         name = repr(sorted((one, sorted(own.items())) for one, own in quotas.items()))
         if (name, rule, replication) not in self.known:
@@ -185,14 +188,14 @@ class _Search:
 
     def _is_enough(self, scenario: Scenario, replication: int, rule: str) -> bool:
         try:
-            rows = self._run(scenario, replication)
+            outcomes = self.bench.outcomes(scenario, self.strategy, replication, self._work(replication))
         except LoadExceedsCapacity:  # such as a queue that a small quota never works off
             return False
         free = self.free[replication]
         if rule == NONE_WAITS:
-            return all(np.array_equal(column, free.outcomes[name]) for name, column in rows.outcomes.items())
+            return all(np.array_equal(column, free.outcomes[name]) for name, column in outcomes.items())
         without = self.without[replication]
-        return int((_lost(rows) & ~without).sum()) <= int((_lost(free) & ~without).sum())
+        return int((_failed(outcomes) & ~without).sum()) <= int((_lost(free) & ~without).sum())
 
     # -- what is searched --
 
@@ -237,7 +240,7 @@ class _Search:
         ladder = _WHOLE if field == CONCURRENT else _TWO_DIGITS
 
         def does(place: int, replication: int) -> bool:
-            return self._does({name: {field: ladder.at(place)} for name in unit}, replication, rule)
+            return self._does({name: {field: ladder.at(place)} for name in unit}, rule, replication)
 
         found: int | None = None  # a place on the ladder
         short = 0  # a replication in which `found` does not do
@@ -245,12 +248,10 @@ class _Search:
             demand = max(1, self._demand(unit, field, short))
             start = ladder.place(demand) if found is None else found + 1
             most = ladder.place(min(max(demand, 10) * MOST_TIMES, ladder.most))
-            found = _least_place(
-                start, most, lambda place, short=short: does(place, short), is_floor=found is not None
-            )
+            found = _least_place(start, most, partial(does, replication=short), is_floor=found is not None)
             if found is None:
                 return rule, None
-            verdicts = self.bench.each(lambda one, place=found: does(place, one), self.bench.replications)
+            verdicts = self.bench.each(partial(does, found), self.bench.replications)
             self.heard()
             if all(verdicts):
                 return rule, ladder.at(found)
@@ -285,9 +286,7 @@ class _Search:
                 for name in unit:
                     quotas.setdefault(name, {})[field] = needed
             rule = NONE_WAITS if waits else NONE_LOST
-            does = self.bench.each(
-                lambda one, quotas=quotas, rule=rule: self._does(quotas, one, rule), self.bench.replications
-            )
+            does = self.bench.each(partial(self._does, quotas, rule), self.bench.replications)
             if all(does):
                 self.heard()
                 return quotas
@@ -305,8 +304,6 @@ class _Search:
             return None
         if field == CONCURRENT:
             return limits.concurrent if isinstance(limits.concurrent, int) else None
-        from planner.scenario.known import limits_of
-
         rates, _ = limits_of(self.scenario.deployments[unit[0]], self.bench.models[unit[0]])
         return rates[limiting.FIELDS.index(field)]
 
@@ -413,7 +410,11 @@ def _least_place(start: int, most: int, does: Callable[[int], bool], *, is_floor
 
 
 def _lost(rows: Rows) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = rows.outcomes["outcome"] != tables.OK
+    return _failed(rows.outcomes)
+
+
+def _failed(outcomes: Arrays) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = outcomes["outcome"] != tables.OK
     return found
 
 

@@ -11,7 +11,7 @@ before the counted time are left out, unless a cap of a day has to be counted fr
 import datetime
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -148,6 +148,7 @@ def _deployments(
         allowed = f"a provider; no deployment of {told} names one, give deployments.NAME.provider"
         problems.append(Problem(field="--provider", given=repr(provider), allowed=allowed))
         return ()
+    hint: str | None
     if provider in scenario.deployments:
         whose = scenario.deployments[provider].provider
         hint = (
@@ -164,8 +165,8 @@ def _deployments(
     return ()
 
 
-def _unknown(what: str, name: str, names: Sequence[str] | object) -> Problem:
-    known = list(names)  # type: ignore[call-overload]
+def _unknown(what: str, name: str, names: Iterable[str]) -> Problem:
+    known = list(names)
     near = nearest(name, known)
     hint = None if near is None else f"did you mean {near}?"
     return Problem(field=what, given=repr(name), allowed=", ".join(known), hint=hint)
