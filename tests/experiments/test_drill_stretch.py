@@ -1,0 +1,206 @@
+"""Where and when a drill takes place, and what cannot be drilled."""
+
+import pytest
+
+from planner.errors import PlannerError, ScenarioError
+from planner.experiments.drill import drill
+from planner.experiments.drill_runs import Bench, fit
+from planner.experiments.drill_stretch import Plan, plan_drill
+from planner.scenario import Scenario, load
+from tests.experiments.drills import scenario
+
+CHATBOT = "scenarios/support-chatbot.yaml"
+S = 10**9
+
+
+@pytest.fixture(scope="module")
+def chatbot() -> Scenario:
+    return load(CHATBOT)
+
+
+def planned(scenario: Scenario, at: str | float = "peak", minutes: float = 30) -> Plan:
+    return plan_drill(scenario, "openai", minutes, at, "error", None)
+
+
+def problems(scenario: Scenario, **given: object) -> list[str]:
+    asked = {"provider": "openai", "minutes": 30, "at": "peak", "mode": "error", "strategies": None, **given}
+    with pytest.raises(ScenarioError) as caught:
+        plan_drill(scenario, **asked)  # type: ignore[arg-type]
+    return [str(problem) for problem in caught.value.problems]
+
+
+# -- generated traffic -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("at", "place"),
+    [
+        ("peak", "Monday 2027-01-04 11:00 UTC"),  # the first of the hours of full load in a week
+        ("tue 14:00", "Tuesday 2027-01-05 14:00 UTC"),
+        ("Tuesday 14:20", "Tuesday 2027-01-05 14:20 UTC"),
+        ("fri 00:10", "Friday 2027-01-08 00:10 UTC"),  # 1 January is a Friday, but there is nothing before it
+        ("fri 00:30", "Friday 2027-01-01 00:30 UTC"),
+        ("2028-02-29 9:05", "Tuesday 2028-02-29 09:05 UTC"),
+    ],
+)
+def test_a_moment_is_the_first_that_fits(chatbot: Scenario, at: str, place: str) -> None:
+    assert planned(chatbot, at).place == place
+
+
+def test_the_stretch_holds_as_long_before_and_after(chatbot: Scenario) -> None:
+    stretch = planned(chatbot, "tue 14:20").stretch
+    assert stretch.start_s == (4 * 24 + 13) * 3600  # the full hour before 13:50
+    assert stretch.counted_ns == 50 * 60 * S
+    assert stretch.from_ns == stretch.counted_ns + 1800 * S
+    assert stretch.to_ns == stretch.from_ns + 1800 * S
+    assert stretch.end_ns == stretch.to_ns + 1800 * S
+    short = planned(chatbot, "tue 14:20", minutes=1).stretch
+    assert short.from_ns - short.counted_ns == short.end_ns - short.to_ns == 600 * S
+
+
+def test_a_date_meets_the_models_and_the_growth_of_its_day(chatbot: Scenario) -> None:
+    early, late = planned(chatbot, "tue 14:00"), planned(chatbot, "2028-01-04 14:00")
+    assert (early.stretch.era, late.stretch.era) == (0, 1)
+    few, many = (Bench(chatbot, plan, plan.stretch, 4, "compiled") for plan in (early, late))
+    ratio = sum(one.n for one in many.requests) / sum(one.n for one in few.requests)
+    assert ratio == pytest.approx(1.03**12, rel=0.25)  # days differ by a factor of their own
+
+
+def test_requests_are_those_of_the_windows_of_the_plan(chatbot: Scenario) -> None:
+    """The same hour has the same names in every window: a longer stretch keeps every request."""
+    plan = planned(chatbot)
+    short, long = (Bench(chatbot, plan, stretch, 2, "compiled") for stretch in (plan.stretch, plan.stretch.longer()))
+    for one, other in zip(short.requests, long.requests, strict=True):
+        assert set(one.request.tolist()) < set(other.request.tolist())
+        assert one.arrived_ns.min() >= plan.stretch.counted_ns
+        assert one.arrived_ns.max() < plan.stretch.end_ns
+
+
+def test_a_cap_of_a_day_is_counted_from_its_beginning() -> None:
+    changes = {"deployments.omni-azure.limits": {"requests_per_day": 4000}, "run.window_s": 86400}
+    plan = planned(load(CHATBOT).set(changes), "wed 15:00")
+    assert plan.stretch.start_s % 86400 == 0
+    assert plan.stretch.counted_ns == 14.5 * 3600 * S
+    assert plan.stretch.leads_in
+    found = drill(load(CHATBOT).set(changes | {"traffic.requests_per_month": 100_000}), provider="openai", minutes=10,
+                  at="wed 15:00", replications=2, strategies=["omni-only"], quota=False)  # fmt: skip
+    assert found.from_s == -600
+    assert found.strategies["omni-only"].phases[0].requests.value < found.n_requests / 2
+
+
+# -- recordings ------------------------------------------------------------------------------------
+
+
+def test_the_peak_of_a_recording_is_its_busiest_stretch() -> None:
+    """Arrivals every 10 s, but every second between 2,000 and 2,600 s."""
+    rows = [{"arrival_s": k, "input_tokens": 10, "output_tokens": 10}
+            for k in range(5000) if k % 10 == 0 or 2000 <= k < 2600]  # fmt: skip
+    plan = planned(scenario(traffic__trace={"rows": rows}), "peak", minutes=10)
+    assert plan.stretch.from_ns == 2000 * S
+    assert plan.place == "2,000 s into the recording"
+    assert plan.stretch.counted_ns == 1400 * S
+
+
+def test_a_recording_is_replayed_whole_and_counted_around_the_outage() -> None:
+    found = drill(scenario(gap_s=10), provider="openai", minutes=10, at=3000, quota=False)
+    assert (found.from_s, found.n_requests) == (-600, 2 * 540)
+    assert [phase.n_requests for phase in found.strategies["both"].phases] == [120, 120, 2 * 180]
+
+
+# -- what cannot be drilled ------------------------------------------------------------------------
+
+
+def test_all_problems_are_told_at_once(chatbot: Scenario) -> None:
+    told = problems(chatbot, provider="opnai", minutes=1e9, at="noon", mode="errors", strategies=["hybird"])
+    assert told == [
+        "--strategy: got 'hybird'; allowed: omni-only, mini-only, hybrid; did you mean hybrid?",
+        "--provider: got 'opnai'; allowed: anthropic, azure, openai (providers that omni-only, mini-only, hybrid use); "
+        "did you mean openai?",
+        "--mode: got 'errors'; allowed: error, hang, degraded; did you mean error?",
+        "--at: got 'noon'; allowed: peak, a weekday and time such as 'tue 14:00', or a date and time such as "
+        "'2027-03-02 14:00' (UTC)",
+        "--minutes: got 1,000,000,000; allowed: at most 522,720 minutes, so that the outage and as long before and after "
+        "it lie within the plan of 36 months (finance.horizon_months)",
+    ]  # fmt: skip
+
+
+def test_a_provider_that_no_strategy_uses_is_told(chatbot: Scenario) -> None:
+    (told,) = problems(chatbot, provider="google")
+    assert told == "--provider: got 'google'; allowed: anthropic, azure, openai (providers that omni-only, mini-only, hybrid use)"
+    (told,) = problems(chatbot, provider="azure", strategies=["mini-only"])
+    assert told == (
+        "--provider: got 'azure', whom no strategy of mini-only uses; allowed: anthropic, openai (providers that "
+        "mini-only use)"
+    )
+    (told,) = problems(chatbot, provider="omni-azure")
+    assert told.endswith("; omni-azure is a deployment of azure")
+
+
+def test_deployments_without_a_provider_cannot_be_out() -> None:
+    bare = scenario(gap_s=60, deployments__first__provider=None, deployments__second__provider=None,
+                    deployments__first__outages=None)  # fmt: skip
+    (told,) = problems(bare, provider="openai", at=1800)
+    assert "no deployment of both, alone names one, give deployments.NAME.provider" in told
+
+
+@pytest.mark.parametrize("minutes", [0, -5, float("nan"), float("inf")])
+def test_an_outage_takes_some_time(chatbot: Scenario, minutes: float) -> None:
+    (told,) = problems(chatbot, minutes=minutes)
+    assert told == f"--minutes: got {minutes}; allowed: at least 1/60 (minutes)"
+
+
+@pytest.mark.parametrize(
+    ("at", "end"),
+    [
+        ("mnday 14:00", "did you mean monday?"),
+        ("tue 25:00", "(UTC)"),
+        ("2027-02-30 10:00", "(UTC)"),
+        ("1800", "seconds are for a scenario that replays a recording (traffic.trace)"),
+        ("2026-12-31 10:00", "so that the plan holds what is before and after"),
+        ("2030-01-01 00:00", "so that the plan holds what is before and after"),
+    ],
+)
+def test_a_moment_that_cannot_be_is_told(chatbot: Scenario, at: str, end: str) -> None:
+    (told,) = problems(chatbot, at=at)
+    assert told.startswith(f"--at: got '{at}'; allowed: ")
+    assert told.endswith(end)
+
+
+@pytest.mark.parametrize(
+    ("given", "end"),
+    [
+        ({"at": "tue 14:00"}, "a recording has no calendar"),
+        ({"at": "-3"}, "such as 600"),
+        ({"at": 100}, "so that the recording of 5399 s holds the outage and as long before it"),
+        ({"at": 4000}, "so that the recording of 5399 s holds the outage and as long before it"),
+        ({"minutes": 60}, "the recording of 89.9833 minutes has to hold the outage and as long before it"),
+    ],
+)
+def test_a_recording_has_to_hold_the_drill(given: dict[str, object], end: str) -> None:
+    (told,) = problems(scenario(), **given)
+    assert told.endswith(end)
+
+
+def test_a_hang_that_nothing_ends_is_refused() -> None:
+    changed = scenario(gap_s=60, policy__timeout_s=None)
+    with pytest.raises(ScenarioError, match="a hang that nothing ends"):
+        drill(changed, provider="openai", minutes=10, at=1800, mode="hang")
+
+
+def test_wrong_names_of_engines_and_numbers_of_replications_are_told(chatbot: Scenario) -> None:
+    with pytest.raises(PlannerError, match="engine: got 'fast'; allowed: compiled, reference"):
+        drill(chatbot, provider="openai", engine="fast")
+    with pytest.raises(PlannerError, match="replications: got 0; allowed: at least 1"):
+        drill(chatbot, provider="openai", replications=0)
+
+
+def test_too_many_requests_are_refused_or_get_fewer_replications(chatbot: Scenario) -> None:
+    plan = planned(chatbot)
+    busy = chatbot.set({"traffic.requests_per_month": 1e9})
+    with pytest.raises(PlannerError, match=r"requests would have to be simulated in one run .* at most 2,000,000"):
+        fit(busy, plan.stretch, 10)
+    replications, notice = fit(chatbot.set({"traffic.requests_per_month": 2e8}), plan.stretch, 10)
+    assert replications == 2
+    assert notice is not None
+    assert notice.startswith("2 replications instead of 10: each run holds about 1,")
+    assert fit(chatbot, plan.stretch, 10) == (10, None)
