@@ -215,10 +215,11 @@ def _pair(found: "Mapping[str, Paired]", name: str) -> str:
 def _both(found: "Paired", unit: str | None) -> str:
     """With the outage, and without it in brackets where that differs."""
     told = [
-        _number(one) if unit is None else quantity(one.value).strip() for one in (found.during, found.without)
+        _number(one) if unit is None else quantity(one.value).strip()
+        for one in (found.with_outage, found.without)
     ]
     text = told[0] if told[0] == told[1] else f"{told[0]} ({told[1]})"
-    return f"{text} {unit}".strip() if unit and found.during.value is not None else text
+    return f"{text} {unit}".strip() if unit and found.with_outage.value is not None else text
 
 
 def _number(one: "Estimate") -> str:
@@ -240,10 +241,10 @@ def _lost(one: "StrategyDrill") -> str:
     sums: dict[str, float] = {}
     for phase in one.phases:
         for cause, found in phase.lost.items():
-            sums[cause] = sums.get(cause, 0.0) + (found.during.value or 0.0)
+            sums[cause] = sums.get(cause, 0.0) + (found.with_outage.value or 0.0)
     causes = ", ".join(f"{value:,.10g} {cause}" for cause, value in sums.items() if value)
-    ends = span(one.lost.during.low, one.lost.during.high)
-    text = f"Lost: {_number(one.lost.during)} requests" + (f" ({ends})" if ends else "")
+    ends = span(one.lost.with_outage.low, one.lost.with_outage.high)
+    text = f"Lost: {_number(one.lost.with_outage)} requests" + (f" ({ends})" if ends else "")
     text += f": {causes}" if causes else ""
     return f"{text}; without the outage {_number(one.lost.without)}."
 

@@ -525,6 +525,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Estimate):
         told = {"value": value.value, "low": value.low, "high": value.high}
         return told if value.reason is None else told | {"reason": value.reason}
+    if isinstance(value, Paired):
+        return {
+            "without": _plain(value.without),
+            "with": _plain(value.with_outage),
+            "difference": _plain(value.difference),
+        }
     if is_dataclass(value):
         return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, Mapping):

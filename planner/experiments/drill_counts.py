@@ -34,7 +34,7 @@ class Paired:
     """A figure without the outage, with it, and the difference on common luck."""
 
     without: Estimate
-    during: Estimate
+    with_outage: Estimate
     difference: Estimate
 
 
@@ -60,7 +60,7 @@ class Means:
         """Means of both runs and of the differences."""
         gap = [b - a for a, b in zip(without, during, strict=True)]
         return Paired(
-            without=self.of(without), during=self.of(during), difference=self.of(gap, is_signed=True)
+            without=self.of(without), with_outage=self.of(during), difference=self.of(gap, is_signed=True)
         )
 
     def paired_ratio(
@@ -70,7 +70,7 @@ class Means:
         gap = self._ratio(during, below) - self._ratio(without, below)
         return Paired(
             without=self.ratio(without, below),
-            during=self.ratio(during, below),
+            with_outage=self.ratio(during, below),
             difference=self._told(gap, None),
         )
 
@@ -120,7 +120,7 @@ class Seen:
 
 def seen(scenario: Scenario, stretch: Stretch, pair: Pair) -> Seen:
     """What the outage did in a replication."""
-    a, b = pair.without.outcomes, pair.during.outcomes
+    a, b = pair.without.outcomes, pair.with_outage.outcomes
     assert np.array_equal(a["request"], b["request"]), "both runs have the same requests"
     edges = [stretch.counted_ns, stretch.from_ns, stretch.to_ns]
     phase = np.searchsorted(edges, a["arrived_ns"], side="right") - 1
@@ -128,7 +128,7 @@ def seen(scenario: Scenario, stretch: Stretch, pair: Pair) -> Seen:
     is_early = np.maximum(a["ended_ns"], b["ended_ns"]) < stretch.from_ns
     assert not (fate[is_early] != UNCHANGED).any(), "an outage changes nothing before it begins"
     counted = phase >= 0
-    runs = {"without": pair.without, "with": pair.during}
+    runs = {"without": pair.without, "with": pair.with_outage}
     changed = counted & (fate != UNCHANGED)
     ends_a, ends_b = a["ended_ns"][changed], b["ended_ns"][changed]
     steps = np.column_stack(
@@ -164,7 +164,7 @@ def seen(scenario: Scenario, stretch: Stretch, pair: Pair) -> Seen:
 
 def fates(pair: Pair) -> Integers:
     """What became of each request, in the order of Outcomes; shape (requests,), places in `FATES`."""
-    a, b = pair.without.outcomes, pair.during.outcomes
+    a, b = pair.without.outcomes, pair.with_outage.outcomes
     differs = np.zeros(a["request"].shape, np.bool_)
     for column in tables.OUTCOMES_TABLE:
         differs |= a[column.name] != b[column.name]
@@ -182,12 +182,12 @@ def fates(pair: Pair) -> Integers:
 def _calls_differ(pair: Pair, differs: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Requests of equal outcome whose calls were not all the same; they have as many of them."""
     names = pair.without.outcomes["request"]
-    rows = [np.searchsorted(names, run.attempts["request"]) for run in (pair.without, pair.during)]
+    rows = [np.searchsorted(names, run.attempts["request"]) for run in (pair.without, pair.with_outage)]
     same = [~differs[row] for row in rows]
     assert np.array_equal(rows[0][same[0]], rows[1][same[1]]), "equal outcomes have equally many calls"
     other = np.zeros(int(same[0].sum()), np.bool_)
     for column in tables.ATTEMPTS:
-        one, two = pair.without.attempts[column.name], pair.during.attempts[column.name]
+        one, two = pair.without.attempts[column.name], pair.with_outage.attempts[column.name]
         other |= one[same[0]] != two[same[1]]
     found = np.zeros(names.shape, np.bool_)
     found[rows[0][same[0]][other]] = True

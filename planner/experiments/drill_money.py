@@ -129,7 +129,7 @@ class _Bill:
                 continue
             without = self._counted(pair, pair.without, chosen)
             # Unchanged requests have the same calls, row by row: see `drill_counts.fates`.
-            during = without if fate == UNCHANGED else self._counted(pair, pair.during, chosen)
+            during = without if fate == UNCHANGED else self._counted(pair, pair.with_outage, chosen)
             for run, quantities in zip(RUNS, (without, during), strict=True):
                 for key, quantity in quantities.items():
                     self._add(replication, run, phase, fate, key, quantity, int(one.arrived[phase]))

@@ -96,7 +96,8 @@ class _Search:
 
     def result(self) -> FallbackQuota:
         now = sum(
-            int((_lost(pair.during) & ~one).sum()) for pair, one in zip(self.pairs, self.without, strict=True)
+            int((_lost(pair.with_outage) & ~one).sum())
+            for pair, one in zip(self.pairs, self.without, strict=True)
         )
         nothing = FallbackQuota(
             fallbacks=(), n_lost=now, n_lost_unlimited=now, lost_by_cause={}, quotas=(), together={}, text="",
@@ -104,7 +105,7 @@ class _Search:
         provider = self.bench.plan.provider
         if not self.hit:
             return replace(nothing, text=f"It has no deployment of {provider}: the outage does not touch it.")
-        causes = self._causes([pair.during for pair in self.pairs])
+        causes = self._causes([pair.with_outage for pair in self.pairs])
         if not self.others:
             text = f"No quota helps: it has no deployment beside those of {provider}."
             return replace(nothing, lost_by_cause=causes, text=text)

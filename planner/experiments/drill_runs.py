@@ -55,7 +55,7 @@ class Pair:
 
     work: Work
     without: Rows
-    during: Rows
+    with_outage: Rows
 
     @property
     def asked(self) -> npt.NDArray[np.bool_]:

@@ -261,7 +261,7 @@ def _moment(scenario: Scenario, at: str | float, problems: list[Problem]) -> tup
     hint = None
     if re.fullmatch(r"\d+(\.\d+)?", text):
         hint = "seconds are for a scenario that replays a recording (traffic.trace)"
-    elif (first := re.match(r"[a-z]+", text)) is not None:
+    elif (first := re.match(r"[a-z]+", text)) is not None and first[0] not in [day[:3] for day in DAYS]:
         hint = closest(first[0], (PEAK, *DAYS), many=0)
     problems.append(Problem(field="--at", given=repr(at), allowed=_AT_PLAN, hint=hint))
     return None

@@ -47,10 +47,20 @@ def tree(gap_s: float = 1.0, minutes: float = MINUTES_OF_RECORDING) -> dict[str,
 def scenario(gap_s: float = 1.0, minutes: float = MINUTES_OF_RECORDING, **changes: Any) -> Scenario:
     """The scenario, with fields replaced: `__` stands for a dot."""
     found = load(tree(gap_s, minutes))
-    return found.set({name.replace("__", "."): value for name, value in changes.items()}) if changes else found
+    return (
+        found.set({name.replace("__", "."): value for name, value in changes.items()}) if changes else found
+    )
 
 
 def limited(scenario: Scenario, **limits: Any) -> Scenario:
     """The scenario with limits at the second deployment."""
-    return scenario.set({"deployments.second.limits": {"tokens_per_minute": None, "kind": "token-bucket", "charge": "estimate", **limits}})
-
+    return scenario.set(
+        {
+            "deployments.second.limits": {
+                "tokens_per_minute": None,
+                "kind": "token-bucket",
+                "charge": "estimate",
+                **limits,
+            }
+        }
+    )

@@ -40,12 +40,15 @@ def test_the_fallback_serves_all_of_an_outage_and_nothing_else() -> None:
     found = drill(scenario(), provider="openai", minutes=30, at="1800", strategies=["both"])
     before, during, after = of(found).phases
     assert [phase.n_requests for phase in (before, during, after)] == [2 * 1800] * 3
-    assert {name: one.during.value for name, one in before.served.items()} == {"first": 1800}
-    assert {name: one.during.value for name, one in during.served.items()} == {"first": 0, "second": 1800}
+    assert {name: one.with_outage.value for name, one in before.served.items()} == {"first": 1800}
+    assert {name: one.with_outage.value for name, one in during.served.items()} == {
+        "first": 0,
+        "second": 1800,
+    }
     assert {name: one.without.value for name, one in during.served.items()} == {"first": 1800, "second": 0}
-    assert {name: one.during.value for name, one in after.served.items()} == {"first": 1800}
-    assert of(found).lost.during.value == 0
-    assert during.calls_per_request.during.value == 2
+    assert {name: one.with_outage.value for name, one in after.served.items()} == {"first": 1800}
+    assert of(found).lost.with_outage.value == 0
+    assert during.calls_per_request.with_outage.value == 2
     assert during.calls_per_request.without.value == 1
     assert during.calls_per_request.difference.value == 1
     # Nobody waits any longer: the error comes at once, and both answer in half a second.
@@ -57,7 +60,7 @@ def test_the_fallback_serves_all_of_an_outage_and_nothing_else() -> None:
 def test_without_a_fallback_all_requests_of_the_outage_are_lost() -> None:
     found = of(drill(scenario(), provider="openai", minutes=30, at=1800, strategies=["alone"]), "alone")
     assert found.n_lost == {"without": {}, "with": {"provider-error": 2 * 1800}}
-    assert found.phases[1].lost["provider-error"].during.value == 1800
+    assert found.phases[1].lost["provider-error"].with_outage.value == 1800
     assert found.fates["lost"].value == 1800
     assert found.quota is not None
     assert found.quota.text == "No quota helps: it has no deployment beside those of openai."
@@ -83,7 +86,7 @@ def test_a_fixed_window_hands_out_its_quota_every_minute(engine: str) -> None:
         quota, provider="openai", minutes=30, at=1800, strategies=["both"], engine=engine, quota=False
     )
     assert of(found).n_lost["with"] == {"limit": 2 * (1800 - 30 * 20)}
-    assert of(found).phases[1].served["second"].during.value == 30 * 20
+    assert of(found).phases[1].served["second"].with_outage.value == 30 * 20
 
 
 @pytest.mark.parametrize("per_minute", [1, 7, 20, 58, 59])
@@ -93,7 +96,7 @@ def test_a_bucket_hands_out_what_it_holds_and_what_it_refills(per_minute: int) -
     quota = limited(scenario(), requests_per_minute=per_minute)
     found = drill(quota, provider="openai", minutes=30, at=1800, strategies=["both"], quota=False)
     assert of(found).phases[1].lost.keys() <= {"limit"}
-    assert of(found).lost.during.value == 1800 - handed_out
+    assert of(found).lost.with_outage.value == 1800 - handed_out
 
 
 def test_the_quota_that_loses_nothing_is_the_least_that_hands_out_enough() -> None:
@@ -125,11 +128,13 @@ def test_the_advice_is_what_a_drill_with_it_finds() -> None:
         {"requests_per_minute": None, "concurrent": advised.quotas[2].needed},
         dict(advised.together["second"]),
     ):
-        again = drill(limited(quota, **limits), provider="openai", minutes=20, at=1800, strategies=["both"], quota=False)
-        assert of(again).lost.during.value == 0
+        again = drill(
+            limited(quota, **limits), provider="openai", minutes=20, at=1800, strategies=["both"], quota=False
+        )
+        assert of(again).lost.with_outage.value == 0
     less = limited(quota, requests_per_minute=advised.quotas[0].needed - 1)
     again = drill(less, provider="openai", minutes=20, at=1800, strategies=["both"], quota=False)
-    assert of(again).lost.during.value > 0
+    assert of(again).lost.with_outage.value > 0
 
 
 def test_losses_that_no_quota_helps_are_told_with_their_cause() -> None:
@@ -165,14 +170,16 @@ def test_a_hang_holds_requests_until_they_time_out() -> None:
     Without the outage it is in flight for 0.5 s, with it for 5.5 s: 5 s more, which 2 or 3 arrivals share. The third is
     one too many from 4.5 s on. The last arrives 2 s before the end and is answered 3.5 s after it.
     """
-    found = of(drill(scenario(gap_s=2), provider="openai", minutes=30, at=1800, mode="hang", strategies=["both"]))
+    found = of(
+        drill(scenario(gap_s=2), provider="openai", minutes=30, at=1800, mode="hang", strategies=["both"])
+    )
     assert found.backlog.peak.value == 3
     assert found.backlog.peak_s.value == 4.5
     assert found.recovery.all_s.value == 3.5
     assert found.recovery.backlog_s.value == 3.5
     assert found.recovery.loss_s.value == 0
     assert found.recovery.is_complete
-    assert found.phases[1].latency_p95_s.during.value == 5.5
+    assert found.phases[1].latency_p95_s.with_outage.value == 5.5
     assert found.phases[1].latency_p95_s.without.value == 0.5
     times, backlog = np.array(found.backlog.times_s), np.array(found.backlog.backlog)
     assert np.diff(times) == pytest.approx(18)  # 1 % of the outage
@@ -182,7 +189,9 @@ def test_a_hang_holds_requests_until_they_time_out() -> None:
 
 
 def test_the_backlog_is_the_difference_of_what_is_in_flight() -> None:
-    found = of(drill(CHATBOT, provider="openai", minutes=10, mode="hang", replications=2, quota=False), "hybrid")
+    found = of(
+        drill(CHATBOT, provider="openai", minutes=10, mode="hang", replications=2, quota=False), "hybrid"
+    )
     assert np.subtract(found.backlog.in_flight_with, found.backlog.in_flight_without) == pytest.approx(
         found.backlog.backlog
     )
@@ -192,7 +201,9 @@ def test_the_backlog_is_the_difference_of_what_is_in_flight() -> None:
 
 def test_a_recovery_beyond_the_recording_is_not_told_as_one() -> None:
     """The outage lasts to the end of the recording: nobody sees what comes after it."""
-    found = drill(scenario(minutes=60), provider="openai", minutes=29, at=1850, strategies=["both"], quota=False)
+    found = drill(
+        scenario(minutes=60), provider="openai", minutes=29, at=1850, strategies=["both"], quota=False
+    )
     assert not of(found).recovery.is_complete
     assert of(found).recovery.all_s.value is None
     assert of(found).recovery.longest_s is None
@@ -202,7 +213,9 @@ def test_a_recovery_beyond_the_recording_is_not_told_as_one() -> None:
 def test_the_stretch_grows_until_all_is_as_it_would_have_been() -> None:
     """A breaker that stays open for 20 minutes keeps the fallback busy long after an outage of 5."""
     changed = load(CHATBOT).set({"policy.breaker.open_s": 1200, "policy.breaker.failures": 5})
-    found = drill(changed, provider="openai", minutes=5, replications=2, quota=False, strategies=["mini-only"])
+    found = drill(
+        changed, provider="openai", minutes=5, replications=2, quota=False, strategies=["mini-only"]
+    )
     assert of(found, "mini-only").recovery.is_complete
     assert found.to_s == 5 * 60 + 2 * 600
     assert 900 < of(found, "mini-only").recovery.all_s.value < 1140
@@ -213,7 +226,9 @@ def test_the_stretch_grows_until_all_is_as_it_would_have_been() -> None:
 
 def test_money_of_a_hang_by_hand() -> None:
     """60 requests of 1,000 and 100 tokens: 0.0012 USD at `first`, billed though cut, and 0.0036 USD at `second`."""
-    money = of(drill(scenario(gap_s=10), provider="openai", minutes=10, at=1800, mode="hang", strategies=["both"])).money
+    money = of(
+        drill(scenario(gap_s=10), provider="openai", minutes=10, at=1800, mode="hang", strategies=["both"])
+    ).money
     assert {part.part: part.usd.value for part in money.parts} == {
         "price difference": Decimal("0.144"),
         "wasted/timeout": Decimal("0.072"),
@@ -264,7 +279,7 @@ def test_money_without_a_price_is_not_known(monkeypatch: pytest.MonkeyPatch) -> 
     assert found.money.invoiced_usd is None
     assert found.money.unknown == "no input price of dear is known"
     assert found.sentence.endswith("; what it costs is not known.")
-    assert found.phases[1].served["second"].during.value == 60
+    assert found.phases[1].served["second"].with_outage.value == 60
 
 
 # -- what holds in all drills ----------------------------------------------------------------------
@@ -296,7 +311,7 @@ def test_lost_requests_add_up_by_cause_and_phase(found: Drill) -> None:
                 for cause, n in phase.n_lost[run].items():
                     by_phase[cause] = by_phase.get(cause, 0) + n
             assert by_phase == one.n_lost[run]
-        mean = one.lost.during.value
+        mean = one.lost.with_outage.value
         assert sum(one.n_lost["with"].values()) == pytest.approx(3 * mean)
         more = (one.fates["lost"].value or 0) - (one.fates["rescued"].value or 0)
         assert one.lost.difference.value == pytest.approx(more)
@@ -306,7 +321,7 @@ def test_lost_requests_add_up_by_cause_and_phase(found: Drill) -> None:
 def test_arrivals_are_those_served_and_those_lost(found: Drill) -> None:
     for one in found.strategies.values():
         for phase in one.phases:
-            for run in ("without", "during"):
+            for run in ("without", "with_outage"):
                 served = sum(getattr(paired, run).value for paired in phase.served.values())
                 lost = sum(getattr(paired, run).value for paired in phase.lost.values())
                 assert served + lost == pytest.approx(phase.requests.value)
@@ -335,12 +350,14 @@ def test_the_ledger_of_a_run_is_that_of_all_its_requests_at_once(chatbot: Scenar
     """Split by phase and fate and added up again, or counted and priced in one go: the same tokens, the same money."""
     found = drill(chatbot, provider="openai", minutes=15, mode="hang", replications=1, quota=False)
     plan = plan_drill(chatbot, "openai", 15, "peak", "hang", None)
-    stretch = dataclasses.replace(plan.stretch, end_ns=round((found.to_s - found.from_s) * 1e9) + plan.stretch.counted_ns)
+    stretch = dataclasses.replace(
+        plan.stretch, end_ns=round((found.to_s - found.from_s) * 1e9) + plan.stretch.counted_ns
+    )
     bench = Bench(chatbot, plan, stretch, 1, "compiled")
     (pair,) = bench.pairs(strategy)
     above = long_thresholds(chatbot, strategy, bench.models, chatbot.start)
     tariff = Tariff(chatbot, strategy)
-    for run, rows in (("without", pair.without), ("with", pair.during)):
+    for run, rows in (("without", pair.without), ("with", pair.with_outage)):
         counted = count(chatbot, strategy, rows.outcomes, rows.attempts, asked=pair.asked, long_above=above)
         expected: dict[str, Fraction] = {}
         for key, quantity in counted.items():
@@ -349,10 +366,13 @@ def test_the_ledger_of_a_run_is_that_of_all_its_requests_at_once(chatbot: Scenar
                     usd = quantity * Fraction(charge.unit_price_usd)
                     expected[charge.account] = expected.get(charge.account, Fraction(0)) + usd
         ledger = found.strategies[strategy].money.ledgers[run]
-        given = {account: Fraction(usd) for account, usd in ledger.by("account").items() if account in expected}
+        given = {
+            account: Fraction(usd) for account, usd in ledger.by("account").items() if account in expected
+        }
         assert given == expected
         fee = sum(
-            (usd for account, usd in expected.items() if account.split("/")[0] in ("api", "wasted")), Fraction(0)
+            (usd for account, usd in expected.items() if account.split("/")[0] in ("api", "wasted")),
+            Fraction(0),
         )
         assert Fraction(ledger.by("account")["gateway fee"]) == fee * Fraction(5, 100)
 
@@ -366,7 +386,7 @@ def test_nothing_differs_before_the_outage(chatbot: Scenario, mode: str) -> None
             ended = pair.without.outcomes["ended_ns"] < plan.stretch.from_ns
             assert ended.sum() > 1000
             for name, column in pair.without.outcomes.items():
-                assert np.array_equal(column[ended], pair.during.outcomes[name][ended]), name
+                assert np.array_equal(column[ended], pair.with_outage.outcomes[name][ended]), name
             arrived = pair.without.outcomes["arrived_ns"]
             assert (fates(pair)[arrived >= plan.stretch.from_ns] != UNCHANGED).any()
 
@@ -383,7 +403,9 @@ def test_both_engines_tell_the_same() -> None:
 def test_a_drill_is_the_same_every_time_and_another_seed_is_another() -> None:
     told = [
         json.dumps(
-            without_time(drill(load(CHATBOT).set({"run.seed": seed}), provider="openai", minutes=5, replications=2))
+            without_time(
+                drill(load(CHATBOT).set({"run.seed": seed}), provider="openai", minutes=5, replications=2)
+            )
         )
         for seed in (7, 7, 8)
     ]
@@ -397,7 +419,7 @@ def test_random_outages_are_left_out_of_both_runs() -> None:
     found = of(drill(changed, provider="openai", minutes=20, at=1800, strategies=["both"], quota=False))
     assert found.lost.without.value == 0
     assert found.phases[0].served["first"].without.value == found.phases[0].requests.value
-    assert found.lost.during.value == 0
+    assert found.lost.with_outage.value == 0
 
 
 def test_windows_of_the_scenario_stay_in_both_runs() -> None:
@@ -414,9 +436,11 @@ def test_windows_of_the_scenario_stay_in_both_runs() -> None:
 def test_the_manner_of_an_outage_is_that_of_the_providers_own_law() -> None:
     law = {"mtbf_h": 1e6, "duration_h": 0.1, "slowdown": 7.0}
     changed = scenario(gap_s=10).set({"deployments.first.outages": law})
-    found = of(drill(changed, provider="openai", minutes=10, at=1800, mode="degraded", strategies=["alone"]), "alone")
-    assert found.phases[1].latency_p95_s.during.value == 3.5
-    assert found.lost.during.value == 0
+    found = of(
+        drill(changed, provider="openai", minutes=10, at=1800, mode="degraded", strategies=["alone"]), "alone"
+    )
+    assert found.phases[1].latency_p95_s.with_outage.value == 3.5
+    assert found.lost.with_outage.value == 0
 
 
 def test_one_replication_has_no_intervals_and_says_so() -> None:
@@ -427,9 +451,9 @@ def test_one_replication_has_no_intervals_and_says_so() -> None:
 
 def test_a_figure_that_never_varies_has_no_interval_of_no_width() -> None:
     found = of(drill(scenario(gap_s=10), provider="openai", minutes=10, at=1800, quota=False))
-    assert found.lost.during.value == 0
-    assert found.lost.during.low is None
-    assert found.lost.during.reason == "no interval: the same in every replication"
+    assert found.lost.with_outage.value == 0
+    assert found.lost.with_outage.low is None
+    assert found.lost.with_outage.reason == "no interval: the same in every replication"
 
 
 def test_a_drill_without_any_request_is_answered() -> None:
@@ -438,8 +462,8 @@ def test_a_drill_without_any_request_is_answered() -> None:
     for one in found.strategies.values():
         assert one.affected.value == 0
         assert one.money.economic_usd.value == 0
-        assert one.phases[1].calls_per_request.during.value is None
-        assert one.phases[1].latency_p95_s.during.value is None
+        assert one.phases[1].calls_per_request.with_outage.value is None
+        assert one.phases[1].latency_p95_s.with_outage.value is None
     json.dumps(found.to_dict(), allow_nan=False)
 
 

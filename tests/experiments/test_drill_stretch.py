@@ -69,7 +69,9 @@ def test_a_date_meets_the_models_and_the_growth_of_its_day(chatbot: Scenario) ->
 def test_requests_are_those_of_the_windows_of_the_plan(chatbot: Scenario) -> None:
     """The same hour has the same names in every window: a longer stretch keeps every request."""
     plan = planned(chatbot)
-    short, long = (Bench(chatbot, plan, stretch, 2, "compiled") for stretch in (plan.stretch, plan.stretch.longer()))
+    short, long = (
+        Bench(chatbot, plan, stretch, 2, "compiled") for stretch in (plan.stretch, plan.stretch.longer())
+    )
     for one, other in zip(short.requests, long.requests, strict=True):
         assert set(one.request.tolist()) < set(other.request.tolist())
         assert one.arrived_ns.min() >= plan.stretch.counted_ns
@@ -126,7 +128,10 @@ def test_all_problems_are_told_at_once(chatbot: Scenario) -> None:
 
 def test_a_provider_that_no_strategy_uses_is_told(chatbot: Scenario) -> None:
     (told,) = problems(chatbot, provider="google")
-    assert told == "--provider: got 'google'; allowed: anthropic, azure, openai (providers that omni-only, mini-only, hybrid use)"
+    assert (
+        told
+        == "--provider: got 'google'; allowed: anthropic, azure, openai (providers that omni-only, mini-only, hybrid use)"
+    )
     (told,) = problems(chatbot, provider="azure", strategies=["mini-only"])
     assert told == (
         "--provider: got 'azure', whom no strategy of mini-only uses; allowed: anthropic, openai (providers that "
@@ -197,7 +202,9 @@ def test_wrong_names_of_engines_and_numbers_of_replications_are_told(chatbot: Sc
 def test_too_many_requests_are_refused_or_get_fewer_replications(chatbot: Scenario) -> None:
     plan = planned(chatbot)
     busy = chatbot.set({"traffic.requests_per_month": 1e9})
-    with pytest.raises(PlannerError, match=r"requests would have to be simulated in one run .* at most 2,000,000"):
+    with pytest.raises(
+        PlannerError, match=r"requests would have to be simulated in one run .* at most 2,000,000"
+    ):
         fit(busy, plan.stretch, 10)
     replications, notice = fit(chatbot.set({"traffic.requests_per_month": 2e8}), plan.stretch, 10)
     assert replications == 2
