@@ -229,9 +229,11 @@ def _number(one: "Estimate") -> str:
     >>> _number(Estimate(1234.5)), _number(Estimate(0.0)), _number(Estimate(2.25))
     ('1,234', '0', '2.2')
     """
-    if one.value is None:
-        return DASH
-    return f"{one.value:,.0f}" if one.value >= 100 or one.value == int(one.value) else f"{one.value:,.1f}"
+    return DASH if one.value is None else _amount(one.value)
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.1f}"
 
 
 # -- lines -----------------------------------------------------------------------------------------
@@ -242,7 +244,7 @@ def _lost(one: "StrategyDrill") -> str:
     for phase in one.phases:
         for cause, found in phase.lost.items():
             sums[cause] = sums.get(cause, 0.0) + (found.with_outage.value or 0.0)
-    causes = ", ".join(f"{value:,.10g} {cause}" for cause, value in sums.items() if value)
+    causes = ", ".join(f"{_amount(value)} by {cause}" for cause, value in sums.items() if value)
     ends = span(one.lost.with_outage.low, one.lost.with_outage.high)
     text = f"Lost: {_number(one.lost.with_outage)} requests" + (f" ({ends})" if ends else "")
     text += f": {causes}" if causes else ""

@@ -120,7 +120,7 @@ class _Search:
         nothing = replace(nothing, n_lost_unlimited=n_left, lost_by_cause=left)
         if not units:
             why = "no other deployment is asked more often in the outage"
-            told = f"{_told(left)} are lost all the same" if n_left else "nothing is lost"
+            told = f"{self._told(left)} are lost all the same" if n_left else "nothing is lost"
             return replace(nothing, text=f"No fallback quota is used: {why}, and {told}.")
         found = [(unit, field, *self._least(unit, field)) for unit in units for field in self._fields(unit)]
         quotas = tuple(self._quota(*one) for one in found)
@@ -318,6 +318,12 @@ class _Search:
             text = f"{names}: {needed:,} {UNITS[field]}, so that {what} ({has})"
         return Quota(deployments=unit, field=field, rule=rule, given=given, needed=needed, text=text)
 
+    def _told(self, causes: Mapping[str, int]) -> str:
+        """Requests by cause, a mean of the replications."""
+        n = len(self.pairs)
+        each = [f"{total / n:,.3g} by {cause}" for cause, total in causes.items()]
+        return f"{_listed(each)} (mean of {n})" if n > 1 else _listed(each)
+
     def _text(
         self,
         now: int,
@@ -330,7 +336,7 @@ class _Search:
         if n_left:
             parts.append(
                 f"No quota saves all: without any limit at {_listed(list(self.others))} the outage still loses "
-                f"{_told(left)}."
+                f"{self._told(left)}."
             )
         kept = [f"{name} keeps {_listed(list(beside_minutes(self.scenario.deployments[name])))}"
                 for name in self.others if beside_minutes(self.scenario.deployments[name])]  # fmt: skip
@@ -426,10 +432,6 @@ def _at_once(started: Integers, ended: Integers) -> Integers:
         np.sort(ended), order, side="right"
     )
     return found
-
-
-def _told(causes: Mapping[str, int]) -> str:
-    return _listed([f"{n:,} by {cause}" for cause, n in causes.items()])
 
 
 def _listed(parts: Sequence[str]) -> str:
