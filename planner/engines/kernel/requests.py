@@ -127,7 +127,7 @@ def backoff(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     return wait_s
 
 
-@jit(INT(*MEMORY, INT), forceinline=True, late=True)
+@jit(INT(*MEMORY, INT), late=True)
 def judge(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """As `conclude`, for a call that was counted."""
     now = m[c.R_NOW]
