@@ -93,7 +93,7 @@ class _Stop(Exception):
         self.problem = problem
 
 
-def read_yaml(text: str, file: str = "", root: Path = ()) -> Document:
+def read_yaml(text: str, file: str = "", root: Path = (), *, allows_merges: bool = False) -> Document:
     """Read one YAML 1.2 document; never raises for bad text.
 
     Parameters
@@ -104,8 +104,10 @@ def read_yaml(text: str, file: str = "", root: Path = ()) -> Document:
         Name shown in problems.
     root
         Path of the text's root, for a text that is one value of a larger tree.
+    allows_merges
+        Whether merge keys (<<) are read without a complaint, for files that are not ours.
     """
-    reader = _Reader(text, file)
+    reader = _Reader(text, file, allows_merges)
     value: Any = None
     complete = True
     try:
@@ -127,6 +129,7 @@ def read_yaml(text: str, file: str = "", root: Path = ()) -> Document:
 class _Reader:
     text: str
     file: str
+    allows_merges: bool = False
     problems: list[Problem] = field(default_factory=list)
     lines: dict[Path, int] = field(default_factory=dict)
     unread: set[Path] = field(default_factory=set)
@@ -293,13 +296,13 @@ class _Reader:
             here = (*path, key)
             is_merge = key == "<<" and isinstance(event, ScalarEvent) and not event.style
             repeated = key in values
-            if is_merge:
+            if is_merge and not self.allows_merges:
                 self._complain(
                     here,
                     event,
                     text="merge keys (<<) are not allowed; write the fields out, or use like: for strategies",
                 )
-            elif repeated:
+            elif repeated and not is_merge:
                 first = self.lines.get(here)
                 where = f"; first on line {first}" if first is not None else ""
                 self._complain(here, event, text=f"the key is given twice{where}")

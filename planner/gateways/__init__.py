@@ -1,0 +1,1 @@
+"""Configurations of gateways, read into scenarios and written from them."""
