@@ -162,7 +162,9 @@ def read_configuration(text: str, file: str, environment: Mapping[str, str]) -> 
         )
     if not document.complete or not isinstance(document.value, dict):
         raise ConfigurationError(problems, file)
-    taker = _Taker(document, file, dict(environment), veil, problems)
+    own = document.value.get("environment_variables")
+    variables = {**environment, **{key: str(value) for key, value in (own if isinstance(own, dict) else {}).items()}}
+    taker = _Taker(document, file, variables, veil, problems)
     entries = _entries(taker, document.value)
     settings = _settings(taker, document.value)
     _others(taker, document.value)
@@ -602,7 +604,9 @@ def _settings(taker: _Taker, tree: Mapping[str, Any]) -> Settings:
     defaults = of_both(lambda part, path: _names(taker, part.get(str(path[-1])), path), "default_fallbacks")
     general = dict(lists[""] or {})
     if defaults:
-        general[WILDCARD] = tuple(dict.fromkeys((*general.get(WILDCARD, ()), *defaults)))
+        if WILDCARD in general:
+            taker.leave((*router_at, "fallbacks"), "default_fallbacks count before its entry for *")
+        general[WILDCARD] = defaults
     return Settings(
         strategy=strategy,
         buffer=taker.number(args, (*args_at, "lowest_latency_buffer")) if known else None,
@@ -684,7 +688,7 @@ def _both_lists(
 
 
 def _lists(taker: _Taker, tree: Mapping[str, Any], path: Path) -> dict[str, tuple[str, ...]] | None:
-    """`[{GROUP: [GROUP, ...]}, ...]`, the first entry of a group counting last as in LiteLLM."""
+    """`[{GROUP: [GROUP, ...]}, ...]`; of two entries the first counts, of two for * the last, as in LiteLLM."""
     given = tree.get(str(path[-1]))
     if given is None:
         return None
@@ -700,7 +704,9 @@ def _lists(taker: _Taker, tree: Mapping[str, Any], path: Path) -> dict[str, tupl
             continue
         ((group, targets),) = item.items()
         names = _names(taker, targets, (*here, group))
-        if names is not None:
+        if names is not None and group in found and group != WILDCARD:
+            taker.leave((*here, group), "given twice: the first entry counts")
+        elif names is not None:
             found[group] = names
         elif targets is None:
             taker.complain((*here, group), "nothing", "a list of model names")
