@@ -23,7 +23,9 @@ exporting = typer.Typer(
 )
 OutOption = Annotated[
     Path | None,
-    typer.Option("--out", help="Write here instead of to standard output.", metavar="FILE", show_default=False),
+    typer.Option(
+        "--out", help="Write here instead of to standard output.", metavar="FILE", show_default=False
+    ),
 ]
 
 
@@ -41,7 +43,8 @@ def _exporting() -> None:
 @reported
 def import_litellm(
     config: Annotated[
-        Path, typer.Argument(help="A LiteLLM proxy configuration (YAML).", metavar="CONFIG", show_default=False)
+        Path,
+        typer.Argument(help="A LiteLLM proxy configuration (YAML).", metavar="CONFIG", show_default=False),
     ],
     out: OutOption = None,
     env: Annotated[

@@ -36,7 +36,11 @@ _SAID = {
 }  # fmt: skip
 _NOT_THE_GATEWAYS = {"bill_timeouts", "bill_mid_stream"}  # what a provider asks for, not how a gateway calls
 _RESOURCE = re.compile(r"[a-z0-9][a-z0-9-]*")
-_REGION_FIELDS = {"bedrock": "aws_region_name", "bedrock_converse": "aws_region_name", "vertex_ai": "vertex_location"}
+_REGION_FIELDS = {
+    "bedrock": "aws_region_name",
+    "bedrock_converse": "aws_region_name",
+    "vertex_ai": "vertex_location",
+}
 
 
 class UnknownStrategy(PlannerError):
@@ -121,7 +125,9 @@ class _Writer:
                 identity = name
                 if name in self.met:
                     identity = f"{name}-in-{group}"
-                    self.tell(f"deployment {name} stands in several groups: LiteLLM takes each for one of its own, with its own cooldown and limits")
+                    self.tell(
+                        f"deployment {name} stands in several groups: LiteLLM takes each for one of its own, with its own cooldown and limits"
+                    )
                 self.met.add(name)
                 info: dict[str, Any] = {"id": identity}
                 own = self.scenario.models.get(self.scenario.deployments[name].model)
@@ -155,7 +161,9 @@ class _Writer:
             if served.provider == deployment.provider and is_same:
                 return label, served.prefix or "", where or deployment.account
         if deployment.provider is None:
-            self.tell(f"{name}: nobody is known to serve {deployment.model}: hosted_vllm is written, and api_base must be added")
+            self.tell(
+                f"{name}: nobody is known to serve {deployment.model}: hosted_vllm is written, and api_base must be added"
+            )
             return f"hosted_vllm/{deployment.model}", "hosted_vllm", deployment.account
         prefix = PREFIX_OF[deployment.provider]
         return f"{prefix}/{deployment.model}", prefix, deployment.account
@@ -180,21 +188,30 @@ class _Writer:
             if self.policy.select == "weighted" and "weight" not in params:
                 found["weight"] = 1  # else LiteLLM would draw by rpm
             if limits.concurrent is None:
-                self.tell(f"{name}: without max_parallel_requests LiteLLM caps calls in flight at rpm, or tpm x 6 / 1000")
+                self.tell(
+                    f"{name}: without max_parallel_requests LiteLLM caps calls in flight at rpm, or tpm x 6 / 1000"
+                )
         elif given:
             self.tell(f"{name}: limits are the provider's: LiteLLM learns of them by its 429")
         if isinstance(limits.concurrent, int):
             found["max_parallel_requests"] = limits.concurrent
         elif limits.concurrent is not None:
-            self.tell(f"{name}: limits.concurrent changes in steps; LiteLLM knows one number, and none is written")
+            self.tell(
+                f"{name}: limits.concurrent changes in steps; LiteLLM knows one number, and none is written"
+            )
         others = ("requests_per_day", "tokens_per_day", "input_tokens_per_minute", "output_tokens_per_minute")
-        extra = [one for one in others if isinstance(getattr(limits, one), int)] + (["windows"] if limits.windows else [])
+        extra = [one for one in others if isinstance(getattr(limits, one), int)] + (
+            ["windows"] if limits.windows else []
+        )
         for one in extra:
             self.tell(f"{name}: limits.{one} is not written")
         return found
 
     def _knows_limits(self, limits: Limits) -> bool:
-        return self.policy.select in ("lowest-usage", "lowest-latency", "cheapest") or limits.kind == "fixed-window"
+        return (
+            self.policy.select in ("lowest-usage", "lowest-latency", "cheapest")
+            or limits.kind == "fixed-window"
+        )
 
     def _own_policy(self, name: str) -> dict[str, Any]:
         """What a deployment's own policy says otherwise than the strategy's."""
@@ -207,7 +224,9 @@ class _Writer:
         if own.breaker != self.policy.breaker and own.breaker is not None:
             found["cooldown_time"] = own.breaker.open_time_s
             if own.breaker.kind != "cooldown" or own.breaker.honours_retry_after:
-                self.tell(f"{name}: a breaker of its own becomes a cooldown_time of its own, before any retry-after")
+                self.tell(
+                    f"{name}: a breaker of its own becomes a cooldown_time of its own, before any retry-after"
+                )
         handled = {"timeout_s", "retries", "breaker", "preset"}
         for one in sorted(self.scenario.deployments[name].policy.model_fields_set - handled):
             if getattr(own, one) != getattr(self.policy, one) and one not in _NOT_THE_GATEWAYS:
@@ -242,7 +261,10 @@ class _Writer:
         if policy.select not in ("lowest-usage", "lowest-latency", "cheapest") and any(
             one.limits is not None
             and one.limits.kind == "fixed-window"
-            and (isinstance(one.limits.requests_per_minute, int) or isinstance(one.limits.tokens_per_minute, int))
+            and (
+                isinstance(one.limits.requests_per_minute, int)
+                or isinstance(one.limits.tokens_per_minute, int)
+            )
             for one in deployments
         ):
             found["optional_pre_call_checks"] = ["enforce_model_rate_limits"]
@@ -263,17 +285,27 @@ class _Writer:
             if breaker.allowed_fails is not None:
                 found["allowed_fails"] = breaker.allowed_fails
             if not breaker.honours_retry_after:
-                self.tell("policy.breaker.honours_retry_after: LiteLLM's cooldown lasts as long as a retry-after says")
+                self.tell(
+                    "policy.breaker.honours_retry_after: LiteLLM's cooldown lasts as long as a retry-after says"
+                )
         elif breaker.kind == "consecutive":
             found["allowed_fails"] = breaker.failures - 1
-            self.tell("policy.breaker consecutive: LiteLLM counts failures within cooldown_time, in a row or not, and has no probe")
+            self.tell(
+                "policy.breaker consecutive: LiteLLM counts failures within cooldown_time, in a row or not, and has no probe"
+            )
         else:
-            self.tell(f"policy.breaker {breaker.kind}: of it LiteLLM knows only how long a deployment stays out")
+            self.tell(
+                f"policy.breaker {breaker.kind}: of it LiteLLM knows only how long a deployment stays out"
+            )
         return found
 
     def _fallbacks(self) -> dict[str, Any]:
         found: dict[str, list[dict[str, list[str]]]] = {}
-        keys = {"any": "fallbacks", "context_window": "context_window_fallbacks", "content_policy": "content_policy_fallbacks"}
+        keys = {
+            "any": "fallbacks",
+            "context_window": "context_window_fallbacks",
+            "content_policy": "content_policy_fallbacks",
+        }
         for group, lists in self.strategy.fallbacks.items():
             for ours, theirs in keys.items():
                 names = getattr(lists, ours)
@@ -282,9 +314,13 @@ class _Writer:
                     found.setdefault(theirs, []).append(entry)
             for ours in ("error", "limit", "timeout"):
                 if getattr(lists, ours) is not None:
-                    self.tell(f"fallbacks.{group}.{ours}: LiteLLM has no list for this failure; the one for any counts")
+                    self.tell(
+                        f"fallbacks.{group}.{ours}: LiteLLM has no list for this failure; the one for any counts"
+                    )
         if len(found) > 1 and not self.policy.special_fallbacks_only:
-            self.tell("policy.special_fallbacks_only false: in LiteLLM a special list set for one group bars the general one for all")
+            self.tell(
+                "policy.special_fallbacks_only false: in LiteLLM a special list set for one group bars the general one for all"
+            )
         return dict(sorted(found.items(), key=lambda item: list(keys.values()).index(item[0])))
 
     # -- what has no words ---------------------------------------------------------------------

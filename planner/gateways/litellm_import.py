@@ -94,7 +94,9 @@ class Composer:
         taken: set[str] = set()
         self.strategy_names = {name: _free(_slug(name, "model"), taken) for name in self.groups}
         self.alias_names = {
-            alias: _free(_slug(alias, "alias"), taken) for alias in self._aliases() if alias not in self.groups
+            alias: _free(_slug(alias, "alias"), taken)
+            for alias in self._aliases()
+            if alias not in self.groups
         }
         self.group_names = self._group_names()
         self.targets = {
@@ -135,7 +137,10 @@ class Composer:
         }
         self.comments |= {
             ("start",): "assumption: the month after the newest prices of the catalogue",
-            ("traffic", "requests_per_month"): "assumption: a proxy's configuration knows no traffic; give your own",
+            (
+                "traffic",
+                "requests_per_month",
+            ): "assumption: a proxy's configuration knows no traffic; give your own",
             ("tasks", TASK): "assumption: sizes of a short chat; give those of your own requests",
             ("finance", "horizon_months"): plan.comment,
         }
@@ -157,7 +162,9 @@ class Composer:
             "(policy.preset: litellm). A comment stands wherever a figure is an assumption."
         )
         if result.unpriced:
-            yield from comment("No price is known for these; fill them in before a run (USD per million tokens):")
+            yield from comment(
+                "No price is known for these; fill them in before a run (USD per million tokens):"
+            )
             for path in result.unpriced:
                 yield from comment(f"- {path}")
         if result.notices:
@@ -206,14 +213,19 @@ class Composer:
         rest = [entry for entry in entries if entry.order is None]
         if rest and orders:
             for entry in rest:
-                self.leave(entry.path, "no order beside others that have one: asked last; LiteLLM asks it only when they cool down")
+                self.leave(
+                    entry.path,
+                    "no order beside others that have one: asked last; LiteLLM asks it only when they cool down",
+                )
         found += [rest] if rest else []
         if self.given.settings.strategy == "simple-shuffle":
             found = [part for level in found for part in self._drawn(level)]
         for level in found:
             if len(level) > MOST_EQUALS:
                 self.complain(
-                    level[MOST_EQUALS].path, f"{len(level)} equals of one order", f"at most {MOST_EQUALS} of an order"
+                    level[MOST_EQUALS].path,
+                    f"{len(level)} equals of one order",
+                    f"at most {MOST_EQUALS} of an order",
                 )
         return found
 
@@ -228,13 +240,18 @@ class Composer:
         yield drawn
         if rest:
             for entry in rest:
-                self.leave(entry.path, f"no {metric} beside others that have one: asked after them; LiteLLM draws it only when they cool down")
+                self.leave(
+                    entry.path,
+                    f"no {metric} beside others that have one: asked after them; LiteLLM draws it only when they cool down",
+                )
             yield from self._drawn(rest)
 
     @staticmethod
     def _metric(level: list[Entry]) -> str | None:
         """What equals are drawn by: weight, else rpm, else tpm; None: all alike."""
-        return next((one for one in ("weight", "rpm", "tpm") if any(getattr(entry, one) for entry in level)), None)
+        return next(
+            (one for one in ("weight", "rpm", "tpm") if any(getattr(entry, one) for entry in level)), None
+        )
 
     def _weigh(self, levels: Mapping[str, list[list[Entry]]]) -> None:
         """Weights of equals that are drawn; a weight that decides nothing is listed."""
@@ -249,7 +266,11 @@ class Composer:
                 self.weights |= {name: max(value * scale, 1e-9) for name, value in values.items()}
             for entry in level:
                 if entry.weight is not None and metric != "weight":
-                    why = "it has no equal to be drawn against" if is_drawn else "only simple-shuffle draws by weight"
+                    why = (
+                        "it has no equal to be drawn against"
+                        if is_drawn
+                        else "only simple-shuffle draws by weight"
+                    )
                     self.leave((*entry.path, "litellm_params", "weight"), why)
 
     def _retries(self, levels: Mapping[str, list[list[Entry]]]) -> int:
@@ -286,7 +307,9 @@ class Composer:
             self.comments[*path, "model"] = "nobody whose limits, errors or outages the catalogue knows"
         where = account(served, entry.host, entry.region)
         if where is None and entry.host is not None:
-            self.leave((*entry.path, "litellm_params", "api_base"), "an address: only one of Azure tells where it is")
+            self.leave(
+                (*entry.path, "litellm_params", "api_base"), "an address: only one of Azure tells where it is"
+            )
         found["label"] = entry.model if where is None else labelled(entry.model, where)
         if not (is_listed and _has_latency(model, served.provider)):
             found["latency"] = LATENCY
@@ -314,7 +337,10 @@ class Composer:
         if served.record is not None and why is None:
             others = [one for one in self.given.entries if self.targets[id(one)].record == served.record]
             listed = [one for one in others if plan.why_not(self.targets[id(one)]) is None]
-            if not prices or len({(one.input_usd_per_token, one.output_usd_per_token) for one in listed}) == 1:
+            if (
+                not prices
+                or len({(one.input_usd_per_token, one.output_usd_per_token) for one in listed}) == 1
+            ):
                 if prices:
                     self.models[served.record] = prices
                 return served.record, True
@@ -361,14 +387,22 @@ class Composer:
         """What the gateway itself enforces: calls in flight, and rates where its selection or a check knows them."""
         found: dict[str, Any] = {}
         settings = self.given.settings
-        if settings.enforces_limits or STRATEGIES[settings.strategy] in ("lowest-usage", "lowest-latency", "cheapest"):
+        if settings.enforces_limits or STRATEGIES[settings.strategy] in (
+            "lowest-usage",
+            "lowest-latency",
+            "cheapest",
+        ):
             rates = {"requests_per_minute": entry.rpm, "tokens_per_minute": entry.tpm}
             if any(rate and rate <= MOST_PER_MINUTE for rate in rates.values()):
-                found = {key: rate if rate and rate <= MOST_PER_MINUTE else None for key, rate in rates.items()}
+                found = {
+                    key: rate if rate and rate <= MOST_PER_MINUTE else None for key, rate in rates.items()
+                }
                 found |= {"kind": "fixed-window", "charge": "after-completion"}
         concurrent = _concurrent(entry, settings)
         if concurrent is not None and concurrent > MOST_CONCURRENT:
-            self.leave((*entry.path, "litellm_params"), f"more than {MOST_CONCURRENT} calls at once: no cap is set")
+            self.leave(
+                (*entry.path, "litellm_params"), f"more than {MOST_CONCURRENT} calls at once: no cap is set"
+            )
         elif concurrent is not None:
             found["concurrent"] = concurrent
         return found
@@ -381,12 +415,17 @@ class Composer:
         for key in known:
             rate = getattr(entry, key)
             if rate == 0:
-                self.leave((*params, key), "0 is no rate that a plan can hold; LiteLLM would ask it never or as if it were not given")
+                self.leave(
+                    (*params, key),
+                    "0 is no rate that a plan can hold; LiteLLM would ask it never or as if it were not given",
+                )
             elif rate > MOST_PER_MINUTE:
                 self.leave((*params, key), f"more than {MOST_PER_MINUTE} a minute: no limit is set")
         if entry.concurrent is None and (entry.rpm or entry.tpm):
             origin = "rpm" if entry.rpm else "tpm x 6 / 1000"
-            self.comments[*path, "limits"] = f"LiteLLM caps calls in flight at {origin} where max_parallel_requests is not given"
+            self.comments[*path, "limits"] = (
+                f"LiteLLM caps calls in flight at {origin} where max_parallel_requests is not given"
+            )
         if settings.strategy in ("simple-shuffle", "least-busy") and not settings.enforces_limits:
             for key in known:
                 what = ", it is a weight where none is given" if settings.strategy == "simple-shuffle" else ""
@@ -406,22 +445,32 @@ class Composer:
             found["timeout_s"] = own_s
         if entry.retries is not None:
             if entry.retries > self._most_retries:
-                self.leave((*params, "num_retries"), f"{self._most_retries} retries are taken, the most that the plan allows")
+                self.leave(
+                    (*params, "num_retries"),
+                    f"{self._most_retries} retries are taken, the most that the plan allows",
+                )
             if min(entry.retries, self._most_retries) != retries:
                 found["retries"] = min(entry.retries, self._most_retries)
         if entry.cooldown_s is not None:
             if settings.has_cooldowns:
                 found["breaker"] = self._breaker(entry.cooldown_s) | {"honours_retry_after": False}
             else:
-                self.leave((*params, "cooldown_time"), "router_settings.disable_cooldowns: nothing cools down")
+                self.leave(
+                    (*params, "cooldown_time"), "router_settings.disable_cooldowns: nothing cools down"
+                )
         policy = settings.group_retry_policies.get(entry.model_name)
         if policy:
-            found |= _newer(self._retries_after(policy, ("router_settings", "model_group_retry_policy", entry.model_name)))
+            found |= _newer(
+                self._retries_after(policy, ("router_settings", "model_group_retry_policy", entry.model_name))
+            )
         return found
 
     def _tell_stream(self, path: Path, other_s: float | None) -> None:
         if other_s is not None:
-            self.leave(path, "a timeout to the first chunk and between chunks; here timeout counts, of the whole call")
+            self.leave(
+                path,
+                "a timeout to the first chunk and between chunks; here timeout counts, of the whole call",
+            )
         else:
             self.leave(path, "a timeout to the first chunk and between chunks; here it is of the whole call")
 
@@ -456,7 +505,9 @@ class Composer:
         fallbacks: dict[str, Any] = {}
         for one in reached:
             lists = {
-                key: [words[other] for other in names] for key, names in edges[one].items() if names is not None
+                key: [words[other] for other in names]
+                for key, names in edges[one].items()
+                if names is not None
             }
             if any(lists.values()):
                 fallbacks[words[one]] = lists["any"] if set(lists) == {"any"} else lists
@@ -576,7 +627,10 @@ class Composer:
             given = {key: value for key, value in own.items() if value is not None}
             found |= {"lowest_latency": _bounded(given)} if given else {}
             if _bounded(given) != given:
-                self.leave(("router_settings", "routing_strategy_args"), "taken up to the largest values of the language")
+                self.leave(
+                    ("router_settings", "routing_strategy_args"),
+                    "taken up to the largest values of the language",
+                )
         if select == "lowest-usage":
             found["lowest_usage"] = {"off_by_one": True}
         if retries != PRESET_RETRIES:
@@ -587,8 +641,15 @@ class Composer:
         if timeout_s is not None and timeout_s != PRESET_TIMEOUT_S:
             found["timeout_s"] = timeout_s
         if settings.max_fallbacks is not None and settings.max_fallbacks > MOST_FALLBACKS:
-            self.leave(("router_settings", "max_fallbacks"), f"{MOST_FALLBACKS} are taken, the most that the plan allows")
-        most = PRESET_FALLBACKS if settings.max_fallbacks is None else min(settings.max_fallbacks, MOST_FALLBACKS)
+            self.leave(
+                ("router_settings", "max_fallbacks"),
+                f"{MOST_FALLBACKS} are taken, the most that the plan allows",
+            )
+        most = (
+            PRESET_FALLBACKS
+            if settings.max_fallbacks is None
+            else min(settings.max_fallbacks, MOST_FALLBACKS)
+        )
         if most != PRESET_FALLBACKS:
             found["max_fallbacks"] = most
         if not settings.has_cooldowns:
@@ -601,7 +662,12 @@ class Composer:
         wait_s = settings.retry_after_s
         if wait_s is not None and wait_s > PRESET_BASE_S:
             base_s = min(wait_s, LONGEST_WAIT_S)
-            found["backoff"] = {"kind": "litellm", "base_s": base_s, "cap_s": LONGEST_WAIT_S, "jitter_s": 0.75}
+            found["backoff"] = {
+                "kind": "litellm",
+                "base_s": base_s,
+                "cap_s": LONGEST_WAIT_S,
+                "jitter_s": 0.75,
+            }
             if base_s < LONGEST_WAIT_S:
                 self.leave(
                     ("router_settings", "retry_after"),
@@ -620,7 +686,9 @@ class Composer:
             "honours_retry_after": True,
         }
         if self.given.settings.retry_policy:
-            found |= self._retries_after(self.given.settings.retry_policy, ("router_settings", "retry_policy"))
+            found |= self._retries_after(
+                self.given.settings.retry_policy, ("router_settings", "retry_policy")
+            )
         return found
 
     def _retries_after(self, policy: Mapping[str, int], path: Path) -> dict[str, Any]:
@@ -650,7 +718,9 @@ def _newer(fields: Mapping[str, Any]) -> dict[str, Any]:
     from planner.catalogue.policies import preset
 
     filled = preset("litellm").policy
-    return {key: value for key, value in fields.items() if key in Policy.model_fields and filled.get(key) != value}
+    return {
+        key: value for key, value in fields.items() if key in Policy.model_fields and filled.get(key) != value
+    }
 
 
 def _bounded(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -793,7 +863,9 @@ def _end(served: Target, start: datetime.date, end: datetime.date) -> tuple[date
             try:
                 prices.price(served.record, served.provider, meter, day)
             except PriceUnknown:
-                found.append((day, f"no {meter} price of {served.record} at {served.provider} is known on {day}"))
+                found.append(
+                    (day, f"no {meter} price of {served.record} at {served.provider} is known on {day}")
+                )
                 break
     return min(found, default=None)
 

@@ -57,7 +57,12 @@ _PUBLIC_HOSTS = {
     "mistral": ("api.mistral.ai",),
     "groq": ("api.groq.com",),
 }
-_AZURE_RESOURCE = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com", ".ai.azure.com")
+_AZURE_RESOURCE = (
+    ".openai.azure.com",
+    ".cognitiveservices.azure.com",
+    ".services.ai.azure.com",
+    ".ai.azure.com",
+)
 _AZURE_REGION = ".api.cognitive.microsoft.com"
 
 
@@ -76,7 +81,9 @@ class Target:
     is_own_server: bool = False
 
 
-def target(model: str, provider: str | None = None, host: str | None = None, base: str | None = None) -> Target:
+def target(
+    model: str, provider: str | None = None, host: str | None = None, base: str | None = None
+) -> Target:
     """Provider and model of a LiteLLM model name.
 
     `provider` is custom_llm_provider, `host` that of api_base, `base` model_info.base_model, which names the model

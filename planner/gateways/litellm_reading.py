@@ -58,7 +58,9 @@ class ConfigurationError(ScenarioError):
     def __str__(self) -> str:
         count = len(self.problems)
         noun = "problem" if count == 1 else "problems"
-        return "\n".join([*map(str, self.problems), f"{count} {noun} in {self.source}; nothing was imported."])
+        return "\n".join(
+            [*map(str, self.problems), f"{count} {noun} in {self.source}; nothing was imported."]
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,12 +160,17 @@ def read_configuration(text: str, file: str, environment: Mapping[str, str]) -> 
     problems = [veil.over(problem) for problem in document.problems]
     if document.complete and not isinstance(document.value, dict):
         problems.append(
-            Problem(field="", file=file, line=1, given=_kind(document.value), allowed="a mapping with model_list")
+            Problem(
+                field="", file=file, line=1, given=_kind(document.value), allowed="a mapping with model_list"
+            )
         )
     if not document.complete or not isinstance(document.value, dict):
         raise ConfigurationError(problems, file)
     own = document.value.get("environment_variables")
-    variables = {**environment, **{key: str(value) for key, value in (own if isinstance(own, dict) else {}).items()}}
+    variables = {
+        **environment,
+        **{key: str(value) for key, value in (own if isinstance(own, dict) else {}).items()},
+    }
     taker = _Taker(document, file, variables, veil, problems)
     entries = _entries(taker, document.value)
     settings = _settings(taker, document.value)
@@ -189,7 +196,9 @@ class _Veil:
 
     def __init__(self, text: str, document: Document) -> None:
         found = {value for value in _secrets(document.value, False)}
-        for key, written in _WRITTEN_SECRET.findall(text):  # of a text that is no YAML, or no value of its own
+        for key, written in _WRITTEN_SECRET.findall(
+            text
+        ):  # of a text that is no YAML, or no value of its own
             if SECRET.search(key):
                 found.update(re.findall(r"[^\s\"'{},&*!|>\[\]]+", written))
         self.secrets = sorted((one for one in found if len(one) >= 4), key=lambda one: (-len(one), one))
@@ -197,12 +206,16 @@ class _Veil:
     def over(self, problem: Problem) -> Problem:
         """A problem of the YAML reader without any value of the file."""
         given = "a value" if problem.given is not None else None
-        allowed = None if problem.allowed is None else re.sub(r"'[^']*'", "a text", self.text(problem.allowed))
+        allowed = (
+            None if problem.allowed is None else re.sub(r"'[^']*'", "a text", self.text(problem.allowed))
+        )
         if problem.given is not None and re.fullmatch(r"[-+]?0[0-9xXoObB].*", problem.given or ""):
             allowed = "a decimal number, or text in quotes"
         text = None if problem.text is None else self.text(problem.text)
         hint = None if problem.hint is None else self.text(problem.hint)
-        return replace(problem, given=given, allowed=allowed, text=text, hint=hint, field=self.text(problem.field))
+        return replace(
+            problem, given=given, allowed=allowed, text=text, hint=hint, field=self.text(problem.field)
+        )
 
     def text(self, text: str) -> str:
         """A message without secrets."""
@@ -231,7 +244,14 @@ def _secrets(value: Any, is_secret: bool) -> Iterable[str]:
 
 
 def _kind(value: Any) -> str:
-    names = {dict: "a mapping", list: "a list", str: "a text", bool: "a boolean", int: "a number", float: "a number"}
+    names = {
+        dict: "a mapping",
+        list: "a list",
+        str: "a text",
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+    }
     return names.get(type(value), "nothing")
 
 
@@ -300,7 +320,9 @@ class _Taker:
         found = _number(value)
         if found is None or found < low or (whole and not found.is_integer()):
             noun = "whole number" if whole else "number"
-            self.complain(path, self.told(value, is_hidden), f"{noun} >= {low:g}{f' ({unit})' if unit else ''}")
+            self.complain(
+                path, self.told(value, is_hidden), f"{noun} >= {low:g}{f' ({unit})' if unit else ''}"
+            )
             return None
         return found
 
@@ -431,7 +453,9 @@ def _entries(taker: _Taker, tree: Mapping[str, Any]) -> tuple[Entry, ...]:
     if not isinstance(given, list) or not given:
         if path not in taker.document.unread:
             taker.complain(
-                path, _kind(given) if given != [] else "an empty list", "a list of deployments with at least one"
+                path,
+                _kind(given) if given != [] else "an empty list",
+                "a list of deployments with at least one",
             )
         return ()
     found: list[Entry] = []
@@ -579,7 +603,9 @@ def _settings(taker: _Taker, tree: Mapping[str, Any]) -> Settings:
     for key in _MISPLACED:
         if key in router:
             taker.complain((*router_at, key), f"{key} under router_settings", "it under general_settings")
-    taker.rest(router, router_at, {*_ROUTER, *_MISPLACED}, lambda key: _ROUTER_REASONS.get(key, _NO_COUNTERPART))
+    taker.rest(
+        router, router_at, {*_ROUTER, *_MISPLACED}, lambda key: _ROUTER_REASONS.get(key, _NO_COUNTERPART)
+    )
     taker.rest(litellm, litellm_at, _LITELLM, lambda key: _LITELLM_REASONS.get(key, _NO_COUNTERPART))
 
     def of_both(take: Callable[..., Any], key: str, **options: Any) -> Any:
@@ -591,7 +617,9 @@ def _settings(taker: _Taker, tree: Mapping[str, Any]) -> Settings:
 
     strategy = _strategy(taker, router, (*router_at, "routing_strategy"))
     args = taker.mapping(router, (*router_at, "routing_strategy_args"))
-    known = {"lowest_latency_buffer", "max_latency_list_size"} if strategy == "latency-based-routing" else set()
+    known = (
+        {"lowest_latency_buffer", "max_latency_list_size"} if strategy == "latency-based-routing" else set()
+    )
     args_at = (*router_at, "routing_strategy_args")
     taker.rest(args, args_at, known, lambda key: "not used by the plan under this routing_strategy")
     own_timeout, call_timeout = (
@@ -600,7 +628,10 @@ def _settings(taker: _Taker, tree: Mapping[str, Any]) -> Settings:
     )
     if own_timeout is not None and call_timeout is not None:
         taker.leave((*router_at, "timeout"), "litellm_settings.request_timeout counts first for each call")
-    lists = {key: _both_lists(taker, router, litellm, f"{key}fallbacks") for key in ("", "context_window_", "content_policy_")}
+    lists = {
+        key: _both_lists(taker, router, litellm, f"{key}fallbacks")
+        for key in ("", "context_window_", "content_policy_")
+    }
     defaults = of_both(lambda part, path: _names(taker, part.get(str(path[-1])), path), "default_fallbacks")
     general = dict(lists[""] or {})
     if defaults:
@@ -639,7 +670,9 @@ def _strategy(taker: _Taker, router: Mapping[str, Any], path: Path) -> str:
     if found is None or found in STRATEGIES:
         return found or "simple-shuffle"
     hint = closest(found, STRATEGIES)
-    taker.complain(path, taker.veil.shown(found), ", ".join(STRATEGIES), hint if hint and "mean" in hint else None)
+    taker.complain(
+        path, taker.veil.shown(found), ", ".join(STRATEGIES), hint if hint and "mean" in hint else None
+    )
     return "simple-shuffle"
 
 

@@ -90,7 +90,9 @@ def _key(key: Any) -> str:
 
 def _quoted(text: str) -> str:
     """Text in quotes; what cannot be printed is escaped as all readers understand."""
-    escaped = (one if one.isprintable() else f"\\U{ord(one):08x}" for one in json.dumps(text, ensure_ascii=False))
+    escaped = (
+        one if one.isprintable() else f"\\U{ord(one):08x}" for one in json.dumps(text, ensure_ascii=False)
+    )
     return "".join(escaped)
 
 

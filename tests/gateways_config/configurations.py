@@ -54,7 +54,9 @@ def small(router: dict[str, Any] | None = None, *entries: dict[str, Any], **sect
         "model_list": [
             {
                 "model_name": one.get("model_name", "chat"),
-                "litellm_params": {key: value for key, value in one.items() if key not in ("model_name", "info")},
+                "litellm_params": {
+                    key: value for key, value in one.items() if key not in ("model_name", "info")
+                },
                 **({"model_info": one["info"]} if "info" in one else {}),
             }
             for one in given
