@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from planner.errors import PlannerError
-from planner.gateways.litellm_models import PREFIX_OF, of_label, strategy_named, target
+from planner.gateways.litellm_models import PREFIX_OF, is_listed, needs_address, of_label, strategy_named, target
 from planner.gateways.litellm_reading import VERSION
 from planner.gateways.yaml_text import comment, yaml_text
 from planner.scenario.fields import Scenario
@@ -130,6 +130,10 @@ class _Writer:
                     )
                 self.met.add(name)
                 info: dict[str, Any] = {"id": identity}
+                base = self._base(self.scenario.deployments[name])
+                label = of_label(self.scenario.deployments[name].label or "")[0]
+                if base is not None and label == params["model"]:
+                    info["base_model"] = base
                 own = self.scenario.models.get(self.scenario.deployments[name].model)
                 if own is not None and own.context_tokens is not None:
                     info["max_input_tokens"] = own.context_tokens
@@ -137,7 +141,7 @@ class _Writer:
 
     def _params(self, name: str, deployment: Deployment) -> dict[str, Any]:
         model, prefix, where = self._model(name, deployment)
-        found: dict[str, Any] = {"model": model}
+        found = dict(model)
         if where is not None:
             found |= self._place(name, where, deployment.provider, prefix)
         own = self.scenario.models.get(deployment.model)
@@ -151,22 +155,31 @@ class _Writer:
             found |= self._limits(name, deployment.limits, found)
         return found | self._own_policy(name)
 
-    def _model(self, name: str, deployment: Deployment) -> tuple[str, str, str | None]:
-        """(LiteLLM's name of a model, its prefix, where it stands): as the label has it, where that says the same."""
+    def _model(self, name: str, deployment: Deployment) -> tuple[dict[str, Any], str, str | None]:
+        """(model and address, prefix, where it stands) of a deployment: as its label has it, where that says the same."""
+        provider = deployment.provider
+        address = {"api_base": f"http://{name}.invalid/v1"} if provider is None else {}
         if deployment.label is not None:
             label, where = of_label(deployment.label)
-            served = target(label)
-            names = {served.record, served.name, label}
-            is_same = deployment.model in names or deployment.model.startswith(f"{label} (")
-            if served.provider == deployment.provider and is_same:
-                return label, served.prefix or "", where or deployment.account
-        if deployment.provider is None:
-            self.tell(
-                f"{name}: nobody is known to serve {deployment.model}: hosted_vllm is written, and api_base must be added"
-            )
-            return f"hosted_vllm/{deployment.model}", "hosted_vllm", deployment.account
-        prefix = PREFIX_OF[deployment.provider]
-        return f"{prefix}/{deployment.model}", prefix, deployment.account
+            served = target(label, f"{name}.invalid" if provider is None else None, self._base(deployment))
+            names = {served.record, served.name, label, f"{provider or 'own'}/{label}"}
+            is_same = re.sub(r" \([0-9]+\)$", "", deployment.model) in names
+            if served.provider == provider and is_same:
+                address = address if served.prefix is not None and needs_address(served.prefix) else {}
+                if address:
+                    self.tell(f"{name}: no scenario tells where a server stands: api_base must be put right")
+                return {"model": label} | address, served.prefix or "", where or deployment.account
+        if provider is None:
+            self.tell(f"{name}: nobody is known to serve {deployment.model}: api_base of hosted_vllm must be put right")
+            return {"model": f"hosted_vllm/{deployment.model}"} | address, "hosted_vllm", deployment.account
+        prefix = PREFIX_OF[provider]
+        return {"model": f"{prefix}/{deployment.model}"}, prefix, deployment.account
+
+    def _base(self, deployment: Deployment) -> str | None:
+        """The model behind a label that does not name it, such as that of a deployment of Azure."""
+        if deployment.label is None or not is_listed(deployment.model):
+            return None
+        return None if target(of_label(deployment.label)[0]).record == deployment.model else deployment.model
 
     def _place(self, name: str, where: str, provider: str | None, prefix: str) -> dict[str, Any]:
         if provider == "azure" and _RESOURCE.fullmatch(where):

@@ -100,7 +100,7 @@ class Composer:
         }
         self.group_names = self._group_names()
         self.targets = {
-            id(entry): target(entry.model, entry.provider, entry.host, entry.base_model)
+            id(entry): target(entry.model, entry.host, entry.base_model)
             for entry in self.given.entries
         }
         names: set[str] = set()
@@ -375,12 +375,14 @@ class Composer:
     def _own_name(self, entry: Entry, served: Target, wanted: dict[str, Any]) -> str:
         from planner.catalogue import models
 
-        names = [served.name, entry.model]
-        names += [f"{entry.model} ({number})" for number in range(2, len(self.given.entries) + 2)]
+        base = entry.model
+        if base in models.names():
+            base = f"{served.provider or 'own'}/{base}"
+        names = [base, *(f"{base} ({number})" for number in range(2, len(self.given.entries) + 2))]
         return next(
             name
             for name in names
-            if name not in models.names() and (name not in self.models or self.models[name] == wanted)
+            if name not in self.models or self.models[name] == wanted
         )
 
     def _limits(self, entry: Entry) -> dict[str, Any]:
@@ -400,11 +402,9 @@ class Composer:
                 found |= {"kind": "fixed-window", "charge": "after-completion"}
         concurrent = _concurrent(entry, settings)
         if concurrent is not None and concurrent > MOST_CONCURRENT:
-            self.leave(
-                (*entry.path, "litellm_params"), f"more than {MOST_CONCURRENT} calls at once: no cap is set"
-            )
-        elif concurrent is not None:
-            found["concurrent"] = concurrent
+            self.leave((*entry.path, "litellm_params"), f"more than {MOST_CONCURRENT} calls at once: so many are taken")
+        if concurrent is not None:
+            found["concurrent"] = min(concurrent, MOST_CONCURRENT)
         return found
 
     def _tell_rates(self, entry: Entry, path: Path) -> None:
@@ -490,7 +490,7 @@ class Composer:
         return found
 
     def _strategy(self, name: str, levels: Mapping[str, list[list[Entry]]]) -> dict[str, Any]:
-        tier = self._tier(self.groups[name][0])
+        tier = self._tier(levels[name][0][0])
         reached, edges = self._graph(name)
         if len(reached) - 1 > MOST_GROUPS:
             self.complain(
@@ -732,9 +732,9 @@ def _concurrent(entry: Entry, settings: Settings) -> int | None:
     """LiteLLM's calculate_max_parallel_requests (utils.py); 0 counts as not given."""
     if entry.concurrent is not None:
         return entry.concurrent
-    if entry.rpm is not None:
-        return entry.rpm or None
-    if entry.tpm is not None:
+    if entry.rpm:
+        return entry.rpm
+    if entry.tpm:
         return int(entry.tpm / 1000 * 6) or 1
     return settings.concurrent
 

@@ -81,13 +81,10 @@ class Target:
     is_own_server: bool = False
 
 
-def target(
-    model: str, provider: str | None = None, host: str | None = None, base: str | None = None
-) -> Target:
+def target(model: str, host: str | None = None, base: str | None = None) -> Target:
     """Provider and model of a LiteLLM model name.
 
-    `provider` is custom_llm_provider, `host` that of api_base, `base` model_info.base_model, which names the model
-    behind a deployment of any name.
+    `host` is that of api_base, `base` model_info.base_model, which names the model behind a deployment of any name.
 
     >>> target("azure/gpt-4o").provider, target("azure/gpt-4o").record
     ('azure', 'gpt-4o')
@@ -97,10 +94,9 @@ def target(
     True
     """
     first, slash, rest = model.partition("/")
-    prefix = provider
-    name = model
+    prefix, name = None, model
     if slash and (first in PROVIDERS or first in OTHER_PREFIXES):
-        prefix, name = provider or first, rest
+        prefix, name = first, rest
     record = _record(_last(base) if base else name, prefix)
     if prefix is None:
         return Target(provider=_home(record), record=record, name=name, prefix=None)
@@ -118,6 +114,11 @@ def target(
 
 def _is_of(host: str, public: tuple[str, ...]) -> bool:
     return any(host == one or host.endswith(f".{one}") for one in public)
+
+
+def needs_address(prefix: str) -> bool:
+    """Whether a server of one's own can stand behind a prefix, so that only an address tells where it is."""
+    return prefix in OWN_SERVERS or PROVIDERS.get(prefix, "") in _PUBLIC_HOSTS
 
 
 def account(served: Target, host: str | None, region: str | None) -> str | None:
@@ -158,6 +159,13 @@ def strategy_named(group: str) -> str:
     """The inverse of `group_named`."""
     stem = group.removesuffix("-group")
     return stem if stem in TIER_GROUPS else group
+
+
+def is_listed(model: str) -> bool:
+    """Whether a name is one of the catalogue's."""
+    from planner.catalogue import models
+
+    return model in models.names()
 
 
 def _last(model: str) -> str:
@@ -208,7 +216,9 @@ __all__ = [
     "Target",
     "account",
     "group_named",
+    "is_listed",
     "labelled",
+    "needs_address",
     "of_label",
     "strategy_named",
     "target",

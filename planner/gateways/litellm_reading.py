@@ -82,7 +82,6 @@ class Entry:
     path: Path
     model_name: str
     model: str
-    provider: str | None = None  # custom_llm_provider
     host: str | None = None  # of api_base, without port, path, user or query
     region: str | None = None
     identity: str | None = None  # model_info.id
@@ -513,8 +512,7 @@ def _entry(taker: _Taker, path: Path, item: Mapping[str, Any]) -> Entry | None:
     entry = Entry(
         path=path,
         model_name=name or "",
-        model=model or "",
-        provider=taker.word(params, param("custom_llm_provider")),
+        model=_prefixed(model or "", taker.word(params, param("custom_llm_provider"))),
         host=_host(base),
         region=region,
         identity=taker.word(info, (*info_at, "id")),
@@ -548,6 +546,11 @@ def _is_planned(taker: _Taker, entry: Entry) -> bool:
         taker.leave(entry.path, f"mode {taker.veil.shown(entry.mode)}: no model that answers in text")
         return False
     return True
+
+
+def _prefixed(model: str, provider: str | None) -> str:
+    """A model with its provider in front, where custom_llm_provider tells one."""
+    return model if provider is None or model.startswith(f"{provider}/") else f"{provider}/{model}"
 
 
 def _host(base: str | None) -> str | None:
