@@ -11,7 +11,14 @@ from decimal import Decimal
 from typing import Any
 
 from planner.errors import PlannerError
-from planner.gateways.litellm_models import PREFIX_OF, is_listed, needs_address, of_label, strategy_named, target
+from planner.gateways.litellm_models import (
+    PREFIX_OF,
+    is_listed,
+    needs_address,
+    of_label,
+    strategy_named,
+    target,
+)
 from planner.gateways.litellm_reading import VERSION
 from planner.gateways.yaml_text import comment, yaml_text
 from planner.scenario.fields import Scenario
@@ -170,7 +177,9 @@ class _Writer:
                     self.tell(f"{name}: no scenario tells where a server stands: api_base must be put right")
                 return {"model": label} | address, served.prefix or "", where or deployment.account
         if provider is None:
-            self.tell(f"{name}: nobody is known to serve {deployment.model}: api_base of hosted_vllm must be put right")
+            self.tell(
+                f"{name}: nobody is known to serve {deployment.model}: api_base of hosted_vllm must be put right"
+            )
             return {"model": f"hosted_vllm/{deployment.model}"} | address, "hosted_vllm", deployment.account
         prefix = PREFIX_OF[provider]
         return {"model": f"{prefix}/{deployment.model}"}, prefix, deployment.account

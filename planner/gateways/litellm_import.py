@@ -100,8 +100,7 @@ class Composer:
         }
         self.group_names = self._group_names()
         self.targets = {
-            id(entry): target(entry.model, entry.host, entry.base_model)
-            for entry in self.given.entries
+            id(entry): target(entry.model, entry.host, entry.base_model) for entry in self.given.entries
         }
         names: set[str] = set()
         self.names = {id(entry): _free(self._slug_of(entry), names) for entry in self.given.entries}
@@ -180,6 +179,15 @@ class Composer:
         self.problems.append(
             Problem(field=render(path), file=self.given.file, line=line, given=given, allowed=allowed)
         )
+
+    def _at(self, key: str, group: str | None = None) -> Path:
+        """Where a setting stands, or the entry of a group in a list of fallbacks."""
+        sections = ("router_settings", "litellm_settings")
+        section = next((one for one in sections if (one, key) in self.given.lines), sections[0])
+        if group is not None:
+            entries = (path for path in self.given.lines if len(path) == 4 and path[:2] == (section, key))
+            return next((path for path in entries if path[3] == group), (section, key))
+        return (section, key)
 
     # -- names ---------------------------------------------------------------------------------
 
@@ -276,7 +284,7 @@ class Composer:
     def _retries(self, levels: Mapping[str, list[list[Entry]]]) -> int:
         """Retries that the planner's bound on calls of one request leaves, where each target has its own."""
         wanted = PRESET_RETRIES if self.given.settings.retries is None else self.given.settings.retries
-        path = ("router_settings", "num_retries")
+        path = self._at("num_retries")
         self._most_retries = MOST_RETRIES
         for group in self.groups:
             count = sum(len(self.groups[name]) for name in self._graph(group)[0])
@@ -379,11 +387,7 @@ class Composer:
         if base in models.names():
             base = f"{served.provider or 'own'}/{base}"
         names = [base, *(f"{base} ({number})" for number in range(2, len(self.given.entries) + 2))]
-        return next(
-            name
-            for name in names
-            if name not in self.models or self.models[name] == wanted
-        )
+        return next(name for name in names if name not in self.models or self.models[name] == wanted)
 
     def _limits(self, entry: Entry) -> dict[str, Any]:
         """What the gateway itself enforces: calls in flight, and rates where its selection or a check knows them."""
@@ -402,7 +406,10 @@ class Composer:
                 found |= {"kind": "fixed-window", "charge": "after-completion"}
         concurrent = _concurrent(entry, settings)
         if concurrent is not None and concurrent > MOST_CONCURRENT:
-            self.leave((*entry.path, "litellm_params"), f"more than {MOST_CONCURRENT} calls at once: so many are taken")
+            self.leave(
+                (*entry.path, "litellm_params"),
+                f"more than {MOST_CONCURRENT} calls at once: so many are taken",
+            )
         if concurrent is not None:
             found["concurrent"] = min(concurrent, MOST_CONCURRENT)
         return found
@@ -582,23 +589,22 @@ class Composer:
             ("context_window_fallbacks", settings.context_window or {}),
             ("content_policy_fallbacks", settings.content_policy or {}),
         ):
-            at: Path = ("router_settings", key)
-            if self.given.line(at) is None:
-                at = ("litellm_settings", key)
             for group, names in lists.items():
                 if group not in self.groups and group != WILDCARD:
-                    self.leave((*at, group), "of no model_name that was imported")
+                    self.leave(self._at(key, group), "of no model_name that was imported")
                     continue
                 for name in names:
                     if settings.aliases.get(name, name) not in self.groups and name not in self.groups:
-                        self.leave((*at, group), f"{_one_line(name)} is no model_name that was imported")
+                        self.leave(
+                            self._at(key, group), f"{_one_line(name)} is no model_name that was imported"
+                        )
         for root in self.groups:
             reached, edges = self._graph(root)
             for group in reached:
                 before, after = self._lists_of(group), edges[group]
                 if before != after:
                     self.leave(
-                        ("router_settings", "fallbacks", group),
+                        self._at("fallbacks", group),
                         f"under {_one_line(root)} it does not lead back to what was asked before, which LiteLLM passes over too",
                     )
 
@@ -642,7 +648,7 @@ class Composer:
             found["timeout_s"] = timeout_s
         if settings.max_fallbacks is not None and settings.max_fallbacks > MOST_FALLBACKS:
             self.leave(
-                ("router_settings", "max_fallbacks"),
+                self._at("max_fallbacks"),
                 f"{MOST_FALLBACKS} are taken, the most that the plan allows",
             )
         most = (

@@ -176,7 +176,8 @@ def test_every_strategy_of_the_library_can_be_written_and_read(path: Path) -> No
     found = load(path)
     for name in found.strategies:
         again = scenario(export_litellm(found, name).text)
-        assert set(again.deployments) == {
+        # one that stands in two groups is two deployments of LiteLLM
+        assert {one.partition("-in-")[0] for one in again.deployments} == {
             one
             for group in found.strategy(name).group_names
             for level in found.strategy(name).group(group) or ()
