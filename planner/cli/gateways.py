@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from planner.cli.checking import FileArgument, SetOption, load
+from planner.cli.comparing import check_strategy
 from planner.cli.ending import EXIT_STATUS, plural, reported
 from planner.cli.writing import check_writable, write_whole
 
@@ -97,7 +98,9 @@ def export_litellm(
 
     if out is not None:
         check_writable(out)
-    found = exported_from(load(file, overrides), strategy)
+    scenario = load(file, overrides)
+    check_strategy(scenario, strategy)
+    found = exported_from(scenario, strategy)
     _put(found.text, out)
     for line in found.notices:
         typer.echo(f"notice: {line}", err=True)

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from planner.catalogue.prices import HOSTS
 from planner.errors import PlannerError
 from planner.gateways.litellm_models import (
     PREFIX_OF,
     is_listed,
     needs_address,
     of_label,
+    own_server,
     strategy_named,
     target,
 )
@@ -65,8 +67,9 @@ class Exported:
 def export_litellm(scenario: Scenario, strategy: str) -> Exported:
     """The configuration of one strategy. Raises UnknownStrategy."""
     if strategy not in scenario.strategies:
-        hint = closest(strategy, scenario.strategies, many=30)
-        raise UnknownStrategy(f"--strategy {strategy}: no such strategy{f'; {hint}' if hint else ''}")
+        hint = closest(strategy, scenario.strategies)
+        known = ", ".join(scenario.strategies)
+        raise UnknownStrategy(f"strategy: got {strategy!r}; allowed: {known}{f'; {hint}' if hint else ''}")
     return _Writer(scenario, strategy).exported()
 
 
@@ -169,7 +172,7 @@ class _Writer:
         if deployment.label is not None:
             label, where = of_label(deployment.label)
             served = target(label, f"{name}.invalid" if provider is None else None, self._base(deployment))
-            names = {served.record, served.name, label, f"{provider or 'own'}/{label}"}
+            names = {served.record, served.name, label, f"{provider or 'own'}/{label}", own_server(label)}
             is_same = re.sub(r" \([0-9]+\)$", "", deployment.model) in names
             if served.provider == provider and is_same:
                 address = address if served.prefix is not None and needs_address(served.prefix) else {}
@@ -182,6 +185,10 @@ class _Writer:
             )
             return {"model": f"hosted_vllm/{deployment.model}"} | address, "hosted_vllm", deployment.account
         prefix = PREFIX_OF[provider]
+        if provider in HOSTS:
+            self.tell(
+                f"{name}: {deployment.model} is the catalogue's name; {provider} may call the model otherwise"
+            )
         return {"model": f"{prefix}/{deployment.model}"}, prefix, deployment.account
 
     def _base(self, deployment: Deployment) -> str | None:

@@ -16,7 +16,15 @@ from pathlib import PurePath
 from typing import Any
 
 from planner.errors import PriceUnknown, Problem
-from planner.gateways.litellm_models import Target, account, group_named, labelled, target
+from planner.gateways.litellm_models import (
+    PROVIDERS,
+    Target,
+    account,
+    group_named,
+    labelled,
+    own_server,
+    target,
+)
 from planner.gateways.litellm_reading import (
     STRATEGIES,
     VERSION,
@@ -35,7 +43,6 @@ from planner.scenario.checks_strategies import MOST_CALLS, MOST_EQUALS
 from planner.scenario.declare import KEY_PATTERN
 from planner.scenario.paths import Path, render
 from planner.scenario.policy import Policy
-from planner.scenario.strategies import TIER_GROUPS
 
 NAME = "Imported LiteLLM configuration"
 TASK = "chat"
@@ -199,8 +206,7 @@ class Composer:
 
     def _group_names(self) -> dict[str, str]:
         """model_name: its name under a strategy's groups, where omni and mini are the tiers."""
-        taken = set(TIER_GROUPS)
-        return {name: _free(group_named(slug), taken) for name, slug in self.strategy_names.items()}
+        return {name: group_named(slug) for name, slug in self.strategy_names.items()}
 
     def _aliases(self) -> Iterator[str]:
         for alias, group in self.given.settings.aliases.items():
@@ -386,6 +392,8 @@ class Composer:
         base = entry.model
         if base in models.names():
             base = f"{served.provider or 'own'}/{base}"
+        if served.is_own_server and served.prefix in PROVIDERS:
+            base = own_server(base)  # openai/our-8b at an address of one's own
         names = [base, *(f"{base} ({number})" for number in range(2, len(self.given.entries) + 2))]
         return next(name for name in names if name not in self.models or self.models[name] == wanted)
 

@@ -135,6 +135,11 @@ def account(served: Target, host: str | None, region: str | None) -> str | None:
     return None
 
 
+def own_server(model: str) -> str:
+    """Name of a model under a provider's prefix that somebody else serves."""
+    return f"{model} (own server)"
+
+
 def labelled(model: str, where: str) -> str:
     """A deployment's label: LiteLLM's name of the model and where it stands."""
     return f"{model} ({where})"
@@ -150,15 +155,21 @@ def of_label(label: str) -> tuple[str, str | None]:
     return (label, None) if found is None else (found[1], found[2])
 
 
+_TIER_LIKE = re.compile(rf"({'|'.join(TIER_GROUPS)})(-group)*")
+
+
 def group_named(strategy: str) -> str:
-    """Name of a group that is called like a strategy: omni and mini are tiers, so their groups are not called so."""
-    return f"{strategy}-group" if strategy in TIER_GROUPS else strategy
+    """Name of a group for a strategy's name: omni and mini are tiers, so no further group may be called so.
+
+    >>> group_named("mini"), group_named("mini-group"), group_named("spare")
+    ('mini-group', 'mini-group-group', 'spare')
+    """
+    return f"{strategy}-group" if _TIER_LIKE.fullmatch(strategy) else strategy
 
 
 def strategy_named(group: str) -> str:
     """The inverse of `group_named`."""
-    stem = group.removesuffix("-group")
-    return stem if stem in TIER_GROUPS else group
+    return group.removesuffix("-group") if _TIER_LIKE.fullmatch(group) else group
 
 
 def is_listed(model: str) -> bool:
@@ -220,6 +231,7 @@ __all__ = [
     "labelled",
     "needs_address",
     "of_label",
+    "own_server",
     "strategy_named",
     "target",
 ]

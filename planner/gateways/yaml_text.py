@@ -31,12 +31,16 @@ def comment(text: str, indent: int = 0) -> Iterator[str]:
     """Lines of a comment, broken at blanks; no text can end it early. What begins with a dash hangs."""
     margin = " " * indent + "# "
     line = ""
-    for word in " ".join(text.split()).split(" "):
+    for word in _one_line(text).split(" "):
         if line and len(margin) + len(line) + 1 + len(word) > WIDTH:
             yield margin + line
             line = " " if text.startswith("- ") else ""
         line = f"{line} {word}" if line else word
     yield (margin + line).rstrip()
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 def _block(tree: Any, path: Path, comments: Mapping[Path, str], flow_from: int) -> Iterator[str]:
@@ -53,7 +57,7 @@ def _block(tree: Any, path: Path, comments: Mapping[Path, str], flow_from: int) 
         if is_leaf or fits:
             line = f"{head} {flow}"
             if told is not None and len(line) + len(told) + 3 <= WIDTH:
-                yield f"{line} # {' '.join(told.split())}"
+                yield f"{line} # {_one_line(told)}"
                 continue
             if told is not None:
                 yield from comment(told, len(indent))

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.gateways import ConfigurationError
-from tests.gateways_config.configurations import FULL, SECRET, imported, small
+from planner.gateways.yaml_text import yaml_text
+from tests.gateways_config.configurations import FULL, SECRET, imported, scenario_of, small
 
 WRONG = """\
 model_list:
@@ -222,3 +223,45 @@ def test_secrets_have_many_names() -> None:
     assert SECRET not in repr(found)
     (told,) = [one for one in found.notices if "never kept" in one]
     assert all(f"model_list[0].litellm_params.{name}" in told for name in fields)
+
+
+KEYS = (
+    "model_list", "model_name", "litellm_params", "model_info", "model", "api_base", "rpm", "weight", "order", "timeout",
+    "num_retries", "id", "input_cost_per_token", "router_settings", "litellm_settings", "routing_strategy",
+    "routing_strategy_args", "fallbacks", "default_fallbacks", "context_window_fallbacks", "model_group_alias",
+    "retry_policy", "model_group_retry_policy", "optional_pre_call_checks", "max_fallbacks", "cooldown_time", "chat", "*",
+    "environment_variables", "mode", "base_model", "max_input_tokens", "region_name", "api_key", "DefaultRetries",
+)  # fmt: skip
+leaves = st.one_of(
+    st.none(), st.booleans(), st.integers(-5, 10**18), st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["chat", "openai/gpt-4o", "openai/", "/", "http://[", "os.environ/X", "os.environ/", "1e999", SECRET]),
+    st.text(max_size=5),
+)  # fmt: skip
+trees = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=6),
+    max_leaves=25,
+)
+sections = st.dictionaries(st.sampled_from(KEYS), trees, max_size=8)
+deployments = st.fixed_dictionaries(
+    {
+        "model_name": st.sampled_from(["chat", "b"]),
+        "litellm_params": sections.map(lambda one: {"model": "gpt-4o", **one}),
+    },
+    optional={"model_info": trees},
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(deployments | trees, max_size=3), sections, sections, sections)
+def test_anything_gives_a_scenario_that_loads_or_problems_and_never_a_secret(
+    model_list: list[Any], router: dict[str, Any], litellm: dict[str, Any], others: dict[str, Any]
+) -> None:
+    tree = {"model_list": model_list, "router_settings": router, "litellm_settings": litellm}
+    text = yaml_text({**others, **tree})
+    try:
+        found = imported(text)
+    except ConfigurationError as error:
+        assert SECRET not in str(error)
+    else:
+        scenario_of(found)
