@@ -4,9 +4,9 @@ Comes in: the text of a configuration, or a Scenario and a strategy; goes out: t
 and the other cannot. Nothing is simulated here.
 """
 
+from planner.gateways.litellm_configuration import ConfigurationError
 from planner.gateways.litellm_export import Exported, UnknownStrategy, export_litellm
 from planner.gateways.litellm_import import Imported, import_litellm
-from planner.gateways.litellm_reading import ConfigurationError
 
 __all__ = [
     "ConfigurationError",

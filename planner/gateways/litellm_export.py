@@ -12,6 +12,7 @@ from typing import Any
 
 from planner.catalogue.prices import HOSTS
 from planner.errors import PlannerError
+from planner.gateways.litellm_configuration import VERSION
 from planner.gateways.litellm_models import (
     PREFIX_OF,
     is_listed,
@@ -21,7 +22,6 @@ from planner.gateways.litellm_models import (
     strategy_named,
     target,
 )
-from planner.gateways.litellm_reading import VERSION
 from planner.gateways.yaml_text import comment, yaml_text
 from planner.scenario.fields import Scenario
 from planner.scenario.paths import closest

@@ -6,26 +6,14 @@ of the machine goes in, so that one configuration always gives one text. What is
 docs/gateways.md.
 """
 
-import calendar
-import datetime
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import PurePath
 from typing import Any
 
-from planner.errors import PriceUnknown, Problem
-from planner.gateways.litellm_models import (
-    PROVIDERS,
-    Target,
-    account,
-    group_named,
-    labelled,
-    own_server,
-    target,
-)
-from planner.gateways.litellm_reading import (
+from planner.errors import Problem
+from planner.gateways.horizon import Plan, facts_of, has_latency, last_prices, per_mtok
+from planner.gateways.litellm_configuration import (
     STRATEGIES,
     VERSION,
     WILDCARD,
@@ -35,19 +23,27 @@ from planner.gateways.litellm_reading import (
     Lists,
     Settings,
     Unmapped,
-    read_configuration,
 )
+from planner.gateways.litellm_models import (
+    PROVIDERS,
+    Target,
+    account,
+    group_named,
+    labelled,
+    own_server,
+    target,
+)
+from planner.gateways.litellm_reading import read_configuration
+from planner.gateways.naming import free_name, one_line, slug_of
 from planner.gateways.yaml_text import comment, yaml_text
 from planner.scenario.checks_fallbacks import MOST_GROUPS
 from planner.scenario.checks_strategies import MOST_CALLS, MOST_EQUALS
-from planner.scenario.declare import KEY_PATTERN
 from planner.scenario.paths import Path, render
 from planner.scenario.policy import Policy
 
 NAME = "Imported LiteLLM configuration"
 TASK = "chat"
 REQUESTS_PER_MONTH = 1_000_000
-HORIZON_MONTHS = 36
 SIZES = {"input_tokens": {"p50": 420, "p95": 1600}, "output_tokens": {"p50": 110, "p95": 380}}
 LATENCY = {"ttft_s": {"p50": 0.5, "p95": 1.5}, "tokens_per_s": 50}
 PRICES = ("input_usd_per_mtok", "output_usd_per_mtok")
@@ -99,9 +95,9 @@ class Composer:
         for entry in self.given.entries:
             self.groups.setdefault(entry.model_name, []).append(entry)
         taken: set[str] = set()
-        self.strategy_names = {name: _free(_slug(name, "model"), taken) for name in self.groups}
+        self.strategy_names = {name: free_name(slug_of(name, "model"), taken) for name in self.groups}
         self.alias_names = {
-            alias: _free(_slug(alias, "alias"), taken)
+            alias: free_name(slug_of(alias, "alias"), taken)
             for alias in self._aliases()
             if alias not in self.groups
         }
@@ -110,7 +106,7 @@ class Composer:
             id(entry): target(entry.model, entry.host, entry.base_model) for entry in self.given.entries
         }
         names: set[str] = set()
-        self.names = {id(entry): _free(self._slug_of(entry), names) for entry in self.given.entries}
+        self.names = {id(entry): free_name(self._slug_of(entry), names) for entry in self.given.entries}
 
     def imported(self) -> Imported:
         plan = Plan.of([self.targets[id(entry)] for entry in self.given.entries])
@@ -164,7 +160,7 @@ class Composer:
     def _head(self, result: Imported) -> Iterator[str]:
         name = PurePath(self.given.file).name
         yield from comment(
-            f"Made by `planner import litellm` from {_one_line(name)}, with the semantics of LiteLLM {VERSION} "
+            f"Made by `planner import litellm` from {one_line(name)}, with the semantics of LiteLLM {VERSION} "
             "(policy.preset: litellm). A comment stands wherever a figure is an assumption."
         )
         if result.unpriced:
@@ -200,9 +196,9 @@ class Composer:
 
     def _slug_of(self, entry: Entry) -> str:
         if entry.identity is not None:
-            return _slug(entry.identity, "deployment")
+            return slug_of(entry.identity, "deployment")
         where = account(self.targets[id(entry)], entry.host, entry.region)
-        return _slug(f"{entry.model}-{where}" if where else entry.model, "deployment")
+        return slug_of(f"{entry.model}-{where}" if where else entry.model, "deployment")
 
     def _group_names(self) -> dict[str, str]:
         """model_name: its name under a strategy's groups, where omni and mini are the tiers."""
@@ -310,7 +306,7 @@ class Composer:
 
     # -- deployments ---------------------------------------------------------------------------
 
-    def _deployment(self, entry: Entry, plan: "Plan", retries: int) -> dict[str, Any]:
+    def _deployment(self, entry: Entry, plan: Plan, retries: int) -> dict[str, Any]:
         served, name = self.targets[id(entry)], self.names[id(entry)]
         path: Path = ("deployments", name)
         model, is_listed = self._model(entry, served, plan)
@@ -325,7 +321,7 @@ class Composer:
                 (*entry.path, "litellm_params", "api_base"), "an address: only one of Azure tells where it is"
             )
         found["label"] = entry.model if where is None else labelled(entry.model, where)
-        if not (is_listed and _has_latency(model, served.provider)):
+        if not (is_listed and has_latency(model, served.provider)):
             found["latency"] = LATENCY
             self.comments[*path, "latency"] = "assumption: the catalogue has no latency of it; give your own"
         limits = self._limits(entry)
@@ -340,10 +336,10 @@ class Composer:
             found["policy"] = policy
         return found
 
-    def _model(self, entry: Entry, served: Target, plan: "Plan") -> tuple[str, bool]:
+    def _model(self, entry: Entry, served: Target, plan: Plan) -> tuple[str, bool]:
         """(model of a deployment, whether it is the catalogue's): own prices and what is unknown stand under models."""
         prices = {
-            key: _per_mtok(cost)
+            key: per_mtok(cost)
             for key, cost in zip(PRICES, (entry.input_usd_per_token, entry.output_usd_per_token), strict=True)
             if cost is not None
         }
@@ -362,10 +358,10 @@ class Composer:
 
     def _own_model(self, entry: Entry, served: Target, prices: dict[str, float], why: str | None) -> str:
         """An entry under models for what the catalogue cannot price: the same for the same model and prices."""
-        found = _facts(served)
+        found = facts_of(served)
         if entry.context_tokens is not None:
             found["context_tokens"] = entry.context_tokens
-        last = plan_prices(served) if served.record is not None and served.provider is not None else {}
+        last = last_prices(served) if served.record is not None and served.provider is not None else {}
         for key in PRICES:
             found[key] = prices.get(key, last.get(key))
         name = self._own_name(entry, served, found)
@@ -497,11 +493,11 @@ class Composer:
         for name, slug in self.strategy_names.items():
             found[slug] = self._strategy(name, levels)
             if slug != name:
-                self.comments["strategies", slug] = f"model_name: {_one_line(name)}"
+                self.comments["strategies", slug] = f"model_name: {one_line(name)}"
         for alias, slug in self.alias_names.items():
             group = self.given.settings.aliases[alias]
             found[slug] = {"like": self.strategy_names[group]}
-            self.comments["strategies", slug] = f"model_group_alias: {_one_line(alias)}"
+            self.comments["strategies", slug] = f"model_group_alias: {one_line(alias)}"
         return found
 
     def _strategy(self, name: str, levels: Mapping[str, list[list[Entry]]]) -> dict[str, Any]:
@@ -510,7 +506,7 @@ class Composer:
         if len(reached) - 1 > MOST_GROUPS:
             self.complain(
                 self.groups[name][0].path,
-                f"{len(reached) - 1} groups that {_one_line(name)} falls back on",
+                f"{len(reached) - 1} groups that {one_line(name)} falls back on",
                 f"at most {MOST_GROUPS}",
             )
         words = {one: self.group_names[one] for one in reached} | {name: tier}
@@ -604,7 +600,7 @@ class Composer:
                 for name in names:
                     if settings.aliases.get(name, name) not in self.groups and name not in self.groups:
                         self.leave(
-                            self._at(key, group), f"{_one_line(name)} is no model_name that was imported"
+                            self._at(key, group), f"{one_line(name)} is no model_name that was imported"
                         )
         for root in self.groups:
             reached, edges = self._graph(root)
@@ -613,7 +609,7 @@ class Composer:
                 if before != after:
                     self.leave(
                         self._at("fallbacks", group),
-                        f"under {_one_line(root)} it does not lead back to what was asked before, which LiteLLM passes over too",
+                        f"under {one_line(root)} it does not lead back to what was asked before, which LiteLLM passes over too",
                     )
 
     # -- policy --------------------------------------------------------------------------------
@@ -751,143 +747,6 @@ def _concurrent(entry: Entry, settings: Settings) -> int | None:
     if entry.tpm:
         return int(entry.tpm / 1000 * 6) or 1
     return settings.concurrent
-
-
-# -- names ---------------------------------------------------------------------------------------
-
-
-def _slug(text: str, otherwise: str) -> str:
-    """A name of the language for a text: itself where it is one."""
-    if re.fullmatch(KEY_PATTERN.strip("^$"), text):
-        return text
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or otherwise
-
-
-def _free(slug: str, taken: set[str]) -> str:
-    """A name that is not taken, with a number where need be; it is taken then."""
-    found, number = slug, 2
-    while found in taken:
-        found, number = f"{slug}-{number}", number + 1
-    taken.add(found)
-    return found
-
-
-def _one_line(text: str) -> str:
-    return "".join(one if one.isprintable() else " " for one in text)
-
-
-# -- money and time ------------------------------------------------------------------------------
-
-
-def _per_mtok(cost: Decimal) -> float:
-    return float(cost.scaleb(6))
-
-
-def _facts(served: Target) -> dict[str, Any]:
-    """What the catalogue knows of a model beside its price."""
-    from planner.catalogue import models
-
-    if served.record is None:
-        return {}
-    record = models.model(served.record)
-    return {
-        "modalities": [kind for kind in ("text", "vision", "audio") if kind in record.modalities],
-        "context_tokens": record.context_tokens,
-        "max_output_tokens": record.max_output_tokens,
-    }
-
-
-def _has_latency(model: str, provider: str | None) -> bool:
-    from planner.scenario import known
-
-    return known.has_latency(model, provider)
-
-
-def plan_prices(served: Target) -> dict[str, float]:
-    """The last list prices that are known of a model at a provider; an empty mapping where none ever was."""
-    from planner.catalogue import prices
-
-    assert served.record is not None
-    assert served.provider is not None
-    found = {}
-    for meter in ("input", "output"):
-        try:
-            found[f"{meter}_usd_per_mtok"] = float(
-                prices.periods(served.record, served.provider, meter)[-1].usd_per_mtok
-            )
-        except PriceUnknown:
-            continue
-    return found
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """When the plan begins and how long it is: a time in which all models that can be are sold and priced."""
-
-    start: datetime.date
-    months: int
-    limited_by: str | None
-
-    @property
-    def comment(self) -> str:
-        if self.limited_by is None:
-            return "assumption"
-        return f"assumption: {self.limited_by}; give finance.migrations to plan further"
-
-    @classmethod
-    def of(cls, targets: list[Target]) -> "Plan":
-        from planner.catalogue.reading import read
-
-        newest = datetime.date.fromisoformat(read("pairs")["as_of"])
-        start = _later(newest.replace(day=1), 1)
-        months, why = HORIZON_MONTHS, None
-        for one in targets:
-            end = _end(one, start, _later(start, HORIZON_MONTHS))
-            if end is None:
-                continue
-            day, reason = end
-            whole = (day.year - start.year) * 12 + day.month - start.month - (day.day < start.day)
-            if 1 <= whole < months:
-                months, why = whole, reason
-        return cls(start=start, months=months, limited_by=why)
-
-    def why_not(self, served: Target) -> str | None:
-        """Why the catalogue cannot price a model over the plan; None where it can."""
-        if served.record is None:
-            return "not in the catalogue"
-        if served.provider is None:
-            return "served by somebody who is not in the catalogue"
-        end = _end(served, self.start, _later(self.start, self.months))
-        return None if end is None else end[1]
-
-
-def _end(served: Target, start: datetime.date, end: datetime.date) -> tuple[datetime.date, str] | None:
-    """The first day before `end` at which a model is no longer sold or priced, and why; None where there is none."""
-    from planner.catalogue import prices
-    from planner.scenario import known
-
-    if served.record is None or served.provider is None:
-        return None
-    found: list[tuple[datetime.date, str]] = []
-    retires = known.retirement(served.record, served.provider)
-    if retires is not None and retires.date is not None and retires.date < end:
-        found.append((retires.date, f"{served.record} retires at {served.provider} on {retires.date}"))
-    for meter in ("input", "output"):
-        for day in (start, *known.price_days(served.record, served.provider, meter, start, end)):
-            try:
-                prices.price(served.record, served.provider, meter, day)
-            except PriceUnknown:
-                found.append(
-                    (day, f"no {meter} price of {served.record} at {served.provider} is known on {day}")
-                )
-                break
-    return min(found, default=None)
-
-
-def _later(day: datetime.date, months: int) -> datetime.date:
-    count = day.year * 12 + day.month - 1 + months
-    year, month = count // 12, count % 12 + 1
-    return datetime.date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
 
 
 __all__ = ["Imported", "import_litellm"]

@@ -169,5 +169,7 @@ def test_every_field_of_a_policy_is_written_or_told() -> None:
 
 
 def test_an_unknown_strategy_is_told_with_what_is_near() -> None:
-    with pytest.raises(UnknownStrategy, match=r"got 'drown'; allowed: one, drawn, both, backed; did you mean drawn\?"):
+    with pytest.raises(
+        UnknownStrategy, match=r"got 'drown'; allowed: one, drawn, both, backed; did you mean drawn\?"
+    ):
         written("drown")
