@@ -130,6 +130,15 @@ class Configuration:
         """Line of a path, or of the nearest thing around it."""
         return next((self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), None)
 
+    def at(self, key: str, group: str | None = None) -> Path:
+        """Where a setting stands, or the entry of a group in a list of fallbacks."""
+        sections = ("router_settings", "litellm_settings")
+        section = next((one for one in sections if (one, key) in self.lines), sections[0])
+        if group is not None:
+            entries = (path for path in self.lines if len(path) == 4 and path[:2] == (section, key))
+            return next((path for path in entries if path[3] == group), (section, key))
+        return (section, key)
+
 
 __all__ = [
     "RETRY_CLASSES",

@@ -20,10 +20,10 @@ from planner.gateways.litellm_configuration import (
     Configuration,
     ConfigurationError,
     Entry,
-    Lists,
     Settings,
     Unmapped,
 )
+from planner.gateways.litellm_fallbacks import graph_of, lists_of
 from planner.gateways.litellm_models import (
     PROVIDERS,
     Target,
@@ -33,13 +33,13 @@ from planner.gateways.litellm_models import (
     own_server,
     target,
 )
+from planner.gateways.litellm_policy import MOST_RETRIES, PRESET_RETRIES, PolicyWriter
 from planner.gateways.litellm_reading import read_configuration
 from planner.gateways.naming import free_name, one_line, slug_of
 from planner.gateways.yaml_text import comment, yaml_text
 from planner.scenario.checks_fallbacks import MOST_GROUPS
 from planner.scenario.checks_strategies import MOST_CALLS, MOST_EQUALS
 from planner.scenario.paths import Path, render
-from planner.scenario.policy import Policy
 
 NAME = "Imported LiteLLM configuration"
 TASK = "chat"
@@ -47,9 +47,7 @@ REQUESTS_PER_MONTH = 1_000_000
 SIZES = {"input_tokens": {"p50": 420, "p95": 1600}, "output_tokens": {"p50": 110, "p95": 380}}
 LATENCY = {"ttft_s": {"p50": 0.5, "p95": 1.5}, "tokens_per_s": 50}
 PRICES = ("input_usd_per_mtok", "output_usd_per_mtok")
-PRESET_RETRIES, PRESET_TIMEOUT_S, PRESET_OPEN_S, PRESET_FALLBACKS, PRESET_BASE_S = 2, 6000, 5, 5, 0.5
-LONGEST_WAIT_S = 8  # of LiteLLM's backoff
-MOST_RETRIES, MOST_FALLBACKS, MOST_PER_MINUTE, MOST_CONCURRENT, MOST_WEIGHT = 100, 20, 10**9, 10**6, 1e6
+MOST_PER_MINUTE, MOST_CONCURRENT, MOST_WEIGHT = 10**9, 10**6, 1e6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,13 +109,15 @@ class Composer:
     def imported(self) -> Imported:
         plan = Plan.of([self.targets[id(entry)] for entry in self.given.entries])
         levels = {name: self._levels(entries) for name, entries in self.groups.items()}
-        retries = self._retries(levels)
+        most_retries = self._most_retries()
+        retries = self._retries(most_retries)
+        self.policies = PolicyWriter(given=self.given, most_retries=most_retries, leave=self.leave)
         self._weigh(levels)
         deployments = {}
         for entry in self.given.entries:
             deployments[self.names[id(entry)]] = self._deployment(entry, plan, retries)
         strategies = self._strategies(levels)
-        policy = self._policy(retries)
+        policy = self.policies.of_all(retries)
         if self.problems:
             raise ConfigurationError(self.problems, self.given.file)
         self.leave(
@@ -182,15 +182,6 @@ class Composer:
         self.problems.append(
             Problem(field=render(path), file=self.given.file, line=line, given=given, allowed=allowed)
         )
-
-    def _at(self, key: str, group: str | None = None) -> Path:
-        """Where a setting stands, or the entry of a group in a list of fallbacks."""
-        sections = ("router_settings", "litellm_settings")
-        section = next((one for one in sections if (one, key) in self.given.lines), sections[0])
-        if group is not None:
-            entries = (path for path in self.given.lines if len(path) == 4 and path[:2] == (section, key))
-            return next((path for path in entries if path[3] == group), (section, key))
-        return (section, key)
 
     # -- names ---------------------------------------------------------------------------------
 
@@ -283,26 +274,29 @@ class Composer:
                     )
                     self.leave((*entry.path, "litellm_params", "weight"), why)
 
-    def _retries(self, levels: Mapping[str, list[list[Entry]]]) -> int:
-        """Retries that the planner's bound on calls of one request leaves, where each target has its own."""
-        wanted = PRESET_RETRIES if self.given.settings.retries is None else self.given.settings.retries
-        path = self._at("num_retries")
-        self._most_retries = MOST_RETRIES
+    def _most_retries(self) -> int:
+        """Retries that the planner's bound on calls of one request leaves, where each deployment has its own."""
+        most = MOST_RETRIES
         for group in self.groups:
-            count = sum(len(self.groups[name]) for name in self._graph(group)[0])
+            reached = graph_of(self.groups, self.given.settings, group)[0]
+            count = sum(len(self.groups[name]) for name in reached)
             if count > MOST_CALLS:
                 self.complain(
                     ("model_list",), f"{count} deployments that a request may meet", f"at most {MOST_CALLS}"
                 )
-                return wanted
-            self._most_retries = min(self._most_retries, MOST_CALLS // count - 1)
-        if wanted > self._most_retries:
+            most = min(most, max(MOST_CALLS // count - 1, 0))
+        return most
+
+    def _retries(self, most: int) -> int:
+        given = self.given.settings.retries
+        wanted = PRESET_RETRIES if given is None else given
+        if wanted > most:
             self.leave(
-                path,
-                f"{self._most_retries} retries are taken, as each deployment makes its own here and one request may "
-                f"make at most {MOST_CALLS} calls",
+                self.given.at("num_retries"),
+                f"{most} retries are taken, as each deployment makes its own here and one request may make at most "
+                f"{MOST_CALLS} calls",
             )
-        return min(wanted, self._most_retries)
+        return min(wanted, most)
 
     # -- deployments ---------------------------------------------------------------------------
 
@@ -331,7 +325,7 @@ class Composer:
             found["weight"] = self.weights[name]
         if entry.rpm is not None or entry.tpm is not None:
             self._tell_rates(entry, path)
-        policy = self._own_policy(entry, retries)
+        policy = self.policies.of_deployment(entry, retries)
         if policy:
             found["policy"] = policy
         return found
@@ -446,45 +440,6 @@ class Composer:
                     "max_parallel_requests is not given",
                 )
 
-    def _own_policy(self, entry: Entry, retries: int) -> dict[str, Any]:
-        settings, params = self.given.settings, (*entry.path, "litellm_params")
-        found: dict[str, Any] = {}
-        own_s = entry.timeout_s or entry.stream_timeout_s
-        if entry.stream_timeout_s is not None:
-            self._tell_stream((*params, "stream_timeout"), entry.timeout_s)
-        if own_s is not None and own_s != (self._timeout_s() or PRESET_TIMEOUT_S):
-            found["timeout_s"] = own_s
-        if entry.retries is not None:
-            if entry.retries > self._most_retries:
-                self.leave(
-                    (*params, "num_retries"),
-                    f"{self._most_retries} retries are taken, the most that the plan allows",
-                )
-            if min(entry.retries, self._most_retries) != retries:
-                found["retries"] = min(entry.retries, self._most_retries)
-        if entry.cooldown_s is not None:
-            if settings.has_cooldowns:
-                found["breaker"] = self._breaker(entry.cooldown_s) | {"honours_retry_after": False}
-            else:
-                self.leave(
-                    (*params, "cooldown_time"), "router_settings.disable_cooldowns: nothing cools down"
-                )
-        policy = settings.group_retry_policies.get(entry.model_name)
-        if policy:
-            found |= _newer(
-                self._retries_after(policy, ("router_settings", "model_group_retry_policy", entry.model_name))
-            )
-        return found
-
-    def _tell_stream(self, path: Path, other_s: float | None) -> None:
-        if other_s is not None:
-            self.leave(
-                path,
-                "a timeout to the first chunk and between chunks; here timeout counts, of the whole call",
-            )
-        else:
-            self.leave(path, "a timeout to the first chunk and between chunks; here it is of the whole call")
-
     # -- strategies ----------------------------------------------------------------------------
 
     def _strategies(self, levels: Mapping[str, list[list[Entry]]]) -> dict[str, Any]:
@@ -502,7 +457,7 @@ class Composer:
 
     def _strategy(self, name: str, levels: Mapping[str, list[list[Entry]]]) -> dict[str, Any]:
         tier = self._tier(levels[name][0][0])
-        reached, edges = self._graph(name)
+        reached, edges = graph_of(self.groups, self.given.settings, name)
         if len(reached) - 1 > MOST_GROUPS:
             self.complain(
                 self.groups[name][0].path,
@@ -537,54 +492,6 @@ class Composer:
         record = self.targets[id(entry)].record
         return "omni" if record is None or models.model(record).tier in ("omni", "mid") else "mini"
 
-    def _lists_of(self, group: str) -> dict[str, tuple[str, ...] | None]:
-        """GROUP's fallbacks by class of failure, as groups of the file; None: as any."""
-        settings = self.given.settings
-
-        def of(lists: Lists) -> tuple[str, ...]:
-            names = lists.get(group, lists.get(WILDCARD, ()))
-            groups = [settings.aliases.get(name, name) if name not in self.groups else name for name in names]
-            return tuple(dict.fromkeys(one for one in groups if one in self.groups and one != group))
-
-        return {
-            "any": of(settings.fallbacks),
-            "context_window": None if settings.context_window is None else of(settings.context_window),
-            "content_policy": None if settings.content_policy is None else of(settings.content_policy),
-        }
-
-    def _graph(self, root: str) -> tuple[list[str], dict[str, dict[str, tuple[str, ...] | None]]]:
-        """Groups that a request for `root` may come to, and their fallbacks without ways back.
-
-        LiteLLM passes over a target that the request has met; a fallback to a group before it on the way is left out.
-        """
-        edges: dict[str, dict[str, tuple[str, ...] | None]] = {}
-        order: list[str] = []
-        state: dict[str, bool] = {}  # GROUP: whether all that follows it is done
-        stack: list[tuple[str, Iterator[str]]] = []
-
-        def enter(group: str) -> None:
-            state[group] = False
-            order.append(group)
-            edges[group] = self._lists_of(group)
-            names = dict.fromkeys(one for names in edges[group].values() for one in names or ())
-            stack.append((group, iter(names)))
-
-        enter(root)
-        while stack:
-            group, following = stack[-1]
-            other = next(following, None)
-            if other is None:
-                state[group] = True
-                stack.pop()
-            elif other not in state:
-                enter(other)
-            elif not state[other]:
-                edges[group] = {
-                    key: None if names is None else tuple(one for one in names if one != other)
-                    for key, names in edges[group].items()
-                }
-        return order, edges
-
     def _tell_lists(self) -> None:
         """Fallbacks that lead nowhere, belong to nobody, or lead back."""
         settings = self.given.settings
@@ -595,147 +502,22 @@ class Composer:
         ):
             for group, names in lists.items():
                 if group not in self.groups and group != WILDCARD:
-                    self.leave(self._at(key, group), "of no model_name that was imported")
+                    self.leave(self.given.at(key, group), "of no model_name that was imported")
                     continue
                 for name in names:
                     if settings.aliases.get(name, name) not in self.groups and name not in self.groups:
                         self.leave(
-                            self._at(key, group), f"{one_line(name)} is no model_name that was imported"
+                            self.given.at(key, group), f"{one_line(name)} is no model_name that was imported"
                         )
         for root in self.groups:
-            reached, edges = self._graph(root)
+            reached, edges = graph_of(self.groups, self.given.settings, root)
             for group in reached:
-                before, after = self._lists_of(group), edges[group]
+                before, after = lists_of(self.groups, self.given.settings, group), edges[group]
                 if before != after:
                     self.leave(
-                        self._at("fallbacks", group),
+                        self.given.at("fallbacks", group),
                         f"under {one_line(root)} it does not lead back to what was asked before, which LiteLLM passes over too",
                     )
-
-    # -- policy --------------------------------------------------------------------------------
-
-    def _timeout_s(self) -> float | None:
-        settings = self.given.settings
-        return settings.timeout_s or settings.stream_timeout_s
-
-    def _breaker(self, open_s: float | None) -> dict[str, Any]:
-        settings = self.given.settings
-        found: dict[str, Any] = {"kind": "cooldown", "open_s": open_s or settings.cooldown_s or PRESET_OPEN_S}
-        if settings.allowed_fails is not None:
-            found["allowed_fails"] = min(settings.allowed_fails, 10**6)
-        return found
-
-    def _policy(self, retries: int) -> dict[str, Any]:
-        """The policy of all strategies: LiteLLM's preset, and beside it what the configuration says otherwise."""
-        settings = self.given.settings
-        select = STRATEGIES[settings.strategy]
-        found: dict[str, Any] = {"preset": "litellm"}
-        if select != "weighted":
-            found["select"] = select
-        if select == "lowest-latency":
-            own = {"buffer": settings.buffer, "samples": settings.samples}
-            given = {key: value for key, value in own.items() if value is not None}
-            found |= {"lowest_latency": _bounded(given)} if given else {}
-            if _bounded(given) != given:
-                self.leave(
-                    ("router_settings", "routing_strategy_args"),
-                    "taken up to the largest values of the language",
-                )
-        if select == "lowest-usage":
-            found["lowest_usage"] = {"off_by_one": True}
-        if retries != PRESET_RETRIES:
-            found["retries"] = retries
-        if settings.stream_timeout_s is not None:
-            self._tell_stream(("router_settings", "stream_timeout"), settings.timeout_s)
-        timeout_s = self._timeout_s()
-        if timeout_s is not None and timeout_s != PRESET_TIMEOUT_S:
-            found["timeout_s"] = timeout_s
-        if settings.max_fallbacks is not None and settings.max_fallbacks > MOST_FALLBACKS:
-            self.leave(
-                self._at("max_fallbacks"),
-                f"{MOST_FALLBACKS} are taken, the most that the plan allows",
-            )
-        most = (
-            PRESET_FALLBACKS
-            if settings.max_fallbacks is None
-            else min(settings.max_fallbacks, MOST_FALLBACKS)
-        )
-        if most != PRESET_FALLBACKS:
-            found["max_fallbacks"] = most
-        if not settings.has_cooldowns:
-            found["breaker"] = None
-            for key in ("cooldown_time", "allowed_fails"):
-                if self.given.line(("router_settings",)) and ("router_settings", key) in self.given.lines:
-                    self.leave(("router_settings", key), "disable_cooldowns: nothing cools down")
-        elif (breaker := self._breaker(None)) != {"kind": "cooldown", "open_s": PRESET_OPEN_S}:
-            found["breaker"] = breaker
-        wait_s = settings.retry_after_s
-        if wait_s is not None and wait_s > PRESET_BASE_S:
-            base_s = min(wait_s, LONGEST_WAIT_S)
-            found["backoff"] = {
-                "kind": "litellm",
-                "base_s": base_s,
-                "cap_s": LONGEST_WAIT_S,
-                "jitter_s": 0.75,
-            }
-            if base_s < LONGEST_WAIT_S:
-                self.leave(
-                    ("router_settings", "retry_after"),
-                    "here waits double from it on; in LiteLLM they stay at it until 0.5, 1, 2, 4 s have passed it",
-                )
-        return found | _newer(self._newer_fields())
-
-    # Fields that the language does not have yet: each is written as soon as `Policy` has it. Until then what the
-    # configuration says of them is listed, and `policies.yaml` says what LiteLLM does otherwise.
-
-    def _newer_fields(self) -> dict[str, Any]:
-        found: dict[str, Any] = {
-            "retry_target": "reselect",
-            "sibling_wait": "none",
-            "retry_after_jitter_s": 0.75,
-            "honours_retry_after": True,
-        }
-        if self.given.settings.retry_policy:
-            found |= self._retries_after(
-                self.given.settings.retry_policy, ("router_settings", "retry_policy")
-            )
-        return found
-
-    def _retries_after(self, policy: Mapping[str, int], path: Path) -> dict[str, Any]:
-        """`retries_after` of a RetryPolicy: after errors, limits and timeouts; other exceptions are listed."""
-        if "retries_after" not in Policy.model_fields:
-            self.leave(path, "counts of retries by exception; the plan has one, policy.retries")
-            return {}
-        wanted = {
-            "error": ("InternalServerErrorRetries", "ServiceUnavailableErrorRetries"),
-            "limited": ("RateLimitErrorRetries",),
-            "timeout": ("TimeoutErrorRetries",),
-        }
-        found, used = {}, set()
-        for word, names in wanted.items():
-            name = next((one for one in (*names, "DefaultRetries") if one in policy), None)
-            if name is not None:
-                found[word] = min(policy[name], self._most_retries)
-                used.add(name)
-        for name in policy:
-            if name not in used:
-                self.leave((*path, name), "retries after this exception have no count of their own here")
-        return {"retries_after": found} if found else {}
-
-
-def _newer(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of some fields that the language has, and that the preset does not fill already."""
-    from planner.catalogue.policies import preset
-
-    filled = preset("litellm").policy
-    return {
-        key: value for key, value in fields.items() if key in Policy.model_fields and filled.get(key) != value
-    }
-
-
-def _bounded(given: Mapping[str, Any]) -> dict[str, Any]:
-    most = {"buffer": 100.0, "samples": 100}
-    return {key: min(value, most[key]) for key, value in given.items()}
 
 
 def _concurrent(entry: Entry, settings: Settings) -> int | None:

@@ -234,7 +234,7 @@ KEYS = (
 )  # fmt: skip
 leaves = st.one_of(
     st.none(), st.booleans(), st.integers(-5, 10**18), st.floats(allow_nan=False, allow_infinity=False),
-    st.sampled_from(["chat", "openai/gpt-4o", "openai/", "/", "http://[", "os.environ/X", "os.environ/", "1e999", SECRET]),
+    st.sampled_from(["chat", "openai/gpt-4o", "openai/", "/", "http://[", "os.environ/X", "os.environ/", "1e999"]),
     st.text(max_size=5),
 )  # fmt: skip
 trees = st.recursive(
@@ -242,7 +242,9 @@ trees = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=6),
     max_leaves=25,
 )
-sections = st.dictionaries(st.sampled_from(KEYS), trees, max_size=8)
+sections = st.dictionaries(st.sampled_from(KEYS), trees, max_size=8).map(
+    lambda one: {**one, "api_key": SECRET}
+)
 deployments = st.fixed_dictionaries(
     {
         "model_name": st.sampled_from(["chat", "b"]),
@@ -259,9 +261,7 @@ def test_anything_gives_a_scenario_that_loads_or_problems_and_never_a_secret(
 ) -> None:
     tree = {"model_list": model_list, "router_settings": router, "litellm_settings": litellm}
     text = yaml_text({**others, **tree})
-    try:
-        found = imported(text)
-    except ConfigurationError as error:
-        assert SECRET not in str(error)
-    else:
-        scenario_of(found)
+    told = everything(text)
+    assert SECRET not in told
+    if told.startswith("Imported("):
+        scenario_of(imported(text))
