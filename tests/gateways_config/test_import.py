@@ -1,11 +1,13 @@
 """What of a LiteLLM configuration becomes what of a scenario."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from planner.errors import ScenarioError
-from planner.gateways import Imported
+from planner.gateways import Imported, litellm_policy
+from planner.gateways.litellm_policy import PolicyWriter
 from planner.gateways.litellm_reading import read_configuration
 from planner.scenario import loads
 from planner.scenario.policy import Policy
@@ -330,11 +332,23 @@ def test_a_newer_field_is_written_as_soon_as_the_language_has_it(name: str) -> N
     assert found[name] == NEWER[name]
 
 
-def test_what_the_newer_fields_will_say_is_prepared() -> None:
-    given = read_configuration(small(), "config.yaml", {})
-    writer = PolicyWriter(given=given, most_retries=9, leave=lambda path, reason: None)
-    prepared = {key: value for key, value in NEWER.items() if key != "retries_after"}
-    assert writer.newer_fields().items() >= prepared.items()
+def test_what_the_newer_fields_will_say_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = SimpleNamespace(model_fields=dict.fromkeys([*Policy.model_fields, *NEWER]))
+    monkeypatch.setattr(litellm_policy, "Policy", fields)
+    retries = {
+        "TimeoutErrorRetries": 3,
+        "RateLimitErrorRetries": 4,
+        "DefaultRetries": 1,
+        "NotFoundErrorRetries": 9,
+    }
+    left: list[str] = []
+    writer = PolicyWriter(
+        given=read_configuration(small({"retry_policy": retries}), "config.yaml", {}),
+        most_retries=9,
+        leave=lambda path, reason: left.append(str(path[-1])),
+    )
+    assert writer.newer_fields().items() >= NEWER.items()
+    assert left == ["NotFoundErrorRetries"]
 
 
 # -- fallbacks -----------------------------------------------------------------------------------
