@@ -26,7 +26,7 @@ def read_configuration(text: str, file: str, environment: Mapping[str, str]) -> 
     Raises ConfigurationError with every problem: what YAML refuses, what LiteLLM would reject, references without a
     value, strategies without a counterpart.
     """
-    document = read_yaml(text, file, allows_merges=True)
+    document = read_yaml(text, file, is_foreign=True)
     veil = Veil(text, document)
     problems = [veil.over(problem) for problem in document.problems]
     if document.complete and not isinstance(document.value, dict):

@@ -100,13 +100,13 @@ def test_too_many_equals_and_too_many_groups_are_refused() -> None:
 
 def test_words_of_yaml_1_1_and_merge_keys_are_read_as_litellm_reads_them() -> None:
     found = imported(
-        "base: &base {rpm: 5, timeout: '12'}\n"
+        "base: &base {rpm: 5_000, timeout: '12'}\n"
         "model_list: [{model_name: a, litellm_params: {<<: *base, model: openai/gpt-4o}}]\n"
         "router_settings: {disable_cooldowns: yes}\n"
     )
     assert "breaker: null" in found.text
     assert "policy: {timeout_s: 12}" in found.text
-    assert "limits: {concurrent: 5}" in found.text
+    assert "limits: {concurrent: 5000}" in found.text
 
 
 # -- the environment -----------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def test_a_secret_is_in_no_message_about_a_broken_configuration(text: str) -> No
 
 
 def test_a_key_of_digits_is_not_shown_either() -> None:
-    for key in ("0123456789", "0x1234567890", "1_234_567_890"):
+    for key in ("0123456789", "0x1234567890", "1_234_567_890.5"):
         told = everything(
             small(None, {"model": "openai/gpt-4o"}) + f"general_settings:\n  master_key: {key}\n"
         )
