@@ -267,6 +267,7 @@ STAGES = {
     "planner.catalogue": "import planner.errors",
     "planner.catalogue.prices": "import planner.errors",
     "planner.scenario": "import planner.catalogue.prices, planner.errors",
+    "planner.gateways": "import planner.scenario, planner.catalogue.prices, planner.errors",
     "planner.workload": "import planner.scenario, planner.sampling, planner.tables, pandas",
     "planner.routing": "import planner.workload, planner.scenario, planner.theory",
     "planner.engines": "import planner.routing, planner.workload, planner.scenario, planner.chance, simpy",
@@ -287,6 +288,8 @@ STAGES = {
 WRONG_ARROWS = [
     ("planner.scenario", "planner.workload", "imports point one way"),
     ("planner.routing", "planner.engines", "imports point one way"),
+    ("planner.scenario", "planner.gateways", "imports point one way"),
+    ("planner.gateways", "planner.workload", "imports point one way"),
     ("planner.experiments", "planner.cli", "imports point one way"),
     ("planner.metrics", "app", "imports point one way"),
     ("planner.engines", "planner", "no stage imports the public surface"),
