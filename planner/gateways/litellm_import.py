@@ -38,7 +38,7 @@ from planner.gateways.litellm_reading import read_configuration
 from planner.gateways.naming import free_name, one_line, slug_of
 from planner.gateways.yaml_text import comment, yaml_text
 from planner.scenario.checks_fallbacks import MOST_GROUPS
-from planner.scenario.checks_strategies import MOST_CALLS, MOST_EQUALS
+from planner.scenario.checks_strategies import MOST_CALLS, MOST_CHOSEN_FROM
 from planner.scenario.paths import Path, render
 
 NAME = "Imported LiteLLM configuration"
@@ -221,13 +221,12 @@ class Composer:
         found += [rest] if rest else []
         if self.given.settings.strategy == "simple-shuffle":
             found = [part for level in found for part in self._drawn(level)]
-        for level in found:
-            if len(level) > MOST_EQUALS:
-                self.complain(
-                    level[MOST_EQUALS].path,
-                    f"{len(level)} equals of one order",
-                    f"at most {MOST_EQUALS} of an order",
-                )
+        if len(entries) > MOST_CHOSEN_FROM:
+            self.complain(
+                entries[MOST_CHOSEN_FROM].path,
+                f"{len(entries)} deployments of one model_name",
+                f"at most {MOST_CHOSEN_FROM}",
+            )
         return found
 
     def _drawn(self, level: list[Entry]) -> Iterator[list[Entry]]:
@@ -275,14 +274,14 @@ class Composer:
                     self.leave((*entry.path, "litellm_params", "weight"), why)
 
     def _most_retries(self) -> int:
-        """Retries that the planner's bound on calls of one request leaves, where each deployment has its own."""
+        """Retries that the planner's bound on calls of one request leaves, where each order has its own."""
         most = MOST_RETRIES
         for group in self.groups:
             reached = graph_of(self.groups, self.given.settings, group)[0]
-            count = sum(len(self.groups[name]) for name in reached)
+            count = sum(len({entry.order for entry in self.groups[name]}) for name in reached)
             if count > MOST_CALLS:
                 self.complain(
-                    ("model_list",), f"{count} deployments that a request may meet", f"at most {MOST_CALLS}"
+                    ("model_list",), f"{count} orders that a request may meet", f"at most {MOST_CALLS}"
                 )
             most = min(most, max(MOST_CALLS // count - 1, 0))
         return most
@@ -293,7 +292,7 @@ class Composer:
         if wanted > most:
             self.leave(
                 self.given.at("num_retries"),
-                f"{most} retries are taken, as each deployment makes its own here and one request may make at most "
+                f"{most} retries are taken, as each order makes its own and one request may make at most "
                 f"{MOST_CALLS} calls",
             )
         return min(wanted, most)

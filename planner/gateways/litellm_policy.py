@@ -9,7 +9,6 @@ from typing import Any
 
 from planner.gateways.litellm_configuration import STRATEGIES, Configuration, Entry
 from planner.scenario.paths import Path
-from planner.scenario.policy import Policy
 
 PRESET_RETRIES, PRESET_TIMEOUT_S, PRESET_OPEN_S, PRESET_FALLBACKS, PRESET_BASE_S = 2, 6000, 5, 5, 0.5
 LONGEST_WAIT_S = 8  # of LiteLLM's backoff
@@ -49,9 +48,8 @@ class PolicyWriter:
                 )
         policy = settings.group_retry_policies.get(entry.model_name)
         if policy:
-            found |= newer(
-                self.retries_after(policy, ("router_settings", "model_group_retry_policy", entry.model_name))
-            )
+            path = ("router_settings", "model_group_retry_policy", entry.model_name)
+            found |= self.retries_after(policy, path)
         return found
 
     def _tell_stream(self, path: Path, other_s: float | None) -> None:
@@ -132,27 +130,12 @@ class PolicyWriter:
                     ("router_settings", "retry_after"),
                     "here waits double from it on; in LiteLLM they stay at it until 0.5, 1, 2, 4 s have passed it",
                 )
-        return found | newer(self.newer_fields())
-
-    # Fields that the language does not have yet: each is written as soon as `Policy` has it. Until then what the
-    # configuration says of them is listed, and `policies.yaml` says what LiteLLM does otherwise.
-
-    def newer_fields(self) -> dict[str, Any]:
-        found: dict[str, Any] = {
-            "retry_target": "reselect",
-            "sibling_wait": "none",
-            "retry_after_jitter_s": 0.75,
-            "honours_retry_after": True,
-        }
-        if self.given.settings.retry_policy:
-            found |= self.retries_after(self.given.settings.retry_policy, ("router_settings", "retry_policy"))
+        if settings.retry_policy:
+            found |= self.retries_after(settings.retry_policy, ("router_settings", "retry_policy"))
         return found
 
     def retries_after(self, policy: Mapping[str, int], path: Path) -> dict[str, Any]:
         """`retries_after` of a RetryPolicy: after errors, limits and timeouts; other exceptions are listed."""
-        if "retries_after" not in Policy.model_fields:
-            self.leave(path, "counts of retries by exception; the plan has one, policy.retries")
-            return {}
         wanted = {
             "error": ("InternalServerErrorRetries", "ServiceUnavailableErrorRetries"),
             "limited": ("RateLimitErrorRetries",),
@@ -168,16 +151,6 @@ class PolicyWriter:
             if name not in used:
                 self.leave((*path, name), "retries after this exception have no count of their own here")
         return {"retries_after": found} if found else {}
-
-
-def newer(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of some fields that the language has, and that the preset does not fill already."""
-    from planner.catalogue.policies import preset
-
-    filled = preset("litellm").policy
-    return {
-        key: value for key, value in fields.items() if key in Policy.model_fields and filled.get(key) != value
-    }
 
 
 def _bounded(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,12 @@
 """What of a LiteLLM configuration becomes what of a scenario."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from planner.errors import ScenarioError
-from planner.gateways import Imported, litellm_policy
-from planner.gateways.litellm_policy import PolicyWriter
-from planner.gateways.litellm_reading import read_configuration
+from planner.gateways import Imported
 from planner.scenario import loads
-from planner.scenario.policy import Policy
 from tests.gateways_config.configurations import FULL, imported, scenario, scenario_of, small
 
 GPT, AZURE = {"model": "openai/gpt-4o"}, {"model": "azure/gpt-4o"}
@@ -295,60 +291,32 @@ def test_a_deployment_has_a_policy_of_its_own_where_it_differs() -> None:
 
 
 def test_retries_are_cut_where_one_request_could_make_too_many_calls() -> None:
-    found = imported(small({"num_retries": 90}, *[GPT] * 20))
+    # Twenty orders, each with retries of its own: 20 x (1 + 49) calls.
+    orders = [{**GPT, "order": number} for number in range(1, 21)]
+    found = imported(small({"num_retries": 90}, *orders))
     assert scenario_of(found).policy.retries == 49
     assert reason(found, "router_settings.num_retries").startswith("49 retries are taken")
+    # As equals of one order they share the retries.
+    assert scenario_of(imported(small({"num_retries": 90}, *[GPT] * 20))).policy.retries == 90
 
 
-def test_counts_of_retries_by_exception_are_listed_until_the_language_has_them() -> None:
-    given = {"retry_policy": {"TimeoutErrorRetries": 3, "DefaultRetries": 1}}
-    found = imported(small(given))
-    if "retries_after" in Policy.model_fields:
-        assert scenario_of(found).policy.retries_after is not None  # type: ignore[attr-defined]
-    else:
-        assert "the plan has one" in reason(found, "router_settings.retry_policy")
-
-
-NEWER = {
-    "retry_target": "reselect",
-    "sibling_wait": "none",
-    "retry_after_jitter_s": 0.75,
-    "retries_after": {"error": 1, "limited": 4, "timeout": 3},
-}
-
-
-@pytest.mark.parametrize("name", NEWER)
-def test_a_newer_field_is_written_as_soon_as_the_language_has_it(name: str) -> None:
-    retries = {
+def test_counts_of_retries_by_exception_are_retries_after_and_the_rest_is_listed() -> None:
+    policy = {
         "TimeoutErrorRetries": 3,
         "RateLimitErrorRetries": 4,
         "DefaultRetries": 1,
         "NotFoundErrorRetries": 9,
     }
-    text = small({"retry_policy": retries})
-    if name not in Policy.model_fields:
-        pytest.skip(f"policy.{name} is not in the language yet")
-    found = scenario(text).policy.model_dump(mode="json", exclude_unset=True)
-    assert found[name] == NEWER[name]
-
-
-def test_what_the_newer_fields_will_say_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
-    fields = SimpleNamespace(model_fields=dict.fromkeys([*Policy.model_fields, *NEWER]))
-    monkeypatch.setattr(litellm_policy, "Policy", fields)
-    retries = {
-        "TimeoutErrorRetries": 3,
-        "RateLimitErrorRetries": 4,
-        "DefaultRetries": 1,
-        "NotFoundErrorRetries": 9,
-    }
-    left: list[str] = []
-    writer = PolicyWriter(
-        given=read_configuration(small({"retry_policy": retries}), "config.yaml", {}),
-        most_retries=9,
-        leave=lambda path, reason: left.append(str(path[-1])),
+    found = imported(small({"retry_policy": policy}))
+    retries = scenario_of(found).policy.retries_after
+    assert (retries.error, retries.limited, retries.timeout) == (1, 4, 3)
+    place = "router_settings.retry_policy.NotFoundErrorRetries"
+    assert reason(found, place) == "retries after this exception have no count of their own here"
+    own = {"model_group_retry_policy": {"gpt": {"TimeoutErrorRetries": 5}}}
+    (name,) = (one for one, entry in scenario(small(own, {"model_name": "gpt", **GPT})).deployments.items())
+    assert (
+        scenario(small(own, {"model_name": "gpt", **GPT})).policy_for("gpt", name).retries_after.timeout == 5
     )
-    assert writer.newer_fields().items() >= NEWER.items()
-    assert left == ["NotFoundErrorRetries"]
 
 
 # -- fallbacks -----------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def test_a_strategy_that_litellm_has_and_the_planner_has_not_is_refused() -> Non
 
 def test_too_many_equals_and_too_many_groups_are_refused() -> None:
     (told,) = problems(small(None, *[{"model": "openai/gpt-4o"}] * 61))
-    assert told.endswith("got 61 equals of one order; allowed: at most 60 of an order")
+    assert told.endswith("got 61 deployments of one model_name; allowed: at most 60")
     entries = [{"model_name": f"m{number}", "model": "openai/gpt-4o"} for number in range(53)]
     told = problems(small({"default_fallbacks": [one["model_name"] for one in entries]}, *entries))[0]
     assert told.endswith("got 52 groups that m0 falls back on; allowed: at most 50")
