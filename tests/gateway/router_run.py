@@ -1,0 +1,138 @@
+"""Runs one case through the real LiteLLM Router and writes what happened, as JSON, to standard output.
+
+This script runs inside the environment that `environment.py` makes, as a process of its own for every case, because
+the router keeps state in the module. In: a case as JSON on standard input (the form is in `recordings.py`).
+Out: the versions, every upstream call in order of arrival, and every request with its start, its end and how it ended.
+All times are seconds on one clock, which starts when the warm-up is over. No connection leaves this machine.
+"""
+
+import asyncio
+import dataclasses
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+# Before the import: LiteLLM reads these while it loads, and fetches prices and headers from elsewhere without them.
+os.environ.update(
+    LITELLM_LOCAL_MODEL_COST_MAP="True",
+    LITELLM_LOCAL_BLOG_POSTS="True",
+    LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS="True",
+)
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+PLACEHOLDER = "http://fake-provider"
+WARM_UP = "warm-up"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def refuse_other_hosts(event: str, arguments: tuple[Any, ...]) -> None:
+    """Raise on any attempt to look up or to connect to a host that is not this machine (an audit hook)."""
+    host: Any = None
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    if isinstance(host, bytes):
+        host = host.decode()
+    if host is not None and host not in LOOPBACK:
+        raise ConnectionRefusedError(f"this run may not leave the machine: {event} {host}")
+
+
+sys.addaudithook(refuse_other_hosts)
+
+import litellm  # noqa: E402  (after the environment it reads and the hook that watches it)
+from fake_provider import FakeProviders, Fault, Script  # noqa: E402  (beside this file, found by the line above)
+from litellm import constants  # noqa: E402
+
+litellm.telemetry = False
+litellm.suppress_debug_info = True
+
+
+def with_address(value: Any, url: str) -> Any:
+    """Give a configuration in which the placeholder of every address is the fake providers' address."""
+    if isinstance(value, dict):
+        return {key: with_address(inner, url) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [with_address(inner, url) for inner in value]
+    return value.replace(PLACEHOLDER, url) if isinstance(value, str) else value
+
+
+async def warm_up(url: str) -> None:
+    """One answer and one refusal through a router that is then thrown away.
+
+    The first call of a process loads modules for up to a second, in the path of success and in that of failure.
+    """
+    parameters = {"model": "openai/warm-up", "api_base": f"{url}/{WARM_UP}/v1", "api_key": "none"}
+    router = litellm.Router(
+        model_list=[{"model_name": WARM_UP, "litellm_params": parameters}], num_retries=0, disable_cooldowns=True
+    )
+    messages = [{"role": "user", "content": "warm"}]
+    await router.acompletion(model=WARM_UP, messages=messages)
+    try:
+        await router.acompletion(model=WARM_UP, messages=messages)
+    except litellm.InternalServerError:
+        pass
+    else:
+        raise RuntimeError("the refusal of the warm-up did not reach the router")
+    await asyncio.sleep(0.2)  # the callbacks of these two calls run in the background
+
+
+def wait_for_room_in_the_minute(seconds: float) -> None:
+    """Sleep to the next minute of the UTC clock unless `seconds` more fit into this one."""
+    left = 60 - time.time() % 60
+    if left < seconds:
+        time.sleep(left + 0.1)
+
+
+async def send(router: litellm.Router, providers: FakeProviders, request: dict[str, Any]) -> dict[str, Any]:
+    """Send one request at its time and give how it went."""
+    await asyncio.sleep(request["at_s"] - providers.now_s())
+    message = {"role": "user", "content": " ".join(["word"] * request["input_tokens"])}
+    optional = {"timeout": request["timeout_s"]} if "timeout_s" in request else {}
+    started_s = providers.now_s()
+    error: str | None = None
+    answered_by: str | None = None
+    try:
+        response = await router.acompletion(
+            model=request["model"], messages=[message], max_tokens=request["max_tokens"], **optional
+        )
+        answered_by = response.id.rpartition("-")[0]
+    except Exception as raised:  # whatever the caller of a gateway would see is a result here
+        error = type(raised).__name__
+    return {
+        "model": request["model"],
+        "started_s": started_s,
+        "ended_s": providers.now_s(),
+        "error": error,
+        "answered_by": answered_by,
+    }
+
+
+async def record(case: dict[str, Any]) -> dict[str, Any]:
+    """Run the whole case: the providers, the warm-up, the router, the requests."""
+    scripts = {name: Script.read(script) for name, script in case["providers"].items()}
+    scripts[WARM_UP] = Script(faults=[Fault(mode="error", from_call=2)])
+    with FakeProviders(scripts) as providers:
+        await warm_up(providers.url)
+        config = with_address(case["config"], providers.url)
+        router = litellm.Router(model_list=config["model_list"], **config.get("router_settings", {}))
+        if case["within_one_minute"]:
+            wait_for_room_in_the_minute(max(request["at_s"] for request in case["requests"]) + 3)
+        providers.start_clock()
+        requests = await asyncio.gather(*(send(router, providers, request) for request in case["requests"]))
+        calls = [dataclasses.asdict(call) for call in providers.calls()]
+    return {
+        "litellm": litellm._version.version,
+        "jitter": constants.JITTER,
+        "calls": calls,
+        "requests": requests,
+    }
+
+
+if __name__ == "__main__":
+    # Whatever the router prints must not get between the reader and the JSON.
+    output, sys.stdout = sys.stdout, sys.stderr
+    json.dump(asyncio.run(record(json.load(sys.stdin))), output)
