@@ -19,8 +19,8 @@ MODES = {
     "limited": (429, "rate_limit_exceeded", "Rate limit reached for requests."),
     "content_filter": (
         400,
-        "content_filter",
-        "The response was filtered due to the prompt triggering the content management policy.",
+        "invalid_prompt",
+        "Invalid prompt: your prompt was flagged as potentially violating our usage policy.",
     ),
     "context_window": (
         400,
@@ -29,7 +29,11 @@ MODES = {
     ),
     "hang": (0, "", ""),
 }
-"""Mode -> (status, error code, message). The router tells the two kinds of 400 apart by code and message only."""
+"""Mode -> (status, error code, message). The router tells the kinds of 400 apart by the words of the message.
+
+On the OpenAI path it takes a 400 for a content policy only where the words are like these; the code content_filter, or
+the code content_policy_violation with another message, is an ordinary 400 to it.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,7 +255,8 @@ def answer(
 
 def error_body(code: str, message: str) -> str:
     """Give the JSON of an error, in the form that OpenAI-compatible servers send it."""
-    return json.dumps({"error": {"message": message, "type": code, "param": None, "code": code}})
+    kind = "invalid_request_error" if code in ("invalid_prompt", "context_length_exceeded") else code
+    return json.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}})
 
 
 def respond(status: int, body: str, extra: Mapping[str, str] | None = None) -> bytes:

@@ -9,7 +9,7 @@ A case is a YAML file of this form; a comment on top says what it shows.
       a: {latency_s: 0.2, faults: [{mode: error, status: 503, from_s: 0, to_s: 5, after_s: 0.1}]}
     requests:               # one line is `count` requests, `every_s` apart, the first at `at_s`
       - {at_s: 0, model: chat, count: 3, every_s: 0.5, input_tokens: 10, max_tokens: 10, timeout_s: 2}
-    jitter: 0               # share of the router's random part of waits; the default here is none
+    jitter: 0               # seconds of the router's random part of a wait; its own default is 0.75, here it is none
     within_one_minute: true # start only where the whole case fits into one minute of the UTC clock
 
 Every case has a process and a port of its own, so several run at a time. A recording is made once a session:
@@ -18,14 +18,16 @@ Every case has a process and a port of its own, so several run at a time. A reco
     [call.provider for call in recording.calls]
 """
 
-import functools
 import json
 import os
 import subprocess
+import tempfile
+import threading
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -35,8 +37,7 @@ from tests.gateway.fake_provider import Call
 
 HERE = Path(__file__).resolve().parent
 CASES = HERE / "cases"
-AT_A_TIME = 3
-TIMEOUT_S = 110
+AT_A_TIME = 4
 REQUEST = {"at_s": 0.0, "count": 1, "every_s": 0.0, "input_tokens": 10, "max_tokens": 10}
 CASE_FIELDS = {"config", "providers", "requests", "jitter", "within_one_minute"}
 
@@ -108,32 +109,23 @@ def spread(line: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     return [{**whole, "at_s": whole["at_s"] + index * every_s} for index in range(count)]
 
 
-def clean_environment(jitter: float) -> dict[str, str]:
-    """Give the variables of a run: no proxy, no setting of the router from outside, the jitter of the case."""
-    kept = {
+def clean_environment() -> dict[str, str]:
+    """Give the variables of a run: no proxy, and no setting of the router or its libraries from outside."""
+    foreign = ("LITELLM", "OPENAI", "PYTHON", "DEFAULT_", "JITTER", "INITIAL_RETRY", "MAX_RETRY")
+    return {
         name: value
         for name, value in os.environ.items()
-        if not name.upper().endswith("_PROXY") and not name.upper().startswith(("LITELLM", "OPENAI", "PYTHON"))
+        if not name.upper().endswith("_PROXY") and not name.upper().startswith(foreign)
     }
-    return {**kept, "JITTER": str(jitter), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore"}
 
 
-def record(name: str) -> Recording:
-    """Run one case now. Raises RuntimeError with what the run printed where it failed."""
-    case = load_case(name)
-    done = subprocess.run(
-        [str(environment.ensure()), "-I", str(HERE / "router_run.py")],
-        input=json.dumps(case),
-        capture_output=True,
-        text=True,
-        env=clean_environment(case["jitter"]),
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"case {name} ended with status {done.returncode}:\n{done.stderr}")
-    document = json.loads(done.stdout)
-    return Recording(
+def read_result(line: str) -> tuple[str, Recording | RuntimeError]:
+    """Read one line of the run: the name of the case, and its recording or what went wrong."""
+    document = json.loads(line)
+    name = document["name"]
+    if "error" in document:
+        return name, RuntimeError(f"case {name}: {document['error']}")
+    return name, Recording(
         litellm=document["litellm"],
         jitter=document["jitter"],
         calls=tuple(Call(**call) for call in document["calls"]),
@@ -141,23 +133,53 @@ def record(name: str) -> Recording:
     )
 
 
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    environment.ensure()  # once, before several runs would ask for it at the same time
-    return ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="gateway-case")
+def record(cases: Mapping[str, Mapping[str, Any]], futures: Mapping[str, Future[Recording]]) -> None:
+    """Run the cases in the router's environment and fulfil their futures as they end."""
+    try:
+        command = [str(environment.ensure()), "-I", "-W", "ignore", str(HERE / "router_run.py")]
+        with (
+            tempfile.TemporaryFile("w+") as said,
+            subprocess.Popen(
+                command, stdin=PIPE, stdout=PIPE, stderr=said, text=True, env=clean_environment()
+            ) as run,
+        ):
+            assert run.stdin is not None
+            assert run.stdout is not None
+            json.dump({"at_a_time": AT_A_TIME, "cases": cases}, run.stdin)
+            run.stdin.close()
+            for line in run.stdout:
+                name, result = read_result(line)
+                if isinstance(result, Recording):
+                    futures[name].set_result(result)
+                else:
+                    futures[name].set_exception(result)
+            status = run.wait()
+            said.seek(0)
+            raise RuntimeError(f"the run ended with status {status} before this case did:\n{said.read()}")
+    except Exception as failed:  # goes to whoever waits for a case, which is every test of this session
+        for future in futures.values():
+            if not future.done():
+                future.set_exception(failed)
 
 
-@functools.cache
-def _started(name: str) -> Future[Recording]:
-    return _pool().submit(record, name)
+_recordings: dict[str, Future[Recording]] = {}
 
 
 def start(names: Iterable[str]) -> None:
-    """Begin to record these cases, in this order and several at a time."""
-    for name in names:
-        _started(name)
+    """Begin to record those of these cases that no call has begun yet, in this order and several at a time."""
+    cases = {name: load_case(name) for name in names if name not in _recordings}
+    if not cases:
+        return
+    futures: dict[str, Future[Recording]] = {name: Future() for name in cases}
+    _recordings.update(futures)
+    threading.Thread(target=record, args=(cases, futures), daemon=True).start()
 
 
 def run(name: str) -> Recording:
-    """Give the recording of a case; it is made once a session. Raises what `record` raises."""
-    return _started(name).result()
+    """Give the recording of a case; it is made once a session.
+
+    Raises ValueError for a case that is not there, RuntimeError with what was printed where the run failed, and
+    EnvironmentFailed where the router cannot be installed.
+    """
+    start([name])
+    return _recordings[name].result()

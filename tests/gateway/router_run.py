@@ -1,19 +1,26 @@
-"""Runs one case through the real LiteLLM Router and writes what happened, as JSON, to standard output.
+"""Runs cases through the real LiteLLM Router and writes what happened, a line of JSON for each, to standard output.
 
-This script runs inside the environment that `environment.py` makes, as a process of its own for every case, because
-the router keeps state in the module. In: a case as JSON on standard input (the form is in `recordings.py`).
-Out: the versions, every upstream call in order of arrival, and every request with its start, its end and how it ended.
-All times are seconds on one clock, which starts when the warm-up is over. No connection leaves this machine.
+This script runs inside the environment that `environment.py` makes. In: {"at_a_time": n, "cases": {name: case}} as
+JSON on standard input (the form of a case is in `recordings.py`). Out, as each case ends: its name with an `error`, or
+with every upstream call in order of arrival and every request with its start, its end and how it ended. All times are
+seconds on one clock, which starts when the warm-up is over. No connection leaves this machine.
+
+The router keeps state in the module, so every case has a process of its own. It is forked from the one that imported
+LiteLLM, as the import takes three seconds of a core: done in each process, it would disturb the clocks of the others.
 """
 
 import asyncio
 import dataclasses
+import gc
 import json
 import os
+import signal
 import sys
+import tempfile
 import time
+import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 # Before the import: LiteLLM reads these while it loads, and fetches prices and headers from elsewhere without them.
 os.environ.update(
@@ -25,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 PLACEHOLDER = "http://fake-provider"
 WARM_UP = "warm-up"
+CASE_TIMEOUT_S = 60
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -45,7 +53,6 @@ sys.addaudithook(refuse_other_hosts)
 
 import litellm  # noqa: E402  (after the environment it reads and the hook that watches it)
 from fake_provider import FakeProviders, Fault, Script  # noqa: E402  (beside this file, found by the line above)
-from litellm import constants  # noqa: E402
 
 litellm.telemetry = False
 litellm.suppress_debug_info = True
@@ -65,7 +72,7 @@ async def warm_up(url: str) -> None:
 
     The first call of a process loads modules for up to a second, in the path of success and in that of failure.
     """
-    parameters = {"model": "openai/warm-up", "api_base": f"{url}/{WARM_UP}/v1", "api_key": "none"}
+    parameters = {"model": "openai/gpt-4o-mini", "api_base": f"{url}/{WARM_UP}/v1", "api_key": "none"}
     router = litellm.Router(
         model_list=[{"model_name": WARM_UP, "litellm_params": parameters}], num_retries=0, disable_cooldowns=True
     )
@@ -126,13 +133,49 @@ async def record(case: dict[str, Any]) -> dict[str, Any]:
         calls = [dataclasses.asdict(call) for call in providers.calls()]
     return {
         "litellm": litellm._version.version,
-        "jitter": constants.JITTER,
+        "jitter": litellm.utils.JITTER,
         "calls": calls,
         "requests": requests,
     }
 
 
+def fork(name: str, case: dict[str, Any], result: Path) -> int:
+    """Start a process that runs one case and writes its result; give the process id."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        signal.alarm(CASE_TIMEOUT_S)  # a case that hangs ends by this signal
+        litellm.utils.JITTER = case["jitter"]  # where the waits read it; the constant is copied at import
+        result.write_text(json.dumps({"name": name, **asyncio.run(record(case))}), encoding="utf-8")
+        status = 0
+    except BaseException:
+        result.write_text(json.dumps({"name": name, "error": traceback.format_exc()}), encoding="utf-8")
+    finally:
+        os._exit(status)  # without the parent's clean-up
+
+
+def run(cases: dict[str, Any], at_a_time: int, output: TextIO) -> None:
+    """Run the cases in order, at most `at_a_time` together, and write each result when it is there."""
+    waiting = list(cases.items())
+    running: dict[int, tuple[str, Path]] = {}
+    # LiteLLM's import leaves so many objects that a full collection stops a process for 0.3 s, in the middle of a case.
+    gc.collect()
+    gc.freeze()
+    with tempfile.TemporaryDirectory() as folder:
+        while waiting or running:
+            while waiting and len(running) < at_a_time:
+                name, case = waiting.pop(0)
+                result = Path(folder) / f"{name}.json"
+                running[fork(name, case, result)] = (name, result)
+            child, status = os.wait()
+            name, result = running.pop(child)
+            ended = json.dumps({"name": name, "error": f"the process of the case ended with wait status {status}"})
+            print(result.read_text(encoding="utf-8") if result.is_file() else ended, file=output, flush=True)
+
+
 if __name__ == "__main__":
     # Whatever the router prints must not get between the reader and the JSON.
-    output, sys.stdout = sys.stdout, sys.stderr
-    json.dump(asyncio.run(record(json.load(sys.stdin))), output)
+    results, sys.stdout = sys.stdout, sys.stderr
+    run(**json.load(sys.stdin), output=results)
