@@ -160,6 +160,7 @@ def run(cases: dict[str, Any], at_a_time: int, output: TextIO) -> None:
     """Run the cases in order, at most `at_a_time` together, and write each result when it is there."""
     waiting = list(cases.items())
     running: dict[int, tuple[str, Path]] = {}
+    litellm.token_counter(model="gpt-4o-mini", text="loads the table of tokens, for half a second, once for all")
     # LiteLLM's import leaves so many objects that a full collection stops a process for 0.3 s, in the middle of a case.
     gc.collect()
     gc.freeze()
