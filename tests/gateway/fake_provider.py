@@ -195,7 +195,9 @@ class FakeProviders:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Read one request and answer by script; False where the caller went away meanwhile."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
+        headers = {
+            name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])
+        }
         body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))) or b"{}")
         provider = head[0].split(" ")[1].split("/")[1]
         if provider not in self.scripts:

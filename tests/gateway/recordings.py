@@ -37,7 +37,7 @@ from tests.gateway.fake_provider import Call
 
 HERE = Path(__file__).resolve().parent
 CASES = HERE / "cases"
-AT_A_TIME = 4
+AT_A_TIME = 5
 REQUEST = {"at_s": 0.0, "count": 1, "every_s": 0.0, "input_tokens": 10, "max_tokens": 10}
 CASE_FIELDS = {"config", "providers", "requests", "jitter", "within_one_minute"}
 
@@ -65,11 +65,14 @@ class Request:
 class Recording:
     """Everything one run of a case showed; seconds since the start of the case's clock.
 
-    `calls` are the upstream calls in order of arrival, `requests` those of the case in the order of its schedule.
+    `lag_s` is the latest that a timer of the run fired: what the machine, not the router, may add to a moment, after
+    `tries` recordings. `calls` are the upstream calls in order of arrival, `requests` those of the case in the order of its schedule.
     """
 
     litellm: str
     jitter: float
+    lag_s: float
+    tries: int
     calls: tuple[Call, ...]
     requests: tuple[Request, ...]
 
@@ -128,6 +131,8 @@ def read_result(line: str) -> tuple[str, Recording | RuntimeError]:
     return name, Recording(
         litellm=document["litellm"],
         jitter=document["jitter"],
+        lag_s=document["lag_s"],
+        tries=document["tries"],
         calls=tuple(Call(**call) for call in document["calls"]),
         requests=tuple(Request(**request) for request in document["requests"]),
     )

@@ -1,12 +1,14 @@
 """Runs cases through the real LiteLLM Router and writes what happened, a line of JSON for each, to standard output.
 
 This script runs inside the environment that `environment.py` makes. In: {"at_a_time": n, "cases": {name: case}} as
-JSON on standard input (the form of a case is in `recordings.py`). Out, as each case ends: its name with an `error`, or
+JSON on standard input (the form of a case is in `recordings.py`). Out, batch by batch: its name with an `error`, or
 with every upstream call in order of arrival and every request with its start, its end and how it ended. All times are
 seconds on one clock, which starts when the warm-up is over. No connection leaves this machine.
 
 The router keeps state in the module, so every case has a process of its own. It is forked from the one that imported
-LiteLLM, as the import takes three seconds of a core: done in each process, it would disturb the clocks of the others.
+LiteLLM, as the import takes three seconds of a core. The cases of a batch start their clocks together, after the last
+of them is warm. A machine that is busy with other things still makes a recording worthless now and then: each process
+measures how late its own timers fire (`lag_s`), and a case with too much of it is recorded again, up to three times.
 """
 
 import asyncio
@@ -19,6 +21,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -33,6 +36,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 PLACEHOLDER = "http://fake-provider"
 WARM_UP = "warm-up"
 CASE_TIMEOUT_S = 60
+LAG_S = 0.05
+TRIES = 3
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -74,7 +79,9 @@ async def warm_up(url: str) -> None:
     """
     parameters = {"model": "openai/gpt-4o-mini", "api_base": f"{url}/{WARM_UP}/v1", "api_key": "none"}
     router = litellm.Router(
-        model_list=[{"model_name": WARM_UP, "litellm_params": parameters}], num_retries=0, disable_cooldowns=True
+        model_list=[{"model_name": WARM_UP, "litellm_params": parameters}],
+        num_retries=0,
+        disable_cooldowns=True,
     )
     messages = [{"role": "user", "content": "warm"}]
     await router.acompletion(model=WARM_UP, messages=messages)
@@ -118,8 +125,16 @@ async def send(router: litellm.Router, providers: FakeProviders, request: dict[s
     }
 
 
-async def record(case: dict[str, Any]) -> dict[str, Any]:
-    """Run the whole case: the providers, the warm-up, the router, the requests."""
+async def measure_lag(worst_s: list[float]) -> None:
+    """Raise the one number in `worst_s` to the latest that a timer of this process fired; runs until cancelled."""
+    while True:
+        due_s = time.monotonic() + 0.01
+        await asyncio.sleep(0.01)
+        worst_s[0] = max(worst_s[0], time.monotonic() - due_s)
+
+
+async def record(case: dict[str, Any], ready: Callable[[], None]) -> dict[str, Any]:
+    """Run the whole case: the providers, the warm-up, the router, `ready` (which may block), the requests."""
     scripts = {name: Script.read(script) for name, script in case["providers"].items()}
     scripts[WARM_UP] = Script(faults=[Fault(mode="error", from_call=2)])
     with FakeProviders(scripts) as providers:
@@ -127,19 +142,24 @@ async def record(case: dict[str, Any]) -> dict[str, Any]:
         config = with_address(case["config"], providers.url)
         router = litellm.Router(model_list=config["model_list"], **config.get("router_settings", {}))
         if case["within_one_minute"]:
-            wait_for_room_in_the_minute(max(request["at_s"] for request in case["requests"]) + 3)
+            wait_for_room_in_the_minute(max(request["at_s"] for request in case["requests"]) + 6)
+        ready()
+        worst_s = [0.0]
+        lag = asyncio.create_task(measure_lag(worst_s))
         providers.start_clock()
         requests = await asyncio.gather(*(send(router, providers, request) for request in case["requests"]))
+        lag.cancel()
         calls = [dataclasses.asdict(call) for call in providers.calls()]
     return {
         "litellm": litellm._version.version,
         "jitter": litellm.utils.JITTER,
+        "lag_s": worst_s[0],
         "calls": calls,
         "requests": requests,
     }
 
 
-def fork(name: str, case: dict[str, Any], result: Path) -> int:
+def fork(name: str, case: dict[str, Any], result: Path, ready: Callable[[], None]) -> int:
     """Start a process that runs one case and writes its result; give the process id."""
     child = os.fork()
     if child:
@@ -148,7 +168,8 @@ def fork(name: str, case: dict[str, Any], result: Path) -> int:
     try:
         signal.alarm(CASE_TIMEOUT_S)  # a case that hangs ends by this signal
         litellm.utils.JITTER = case["jitter"]  # where the waits read it; the constant is copied at import
-        result.write_text(json.dumps({"name": name, **asyncio.run(record(case))}), encoding="utf-8")
+        document = {"name": name, **asyncio.run(record(case, ready))}
+        result.write_text(json.dumps(document), encoding="utf-8")
         status = 0
     except BaseException:
         result.write_text(json.dumps({"name": name, "error": traceback.format_exc()}), encoding="utf-8")
@@ -156,24 +177,62 @@ def fork(name: str, case: dict[str, Any], result: Path) -> int:
         os._exit(status)  # without the parent's clean-up
 
 
+def run_batch(cases: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+    """Run these cases side by side and give their results.
+
+    Two pipes nobody writes to: `ready` ends for the parent when every child has closed it, being warm (or dead), and
+    `go` ends for the children when the parent closes it.
+    """
+    ready_end, ready = os.pipe()
+    go_end, go = os.pipe()
+
+    def wait_for_the_others() -> None:
+        os.close(ready_end)
+        os.close(go)
+        os.close(ready)
+        os.read(go_end, 1)
+
+    children = {
+        fork(name, case, folder / f"{name}.json", wait_for_the_others): name for name, case in cases.items()
+    }
+    os.close(ready)
+    os.close(go_end)
+    os.read(ready_end, 1)
+    os.close(go)
+    os.close(ready_end)
+    results = []
+    for child, name in children.items():
+        _, status = os.waitpid(child, 0)
+        file = folder / f"{name}.json"
+        ended = {"name": name, "error": f"the process of the case ended with wait status {status}"}
+        results.append(json.loads(file.read_text(encoding="utf-8")) if file.is_file() else ended)
+        file.unlink(missing_ok=True)
+    return results
+
+
 def run(cases: dict[str, Any], at_a_time: int, output: TextIO) -> None:
-    """Run the cases in order, at most `at_a_time` together, and write each result when it is there."""
-    waiting = list(cases.items())
-    running: dict[int, tuple[str, Path]] = {}
-    litellm.token_counter(model="gpt-4o-mini", text="loads the table of tokens, for half a second, once for all")
+    """Run the cases in batches and write each result when its batch is over, or when the machine was quiet enough."""
+    litellm.token_counter(
+        model="gpt-4o-mini", text="loads the table of tokens, for half a second, once for all"
+    )
     # LiteLLM's import leaves so many objects that a full collection stops a process for 0.3 s, in the middle of a case.
     gc.collect()
     gc.freeze()
+    # Cases of one length together, so that a batch does not wait for one of them; those that keep a core busy last.
+    waiting = sorted(
+        cases, key=lambda name: (len(cases[name]["requests"]), cases[name]["requests"][-1]["at_s"])
+    )
+    tries = dict.fromkeys(cases, 0)
     with tempfile.TemporaryDirectory() as folder:
-        while waiting or running:
-            while waiting and len(running) < at_a_time:
-                name, case = waiting.pop(0)
-                result = Path(folder) / f"{name}.json"
-                running[fork(name, case, result)] = (name, result)
-            child, status = os.wait()
-            name, result = running.pop(child)
-            ended = json.dumps({"name": name, "error": f"the process of the case ended with wait status {status}"})
-            print(result.read_text(encoding="utf-8") if result.is_file() else ended, file=output, flush=True)
+        while waiting:
+            batch, waiting = waiting[:at_a_time], waiting[at_a_time:]
+            for result in run_batch({name: cases[name] for name in batch}, Path(folder)):
+                name = result["name"]
+                tries[name] += 1
+                if result.get("lag_s", 0) > LAG_S and tries[name] < TRIES:
+                    waiting.insert(0, name)
+                else:
+                    print(json.dumps({**result, "tries": tries[name]}), file=output, flush=True)
 
 
 if __name__ == "__main__":

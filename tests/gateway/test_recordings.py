@@ -1,9 +1,9 @@
 """What the real router does, case by case: the numbers that the planner's reading of it stands on.
 
 Each test asserts what one case recorded; the comment on top of the case's file says what it shows. The router needs
-5 to 30 ms for a call besides the scripted time, and the wait for a retry is counted from its own failure. LATE_S is
-what a moment may be later than the exact sum for every upstream call and wait before it on a machine shared with
-others, and no moment may be earlier than the sum by more than EARLY_S, which is the resolution of the clocks.
+5 to 30 ms for a call besides the scripted time, more on a machine shared with others, and a wait is counted from the
+failure before it, so the lateness adds up. LATE_S is what a moment may be later than the exact sum of latencies and
+waits: half of the shortest wait that a test must see. EARLY_S is what it may be earlier, for the timers' resolution.
 """
 
 import math
@@ -15,7 +15,7 @@ from tests.gateway.fake_provider import Call
 from tests.gateway.recordings import Recording
 
 EARLY_S = 0.005
-LATE_S = 0.15
+LATE_S = 0.25
 PINNED = "1.109.1"
 
 
@@ -97,7 +97,9 @@ def test_a_deployment_alone_is_not_cooled_by_429(recording: Recording) -> None:
 
 
 @pytest.mark.case("cooldown-by-429")
-def test_one_429_cools_at_once_and_all_traffic_returns_when_the_cooldown_is_over(recording: Recording) -> None:
+def test_one_429_cools_at_once_and_all_traffic_returns_when_the_cooldown_is_over(
+    recording: Recording,
+) -> None:
     assert recording.providers() == "a b b b b a a a a"
     assert statuses(recording) == [429] + [200] * 8
     assert answers(recording) == list("bbbbaaaa")
@@ -217,7 +219,9 @@ def test_a_content_policy_list_without_the_group_shuts_off_the_general_one(recor
 
 
 @pytest.mark.case("context-window-unset")
-def test_a_prompt_too_long_takes_the_general_fallbacks_without_a_list_of_its_own(recording: Recording) -> None:
+def test_a_prompt_too_long_takes_the_general_fallbacks_without_a_list_of_its_own(
+    recording: Recording,
+) -> None:
     assert recording.providers() == "a b"
     assert answers(recording) == ["b"]
 
@@ -235,7 +239,9 @@ def test_a_context_window_list_without_the_group_shuts_off_the_general_one(recor
 
 
 @pytest.mark.case("usage-based")
-def test_rpm_3_admits_two_requests_a_minute_and_refuses_the_others_without_a_call(recording: Recording) -> None:
+def test_rpm_3_admits_two_requests_a_minute_and_refuses_the_others_without_a_call(
+    recording: Recording,
+) -> None:
     assert recording.providers() == "a a"
     assert answers(recording) == ["a", "a"] + ["RateLimitError"] * 3
     assert_moments(ends(recording)[2:], [0.6, 0.9, 1.2])
@@ -252,9 +258,8 @@ def test_the_deployment_with_fewer_tokens_this_minute_is_chosen(recording: Recor
 
 @pytest.mark.case("least-busy")
 def test_fewest_in_flight_is_chosen_and_the_first_in_the_list_wins_a_tie(recording: Recording) -> None:
-    # Calls in flight of a, b, c as each request arrives: 000 100 110 111 211 (b wins the tie with c) 221 220+...
+    # Requests arrive every 0.1 s and calls end half way between two of them, so that a late timer decides nothing.
     assert recording.providers() == expected_least_busy({"a": 1.05, "b": 0.45, "c": 0.25}, 12, 0.1)
-    assert recording.providers() == "a b c a b c b c c b c a"
 
 
 def expected_least_busy(latency_s: dict[str, float], count: int, every_s: float) -> str:
@@ -279,11 +284,13 @@ def test_latency_based_tries_each_once_and_then_stays_with_the_quicker(recording
 
 @pytest.mark.case("latency-based-fast-failures")
 class TestLatencyBasedFastFailures:
-    def test_a_target_that_only_fails_is_preferred_whenever_it_is_not_cooled(self, recording: Recording) -> None:
+    def test_a_target_that_only_fails_is_preferred_whenever_it_is_not_cooled(
+        self, recording: Recording
+    ) -> None:
         # Once it is cooled for the first time it is called again by the first request after every cooldown.
         broken_s = starts(calls_to(recording, "broken"))
         gaps_s = [after - before for before, after in zip(broken_s[-5:], broken_s[-4:], strict=False)]
-        assert_moments(gaps_s, [1.25] * 4)
+        assert all(1.0 < gap_s < 1.5 for gap_s in gaps_s), gaps_s
 
     def test_its_first_five_calls_are_needed_to_cool_it_and_one_is_enough_after_that(
         self, recording: Recording
@@ -301,8 +308,8 @@ def assert_share(count: int, total: int, share: float) -> None:
 
 @pytest.mark.case("shuffle-weights")
 def test_simple_shuffle_draws_by_weight(recording: Recording) -> None:
-    assert len(recording.calls) == 400
-    assert_share(len(calls_to(recording, "a")), 400, 0.75)
+    assert len(recording.calls) == 300
+    assert_share(len(calls_to(recording, "a")), 300, 0.75)
 
 
 @pytest.mark.case("shuffle-rpm")
@@ -321,5 +328,8 @@ def test_one_request_more_than_max_parallel_requests_fails_at_once(recording: Re
 def test_every_case_says_what_it_shows_and_is_asserted_here(request: pytest.FixtureRequest) -> None:
     source = request.path.read_text(encoding="utf-8")
     assert [name for name in recordings.case_names() if f'case("{name}")' not in source] == []
-    texts = {name: (recordings.CASES / f"{name}.yaml").read_text(encoding="utf-8") for name in recordings.case_names()}
+    texts = {
+        name: (recordings.CASES / f"{name}.yaml").read_text(encoding="utf-8")
+        for name in recordings.case_names()
+    }
     assert [name for name, text in texts.items() if not text.startswith("# ")] == []
