@@ -1,7 +1,7 @@
 # `make run` and `make test` need Python 3.11 or newer with pip and venv, and make; nothing else.
 #   make run     start the app on http://localhost:8501 (PORT=9000 make run: another port)
 #   make test    lint, types, import rules, then all tests
-#   make test-gateway   compare with recordings of the real LiteLLM Router, in .venv-gateway
+#   make test-gateway   run the real LiteLLM Router, in .venv-gateway, and test what it does
 #   make setup   only prepare .venv with what the app and the command line need
 #   make bench   speed of the engines
 #   make fuzz    compare the two engines on drawn scenarios (MINUTES=60 make fuzz: for an hour)

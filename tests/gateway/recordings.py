@@ -12,6 +12,9 @@ A case is a YAML file of this form; a comment on top says what it shows.
     jitter: 0               # seconds of the router's random part of a wait; its own default is 0.75, here it is none
     within_one_minute: true # start only where the whole case fits into one minute of the UTC clock
 
+No moment of a schedule may coincide with the end of a cooldown, of an outage or of a call: the router needs some 10 ms
+to get anywhere, so such a case would show the machine, not the rule.
+
 Every case has a process and a port of its own, so several run at a time. A recording is made once a session:
 
     recording = recordings.run("cooldown-by-429")
