@@ -14,6 +14,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "case(name): needs the recording of tests/gateway/cases/NAME.yaml")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The test that comes first waits for all cases that are recorded before its own, on a busy machine repeatedly.
+    for item in items:
+        if item.get_closest_marker("case") is not None:
+            item.add_marker(pytest.mark.timeout(600))
+
+
 @pytest.fixture(scope="session")
 def _started(request: pytest.FixtureRequest) -> None:
     marks = [item.get_closest_marker("case") for item in request.session.items]

@@ -1,8 +1,8 @@
 """Runs cases through the real LiteLLM Router and writes what happened, a line of JSON for each, to standard output.
 
 This script runs inside the environment that `environment.py` makes. In: {"at_a_time": n, "cases": {name: case}} as
-JSON on standard input (the form of a case is in `recordings.py`). Out, batch by batch: its name with an `error`, or
-with every upstream call in order of arrival and every request with its start, its end and how it ended. All times are
+JSON on standard input (the form of a case is in `recordings.py`). Out, batch by batch: a case's name with an `error`,
+or with every upstream call in order of arrival and every request with its start, its end and how it ended. All times are
 seconds on one clock, which starts when the warm-up is over. No connection leaves this machine.
 
 The router keeps state in the module, so every case has a process of its own. It is forked from the one that imported

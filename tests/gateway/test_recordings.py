@@ -305,8 +305,8 @@ def test_the_deployment_with_fewer_tokens_this_minute_is_chosen(recording: Recor
 
 @pytest.mark.case("least-busy")
 def test_fewest_in_flight_is_chosen_and_the_first_in_the_list_wins_a_tie(recording: Recording) -> None:
-    # Requests arrive every 0.1 s and calls end half way between two of them, so that a late timer decides nothing.
-    assert recording.providers() == expected_least_busy({"a": 1.05, "b": 0.45, "c": 0.25}, 12, 0.1)
+    # Requests arrive every 0.2 s and calls end half way between two of them, so that a late timer decides nothing.
+    assert recording.providers() == expected_least_busy({"a": 2.1, "b": 0.9, "c": 0.5}, 12, 0.2)
 
 
 def expected_least_busy(latency_s: dict[str, float], count: int, every_s: float) -> str:
