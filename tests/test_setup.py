@@ -213,6 +213,7 @@ class TestFiles:
             ".streamlit/config.toml",
             "requirements/run.lock",
             "requirements/dev.lock",
+            "requirements/gateway.txt",
         ]
         texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in files}
         guilty = [
@@ -222,10 +223,10 @@ class TestFiles:
         ]
         assert guilty == []
 
-    def test_ci_runs_make_test_and_can_be_executed(self) -> None:
+    def test_ci_runs_both_sets_of_tests_and_can_be_executed(self) -> None:
         script = ROOT / ".ci" / "run"
         assert os.access(script, os.X_OK)
-        assert script.read_text(encoding="utf-8").splitlines()[-1] == "make test"
+        assert script.read_text(encoding="utf-8").splitlines()[-2:] == ["make test", "make test-gateway"]
         subprocess.run(["bash", "-n", str(script)], check=True)
 
     def test_the_package_says_that_it_is_typed(self) -> None:
