@@ -16,12 +16,19 @@ from scripts.field_reference import reference
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = (
-    "README.md", "CHANGELOG.md", "docs/drills.md", "docs/how-it-counts.md", "docs/scenario-language.md", "docs/why-429.md",
-)  # fmt: skip
+    "README.md",
+    "CHANGELOG.md",
+    "docs/drills.md",
+    "docs/gateways.md",
+    "docs/how-it-counts.md",
+    "docs/scenario-language.md",
+    "docs/why-429.md",
+)
 ANY_LINES = "..."
 WHY_429 = (ROOT / "docs" / "why-429.md").read_text(encoding="utf-8")
 DRILLS = (ROOT / "docs" / "drills.md").read_text(encoding="utf-8")
-CONSOLE = re.findall(r"```console\n\$ planner (.*?)\n(.*?)```", README + WHY_429 + DRILLS, re.DOTALL)
+GATEWAYS = (ROOT / "docs" / "gateways.md").read_text(encoding="utf-8")
+CONSOLE = re.findall(r"```console\n\$ planner (.*?)\n(.*?)```", README + WHY_429 + DRILLS + GATEWAYS, re.DOTALL)
 
 
 def is_shown(expected: list[str], found: list[str]) -> bool:

@@ -375,20 +375,28 @@ class Desk:
             call.outcome, call.status = tables.CANCELLED, 0
             if call.first_token_ns > self.env.ns:
                 call.first_token_ns = NEVER
-            self._close(call, billed_when_cut(call.meters, bill) if call.answers else NO_METERS)
+            self._close(call, self._billed_when_cut(call, bill))
         call.is_cancelled = True
 
     def _end(self, call: Call) -> None:
         billed = NO_METERS
         if call.outcome == tables.OK:
             billed = call.meters
-        elif call.outcome == tables.TIMEOUT and call.answers:
-            billed = billed_when_cut(call.meters, self.target.bill_timeouts)
+        elif call.outcome == tables.TIMEOUT:
+            billed = self._billed_when_cut(call, self.target.bill_timeouts)
         elif call.status == rules.FILTERED:
             billed = billed_when_cut(call.meters, self.target.filter_bills)
-        elif call.outcome == tables.ERROR and call.broken_meters is not None:
-            billed = billed_when_cut(call.broken_meters, self.target.break_bills)
+        elif call.broke_off:
+            billed = billed_when_cut(call.made_meters, self.target.break_bills)
         self._close(call, billed)
+
+    def _billed_when_cut(self, call: Call, policy: int) -> tuple[int, ...]:
+        """What a call costs that was cut: nothing where an error would have come, and never more than left alone."""
+        if not call.answers:
+            return NO_METERS
+        if call.broken_meters is not None:
+            policy = min(policy, self.target.break_bills)
+        return billed_when_cut(call.made_meters, policy)
 
     def _close(self, call: Call, billed: tuple[int, ...]) -> None:
         """A call is over: free its slot, write its row, count it, and offer the slot."""

@@ -28,6 +28,7 @@ from planner.scenario.fields import Scenario
 from planner.scenario.known import limits_of
 from planner.scenario.paths import render
 from planner.scenario.quotas import beside_minutes, sharing
+from planner.scenario.steps import MOST_CALLS
 
 CONCURRENT = "concurrent"
 NONE_LOST, NONE_WAITS = "none-lost", "none-waits"
@@ -38,7 +39,6 @@ UNITS = {
     "output_tokens_per_minute": "output tokens/min",
     CONCURRENT: "calls at once",
 }
-_MOST_CONCURRENT = 10**7
 Integers = npt.NDArray[np.int64]
 
 
@@ -158,7 +158,9 @@ class _Search:
             given = {field: getattr(limits, field) for field in limits.model_fields_set}
             if "windows" in given:
                 given["windows"] = [window.model_dump(exclude_unset=True) for window in limits.windows]
-            lifted = {**given, **dict.fromkeys(limiting.FIELDS), CONCURRENT: None, **own}
+            # Own hardware answers a number of calls at once, or it cannot be simulated: here as many as there may be.
+            most = MOST_CALLS if self.scenario.deployments[name].is_own_hardware else None
+            lifted = {**given, **dict.fromkeys(limiting.FIELDS), CONCURRENT: most, **own}
             changes[render(("deployments", name, "limits"))] = lifted
         return self.bench.hit.set(changes)
 
@@ -216,9 +218,14 @@ class _Search:
         return units
 
     def _fields(self, unit: tuple[str, ...]) -> list[str]:
-        """Requests and tokens per minute and calls at once; input and output tokens where they are limited apart."""
+        """Requests and tokens per minute and calls at once; input and output tokens where they are limited apart.
+
+        Nobody sells own hardware by the minute: it has a quota only where the scenario gives one.
+        """
         limits = self.scenario.deployments[unit[0]].limits
         fields = [limiting.FIELDS[limiting.REQUESTS], limiting.FIELDS[limiting.TOKENS]]
+        if self.scenario.deployments[unit[0]].is_own_hardware:
+            fields = [field for field in fields if self._given(unit, field) is not None]
         if limits is not None:
             fields += [
                 limiting.FIELDS[measure]
@@ -374,7 +381,7 @@ class _Ladder:
 
 
 _TWO_DIGITS = _Ladder(rounded, index_of, 10**12)
-_WHOLE = _Ladder(lambda place: place + 1, lambda number: number - 1, _MOST_CONCURRENT)
+_WHOLE = _Ladder(lambda place: place + 1, lambda number: number - 1, MOST_CALLS)
 
 
 def _least_place(start: int, most: int, does: Callable[[int], bool], *, is_floor: bool) -> int | None:

@@ -157,7 +157,8 @@ class Bench:
             for name in sharing(self.scenario, deployment)[1:]:
                 own = self.scenario.deployments[name].limits
                 assert own is not None, "who shares limits has some"
-                found[render(("deployments", name, "limits"))] = {**limits, "concurrent": own.concurrent}
+                concurrent = own.model_dump(exclude_unset=True).get("concurrent")
+                found[render(("deployments", name, "limits"))] = {**limits, "concurrent": concurrent}
         return self.scenario.set(found | self.caps(setting.cap))
 
     def caps(self, cap: int | None) -> dict[str, int]:

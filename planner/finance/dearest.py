@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
+import numpy.typing as npt
+
 from planner.errors import PriceUnknown
 from planner.finance.ledger import exact
 from planner.finance.token_prices import long_threshold, own_price, token_price
@@ -148,6 +151,7 @@ class _Bill:
         """Tokens by meter of the largest request of a task that a model takes."""
         found = self.scenario.tasks[task]
         longest, answer, heard_s, spoken_s = self._bounds(task)
+        recorded = self._recorded(task, model.name)
         image, in_window = model.image_tokens.get(task, 0), model.image_context_tokens.get(task, 0)
         heard = math.inf if math.isinf(heard_s) else round(heard_s * model.audio_input_tokens_per_s)
         text = _scaled(longest, model.input_token_factor)
@@ -155,7 +159,7 @@ class _Bill:
             heard = min(heard, model.context_tokens)
             text = min(text, max(0, model.context_tokens - in_window))
         caps = [cap for cap in (found.max_output_tokens, model.max_output_tokens) if cap is not None]
-        visible = min([*caps, _scaled(answer, model.output_token_factor)])
+        visible = min([*caps, max(recorded, _scaled(answer, model.output_token_factor))])
         spoken = spoken_s if math.isinf(spoken_s) else round(spoken_s * model.audio_output_tokens_per_s)
         if model.audio_output_tokens_per_s == 0:
             spoken = 0
@@ -184,15 +188,31 @@ class _Bill:
             return prompt, _counted(found.output_tokens.upper), heard_s, spoken_s
         from planner.workload.traces import recording  # half a second, for recordings only
 
-        rows = recording(self.scenario)
-        own = rows.task == list(self.scenario.tasks).index(task)
-        if not rows.names_tasks:
-            own[:] = True  # each row may become a request of any task
+        rows, own = recording(self.scenario), self._rows_of(task)
         if not own.any():
             return 0.0, 0.0, 0.0, 0.0
-        answers = [rows.output_tokens, *rows.output_by_model.values()]
-        longest = max(float(one[own].max()) for one in answers)
-        return float(rows.input_tokens[own].max()), longest, heard_s, spoken_s
+        return (
+            float(rows.input_tokens[own].max()), float(rows.output_tokens[own].max()), heard_s, spoken_s,
+        )  # fmt: skip
+
+    def _recorded(self, task: str, model: str) -> int:
+        """The longest answer recorded for this very model, which is taken as it is; 0 where there is none."""
+        if self.scenario.traffic.trace is None:
+            return 0
+        from planner.workload.traces import recording
+
+        answers = recording(self.scenario).output_by_model.get(model)
+        own = self._rows_of(task)
+        return 0 if answers is None or not own.any() else max(0, int(answers[own].max()))
+
+    def _rows_of(self, task: str) -> npt.NDArray[np.bool_]:
+        """Which rows of a recording may become requests of a task."""
+        from planner.workload.traces import recording  # half a second, for recordings only
+
+        rows = recording(self.scenario)
+        if not rows.names_tasks:
+            return np.ones(len(rows.task), bool)
+        return rows.task == list(self.scenario.tasks).index(task)
 
     def _usd(self, name: str, sizes: Tokens) -> Fraction:
         """Money of one call that is billed for these tokens, with the gateway's fee where it goes through it."""

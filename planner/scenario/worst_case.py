@@ -97,11 +97,13 @@ def ways(scenario: Scenario, strategy: str) -> list[Way]:
     result = [Way(walk.turns(groups)) for groups in walks]
     result += [Way(turns_of(rule.to, policy)) for rule in found.rules if isinstance(rule.to, tuple)]
     if isinstance(found.router, CascadeRouter) and found.omni and found.mini:
-        both = [
-            groups
-            for begun in walk.after(("mini",))
-            for groups in (walk.after((*begun, "omni")) if "omni" not in begun else [begun])
-        ]
+        # An answer that the check turns down may be of any group on the way: the later ones are not asked by then.
+        begun = dict.fromkeys(
+            groups[:length] for groups in walk.after(("mini",)) for length in range(1, len(groups) + 1)
+        )
+        both = dict.fromkeys(
+            groups for met in begun for groups in (walk.after((*met, "omni")) if "omni" not in met else [met])
+        )
         result += [Way(walk.turns(groups), has_check=True) for groups in both]
     return result
 

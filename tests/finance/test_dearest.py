@@ -140,3 +140,20 @@ def test_shown_amounts_have_two_digits_or_cents() -> None:
     text = dearest(sample({"tasks.faq.max_output_tokens": 100}), "omni-only").text
     assert text.startswith("at most ")
     assert text.endswith(" USD of tokens for one request (task faq)")
+
+
+def test_an_answer_recorded_for_a_model_is_its_longest_whatever_the_factor() -> None:
+    # 10 tokens for everybody, which the model halves, and 1,000 recorded for the model itself, taken as they are:
+    # 100 in and 1,000 out.
+    rows = at(0, output_tokens=10, **{"output_tokens.m": 1000})
+    found = strategy(
+        {},
+        {"omni": ["a"]},
+        traffic={"trace": {"rows": rows}},
+        tasks={"chat": {}},
+        models={"m": MODEL | {"output_token_factor": 0.5}},
+        deployments={"a": target()},
+    )
+    assert dearest(found, "s").usd == (100 + 1000 * 2) * PER_MTOK
+    billed = run_window(found, "s", plan_windows(found)[0]).attempts["billed_output_tokens"]
+    assert billed.tolist() == [1000]

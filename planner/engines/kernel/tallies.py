@@ -155,6 +155,8 @@ def record(m, f, e, laws, slot, desk, is_billed_input, is_billed_output):  # typ
             if is_answer and broke_off:
                 tokens = come(m, slot, desk, meter)
             m[row + 13 + meter] = tokens if answered or not is_answer else 0
+            if is_answer and is_billed_output == PARTLY:
+                tokens = come(m, slot, desk, meter)
             is_billed = is_billed_output if is_answer else is_billed_input
             m[row + 13 + N_METERS + meter] = tokens if is_billed else 0
         m[c.R_ATTEMPT_ROW] = row + c.N_ATTEMPT_COLUMNS
