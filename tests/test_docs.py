@@ -28,7 +28,9 @@ ANY_LINES = "..."
 WHY_429 = (ROOT / "docs" / "why-429.md").read_text(encoding="utf-8")
 DRILLS = (ROOT / "docs" / "drills.md").read_text(encoding="utf-8")
 GATEWAYS = (ROOT / "docs" / "gateways.md").read_text(encoding="utf-8")
-CONSOLE = re.findall(r"```console\n\$ planner (.*?)\n(.*?)```", README + WHY_429 + DRILLS + GATEWAYS, re.DOTALL)
+CONSOLE = re.findall(
+    r"```console\n\$ planner (.*?)\n(.*?)```", README + WHY_429 + DRILLS + GATEWAYS, re.DOTALL
+)
 
 
 def is_shown(expected: list[str], found: list[str]) -> bool:

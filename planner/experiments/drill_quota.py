@@ -23,7 +23,8 @@ from planner import limiting, tables
 from planner.engines.work import Work
 from planner.errors import LoadExceedsCapacity, ScenarioError
 from planner.experiments.drill_runs import Arrays, Bench, Pair, Rows, calls_of
-from planner.experiments.limits import MOST_STEPS, MOST_TIMES, index_of, rounded
+from planner.experiments.limits import MOST_TIMES, index_of, rounded
+from planner.scenario.declare import NOTHING
 from planner.scenario.fields import Scenario
 from planner.scenario.known import limits_of
 from planner.scenario.paths import render
@@ -31,6 +32,7 @@ from planner.scenario.quotas import beside_minutes, sharing
 from planner.scenario.steps import MOST_CALLS
 
 CONCURRENT = "concurrent"
+STEPS_TOGETHER = 5  # of all quotas, where each alone would do; then they are sought one by one
 NONE_LOST, NONE_WAITS = "none-lost", "none-waits"
 UNITS = {
     "requests_per_minute": "requests/min",
@@ -242,13 +244,18 @@ class _Search:
         ]
         return NONE_WAITS if any(waits) else NONE_LOST
 
-    def _least(self, unit: tuple[str, ...], field: str) -> tuple[str, int | None]:
-        """(rule, least quota that does in every replication); from the demand of the run without limits."""
+    def _least(
+        self, unit: tuple[str, ...], field: str, beside: Mapping[str, Mapping[str, int]] = NOTHING
+    ) -> tuple[str, int | None]:
+        """(rule, least quota that does in every replication, beside others that hold already).
+
+        The search begins at the demand of the run without limits.
+        """
         rule = self._rule(unit, field)
         ladder = _WHOLE if field == CONCURRENT else _TWO_DIGITS
 
         def does(place: int, replication: int) -> bool:
-            return self._does({name: {field: ladder.at(place)} for name in unit}, rule, replication)
+            return self._does(_with(beside, unit, field, ladder.at(place)), rule, replication)
 
         found: int | None = None  # a place on the ladder
         short = 0  # a replication in which `found` does not do
@@ -288,7 +295,7 @@ class _Search:
         if len(places) < len(found):
             return {}
         waits = all(rule == NONE_WAITS for _, _, rule, _ in found)
-        for _ in range(MOST_STEPS):
+        for _ in range(STEPS_TOGETHER):
             quotas: dict[str, dict[str, int]] = {}
             for (unit, field), needed in places.items():
                 for name in unit:
@@ -302,7 +309,23 @@ class _Search:
                 (unit, field): needed + 1 if field == CONCURRENT else rounded(index_of(needed) + 1)
                 for (unit, field), needed in places.items()
             }
-        return {}
+        # Those that let calls wait first: they change nothing, so that the others still meet the run without limits.
+        ordered = sorted(found, key=lambda one: one[2] != NONE_WAITS)
+        return self._one_by_one([(unit, field) for unit, field, _, _ in ordered])
+
+    def _one_by_one(self, wanted: Sequence[tuple[tuple[str, ...], str]]) -> dict[str, dict[str, int]]:
+        """Each the least beside those before it: where one may be small only because another one was without limits.
+
+        Such as the mini tier of a cascade, whose refusals go to omni.
+        """
+        quotas: dict[str, dict[str, int]] = {}
+        for unit, field in wanted:
+            _, needed = self._least(unit, field, quotas)
+            if needed is None:
+                return {}
+            quotas = _with(quotas, unit, field, needed)
+        does = self.bench.each(partial(self._does, quotas, NONE_LOST), self.bench.replications)
+        return quotas if all(does) else {}
 
     # -- words --
 
@@ -362,9 +385,12 @@ class _Search:
                 ]
             )
             loses = "nothing is lost" if n_left == 0 else "no more are lost than without limits"
-            parts.append(f"With {told} together, {loses}: simulated.")
+            is_one = sum(len(own) for own in together.values()) == 1
+            parts.append(f"With {told}{'' if is_one else ' together'}, {loses}: simulated.")
         elif all(one.needed is not None for one in quotas):
             parts.append("No quotas were found that do together.")
+        else:
+            parts.append("For some limits no quota was found that does.")
         return " ".join(parts)
 
 
@@ -421,6 +447,16 @@ def _least_place(start: int, most: int, does: Callable[[int], bool], *, is_floor
 
 
 # -- counting and words ----------------------------------------------------------------------------
+
+
+def _with(
+    quotas: Mapping[str, Mapping[str, int]], unit: Sequence[str], field: str, quota: int
+) -> dict[str, dict[str, int]]:
+    """Quotas by deployment with one more."""
+    found = {name: dict(own) for name, own in quotas.items()}
+    for name in unit:
+        found.setdefault(name, {})[field] = quota
+    return found
 
 
 def _lost(rows: Rows) -> npt.NDArray[np.bool_]:

@@ -20,7 +20,7 @@ from planner.engines.compiled import CompiledEngine, run_rows
 from planner.engines.program import compile_program
 from planner.engines.reference import Engine
 from planner.engines.work import Work, prepare
-from planner.errors import PlannerError
+from planner.errors import LoadExceedsCapacity, PlannerError
 from planner.experiments.drill_stretch import Plan, Stretch
 from planner.scenario.fields import MONTH_S, Scenario
 from planner.scenario.paths import render
@@ -92,11 +92,16 @@ class Bench:
         works = self.works(strategy)
         is_touched = any(name in self.plan.deployments for name in self.scenario.deployments_of(strategy))
 
+        def run(scenario: Scenario, replication: int, word: str) -> Rows:
+            try:
+                return self.run(scenario, strategy, replication, works[replication])
+            except LoadExceedsCapacity as error:
+                raise LoadExceedsCapacity(f"{strategy}, {word} the outage: {error}") from None
+
         def one(replication: int) -> Pair:
-            work = works[replication]
-            without = self.run(self.scenario, strategy, replication, work)
-            during = self.run(self.hit, strategy, replication, work) if is_touched else without
-            return Pair(work, without, during)
+            without = run(self.scenario, replication, "without")
+            with_outage = run(self.hit, replication, "with") if is_touched else without
+            return Pair(works[replication], without, with_outage)
 
         return self.each(one, self.replications)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import random
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 import planner
 from planner import tables
-from planner.errors import PriceUnknown
+from planner.errors import LoadExceedsCapacity, PlannerError, PriceUnknown
 from planner.experiments.drill import Drill, drill
 from planner.experiments.drill_counts import UNCHANGED, fates
 from planner.experiments.drill_runs import Bench
@@ -20,6 +21,7 @@ from planner.finance import count, long_thresholds
 from planner.finance.ledger import EXACT, total_of
 from planner.finance.tariff import Tariff
 from planner.scenario import Scenario, load
+from tests.engines import space
 from tests.experiments.drills import limited, scenario
 
 CHATBOT = "scenarios/support-chatbot.yaml"
@@ -467,6 +469,89 @@ def test_a_drill_without_any_request_is_answered() -> None:
     json.dumps(found.to_dict(), allow_nan=False)
 
 
+def test_a_run_that_grows_without_end_tells_which_it_was() -> None:
+    changed = scenario(gap_s=1, run__max_in_flight=3)
+    message = "^both, with the outage: load exceeds capacity: more than run.max_in_flight = 3"
+    with pytest.raises(LoadExceedsCapacity, match=message):
+        drill(changed, provider="openai", minutes=10, at=1800, mode="hang", strategies=["both"])
+
+
 def test_the_drill_is_public() -> None:
     assert planner.drill is drill
     assert planner.Drill is Drill
+
+
+def test_a_choice_that_remembers_never_recovers_and_that_is_told() -> None:
+    """Round-robin: after an odd number of calls elsewhere, everybody is answered by the other one for ever."""
+    changed = load(CHATBOT).set(
+        {"strategies.omni-only": {"omni": [["omni-openai", "omni-azure"]]}, "policy.select": "round-robin"}
+    )
+    found = drill(
+        changed, provider="openai", minutes=5, replications=2, strategies=["omni-only"], quota=False
+    )
+    assert found.to_s == 300 + 8 * 600
+    assert of(found, "omni-only").recovery.all_s.value is None
+    assert of(found, "omni-only").recovery.all_s.reason == "requests still differ where the stretch ends"
+    assert "policy.select" in found.notices[0]
+    assert of(found, "omni-only").lost.with_outage.value == 0
+
+
+def test_quotas_are_sought_one_by_one_where_each_counts_on_the_other() -> None:
+    """What mini's fallback refuses goes to omni: by itself one request a minute does, but not beside omni's quota."""
+    verifier = {"model": "gpt-4o-mini-2024-07-18", "provider": "openai", "latency_s": 0.3}
+    changed = load(CHATBOT).set({"strategies.hybrid.router": {"kind": "cascade", "verifier": verifier}})
+    found = drill(changed, provider="openai", minutes=10, replications=3, strategies=["hybrid"])
+    quota = of(found, "hybrid").quota
+    alone = {(one.deployments[0], one.field): one.needed for one in quota.quotas}
+    assert alone["mini-anthropic", "requests_per_minute"] == 1
+    assert quota.together["mini-anthropic"]["requests_per_minute"] > 50
+    again = changed.set(
+        {
+            f"deployments.{name}.limits": {"tokens_per_minute": None, **own}
+            for name, own in quota.together.items()
+        }
+    )
+    confirmed = drill(
+        again, provider="openai", minutes=10, replications=3, strategies=["hybrid"], quota=False
+    )
+    assert of(confirmed, "hybrid").lost.with_outage.value == 0
+    assert "its verifier is at openai too, and is not out" in found.notices[0]
+
+
+def test_own_hardware_has_calls_at_once_and_no_quota_by_the_minute() -> None:
+    found = drill(
+        "scenarios/on-device.yaml", provider="openai", minutes=10, replications=2, strategies=["hybrid"]
+    )
+    quota = of(found, "hybrid").quota
+    assert [one.field for one in quota.quotas] == ["concurrent"]
+    assert quota.together == {"terminal": {"concurrent": quota.quotas[0].needed}}
+    assert "together" not in quota.text
+
+
+def test_random_policies_are_drilled_alike_by_both_engines() -> None:
+    """Sixteen scenarios of the space over which the engines are compared, with all that may be in a policy."""
+    drilled = 0
+    for seed in range(200):
+        pick = random.Random(seed).choice
+        try:
+            found = load(space.scenario(lambda values, pick=pick: pick(list(values)), 24))
+        except PlannerError:
+            continue
+        used = [found.deployments[name].provider for name in found.deployments_of(space.STRATEGY)]
+        providers = [name for name in used if name is not None]
+        if not providers or found.traffic.trace is not None:
+            continue
+        busier = found.set({"traffic.requests_per_month": 200_000, "run.max_in_flight": 100_000})
+        told = []
+        for engine in ("compiled", "reference"):
+            one = drill(busier, provider=providers[0], minutes=2, engine=engine, strategies=[space.STRATEGY],
+                        replications=2)  # fmt: skip
+            told.append(json.dumps(without_time(one), allow_nan=False))
+            money = of(one, space.STRATEGY).money
+            if money.economic_usd is not None:
+                assert total_of(part.usd.value for part in money.parts) == money.economic_usd.value
+        assert told[0] == told[1], seed
+        drilled += 1
+        if drilled == 16:
+            break
+    assert drilled == 16
