@@ -47,6 +47,7 @@ from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.quotas import beside_minutes
 from planner.scenario.reading import load
 from planner.scenario.steps import is_capped
+from planner.workload.windows import DAY_S, eras
 
 VERSION = 1
 MOST_DOUBLINGS = 3
@@ -292,6 +293,11 @@ def _notices(scenario: Scenario, plan: Plan, stretch: Stretch, open_ones: Sequen
             f"stretch begins, {stretch.from_ns / 1e9:,.0f} s before the outage; where two overlap the later one counts."
         )
     found += _starts(scenario, used, stretch)
+    start_of = {era.index: (era.start - scenario.start).days * DAY_S for era in eras(scenario)}
+    if any(stretch.start_s < day < stretch.start_s + stretch.end_ns / 1e9 for day in start_of.values()):
+        found.append(
+            "A migration falls into the stretch: models and prices of the day on which it begins hold for all of it."
+        )
     for name in plan.strategies:
         router = scenario.strategy(name).router
         if isinstance(router, CascadeRouter) and router.verifier.provider == plan.provider:

@@ -47,7 +47,7 @@ class Means:
     def of(self, values: Sequence[float], *, is_signed: bool = False) -> Estimate:
         """The mean of a figure of each replication; a count's interval does not go below 0."""
         bounds = None if is_signed else (0.0, np.inf)
-        if len(values) > 1 and len(set(values)) == 1:
+        if len(values) > 1 and len(set(values)) == 1 and np.isfinite(values[0]):
             # An interval of no width would claim that no other luck ever gives another figure.
             return Estimate(float(values[0]), reason="no interval: the same in every replication")
         return self._told(self.plan.weights @ np.array(values, np.float64), bounds)

@@ -73,7 +73,7 @@ class FallbackQuota:
     quotas: tuple[Quota, ...]
     together: Mapping[
         str, Mapping[str, int]
-    ]  # DEPLOYMENT: field: quota; confirmed by runs, empty if none were found
+    ]  # DEPLOYMENT: field: quota; confirmed by runs, empty if none found
     text: str
 
 
@@ -112,9 +112,16 @@ class _Search:
             text = f"No quota helps: it has no deployment beside those of {provider}."
             return replace(nothing, lost_by_cause=causes, text=text)
         try:
-            self.free = self.bench.each(lambda one: self._run(self._lifted({}), one), self.bench.replications)
+            free = self._lifted({})
+        except ScenarioError as error:
+            why = "; ".join(map(str, error.problems))
+            return replace(
+                nothing, text=f"Not sought: the limits of the fallbacks cannot be taken off: {why}."
+            )
+        try:
+            self.free = self.bench.each(partial(self._run, free), self.bench.replications)
         except LoadExceedsCapacity as error:
-            return replace(nothing, text=f"Without limits at the fallbacks no run ends: {error}.")
+            return replace(nothing, text=f"Not sought: without limits at the fallbacks no run ends: {error}.")
         self.heard()
         units = self._units()
         left = self._causes(self.free)

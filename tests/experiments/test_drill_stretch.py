@@ -66,6 +66,19 @@ def test_a_date_meets_the_models_and_the_growth_of_its_day(chatbot: Scenario) ->
     assert ratio == pytest.approx(1.03**12, rel=0.25)  # days differ by a factor of their own
 
 
+def test_a_migration_in_the_stretch_is_told(chatbot: Scenario) -> None:
+    """Both GPT-4o snapshots are replaced on 14 January: an outage just after midnight begins the evening before."""
+    asked = {
+        "provider": "openai",
+        "minutes": 10,
+        "replications": 2,
+        "strategies": ["omni-only"],
+        "quota": False,
+    }
+    assert "A migration falls into the stretch" in drill(chatbot, at="2027-01-14 00:05", **asked).notices[0]
+    assert drill(chatbot, at="2027-01-14 10:05", **asked).notices == ()
+
+
 def test_requests_are_those_of_the_windows_of_the_plan(chatbot: Scenario) -> None:
     """The same hour has the same names in every window: a longer stretch keeps every request."""
     plan = planned(chatbot)
