@@ -39,7 +39,7 @@ from planner.experiments.drill_counts import (
 )
 from planner.experiments.drill_money import DrillMoney, money
 from planner.experiments.drill_quota import FallbackQuota, fallback_quota
-from planner.experiments.drill_runs import Bench, Pair, check_engine, fit
+from planner.experiments.drill_runs import Bench, Pair, check_engine, fit, fits
 from planner.experiments.drill_stretch import PEAK, Plan, Stretch, plan_drill
 from planner.finance import Ledger, plain, usd
 from planner.metrics.intervals import Estimate
@@ -204,7 +204,9 @@ def drill(
     means = Means(len(bench.replications))
     found = {}
     for name in plan.strategies:
-        found[name] = _strategy(bench, name, pairs[name], counted[name], means, heard if quota else None)
+        rows = pairs.pop(name) if name in pairs else bench.pairs(name)
+        found[name] = _strategy(bench, name, rows, counted[name], means, heard if quota else None)
+        del rows
         heard.done()
     return Drill(
         name=scenario.name,
@@ -250,23 +252,30 @@ class _Heard:
 def _settled(
     scenario: Scenario, plan: Plan, wanted: int, engine: str, heard: _Heard
 ) -> tuple[Bench, dict[str, list[Pair]], dict[str, list[Seen]], list[str]]:
-    """Pairs of all strategies over a stretch that is long enough for all to recover, as far as that can be had."""
+    """All strategies over a stretch that is long enough for all to recover, as far as that can be had.
+
+    Pairs are those that may be kept.
+    """
     stretch, simulated = plan.stretch, 0
     doublings = 0 if stretch.is_recording else MOST_DOUBLINGS
     for left in range(doublings, -1, -1):
         replications, fewer = fit(scenario, stretch, wanted)
         bench = Bench(scenario, plan, stretch, replications, engine)
         bench.simulated += simulated
-        pairs, counted = {}, {}
+        pairs: dict[str, list[Pair]] = {}
+        counted: dict[str, list[Seen]] = {}
         for name in plan.strategies:
-            pairs[name] = bench.pairs(name)
-            counted[name] = [seen(scenario, stretch, pair) for pair in pairs[name]]
+            rows = bench.pairs(name)
+            counted[name] = [seen(scenario, stretch, pair) for pair in rows]
+            if bench.keeps(len(plan.strategies)):
+                pairs[name] = rows
+            del rows  # before those of the next strategy are made
             heard.step()
         open_ones = [
             name for name, all_of in counted.items() if not all(is_recovered(stretch, one) for one in all_of)
         ]
         simulated = bench.simulated
-        if not open_ones or left == 0:
+        if not open_ones or left == 0 or not fits(scenario, stretch.longer()):
             break
         stretch = stretch.longer()
     heard.done()

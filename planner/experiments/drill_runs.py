@@ -32,8 +32,10 @@ from planner.workload.requests import Requests, generate
 from planner.workload.windows import eras, requests_per_month
 
 ENGINES = ("compiled", "reference")
-MOST_REQUESTS = 2_000_000  # of one run: their rows are in memory
-MOST_OF_ALL = 5_000_000  # of the runs of a strategy; beyond, there are fewer replications
+# A request takes about a kilobyte and a half in one run: rows of it and its calls, as they are made and sorted.
+MOST_REQUESTS = 400_000  # of one run
+MOST_OF_ALL = 1_600_000  # of the pairs of a strategy; beyond, there are fewer replications
+MOST_KEPT = 1_000_000  # of the pairs of all strategies; beyond, a strategy is run again where it is reported
 LEAST_REPLICATIONS = 2
 Arrays = Mapping[str, npt.NDArray[np.int64]]
 Integers = npt.NDArray[np.int64]
@@ -77,6 +79,10 @@ class Bench:
         self.requests = [_requests(scenario, stretch, one) for one in self.replications]
         self.simulated = 0
         self._counting = threading.Lock()
+
+    def keeps(self, strategies: int) -> bool:
+        """Whether the rows of so many strategies may be in memory at once."""
+        return 2 * strategies * sum(one.n for one in self.requests) <= MOST_KEPT
 
     def works(self, strategy: str) -> list[Work]:
         """Requests with their routes and sizes, which no outage and no limit changes."""
@@ -213,6 +219,11 @@ def fit(scenario: Scenario, stretch: Stretch, replications: int) -> tuple[int, s
     )
 
 
+def fits(scenario: Scenario, stretch: Stretch) -> bool:
+    """Whether one run of a stretch is not too many requests."""
+    return _expected(scenario, stretch) <= MOST_REQUESTS
+
+
 def _expected(scenario: Scenario, stretch: Stretch) -> float:
     if stretch.is_recording:
         return float(traces.recording(scenario).n)
@@ -250,4 +261,4 @@ def calls_of(rows: Rows, scenario: Scenario, deployments: Sequence[str]) -> npt.
     return np.isin(rows.attempts["deployment"], places)
 
 
-__all__ = ["Bench", "Pair", "Rows", "calls_of", "check_engine", "fit", "planted"]
+__all__ = ["Bench", "Pair", "Rows", "calls_of", "check_engine", "fit", "fits", "planted"]

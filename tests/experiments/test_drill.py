@@ -414,6 +414,25 @@ def test_a_drill_is_the_same_every_time_and_another_seed_is_another() -> None:
     assert told[0] == told[1] != told[2]
 
 
+def test_a_stretch_does_not_grow_beyond_what_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = load(CHATBOT).set({"policy.breaker.open_s": 1200})
+    monkeypatch.setattr("planner.experiments.drill_runs.MOST_REQUESTS", 4_000)
+    found = drill(
+        changed, provider="openai", minutes=5, replications=2, quota=False, strategies=["mini-only"]
+    )
+    assert found.to_s == 300 + 600
+    assert not of(found, "mini-only").recovery.is_complete
+    assert "requests still differ 600 s after the outage" in found.notices[0]
+
+
+def test_rows_that_are_not_kept_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = drill(scenario(gap_s=10), provider="openai", minutes=10, at=1800)
+    monkeypatch.setattr("planner.experiments.drill_runs.MOST_KEPT", 0)
+    again = drill(scenario(gap_s=10), provider="openai", minutes=10, at=1800)
+    assert without_time(again) == without_time(kept)
+    assert again.simulated_requests > kept.simulated_requests
+
+
 def test_random_outages_are_left_out_of_both_runs() -> None:
     """A provider that is out nearly always, by law: the drill is about the planted outage alone."""
     often = {"mtbf_h": 0.1, "duration_h": 0.09}

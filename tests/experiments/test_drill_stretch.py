@@ -216,11 +216,11 @@ def test_too_many_requests_are_refused_or_get_fewer_replications(chatbot: Scenar
     plan = planned(chatbot)
     busy = chatbot.set({"traffic.requests_per_month": 1e9})
     with pytest.raises(
-        PlannerError, match=r"requests would have to be simulated in one run .* at most 2,000,000"
+        PlannerError, match=r"requests would have to be simulated in one run .* at most 400,000"
     ):
         fit(busy, plan.stretch, 10)
-    replications, notice = fit(chatbot.set({"traffic.requests_per_month": 2e8}), plan.stretch, 10)
+    replications, notice = fit(chatbot.set({"traffic.requests_per_month": 6e7}), plan.stretch, 10)
     assert replications == 2
     assert notice is not None
-    assert notice.startswith("2 replications instead of 10: each run holds about 1,")
+    assert notice.startswith("2 replications instead of 10: each run holds about 3")
     assert fit(chatbot, plan.stretch, 10) == (10, None)
