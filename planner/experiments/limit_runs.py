@@ -210,7 +210,8 @@ class Bench:
             for window, work in zip(self.windows, works, strict=True):
                 program = compile_program(scenario, strategy, self.models(window), window)
                 outcomes, attempts = _rows(program, work, self.engine)
-                self._unlimited[key][0].append(_count_rows(scenario, deployment, outcomes, attempts))
+                counted = _count_rows(scenario, deployment, outcomes, attempts, has_limits=False)
+                self._unlimited[key][0].append(counted)
                 calls = [
                     _calls(scenario, name, work, attempts)
                     for name in sharing(scenario, deployment)
@@ -472,11 +473,16 @@ def _from_rows(scenario: Scenario, program: Program, deployment: str, work: Work
     return _count_rows(scenario, deployment, *_rows(program, work, "compiled"))
 
 
-def _count_rows(scenario: Scenario, deployment: str, outcomes: Arrays, attempts: Arrays) -> Counted:
-    """Both tables stand in the order of requests, attempts in their own order after it."""
+def _count_rows(
+    scenario: Scenario, deployment: str, outcomes: Arrays, attempts: Arrays, *, has_limits: bool = True
+) -> Counted:
+    """Both tables stand in the order of requests, attempts in their own order after it.
+
+    Without limits of its own a deployment's refusals are those of an outage.
+    """
     request = attempts["request"]
     mine = attempts["deployment"] == list(scenario.deployments).index(deployment)
-    refused = mine & (attempts["outcome"] == tables.LIMITED)
+    refused = mine & (attempts["outcome"] == tables.LIMITED) & has_limits
     is_last = np.ones(request.size, np.bool_)
     is_last[:-1] = request[1:] != request[:-1]
     if request.size:  # of hedged calls one may end after the other was refused
