@@ -94,12 +94,15 @@ class WatchingEngine(Engine):
         """Requests that failed, and the last that happened to them was a limit of a deployment."""
         names = [column.name for column in tables.OUTCOMES_TABLE]
         request, outcome, cause = (names.index(name) for name in ("request", "outcome", "cause"))
+        causes = {tables.LIMIT, tables.TOO_LARGE, tables.DEADLINE}
+        if self.desks[deployment].target.when_limited == "wait":
+            causes.add(tables.QUEUE)  # a queue that it left may have been one at a limit
         return {
             row[request]
             for row in self.outcomes
             if row[outcome] != tables.OK
-            # A retry that a breaker kept from everybody asked no desk, which would have told.
-            and row[cause] != tables.OWN_BREAKER
+            # Not where a retry found nobody whose breaker lets it through, or the call that a hedge stood beside failed.
+            and row[cause] in causes
             and self.last.get(row[request]) == deployment
         }
 
