@@ -7,15 +7,11 @@ Times are int64 nanoseconds since the window's start, at which nothing is kept (
 import datetime
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from planner.chance import to_ns
 from planner.jit import jit
 from planner.scenario.fields import Scenario
 from planner.scenario.known import charges_writes
 
-Integers = npt.NDArray[np.int64]
 NO_AGE = -1
 
 
@@ -27,20 +23,7 @@ class CacheRule:
     max_age_ns: int  # NO_AGE: none
     refreshes: bool  # a hit begins the time anew
     charges_writes: bool  # tokens that it takes in are a meter of their own, else plain input
-    min_tokens: int
-    step_tokens: int
     cold_s_per_token: float
-
-    def kept(self, prefix: Integers) -> Integers:
-        """Tokens of prefixes that the cache would keep: min_tokens and whole steps beyond, 0 of shorter ones.
-
-        >>> rule = CacheRule(ttl_ns=1, max_age_ns=NO_AGE, refreshes=True, charges_writes=False, min_tokens=1024,
-        ...                  step_tokens=128, cold_s_per_token=0.0)
-        >>> rule.kept(np.array([0, 1023, 1024, 1151, 1152, 2000]))
-        array([   0,    0, 1024, 1024, 1152, 1920])
-        """
-        beyond = prefix - self.min_tokens
-        return np.where(beyond >= 0, self.min_tokens + beyond // self.step_tokens * self.step_tokens, 0)
 
 
 def cache_rule(scenario: Scenario, deployment: str, model: str, on: datetime.date) -> CacheRule | None:
@@ -53,8 +36,6 @@ def cache_rule(scenario: Scenario, deployment: str, model: str, on: datetime.dat
         max_age_ns=NO_AGE if given.max_age_s is None else int(to_ns(given.max_age_s)),
         refreshes=given.refresh,
         charges_writes=charges_writes(scenario, deployment, model, on),
-        min_tokens=given.min_tokens,
-        step_tokens=given.step_tokens,
         cold_s_per_token=given.cold_ttft_s_per_mtok / 1e6,
     )
 

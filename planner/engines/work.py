@@ -58,11 +58,10 @@ def prepare(
         if key not in same:
             same[key] = sizes(scenario, requests, resolve_model(scenario, target.model, provider))
         measured[name] = same[key]
-        if target.cache is not None:
+        cache = scenario.deployments[name].prompt_cache
+        if cache is not None:
             _no_conversations(name, requests)
-            kept[name] = target.cache.kept(
-                prefix_tokens(requests, resolve_model(scenario, target.model, provider))
-            )
+            kept[name] = cache.kept(prefix_tokens(requests, resolve_model(scenario, target.model, provider)))
     models = dict.fromkeys(target.model for target in program.targets.values())
     rated = {model: correctness(scenario, requests, program.replication, model) for model in models}
     return Work(requests, routing, measured, same, rated, kept)

@@ -9,19 +9,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from planner.errors import PriceUnknown
 from planner.finance.ledger import exact
 from planner.finance.token_prices import long_threshold, own_price, token_price
 from planner.scenario.fields import CascadeRouter, Scenario
+from planner.scenario.known import charges_writes
 from planner.scenario.migrations import model_in_force, models_in_force
 from planner.scenario.policy import Policy
 from planner.scenario.supply import Errors
 from planner.scenario.worst_case import Turn, Way, hedges_of, passes_of, ways
 from planner.workload.sizes import Model, eligible_task, resolve_model
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from planner.workload.traces import Recording
+
 Tokens = dict[str, int]  # METER: tokens
 _NOTHING = Fraction(0)
+_PROMPT = ("input", "cached_input", "cache_write", "image", "audio_input")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +131,7 @@ class _Bill:
         model = resolve_model(self.scenario, self.models[name], deployment.provider)
         if not eligible_task(self.scenario, task, model):
             return None
-        sizes = self._largest(task, name, model)
+        sizes = self._as_cached(task, name, model, self._largest(task, name, model))
         whole, sent = self._usd(name, sizes), self._usd(name, _sent(sizes))
         amounts = {"none": _NOTHING, "input": sent, "full": whole, "partial": whole}
         return whole, max(amounts[bill] for bill in self._bills(name, asked_by, way))
@@ -174,6 +183,34 @@ class _Bill:
             "audio_output": int(spoken),
         }
 
+    def _as_cached(self, task: str, name: str, model: Model, sizes: Tokens) -> Tokens:
+        """Tokens of a call whose prefix is the dearest it can be: read, written, or plain input."""
+        cache, provider = self.scenario.deployments[name].prompt_cache, self.scenario.deployments[name].provider
+        if cache is None:
+            return sizes
+        prefix = int(_scaled(self._longest_prefix(task), model.input_token_factor))
+        kept = cache.kept(min(prefix, sizes["input"]))
+        writes = charges_writes(self.scenario, name, model.name, self.day)
+        meters = ("input", "cached_input", *(("cache_write",) if writes else ()))
+        if kept == 0 or self._is_paid_otherwise(name, "cached_input"):
+            return sizes
+        is_long = self._is_long(name, sizes)
+        usd = {
+            meter: token_price(self.scenario, model.name, provider, meter, self.day, is_long=is_long).usd
+            for meter in meters
+        }
+        dearest_meter = max(meters, key=lambda meter: usd[meter])
+        if dearest_meter == "input":
+            return sizes
+        return sizes | {"input": sizes["input"] - kept, dearest_meter: kept}
+
+    def _longest_prefix(self, task: str) -> int:
+        found = self.scenario.tasks[task]
+        if self.scenario.traffic.trace is None:
+            return found.shared_prefix_tokens
+        own, rows = self._rows_of(task)
+        return int(rows.prefix_tokens[own].max(initial=0))
+
     def _bounds(self, task: str) -> tuple[float, float, float, float]:
         """Longest prompt and answer in tokens, longest speech in and out in seconds; inf where nothing bounds them."""
         found = self.scenario.tasks[task]
@@ -182,30 +219,44 @@ class _Bill:
         if self.scenario.traffic.trace is None:
             prompt = _counted(found.input_tokens.upper) + found.shared_prefix_tokens
             return prompt, _counted(found.output_tokens.upper), heard_s, spoken_s
-        from planner.workload.traces import recording  # half a second, for recordings only
-
-        rows = recording(self.scenario)
-        own = rows.task == list(self.scenario.tasks).index(task)
-        if not rows.names_tasks:
-            own[:] = True  # each row may become a request of any task
+        own, rows = self._rows_of(task)
         if not own.any():
             return 0.0, 0.0, 0.0, 0.0
         answers = [rows.output_tokens, *rows.output_by_model.values()]
         longest = max(float(one[own].max()) for one in answers)
         return float(rows.input_tokens[own].max()), longest, heard_s, spoken_s
 
+    def _rows_of(self, task: str) -> "tuple[npt.NDArray[np.bool_], Recording]":
+        """(which rows of the recording may become requests of a task, the recording)."""
+        from planner.workload.traces import recording  # half a second, for recordings only
+
+        rows = recording(self.scenario)
+        own = rows.task == list(self.scenario.tasks).index(task)
+        if not rows.names_tasks:
+            own[:] = True
+        return own, rows
+
+    def _is_long(self, name: str, sizes: Tokens) -> bool:
+        """Whether a whole prompt is above the long-context threshold."""
+        deployment = self.scenario.deployments[name]
+        above = long_threshold(self.scenario, self.models[name], deployment.provider, self.day)
+        return above is not None and sum(sizes.get(meter, 0) for meter in _PROMPT) > above
+
+    def _is_paid_otherwise(self, name: str, meter: str) -> bool:
+        """Whether tokens cost nothing: paid by the hour or the piece."""
+        deployment = self.scenario.deployments[name]
+        own = own_price(self.scenario, self.models[name], deployment.provider, meter)
+        return deployment.is_own_hardware and own is None
+
     def _usd(self, name: str, sizes: Tokens) -> Fraction:
         """Money of one call that is billed for these tokens, with the gateway's fee where it goes through it."""
         deployment, model = self.scenario.deployments[name], self.models[name]
         provider = deployment.provider
-        above = long_threshold(self.scenario, model, provider, self.day)
-        is_long = above is not None and sizes["input"] + sizes["image"] + sizes["audio_input"] > above
+        is_long = self._is_long(name, sizes)
         total = _NOTHING
         for meter, n in sizes.items():
-            if n == 0 or (
-                deployment.is_own_hardware and own_price(self.scenario, model, provider, meter) is None
-            ):
-                continue  # nothing, or paid by the hour or the piece
+            if n == 0 or self._is_paid_otherwise(name, meter):
+                continue
             price = token_price(self.scenario, model, provider, meter, self.day, is_long=is_long)
             total += n * Fraction(price.usd)
         return total if deployment.is_own_hardware else total * self.fee

@@ -1,9 +1,15 @@
 """A deployment's prompt cache as the scenario declares it."""
 
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from planner.scenario.declare import Fields, field
+
+Tokens = TypeVar("Tokens", int, npt.NDArray[np.int64])
 
 
 class PromptCache(Fields):
@@ -45,6 +51,15 @@ class PromptCache(Fields):
         ge=0,
         le=1e6,
     )
+
+    def kept(self, prefix: Tokens) -> Tokens:
+        """Tokens of prefixes that are kept: min_tokens and whole steps beyond, 0 of shorter prefixes.
+
+        >>> [PromptCache().kept(prefix) for prefix in (0, 1023, 1024, 1151, 1152, 2000)]
+        [0, 0, 1024, 1024, 1152, 1920]
+        """
+        steps = (prefix - self.min_tokens) // self.step_tokens
+        return (prefix >= self.min_tokens) * (self.min_tokens + steps * self.step_tokens)
 
     @model_validator(mode="after")
     def _outlives_its_touch(self) -> "PromptCache":

@@ -7,7 +7,7 @@ Pick = Callable[[Any], Any]
 
 WHOLE = (
     {},
-    {},
+    {"retry_target": "same"},
     {"asks_equals": False},
     {"retry_target": "reselect"},
     {"retry_target": "reselect", "sibling_wait": "none"},
@@ -30,7 +30,7 @@ def draw_retries(pick: Pick, scenario: dict[str, Any]) -> None:
         if "select" in one.get("policy", {})
     ]
     selects.append(general["select"])
-    if "in-order" in selects and "retry_target" not in general:
+    if "in-order" in selects and general.get("retry_target") != "reselect":
         return
     places = [scenario, *scenario["deployments"].values(), *scenario["strategies"].values()]
     for place in places:
