@@ -11,23 +11,24 @@ def draw_caches(pick: Pick, scenario: dict[str, Any]) -> None:
     if not pick((True, False, False)):
         return
     rows = scenario["traffic"].get("trace", {}).get("rows", ())
-    if not pick((True, False)):
-        for row in rows:
+    prefixes = pick(((40,), (120, 40, 0), (1000, 120, 40), (0,)))
+    for row in rows:
+        row["prefix_tokens"] = min(row["input_tokens"], pick(prefixes))
+        if row["prefix_tokens"]:
             row.pop("session", None)
-            row["prefix_tokens"] = min(row["input_tokens"], pick((0, 40, 120, 1000)))
-    else:
-        for row in rows:
-            row.pop("prefix_tokens", None)
+    if not rows:
+        for task in scenario["tasks"].values():
+            task["shared_prefix_tokens"] = pick(prefixes)
     for model in scenario["models"].values():
         model["cached_input_usd_per_mtok"] = 0.1
         if pick((True, False)):
             model["cache_write_usd_per_mtok"] = 1.25
     for deployment in scenario["deployments"].values():
         if deployment["model"] in scenario["models"] and pick((True, True, False)):
-            ttl_s = pick((1, 0.5, 2.5, 5, 300, 0.25))
+            ttl_s = pick((5, 1, 2.5, 300, 30, 0.5))
             deployment["prompt_cache"] = {
                 "ttl_s": ttl_s,
-                "min_tokens": pick((1, 40, 100)),
+                "min_tokens": pick((1, 16, 40, 100)),
                 "step_tokens": pick((1, 16)),
                 "refresh": pick((True, True, False)),
                 "max_age_s": pick((None, None, ttl_s, 2 * ttl_s)),
