@@ -119,7 +119,9 @@ class Call:
             None  # of an answer that breaks off: what has come by then
         )
         self.epoch = 0
-        self.prefix_tokens = self.cold_tokens = 0  # of a prompt cache: what it would keep, what it did not have
+        self.prefix_tokens = self.cold_tokens = (
+            0  # of a prompt cache: what it would keep, what it did not have
+        )
 
 
 def without_cached(meters: tuple[int, ...]) -> tuple[int, ...]:

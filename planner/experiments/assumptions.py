@@ -103,6 +103,7 @@ def _service(scenario: Scenario) -> Iterator[Assumption]:
         for era in eras(scenario):
             yield from _latency(scenario, name, era.models[name])
             yield from _limits(scenario, name, era.models[name])
+        yield from _prompt_cache(scenario, name)
         yield from _failures(scenario, name)
 
 
@@ -134,6 +135,24 @@ def _latency(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
 def _law(what: str, law: Law, unit: str) -> Assumption:
     return Assumption(
         what=what, value=f"{law.form} (mean {law.mean:.4g})", unit=unit, source=GIVEN, confidence=GIVEN
+    )
+
+
+def _prompt_cache(scenario: Scenario, name: str) -> Iterator[Assumption]:
+    cache = scenario.deployments[name].prompt_cache
+    if cache is None:
+        return
+    touch = "its last use" if cache.refresh else "it was written"
+    age = "" if cache.max_age_s is None else f", at most {cache.max_age_s:g} s after it was written"
+    cold = cache.cold_ttft_s_per_mtok
+    yield Assumption(
+        what=f"prompt cache of {name}",
+        value=f"a task's prefix of {cache.min_tokens:,} tokens or more, in steps of {cache.step_tokens:,}, is kept "
+        f"{cache.ttl_s:g} s after {touch}{age}"
+        + (f"; without it the first token comes {cold:g} s later for a million tokens" if cold else ""),
+        unit="",
+        source=GIVEN,
+        confidence=GIVEN,
     )
 
 
@@ -274,7 +293,7 @@ def not_included(scenario: Scenario) -> tuple[str, ...]:
     """What is left out of the bill and of the simulation."""
     left_out = [*not_in_the_bill()]
     left_out.append(
-        "prompt caches, sessions with growing context, batch prices and users who ask again: not simulated yet"
+        "sessions with growing context and caches of them, batch prices and users who ask again: not simulated yet"
     )
     return tuple(left_out)
 
@@ -311,6 +330,12 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
         found.append(
             f"Quotas of limits.windows at {', '.join(begun)} are whole at the start of every simulated window, and their "
             f"windows are counted from there."
+        )
+    keeping = [name for name in _used(scenario) if scenario.deployments[name].prompt_cache is not None]
+    if keeping:
+        found.append(
+            f"Prompt caches of {', '.join(keeping)} keep nothing at the start of every simulated window: its first calls "
+            f"find no prefix, which real traffic would. Longer windows make that weigh less."
         )
     planted = [name for name in _used(scenario) if isinstance(scenario.deployments[name].outages, tuple)]
     planted = [name for name in planted if scenario.deployments[name].outages]

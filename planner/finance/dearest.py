@@ -185,7 +185,10 @@ class _Bill:
 
     def _as_cached(self, task: str, name: str, model: Model, sizes: Tokens) -> Tokens:
         """Tokens of a call whose prefix is the dearest it can be: read, written, or plain input."""
-        cache, provider = self.scenario.deployments[name].prompt_cache, self.scenario.deployments[name].provider
+        cache, provider = (
+            self.scenario.deployments[name].prompt_cache,
+            self.scenario.deployments[name].provider,
+        )
         if cache is None:
             return sizes
         prefix = int(_scaled(self._longest_prefix(task), model.input_token_factor))

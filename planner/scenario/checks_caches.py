@@ -91,15 +91,19 @@ def no_conversations(view: View) -> Iterator[Finding]:
 
 def _has_both(row: Mapping[str, Any], session: str, prefix: str) -> bool:
     tokens = row.get(prefix)
-    is_number = isinstance(tokens, int | float) and not isinstance(tokens, bool)
-    return row.get(session) is not None and is_number and tokens > 0
+    has_prefix = isinstance(tokens, int | float) and not isinstance(tokens, bool) and tokens > 0
+    return row.get(session) is not None and has_prefix
 
 
 def writing_is_priced_throughout(view: View) -> Iterator[Finding]:
     """Whether written tokens are a meter of their own is one answer for as long as a model is in force."""
     for name, _, path in _caches(view):
         for service in view.services_of.get(name, ()):
-            if service.is_own_hardware or not service.serves or not known.is_known(view.scenario, service.model):
+            if (
+                service.is_own_hardware
+                or not service.serves
+                or not known.is_known(view.scenario, service.model)
+            ):
                 continue
             if known.charges_writes(view.scenario, name, service.model, service.start):
                 continue  # days without a price are told with those of other meters

@@ -1,15 +1,17 @@
 """A deployment's prompt cache as the scenario declares it."""
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from planner.scenario.declare import Fields, field
 
-Tokens = TypeVar("Tokens", int, npt.NDArray[np.int64])
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Tokens = TypeVar("Tokens", int, "npt.NDArray[np.int64]")
 
 
 class PromptCache(Fields):

@@ -374,7 +374,8 @@ class Deployment(Fields):
     content_filter: ContentFilter | None = field("null: none", None)
     outages: Outages | None = field("catalogue, {mtbf_h, duration_h}, windows, or null", CATALOGUE)
     prompt_cache: PromptCache | None = field(
-        "what the provider keeps of shared prefixes, {} for the defaults; null: every prefix is plain input", None
+        "what the provider keeps of shared prefixes, {} for the defaults; null: every prefix is plain input",
+        None,
     )
     provisioned: Annotated[Any, later("provisioned throughput")] = field("provisioned units", None)
     server: Server | None = field("own or rented GPUs", None)

@@ -8,7 +8,7 @@ Pick = Callable[[Sequence[Any]], Any]
 
 def draw_caches(pick: Pick, scenario: dict[str, Any]) -> None:
     """Sometimes deployments of own models keep prefixes, some of them charge for it, and rows have prefixes of their own."""
-    if not pick((True, False, False)):
+    if not pick((True, False)):
         return
     rows = scenario["traffic"].get("trace", {}).get("rows", ())
     prefixes = pick(((40,), (120, 40, 0), (1000, 120, 40), (0,)))
@@ -25,7 +25,7 @@ def draw_caches(pick: Pick, scenario: dict[str, Any]) -> None:
             model["cache_write_usd_per_mtok"] = 1.25
     for deployment in scenario["deployments"].values():
         if deployment["model"] in scenario["models"] and pick((True, True, False)):
-            ttl_s = pick((5, 1, 2.5, 300, 30, 0.5))
+            ttl_s = pick((300, 5, 30, 300, 1, 2.5, 0.5))
             deployment["prompt_cache"] = {
                 "ttl_s": ttl_s,
                 "min_tokens": pick((1, 16, 40, 100)),

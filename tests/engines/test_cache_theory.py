@@ -100,7 +100,7 @@ def without_caches(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 INPUTS = ("input", "cached_input", "cache_write")
-SEEDS = 150
+SEEDS = 300
 
 
 def test_caches_move_tokens_between_meters_and_nothing_else() -> None:
@@ -117,7 +117,9 @@ def test_caches_move_tokens_between_meters_and_nothing_else() -> None:
         try:
             scenario, plain = load(raw), load(without_caches(raw))
             window = plan_windows(scenario)[0]
-            with_them, without = (run_window(one, "s", window, engine="compiled") for one in (scenario, plain))
+            with_them, without = (
+                run_window(one, "s", window, engine="compiled") for one in (scenario, plain)
+            )
         except (PlannerError, LoadExceedsCapacity):
             continue
         if not caches:
