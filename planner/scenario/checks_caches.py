@@ -143,10 +143,62 @@ def writing_price_fits(view: View) -> Iterator[Finding]:
             break
 
 
+def defaults_fit(view: View) -> Iterator[Finding]:
+    """The defaults are OpenAI's; Anthropic keeps prefixes to the token, from a length on that differs by model."""
+    for name, cache, path in _caches(view):
+        if view.scenario.deployments[name].provider != "anthropic" or "step_tokens" in cache.model_fields_set:
+            continue
+        yield Finding(
+            path=path,
+            text=f"step_tokens is not given: prefixes are kept in steps of {cache.step_tokens}, as OpenAI does it; "
+            "anthropic keeps them to the token, from 512 to 4,096 tokens on by model",
+            hint="give step_tokens: 1 and the model's min_tokens",
+            because=(("deployments", name, "provider"),),
+            is_notice=True,
+        )
+
+
+def windows_are_longer(view: View) -> Iterator[Finding]:
+    """A cache is empty at the start of a window, and a prefix that outlives the window would have been there."""
+    window_s = view.scenario.run.window_s
+    if view.scenario.traffic.trace is not None:
+        return
+    for _, cache, path in _caches(view):
+        if cache.ttl_s >= window_s:
+            yield Finding(
+                path=(*path, "ttl_s") if "ttl_s" in cache.model_fields_set else path,
+                text=f"a prefix lives {cache.ttl_s:g} s, and run.window_s is {window_s:g}: each simulated window begins with "
+                "an empty cache, so calls find less in it than real traffic would",
+                hint="give a longer window",
+                because=(("run", "window_s"),),
+                is_notice=True,
+            )
+
+
+def own_hardware_prices_reading(view: View) -> Iterator[Finding]:
+    """Where tokens of own hardware have a price, those from its cache have one, too: unknown is not 0."""
+    for name, _, path in _caches(view):
+        for service in view.services_of.get(name, ()):
+            own = view.scenario.models.get(service.model)
+            if not service.is_own_hardware or own is None or own.input_usd_per_mtok is None:
+                continue
+            if own.cached_input_usd_per_mtok is None:
+                yield Finding(
+                    path=path,
+                    text=f"input tokens of {service.model} have a price of your own, and tokens from its cache have none",
+                    hint=f"give {render(('models', service.model, 'cached_input_usd_per_mtok'))}, 0 where they are free",
+                    because=(("models", service.model), service.place),
+                )
+                break
+
+
 CACHES = (
     kept_fits,
     something_is_kept,
     no_conversations,
     writing_is_priced_throughout,
     writing_price_fits,
+    defaults_fit,
+    windows_are_longer,
+    own_hardware_prices_reading,
 )

@@ -647,3 +647,54 @@ def test_recordings_say_what_their_caches_cannot_keep() -> None:
     conversation = told({}, asked(0, session="one"))
     assert "not supported yet: prompt caches of a recording's conversations" in conversation
     assert "not supported" not in told({}, asked(0, session="one", prefix_tokens=0))
+
+
+def test_defaults_and_windows_that_do_not_fit_are_told() -> None:
+    at_anthropic = {"a": target(prompt_cache={}, provider="anthropic")}
+    assert "anthropic keeps them to the token" in told({}, deployments=at_anthropic)
+    at_anthropic["a"]["prompt_cache"] = {"step_tokens": 1}
+    assert told({}, deployments=at_anthropic) == ""
+    at_anthropic["a"] |= {"model": "claude-sonnet-5-5", "prompt_cache": {"step_tokens": 1, "ttl_s": 3000}}
+    listed = told({}, deployments=at_anthropic, models={})
+    assert "holds for entries of 300 s; one of an hour costs twice the input price to write" in listed
+    assert "a prefix lives 3600 s, and run.window_s is 3600" in told({"ttl_s": 3600})
+    assert told({"ttl_s": 3599}) == ""
+
+
+def test_own_hardware_whose_input_has_a_price_needs_one_for_reading() -> None:
+    server = target(prompt_cache={}, limits=limits(concurrent=1), server={"gpu": "h100-80gb"})
+    assert "tokens from its cache have none" in told({}, deployments={"a": server}, models={"m": MODEL})
+    assert told({}, deployments={"a": server}, models={"m": READS}) == ""
+    free = {"modalities": ["text"], "context_tokens": 100_000}
+    assert told({}, deployments={"a": server}, models={"m": free}) == ""
+
+
+def test_writing_that_gets_its_price_within_the_plan_is_refused() -> None:
+    # claude-3-haiku has prices since March 2024, and its cache since August.
+    haiku = {
+        "a": target(model="claude-3-haiku-20240307", provider="anthropic", prompt_cache={"step_tokens": 1})
+    }
+    plan = {"start": "2024-06-01", "finance": {"horizon_months": 6}}
+    reading = {"claude-3-haiku-20240307": {"cached_input_usd_per_mtok": 0.03}}
+    words = "writing to the cache of claude-3-haiku-20240307 has a price from 2024-08-14 on, and none before"
+    assert words in told({}, deployments=haiku, models=reading, **plan)
+    both = {
+        "claude-3-haiku-20240307": {**reading["claude-3-haiku-20240307"], "cache_write_usd_per_mtok": 0.3}
+    }
+    assert "writing" not in told({}, deployments=haiku, models=both, **plan)
+
+
+def test_calls_above_a_long_context_threshold_are_counted_apart_with_their_meters() -> None:
+    """The whole prompt decides, 1,500 tokens however many of them the cache gives."""
+    found = run([*asked(0, 3), *at(6, input_tokens=1400, prefix_tokens=1200)])
+    scenario, window, above = found.scenario, found.window, {"a": 1400}
+    reduced = reduce_window(
+        scenario, "s", window, [generate(scenario, window)], lambda _: None, long_above=above
+    )
+    counted = from_counts(scenario, reduced.deployments, reduced.counts)
+    assert counted == count(scenario, "s", found.outcome_arrays, found.attempt_arrays, long_above=above)
+    tokens = {(key.kind, key.meter): amount for key, amount in counted.items() if key.kind.startswith("api")}
+    assert tokens == {
+        ("api-long", "input"): 696, ("api-long", "cached_input"): 1152, ("api-long", "cache_write"): 1152,
+        ("api-long", "output"): 100, ("api", "input"): 248, ("api", "cached_input"): 1152, ("api", "output"): 50,
+    }  # fmt: skip
