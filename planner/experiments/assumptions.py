@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Limits that are on only where they are asked for.
 APART = (FIELDS[INPUT], FIELDS[OUTPUT], *PER_DAY)
+#: Providers whose limits do not count tokens read from a prompt cache (catalogue: limits, enforcement).
+READS_ARE_FREE = ("anthropic",)
 GIVEN = "scenario"
 
 
@@ -187,10 +189,13 @@ def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
             as_of=published.as_of,
             confidence=published.confidence,
         )
-    yield from _not_kept(name, limits, published)
+    has_free_reads = deployment.prompt_cache is not None and deployment.provider in READS_ARE_FREE
+    yield from _not_kept(name, limits, published, has_free_reads)
 
 
-def _not_kept(name: str, limits: Limits, published: profiles.LimitSet) -> Iterator[Assumption]:
+def _not_kept(
+    name: str, limits: Limits, published: profiles.LimitSet, has_free_reads: bool
+) -> Iterator[Assumption]:
     """Where limits are kept otherwise than by the provider, or not at all, it must not be passed over in silence."""
     if limits.kind == "catalogue":
         yield Assumption(
@@ -208,6 +213,15 @@ def _not_kept(name: str, limits: Limits, published: profiles.LimitSet) -> Iterat
             unit="",
             source=f"simulated as a {limits.kind}; the provider keeps a {published.limiter}",
             as_of=published.as_of,
+            confidence="low",
+        )
+    if has_free_reads:
+        yield Assumption(
+            what=f"tokens from the prompt cache of {name} in its limits",
+            value="counted like any others",
+            unit="",
+            source=f"simplified; the provider does it otherwise: {published.enforcement_source}",
+            as_of=published.enforcement_as_of,
             confidence="low",
         )
     for field in ("input_tokens_per_minute", "output_tokens_per_minute", "requests_per_day"):

@@ -78,3 +78,17 @@ def test_the_assumptions_say_what_is_kept_and_how_long() -> None:
         "it was written; without it the first token comes 40 s later for a million tokens"
     )
     assert rows["prompt cache of keeps"] == expected
+
+
+def test_a_provider_that_does_not_count_reads_against_its_limits_is_told_of() -> None:
+    given: dict[str, Any] = plan() | {"models": {}, "strategies": {"s": {"omni": ["keeps"]}}}
+    given["start"] = "2026-12-01"
+    keeps = {
+        "model": "claude-sonnet-5-5", "provider": "anthropic", "prompt_cache": {"step_tokens": 1},
+        "latency": {"total_s": 1.0},
+    }  # fmt: skip
+    given["deployments"] = {"keeps": keeps}
+    table = assumptions(load(given))
+    (row,) = table[table["what"] == "tokens from the prompt cache of keeps in its limits"].to_dict("records")
+    assert row["value"] == "counted like any others"
+    assert "cache reads do not count" in row["source"]
