@@ -1,6 +1,7 @@
 # `make run` and `make test` need Python 3.11 or newer with pip and venv, and make; nothing else.
 #   make run     start the app on http://localhost:8501 (PORT=9000 make run: another port)
 #   make test    lint, types, import rules, then all tests
+#   make test-gateway   run the real LiteLLM Router, in .venv-gateway, and test what it does
 #   make setup   only prepare .venv with what the app and the command line need
 #   make bench   speed of the engines
 #   make fuzz    compare the two engines on drawn scenarios (MINUTES=60 make fuzz: for an hour)
@@ -15,7 +16,7 @@ PYTEST_ARGS ?=
 MINUTES ?= 10
 CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11 python)
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
-LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
 # A virtual environment holds absolute paths: one that was made elsewhere (a moved or copied folder), or whose Python
@@ -24,7 +25,7 @@ ifneq ($(shell test -x $(BIN)/python && cat $(VENV)/made-in 2>/dev/null),$(CURDI
 $(VENV)/made-in: moved
 endif
 
-.PHONY: setup setup-test run test lint bench fuzz lock clean moved
+.PHONY: setup setup-test run test test-gateway lint bench fuzz lock clean moved
 .DELETE_ON_ERROR:
 
 # The machine code carries its own stamp: what it was made from, by content.
@@ -76,6 +77,11 @@ test: lint
 	-@$(BIN)/llm-traffic-planner warm-up --if-cold
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
+# One process: the recordings of the cases, made several at a time, are shared by all tests of a session.
+test-gateway: setup-test
+	@$(BIN)/python -m tests.gateway.environment > /dev/null
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/gateway
+
 bench: setup
 	$(BIN)/python -m benchmarks
 
@@ -85,10 +91,11 @@ fuzz: setup-test
 # uv only writes the lock; installing needs pip alone. Shared packages get the same version in both files.
 lock: setup
 	$(PIP_INSTALL) uv
-	$(LOCK) --group build -o requirements/run.lock
-	$(LOCK) --group build --group lint --group test -c requirements/run.lock -o requirements/dev.lock
+	$(LOCK) pyproject.toml --group build -o requirements/run.lock
+	$(LOCK) pyproject.toml --group build --group lint --group test -c requirements/run.lock -o requirements/dev.lock
+	$(LOCK) --group gateway -o requirements/gateway.txt
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-gateway build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name '*.egg-info' -maxdepth 1 -exec rm -rf {} +

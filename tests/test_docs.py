@@ -15,10 +15,18 @@ from scripts.field_reference import reference
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ("README.md", "CHANGELOG.md", "docs/how-it-counts.md", "docs/scenario-language.md", "docs/why-429.md")
+PAGES = (
+    "README.md",
+    "CHANGELOG.md",
+    "docs/gateways.md",
+    "docs/how-it-counts.md",
+    "docs/scenario-language.md",
+    "docs/why-429.md",
+)
 ANY_LINES = "..."
 WHY_429 = (ROOT / "docs" / "why-429.md").read_text(encoding="utf-8")
-CONSOLE = re.findall(r"```console\n\$ planner (.*?)\n(.*?)```", README + WHY_429, re.DOTALL)
+GATEWAYS = (ROOT / "docs" / "gateways.md").read_text(encoding="utf-8")
+CONSOLE = re.findall(r"```console\n\$ planner (.*?)\n(.*?)```", README + WHY_429 + GATEWAYS, re.DOTALL)
 
 
 def is_shown(expected: list[str], found: list[str]) -> bool:

@@ -1,5 +1,5 @@
 """The `planner` command: check a scenario, compare its strategies, explain one request, say why limits
-are met, look models up.
+are met, look models up, read and write configurations of gateways.
 
 Comes in: a command line; goes out: text on the terminal, JSON, and an exit status (see `ending`). No figure
 is made here. Everything heavy is imported by the command that needs it, so `planner check` starts at once.
@@ -22,6 +22,7 @@ from planner.cli.ending import (
     tell_system_error,
 )
 from planner.cli.explaining import explain
+from planner.cli.gateways import exporting, importing
 from planner.cli.limits import limits
 from planner.cli.models import models
 from planner.cli.warming import warm_up
@@ -61,6 +62,8 @@ def root(
 app.command(epilog=EXIT_STATUS)(check)
 app.command(epilog=EXIT_STATUS)(compare)
 app.command(epilog=EXIT_STATUS)(explain)
+app.add_typer(exporting, name="export")
+app.add_typer(importing, name="import")
 app.command(epilog=EXIT_STATUS)(limits)
 app.command(epilog=EXIT_STATUS)(models)
 app.command(epilog=EXIT_STATUS)(schema)

@@ -162,9 +162,9 @@ class WindowBreaker(Breaker):
 class Cooldown(Breaker):
     """LiteLLM's cooldown: failures take a deployment out for a time, then full traffic returns at once.
 
-    There is no half-open state and no memory of what started when: an end counts whenever it comes, and one
-    that comes during a cooldown may begin it anew (a row open to open). Events show closed when the first
-    call after a cooldown starts.
+    There is no half-open state and no memory of what started when: an end counts whenever it comes. One that comes
+    during a cooldown does not lengthen it: what is kept in memory keeps its first expiry (`InMemoryCache.set_cache`).
+    Events show closed when the first call after a cooldown starts.
     """
 
     def __init__(self, desk: "Desk", settings: Settings) -> None:
@@ -183,10 +183,15 @@ class Cooldown(Breaker):
         if not given.counts >> outcome & 1:
             return
         self.failed.add(now)
+        if self.state == OPEN and self.is_open(now):
+            return
         allowed_fails = rules.NO_LIMIT if given.allowed_fails is None else given.allowed_fails
         is_limited = call.outcome == tables.LIMITED
         failed, succeeded = self.failed.value(now), self.succeeded.value(now)
-        if rules.is_cooled(allowed_fails, len(call.journey.chain), is_limited, failed, succeeded):
+        journey = call.journey
+        if rules.is_cooled(
+            allowed_fails, len(journey.chain), journey.can_fall_back, is_limited, failed, succeeded
+        ):
             is_told = given.honours_retry_after and call.retry_after_ns != tables.NEVER
             self._change(OPEN, call)
             self.open_until = now + (call.retry_after_ns if is_told else given.open_ns)

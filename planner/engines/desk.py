@@ -287,14 +287,14 @@ class Desk:
         first_ns, total_ns = self._service(call, now)
         if call.outcome == tables.OK and target.break_rate > 0:
             first_ns, total_ns = self._broken(call, first_ns, total_ns)
-        call.answers = call.outcome != tables.ERROR or first_ns != NEVER
+        call.answers = call.outcome not in (tables.ERROR, tables.LIMITED) or first_ns != NEVER
         cut_ns = target.timeout_ns
         if call.deadline_ns is not None:
             left_ns = call.deadline_ns - now
             cut_ns = left_ns if cut_ns is None else min(cut_ns, left_ns)
         if cut_ns is not None and (total_ns == NEVER or total_ns > cut_ns):
             total_ns = cut_ns
-            call.outcome, call.status = tables.TIMEOUT, 0
+            call.outcome, call.status, call.retry_after_ns = tables.TIMEOUT, 0, NEVER
             first_ns = first_ns if first_ns <= cut_ns else NEVER
         assert total_ns != NEVER, "a hang without timeout and deadline is refused before any run"
         call.first_token_ns = NEVER if first_ns == NEVER else now + first_ns
@@ -308,6 +308,12 @@ class Desk:
         target, engine = self.target, self.engine
         added_s = engine.draw(target, "gateway-latency", target.gateway_law, call)
         spell = self._spell_at(now)
+        if (
+            spell is not None
+            and spell.share < 1.0
+            and engine.uniform(target, "outage-share", call) >= spell.share
+        ):
+            spell = None
         mode = rules.UP if spell is None else spell.mode
         if mode == rules.HANG:
             call.outcome, call.status = tables.TIMEOUT, 0
@@ -315,6 +321,11 @@ class Desk:
         if mode == rules.ERROR:
             assert spell is not None
             call.outcome, call.status = tables.ERROR, spell.status
+            answer_s = engine.draw(target, "outage-latency", spell.latency_law, call)
+            return NEVER, to_ns(added_s) + to_ns(answer_s)
+        if mode == rules.OVERLOADED:
+            assert spell is not None
+            call.outcome, call.status, call.retry_after_ns = tables.LIMITED, 429, spell.retry_after_ns
             answer_s = engine.draw(target, "outage-latency", spell.latency_law, call)
             return NEVER, to_ns(added_s) + to_ns(answer_s)
         if target.filter_share > 0 and engine.is_filtered(target, call):
@@ -378,11 +389,11 @@ class Desk:
             self._dequeue(call)
             if was_head:
                 self._offer()
-        elif call.started_ns != NEVER and call.outcome != tables.LIMITED:
-            call.outcome, call.status = tables.CANCELLED, 0
+        elif call.started_ns != NEVER and call.ended_ns == NEVER:
+            call.outcome, call.status, call.retry_after_ns = tables.CANCELLED, 0, NEVER
             if call.first_token_ns > self.env.ns:
                 call.first_token_ns = NEVER
-            self._close(call, billed_when_cut(call.meters, bill) if call.answers else NO_METERS)
+            self._close(call, self._billed_when_cut(call, bill))
         call.is_cancelled = True
 
     def _end(self, call: Call) -> None:
@@ -391,13 +402,21 @@ class Desk:
             billed = call.meters
             if self.cache is not None:
                 self.cache.touch(call, self.engine.tasks[call.journey.index])
-        elif call.outcome == tables.TIMEOUT and call.answers:
-            billed = billed_when_cut(call.meters, self.target.bill_timeouts)
+        elif call.outcome == tables.TIMEOUT:
+            billed = self._billed_when_cut(call, self.target.bill_timeouts)
         elif call.status == rules.FILTERED:
             billed = billed_when_cut(call.meters, self.target.filter_bills)
-        elif call.outcome == tables.ERROR and call.broken_meters is not None:
-            billed = billed_when_cut(call.broken_meters, self.target.break_bills)
+        elif call.broke_off:
+            billed = billed_when_cut(call.made_meters, self.target.break_bills)
         self._close(call, billed)
+
+    def _billed_when_cut(self, call: Call, policy: int) -> tuple[int, ...]:
+        """What a call costs that was cut: nothing where an error would have come, and never more than left alone."""
+        if not call.answers:
+            return NO_METERS
+        if call.broken_meters is not None:
+            policy = min(policy, self.target.break_bills)
+        return billed_when_cut(call.made_meters, policy)
 
     def _close(self, call: Call, billed: tuple[int, ...]) -> None:
         """A call is over: free its slot, write its row, count it, and offer the slot.

@@ -3,7 +3,8 @@
 The definition. A hedge is a call of its own, with its row, its luck and its place in the limits; it is a start of
 the instant at which the wait is over, unless an answer came by then. Where it is turned away nothing is lost. The
 first answer ends all: the others are cancelled at that instant, the one still queued without a row. A failure waits
-for the calls still under way; the last of them decides what the request does next. Facts: routing_semantics §10.
+for the calls still under way; when all have failed, the end of the first call decides what the request does next, as
+if there had been no hedges, but for a part of an answer that somebody saw. Facts: routing_semantics §10.
 """
 
 from typing import TYPE_CHECKING
@@ -29,6 +30,9 @@ class Bundle:
         hedge = desk.target.hedge
         assert hedge is not None
         self.hedge: Hedge = hedge
+        self.first = first
+        assert first.target is not None
+        self.next_draw = {first.target.name: first.draw + 1}  # luck that no call here has had yet
         self.pending: list[Call] = []
         self.n_hedges = 0
         self.next_attempt = first.attempt + 1  # number of the next hedge
@@ -49,18 +53,19 @@ class Bundle:
 
     def _hedge(self, _: simpy.Event) -> None:
         """Nobody has answered so far: one more call."""
-        if self.is_decided:
-            return
         journey, engine = self.journey, self.engine
+        if self.is_decided or journey.is_over(engine.env.ns):  # no time is left at the deadline
+            return
         desk = self.desk if self.hedge.to is None else engine.desks[self.hedge.to]
         sizes = engine.sizes[desk.target.name]
         if sizes.eligible[journey.index]:
-            same = sum(call.target is desk.target for call in self.pending)
-            draw = journey.calls.get(desk.target.name, 0) + same
+            name = desk.target.name
+            draw = max(journey.calls.get(name, 0), self.next_draw.get(name, 0))
             call = engine.new_call(journey, desk, tables.HEDGE, self.next_attempt, draw)
             will_happen = desk.place(call, sizes.max_output[journey.index])
             if will_happen or call.started_ns != NEVER:
                 self.next_attempt += 1
+                self.next_draw[name] = draw + 1
             if will_happen:
                 self._add(call)
             else:
@@ -74,6 +79,7 @@ class Bundle:
             return
         self.pending.remove(call)
         self.engine.count_call(call)
+        self.first.was_seen_to_break |= call.broke_off
         if call.outcome != tables.OK and self.pending:
             return
         self.is_decided = True
@@ -81,4 +87,4 @@ class Bundle:
             assert other.target is not None
             self.engine.desks[other.target.name].cancel(other, self.hedge.bill_losers)
             self.engine.count_call(other)
-        self.waiter.happen_now(call)
+        self.waiter.happen_now(call if call.outcome == tables.OK else self.first)

@@ -7,6 +7,7 @@ import simpy
 from planner import tables
 from planner.engines import rules
 from planner.engines.program import Target
+from planner.routing.routers import Group
 from planner.tables import NEVER
 
 NO_METERS = (0,) * len(tables.METERS)
@@ -46,6 +47,7 @@ class Journey:
         "attempts",
         "broke_off",
         "calls",
+        "can_fall_back",
         "cause",
         "chain",
         "choices",
@@ -69,13 +71,18 @@ class Journey:
         self.chain: tuple[str, ...] = ()  # deployments of the group that is tried
         self.groups = 0  # bits of those asked in this pass
         self.broke_off = False  # an answer that was seen in part ends the pass
-        self.has_asked = False  # somebody of the group that is tried
+        self.can_fall_back = False  # the group that is tried has fallbacks
+        self.has_asked = False  # somebody of it
         self.cause = tables.NO_ELIGIBLE
         self.outcome = tables.REJECTED
         self.choices = 0  # draws of the selection so far
         self.is_retrying = False  # counts against the retry budget
         self.previous_s = 0.0  # of the backoff, what the next wait goes by
         self.too_large: set[str] = set()  # deployments of the group whose limits can never take the request
+
+    def turn_to(self, group: Group) -> None:
+        """A group is tried; nobody in it has been asked yet."""
+        self.chain, self.can_fall_back, self.has_asked = group.chain, bool(group.fallbacks), False
 
     def is_over(self, now: int) -> bool:
         return self.deadline_ns is not None and now >= self.deadline_ns
@@ -88,7 +95,7 @@ class Call:
         "answers", "attempt", "broken_meters", "cold_tokens", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "is_cancelled",
         "is_probe", "is_waiting",
         "journey", "meters", "needed", "outcome", "prefix_tokens", "queued_ns", "retry_after_ns", "role", "service_ns", "started_ns",
-        "status", "taken", "target", "turned_away",
+        "status", "taken", "target", "turned_away", "was_seen_to_break",
     )  # fmt: skip
 
     def __init__(
@@ -119,9 +126,18 @@ class Call:
             None  # of an answer that breaks off: what has come by then
         )
         self.epoch = 0
-        self.prefix_tokens = self.cold_tokens = (
-            0  # of a prompt cache: what it would keep, what it did not have
-        )
+        self.prefix_tokens = self.cold_tokens = 0  # of a prompt cache: what it would keep, and had not
+        self.was_seen_to_break = False  # it, or a call beside it, broke off after its first token
+
+    @property
+    def broke_off(self) -> bool:
+        """Whether it ended by breaking off after its first token."""
+        return self.outcome == tables.ERROR and self.broken_meters is not None
+
+    @property
+    def made_meters(self) -> tuple[int, ...]:
+        """What would have been made of it, were it not cut: less where it would have broken off."""
+        return self.meters if self.broken_meters is None else self.broken_meters
 
 
 def without_cached(meters: tuple[int, ...]) -> tuple[int, ...]:

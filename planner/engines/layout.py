@@ -62,7 +62,7 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_FILTER_LAW, D_FILTER_BILLS, D_S_FILTER, D_S_FILTER_LATENCY,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
     D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
-    D_S_OUTAGE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
+    D_S_OUTAGE, D_S_OUTAGE_SHARE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
     D_CLASS_TAILS,  # where the last waiting call of each class of priority stands
     D_MEMORY,  # of its earlier calls, where the selection goes by them; 0: none
     D_RING,  # the window of ends of its breaker, where it has one; 0: none
@@ -85,7 +85,7 @@ X_FILLED = -1
 X_MEASURE, X_WINDOW_NS, X_SINCE, X_LEAKS, X_SETTLES, X_P, X_Q, X_CAPACITY, X_LEVEL, N_LIMITER = range(10)
 
 # Columns of a spell.
-P_FROM, P_TO, P_MODE, P_STATUS, P_LAW, P_FLOAT, N_SPELL = range(7)
+P_FROM, P_TO, P_MODE, P_STATUS, P_LAW, P_RETRY_AFTER, P_FLOAT, N_SPELL = range(8)
 
 # Columns of a route: a tier, the group that is asked first, and the one that a cascade goes on to, or NONE.
 T_TIER, T_GROUP, T_ESCALATE, N_ROUTE = range(4)
@@ -141,13 +141,14 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     # way, the ticket of the first, the number of the next hedge, the slots of the others in order, and of such a slot
     # the request it belongs to.
     L_NEXT_ATTEMPT, L_PENDING, L_HEDGES, L_OWN_PENDING, L_BUNDLE, L_NEXT_NUMBER, L_FIRST_HEDGE, L_NEXT_HEDGE, L_OWNER,
+    L_NEXT_DRAW, L_SEEN_TO_BREAK,  # luck that none of them has had; whether one broke off after its first token
     L_ASKED_REQUESTS, L_ASKED_TOKENS, L_ASKED_INPUT, L_ASKED_OUTPUT,  # by what a limiter counts
     L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
     L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS,
     L_READ, L_WRITTEN,  # tokens of the present call that a prompt cache gave, and that it took where it charges for them
     # Who answered, and the two of that call; and once more.
     L_ANSWERED, L_ANSWERED_READ, L_ANSWERED_WRITTEN, L_ANSWERED_AGAIN, L_AGAIN_READ, L_AGAIN_WRITTEN, N_SLOT,
-) = range(75)  # fmt: skip
+) = range(77)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -343,8 +344,16 @@ def new_state(
             m += [limiter.p, limiter.q, limiter.capacity, limiter.capacity]
         row |= {D_SPELLS: len(m)}
         for spell in target.spells:
-            m += [spell.from_ns, spell.to_ns, spell.mode, spell.status, spell.latency_law, len(f)]
-            f.append(spell.slowdown)
+            m += [
+                spell.from_ns,
+                spell.to_ns,
+                spell.mode,
+                spell.status,
+                spell.latency_law,
+                spell.retry_after_ns,
+                len(f),
+            ]
+            f += [spell.slowdown, spell.share]
         row |= {D_CLASS_TAILS: len(m)}
         m += [NONE] * len(set(program.classes))
         for column, value in row.items():
@@ -572,6 +581,7 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_S_ERROR: streams["error"],
         D_S_ERROR_LATENCY: streams["error-latency"],
         D_S_OUTAGE: streams["outage-latency"],
+        D_S_OUTAGE_SHARE: streams["outage-share"],
         D_S_GATEWAY: streams["gateway-latency"],
         D_S_BACKOFF: streams["backoff"],
         D_S_PATIENCE: streams["queue-timeout"],

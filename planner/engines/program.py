@@ -34,7 +34,7 @@ from planner.workload.windows import Window, eras
 
 _PURPOSES = (
     "ttft", "speed", "error", "error-latency", "outage-latency", "gateway-latency", "backoff", "queue-timeout",
-    "filter-latency", "mid-stream",
+    "filter-latency", "mid-stream", "outage-share",
 )  # fmt: skip
 
 
@@ -62,6 +62,8 @@ class Spell:
     status: int
     slowdown: float
     latency_law: int
+    retry_after_ns: int  # NEVER where a refusal says nothing
+    share: float  # of the calls that start in it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -550,5 +552,7 @@ def _spell(start: int, end: int, law: Outage | OutageLaw, table: _LawTable) -> S
         mode=rules.MODES.index(law.mode),
         status=law.status,
         slowdown=law.slowdown,
+        retry_after_ns=tables.NEVER if law.retry_after_s is None else int(to_ns(law.retry_after_s)),
+        share=law.share,
         latency_law=table.add(law.error_latency_s),
     )

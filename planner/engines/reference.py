@@ -76,6 +76,7 @@ class Engine:
         else:
             self._run_told(self.report)
         assert len(self.outcomes) == len(self.names), (len(self.outcomes), len(self.names))
+        assert self.n_in_flight == self.n_retrying == 0, (self.n_in_flight, self.n_retrying)
         self.outcomes.sort()
         self.attempts.sort()
         if self.report is not None:
@@ -156,10 +157,14 @@ class Engine:
                 return None, tier
 
     def _may_retry(self, journey: Journey) -> bool:
-        """Take a place in the retry budget, if there is one; the end of the next call gives it back."""
+        """Take a place in the retry budget, if there is one; the end of the next call gives it back.
+
+        A retry that found nobody to ask has none to wait for: its place goes back first.
+        """
         budget = self.program.retry_budget
         if budget is None:
             return True
+        self._is_retried(journey)
         allowed = rules.retries_allowed(self.n_in_flight, budget.ratio_ppm, budget.minimum)
         if self.n_retrying >= allowed:
             return False
@@ -195,7 +200,7 @@ class Engine:
     def _ask(self, journey: Journey, index: int, first_role: int, next_role: int) -> Life:
         """Try a group's levels in order, in each the deployments as they are chosen; the successful call, or None."""
         group = self.program.groups[index]
-        journey.chain, journey.has_asked = group.chain, False
+        journey.turn_to(group)
         for number in self._order(journey, group):
             level = group.levels[number]
             left = [name for name in level if self.sizes[name].eligible[journey.index]]
@@ -231,7 +236,7 @@ class Engine:
         When the retries are used up, each level after the first follows with as many of its own.
         """
         group = self.program.groups[index]
-        journey.chain, journey.has_asked = group.chain, False
+        journey.turn_to(group)
         journey.too_large.clear()
         order = self._order(journey, group)
         for turn in range(len(order)):
@@ -346,7 +351,7 @@ class Engine:
             return leaves
         if call.turned_away != tables.NO_CAUSE and not self.program.reselects:
             return leaves
-        if call.outcome == tables.ERROR and call.broken_meters is not None and role != tables.ROLE_MINI:
+        if call.was_seen_to_break and role != tables.ROLE_MINI:
             journey.broke_off = not target.retries_broken
             if journey.broke_off:
                 return leaves
@@ -386,6 +391,7 @@ class Engine:
         elif will_happen:
             assert call.done is not None
             yield call.done
+            call.was_seen_to_break = call.broke_off
         self._is_retried(journey)
         self.count_call(call)
         self._classify(journey, call)
@@ -567,7 +573,8 @@ class Engine:
         journey = call.journey
         deployment = tables.VERIFIER if call.target is None else call.target.index
         meters = call.meters
-        if call.outcome == tables.ERROR and call.broken_meters is not None:
+        if call.broke_off:
+            assert call.broken_meters is not None
             meters = call.broken_meters
         elif call.outcome in (tables.ERROR, tables.LIMITED):
             meters = input_only(meters)  # nothing was generated
@@ -598,7 +605,7 @@ class Engine:
         kind = tables.EVENT_KINDS.index("outage")
         for desk in self.desks.values():
             for spell in desk.target.spells:
-                state = (tables.UP, tables.OUT_ERROR, tables.OUT_HANG, tables.OUT_DEGRADED)[spell.mode]
+                state = tables.OUTAGE_STATES[spell.mode]
                 self._edge(spell.from_ns, (kind, desk.target.index, tables.UP, state, -1))
                 self._edge(spell.to_ns, (kind, desk.target.index, state, tables.UP, -1))
             desk.plant_caps()

@@ -34,8 +34,8 @@ def rank(round_: int, request: int, attempt: int) -> int:
 NO_LAW = -1
 
 # Modes of an outage, as the state of a target when an attempt starts.
-UP, ERROR, HANG, DEGRADED = range(4)
-MODES = ("up", "error", "hang", "degraded")
+UP, ERROR, HANG, DEGRADED, OVERLOADED = range(5)
+MODES = ("up", "error", "hang", "degraded", "limited")
 
 # What a call is charged against tokens-per-minute when it is admitted; after-completion only asks then that
 # its estimate be there, and takes at the end what the call is billed.
@@ -140,15 +140,17 @@ NO_LIMIT = -1
 COOLDOWN_WINDOW_NS = 60 * 10**9
 
 
-@jit("boolean(int64, int64, int64, int64, int64)")
-def is_cooled(allowed_fails: int, group: int, is_limited: int, failed: int, succeeded: int) -> bool:
+@jit("boolean(int64, int64, boolean, int64, int64, int64)")
+def is_cooled(
+    allowed_fails: int, group: int, can_fall_back: bool, is_limited: int, failed: int, succeeded: int
+) -> bool:
     """Whether a failure takes a deployment out (LiteLLM; facts: routing_semantics §5.1, in its order).
 
-    `group` deployments are in the chain; `failed` (this one included) and `succeeded` calls are in their
+    `group` deployments are in the chain, `can_fall_back` says that their group has fallbacks; `failed` (this one included) and `succeeded` calls are in their
     windows; `allowed_fails` is -1 where it is not set.
     """
     if allowed_fails >= 0:
-        return group > 1 and failed > allowed_fails
+        return (group > 1 or can_fall_back) and failed > allowed_fails
     if is_limited and group > 1:
         return True
     total = failed + succeeded
@@ -230,7 +232,11 @@ def streamed(visible: int, first_ns: int, broken_ns: int, total_ns: int) -> int:
 
 @jit("boolean(int64)")
 def is_final(cause: int) -> bool:
-    """Whether a layer does not try again after a failure by this cause: no later pass could end otherwise."""
+    """Whether a layer does not try again after a failure by this cause.
+
+    A layer outside sees the last failure alone, and none of these is one that a later try is for; that another
+    deployment had failed by something else before is not known to it.
+    """
     return cause in (tables.NO_ELIGIBLE, tables.TOO_LARGE, tables.DEADLINE, tables.CONTENT_POLICY)
 
 

@@ -93,11 +93,14 @@ class WatchingEngine(Engine):
     def lost_to(self, deployment: str) -> set[int]:
         """Requests that failed, and the last that happened to them was a limit of a deployment."""
         names = [column.name for column in tables.OUTCOMES_TABLE]
-        request, outcome = names.index("request"), names.index("outcome")
+        request, outcome, cause = (names.index(name) for name in ("request", "outcome", "cause"))
         return {
             row[request]
             for row in self.outcomes
-            if row[outcome] != tables.OK and self.last.get(row[request]) == deployment
+            if row[outcome] != tables.OK
+            # A retry that a breaker kept from everybody asked no desk, which would have told.
+            and row[cause] != tables.OWN_BREAKER
+            and self.last.get(row[request]) == deployment
         }
 
 

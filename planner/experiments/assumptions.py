@@ -347,7 +347,9 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
         )
     keeping = [name for name in _used(scenario) if scenario.deployments[name].prompt_cache is not None]
     if keeping and scenario.traffic.trace is not None:
-        found.append(f"The recording is taken to begin with nothing in the prompt caches of {', '.join(keeping)}.")
+        found.append(
+            f"The recording is taken to begin with nothing in the prompt caches of {', '.join(keeping)}."
+        )
     elif keeping:
         found.append(
             f"Prompt caches of {', '.join(keeping)} keep nothing at the start of every simulated window: its first calls "

@@ -328,9 +328,7 @@ class _Study:
         _, self.charge = limits_of(found, eras(scenario)[0].models[deployment])
         self.quotas = _quotas(scenario, deployment)
         # Kind and charge are those in force, so that a run under another kind changes nothing else by the way.
-        self.given = {name: getattr(limits, name) for name in limits.model_fields_set}
-        if "windows" in self.given:
-            self.given["windows"] = [window.model_dump(exclude_unset=True) for window in limits.windows]
+        self.given = limits.model_dump(exclude_unset=True)
         self.beside = beside_minutes(found)
         self.others = [
             name for name in sharing(scenario, deployment)[1:] if name in scenario.deployments_of(strategy)

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
 
 from planner.errors import PriceUnknown
 from planner.finance.ledger import exact
@@ -21,12 +23,6 @@ from planner.scenario.policy import Policy
 from planner.scenario.supply import Errors
 from planner.scenario.worst_case import Turn, Way, hedges_of, passes_of, ways
 from planner.workload.sizes import Model, eligible_task, resolve_model
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from planner.workload.traces import Recording
 
 Tokens = dict[str, int]  # METER: tokens
 _NOTHING = Fraction(0)
@@ -157,6 +153,7 @@ class _Bill:
         """Tokens by meter of the largest request of a task that a model takes."""
         found = self.scenario.tasks[task]
         longest, answer, heard_s, spoken_s = self._bounds(task)
+        recorded = self._recorded(task, model.name)
         image, in_window = model.image_tokens.get(task, 0), model.image_context_tokens.get(task, 0)
         heard = math.inf if math.isinf(heard_s) else round(heard_s * model.audio_input_tokens_per_s)
         text = _scaled(longest, model.input_token_factor)
@@ -164,7 +161,7 @@ class _Bill:
             heard = min(heard, model.context_tokens)
             text = min(text, max(0, model.context_tokens - in_window))
         caps = [cap for cap in (found.max_output_tokens, model.max_output_tokens) if cap is not None]
-        visible = min([*caps, _scaled(answer, model.output_token_factor)])
+        visible = min([*caps, max(recorded, _scaled(answer, model.output_token_factor))])
         spoken = spoken_s if math.isinf(spoken_s) else round(spoken_s * model.audio_output_tokens_per_s)
         if model.audio_output_tokens_per_s == 0:
             spoken = 0
@@ -185,23 +182,18 @@ class _Bill:
 
     def _as_cached(self, task: str, name: str, model: Model, sizes: Tokens) -> Tokens:
         """Tokens of a call whose prefix is the dearest it can be: read, written, or plain input."""
-        cache, provider = (
-            self.scenario.deployments[name].prompt_cache,
-            self.scenario.deployments[name].provider,
-        )
+        deployment = self.scenario.deployments[name]
+        cache = deployment.prompt_cache
         if cache is None:
             return sizes
         prefix = int(_scaled(self._longest_prefix(task), model.input_token_factor))
         kept = cache.kept(min(prefix, sizes["input"]))
         writes = charges_writes(self.scenario, name, model.name, self.day)
         meters = ("input", "cached_input", *(("cache_write",) if writes else ()))
-        if kept == 0 or self._is_paid_otherwise(name, "cached_input"):
+        if kept == 0:
             return sizes
         is_long = self._is_long(name, sizes)
-        usd = {
-            meter: token_price(self.scenario, model.name, provider, meter, self.day, is_long=is_long).usd
-            for meter in meters
-        }
+        usd = {meter: self._usd_per_token(name, meter, is_long) for meter in meters}
         dearest_meter = max(meters, key=lambda meter: usd[meter])
         if dearest_meter == "input":
             return sizes
@@ -211,8 +203,9 @@ class _Bill:
         found = self.scenario.tasks[task]
         if self.scenario.traffic.trace is None:
             return found.shared_prefix_tokens
-        own, rows = self._rows_of(task)
-        return int(rows.prefix_tokens[own].max(initial=0))
+        from planner.workload.traces import recording
+
+        return int(recording(self.scenario).prefix_tokens[self._rows_of(task)].max(initial=0))
 
     def _bounds(self, task: str) -> tuple[float, float, float, float]:
         """Longest prompt and answer in tokens, longest speech in and out in seconds; inf where nothing bounds them."""
@@ -222,22 +215,33 @@ class _Bill:
         if self.scenario.traffic.trace is None:
             prompt = _counted(found.input_tokens.upper) + found.shared_prefix_tokens
             return prompt, _counted(found.output_tokens.upper), heard_s, spoken_s
-        own, rows = self._rows_of(task)
+        from planner.workload.traces import recording  # half a second, for recordings only
+
+        rows, own = recording(self.scenario), self._rows_of(task)
         if not own.any():
             return 0.0, 0.0, 0.0, 0.0
-        answers = [rows.output_tokens, *rows.output_by_model.values()]
-        longest = max(float(one[own].max()) for one in answers)
-        return float(rows.input_tokens[own].max()), longest, heard_s, spoken_s
+        return (
+            float(rows.input_tokens[own].max()), float(rows.output_tokens[own].max()), heard_s, spoken_s,
+        )  # fmt: skip
 
-    def _rows_of(self, task: str) -> "tuple[npt.NDArray[np.bool_], Recording]":
-        """(which rows of the recording may become requests of a task, the recording)."""
+    def _recorded(self, task: str, model: str) -> int:
+        """The longest answer recorded for this very model, which is taken as it is; 0 where there is none."""
+        if self.scenario.traffic.trace is None:
+            return 0
+        from planner.workload.traces import recording
+
+        answers = recording(self.scenario).output_by_model.get(model)
+        own = self._rows_of(task)
+        return 0 if answers is None or not own.any() else max(0, int(answers[own].max()))
+
+    def _rows_of(self, task: str) -> npt.NDArray[np.bool_]:
+        """Which rows of a recording may become requests of a task."""
         from planner.workload.traces import recording  # half a second, for recordings only
 
         rows = recording(self.scenario)
-        own = rows.task == list(self.scenario.tasks).index(task)
         if not rows.names_tasks:
-            own[:] = True
-        return own, rows
+            return np.ones(len(rows.task), bool)
+        return rows.task == list(self.scenario.tasks).index(task)
 
     def _is_long(self, name: str, sizes: Tokens) -> bool:
         """Whether a whole prompt is above the long-context threshold."""
@@ -245,24 +249,21 @@ class _Bill:
         above = long_threshold(self.scenario, self.models[name], deployment.provider, self.day)
         return above is not None and sum(sizes.get(meter, 0) for meter in _PROMPT) > above
 
-    def _is_paid_otherwise(self, name: str, meter: str) -> bool:
-        """Whether tokens cost nothing: paid by the hour or the piece."""
-        deployment = self.scenario.deployments[name]
-        own = own_price(self.scenario, self.models[name], deployment.provider, meter)
-        return deployment.is_own_hardware and own is None
+    def _usd_per_token(self, name: str, meter: str, is_long: bool) -> Fraction:
+        """Price of a token at a deployment; 0 on own hardware without one, which is paid by the hour or the piece."""
+        deployment, model = self.scenario.deployments[name], self.models[name]
+        if deployment.is_own_hardware and own_price(self.scenario, model, deployment.provider, meter) is None:
+            return _NOTHING
+        found = token_price(self.scenario, model, deployment.provider, meter, self.day, is_long=is_long)
+        return Fraction(found.usd)
 
     def _usd(self, name: str, sizes: Tokens) -> Fraction:
         """Money of one call that is billed for these tokens, with the gateway's fee where it goes through it."""
-        deployment, model = self.scenario.deployments[name], self.models[name]
-        provider = deployment.provider
         is_long = self._is_long(name, sizes)
-        total = _NOTHING
-        for meter, n in sizes.items():
-            if n == 0 or self._is_paid_otherwise(name, meter):
-                continue
-            price = token_price(self.scenario, model, provider, meter, self.day, is_long=is_long)
-            total += n * Fraction(price.usd)
-        return total if deployment.is_own_hardware else total * self.fee
+        total = sum(
+            (n * self._usd_per_token(name, meter, is_long) for meter, n in sizes.items() if n), _NOTHING
+        )
+        return total if self.scenario.deployments[name].is_own_hardware else total * self.fee
 
     def _check(self) -> Fraction:
         """Money of a verifier's call."""

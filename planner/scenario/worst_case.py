@@ -11,6 +11,7 @@ from planner.scenario.fields import Scenario
 from planner.scenario.policy import Backoff, Policy
 from planner.scenario.steps import is_capped
 from planner.scenario.strategies import TIER_GROUPS, CascadeRouter, Levels, Strategy
+from planner.scenario.supply import refuses_when_out
 
 MOST_WAYS = 5_000  # of a group, that are followed one by one
 
@@ -97,11 +98,13 @@ def ways(scenario: Scenario, strategy: str) -> list[Way]:
     result = [Way(walk.turns(groups)) for groups in walks]
     result += [Way(turns_of(rule.to, policy)) for rule in found.rules if isinstance(rule.to, tuple)]
     if isinstance(found.router, CascadeRouter) and found.omni and found.mini:
-        both = [
-            groups
-            for begun in walk.after(("mini",))
-            for groups in (walk.after((*begun, "omni")) if "omni" not in begun else [begun])
-        ]
+        # An answer that the check turns down may be of any group on the way: the later ones are not asked by then.
+        begun = dict.fromkeys(
+            groups[:length] for groups in walk.after(("mini",)) for length in range(1, len(groups) + 1)
+        )
+        both = dict.fromkeys(
+            groups for met in begun for groups in (walk.after((*met, "omni")) if "omni" not in met else [met])
+        )
         result += [Way(walk.turns(groups), has_check=True) for groups in both]
     return result
 
@@ -201,9 +204,10 @@ def _target_s(scenario: Scenario, strategy: str, name: str) -> tuple[float, str]
 
 def _waits_s(scenario: Scenario, strategy: str, name: str, retries: int) -> list[float]:
     """Longest waits after the failures of a turn at a deployment, the last one's too."""
-    policy, limits = scenario.policy_for(strategy, name), scenario.deployments[name].limits
+    policy, deployment = scenario.policy_for(strategy, name), scenario.deployments[name]
     waits = [longest_wait_s(policy.backoff, k) for k in range(retries + 1)]
-    if limits is not None and policy.when_limited == "retry" and policy.honours_retry_after:
+    may_be_asked = deployment.limits is not None and policy.when_limited == "retry"
+    if (may_be_asked or refuses_when_out(deployment)) and policy.honours_retry_after:
         asked_s = policy.retry_after_cap_s + policy.retry_after_jitter_s
         waits = [max(wait, asked_s) for wait in waits]
     if not policy.sleep_after_last or retries == 0:

@@ -43,6 +43,7 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _OCTAL_LOOKING = re.compile(r"[-+]?0[0-9]+")
 _BASED = re.compile(r"[-+]?0(?:[oO][0-7]+|[xX][0-9a-fA-F]+|[bB][01]+)")
 _UNDERSCORED = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9_]+)?")
+_GROUPED = re.compile(r"[1-9][0-9]*(_[0-9]+)+")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _WORDS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -93,7 +94,7 @@ class _Stop(Exception):
         self.problem = problem
 
 
-def read_yaml(text: str, file: str = "", root: Path = ()) -> Document:
+def read_yaml(text: str, file: str = "", root: Path = (), *, is_foreign: bool = False) -> Document:
     """Read one YAML 1.2 document; never raises for bad text.
 
     Parameters
@@ -104,8 +105,10 @@ def read_yaml(text: str, file: str = "", root: Path = ()) -> Document:
         Name shown in problems.
     root
         Path of the text's root, for a text that is one value of a larger tree.
+    is_foreign
+        Whether the file is not ours: merge keys (<<) and whole numbers such as 1_000 are then read as others read them.
     """
-    reader = _Reader(text, file)
+    reader = _Reader(text, file, is_foreign)
     value: Any = None
     complete = True
     try:
@@ -127,6 +130,7 @@ def read_yaml(text: str, file: str = "", root: Path = ()) -> Document:
 class _Reader:
     text: str
     file: str
+    is_foreign: bool = False
     problems: list[Problem] = field(default_factory=list)
     lines: dict[Path, int] = field(default_factory=dict)
     unread: set[Path] = field(default_factory=set)
@@ -293,13 +297,13 @@ class _Reader:
             here = (*path, key)
             is_merge = key == "<<" and isinstance(event, ScalarEvent) and not event.style
             repeated = key in values
-            if is_merge:
+            if is_merge and not self.is_foreign:
                 self._complain(
                     here,
                     event,
                     text="merge keys (<<) are not allowed; write the fields out, or use like: for strategies",
                 )
-            elif repeated:
+            elif repeated and not is_merge:
                 first = self.lines.get(here)
                 where = f"; first on line {first}" if first is not None else ""
                 self._complain(here, event, text=f"the key is given twice{where}")
@@ -358,6 +362,8 @@ class _Reader:
             return self._text(event, path, text)
         if text in _WORDS:
             return _WORDS[text]
+        if self.is_foreign and _GROUPED.fullmatch(text) and len(text) <= MAX_DIGITS:
+            return int(text.replace("_", ""))
         wrong = _misread(text)
         if wrong is not None:
             self._complain(path, event, given=text[:60], allowed=wrong, unread=True)

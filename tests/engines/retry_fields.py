@@ -7,7 +7,7 @@ Pick = Callable[[Any], Any]
 
 WHOLE = (
     {},
-    {"retry_target": "same"},
+    {"retry_target": "same", "sibling_wait": "backoff"},
     {"asks_equals": False},
     {"retry_target": "reselect", "sibling_wait": "backoff"},
     {"retry_target": "reselect", "sibling_wait": "none"},

@@ -15,6 +15,7 @@ from planner.workload.windows import plan_windows
 from tests.engines.hand_tables import (
     MODEL,
     POLICY,
+    STREAM,
     at,
     check_attempts,
     check_events,
@@ -316,3 +317,101 @@ def test_a_hedge_that_only_queues_can_meet_is_worth_knowing() -> None:
 )
 def test_a_hedge_that_cannot_be_is_named(changes: dict[str, Any], expected: str) -> None:
     assert [problem[: len(expected)] for problem in problems_with(changes)] == [expected]
+
+
+OMNI_ONLY = {
+    "omni": ["a"], "mini": ["b"],
+    "rules": [{"when": {"context_tokens_over": 500}, "to": "mini"}, {"when": {"task": "chat"}, "to": "omni"}],
+}  # fmt: skip
+
+
+def test_a_hedge_that_fails_otherwise_takes_no_retry_from_the_first_call() -> None:
+    # a is down until 1: 503 at 1. The hedge at b, from 0.5, is refused by b's content filter at 3.5. a's retry follows
+    # a second later, as without the hedge: 4.5 to 6.5; it has a hedge of its own, which loses.
+    run = run_rows(
+        at(0),
+        {
+            "a": target(outages=[outage(0, 1)]),
+            "b": target(content_filter={"share": 1.0, "latency_s": 3.0}),
+        },
+        {"retries": 3, "backoff": fixed(1), "hedge": {"after_s": 0.5, "to": "b"}},
+        strategy=OMNI_ONLY,
+    )
+    check_attempts(
+        run,
+        """
+        request attempt deployment role    started_s ended_s outcome status
+        0       0       a          primary 0         1       error   503
+        0       1       b          hedge   0.5       3.5     error   400
+        0       2       a          retry   4.5       6.5     ok      200
+        0       3       b          hedge   5         6.5     cancelled 0
+        """,
+    )
+
+
+def test_a_hedge_that_leaves_a_queue_takes_no_retry_from_the_first_call() -> None:
+    # Request 0 holds b's only place until 20. Request 1's hedge waits there from 1.5 and leaves at 3.5; a failed at 2.
+    # a's retry: 4.5, after the outage that ends at 3.
+    run = run_rows(
+        [*at(0, input_tokens=1000), *at(1)],
+        {
+            "a": target(outages=[outage(0, 3)]),
+            "b": target(latency={"total_s": 20}, limits=limits(concurrent=1)),
+        },
+        {"retries": 3, "backoff": fixed(1), "queue_timeout_s": 2, "hedge": {"after_s": 0.5, "to": "b"}},
+        strategy=OMNI_ONLY,
+    )
+    check_outcomes(
+        run,
+        """
+        request ended_s outcome deployment attempts
+        0       20      ok      b          1
+        1       6.5     ok      a          2
+        """,
+    )
+
+
+def test_a_part_of_an_answer_that_was_seen_ends_the_pass_whichever_call_fails_last() -> None:
+    # a breaks off somewhere in 2 s, after its first token at 1 in about half of the calls; the hedge at b fails 3.5 s
+    # after the arrival. Where a part was seen there is no retry; where not, a is tried again at 4.5.
+    run = run_rows(
+        at(*range(0, 400, 20)),
+        {
+            "a": target(latency=STREAM, errors={"rate": 0, "mid_stream": 1.0}),
+            "b": target(errors={"rate": 1, "latency_s": 3.0}),
+        },
+        {"retries": 1, "backoff": fixed(1), "hedge": {"after_s": 0.5, "to": "b"}},
+        strategy=OMNI_ONLY,
+    )
+    attempts = run.attempts
+    first = attempts[attempts["role"] == "primary"].set_index("request")
+    is_hedged = attempts[attempts["role"] == "hedge"]["request"].unique()
+    was_seen = first["first_token_s"].notna()
+    tried_again = set(attempts[attempts["role"] == "retry"]["request"])
+    assert {name for name in is_hedged if was_seen[name]}.isdisjoint(tried_again)
+    assert {name for name in first.index if not was_seen[name]} <= tried_again
+    assert 3 < was_seen.sum() < 17
+
+
+def test_no_two_calls_of_a_request_to_one_deployment_have_the_same_luck() -> None:
+    # Errors after exponential times: the third hedge is sent while the first has ended and the second has not, or the
+    # other way round. Equal lengths would be equal draws.
+    for seed in range(60):
+        run = run_rows(
+            at(0),
+            {"a": target(errors={"rate": 1, "latency_s": {"exponential_mean": 2}})},
+            {"timeout_s": 300, "hedge": {"after_s": 1, "max": 3}},
+            run={"seed": seed, "replications": 1},
+        )
+        took_ns = run.attempt_arrays["ended_ns"] - run.attempt_arrays["started_ns"]
+        assert len(set(took_ns.tolist())) == len(took_ns), f"seed {seed}: {took_ns}"
+
+
+def test_no_hedge_is_sent_at_the_deadline() -> None:
+    # a lets one request a minute through; request 1 waits for it until its deadline at 3, where its hedge was due.
+    run = run_rows(
+        at(0, 1),
+        {"a": target(limits=limits(requests_per_minute=1, burst_s=60)), "b": target(latency={"total_s": 9})},
+        {"timeout_s": 2, "deadline_s": 2, "when_limited": "wait", "hedge": {"after_s": 2, "to": "b"}},
+    )
+    check_outcomes(run, "request ended_s attempts cause\n0 2 1 -\n1 3 0 deadline")

@@ -214,3 +214,27 @@ def test_a_budget_keeps_an_outage_from_being_multiplied() -> None:
     mended = run_rows(rows, {"a": target(**BROKEN)}, policy | {"retry_budget": {"ratio": 0.1, "minimum": 0}})
     assert storm.outcome_arrays["attempts"].mean() == 4
     assert mended.outcome_arrays["attempts"].mean() == pytest.approx(1.037, abs=0.005)
+
+
+def test_a_retry_that_found_nobody_to_ask_gives_its_place_in_the_budget_back() -> None:
+    # Both of the group are cut out by their breakers: request 0's retries ask nobody from 1.5 on. Three places are free
+    # at 100 all the same: each of three simultaneous requests makes its 3 passes of 2 calls at c, which always fails.
+    error = {"rate": 1, "latency_s": 0.5}
+    run = run_rows(
+        [*at(0), *at(100, 100, 100, input_tokens=1000)],
+        {
+            "a": target(errors=error),
+            "b": target(errors=error),
+            "c": target(errors=error, policy={"breaker": None}),
+        },
+        {
+            "retry_target": "reselect", "retries": 1, "backoff": fixed(1), "breaker": {"failures": 1, "open_s": 30},
+            "layers": [{"name": "app", "attempts": 3, "backoff": fixed(0.5)}],
+            "retry_budget": {"ratio": 0, "minimum": 3},
+        },
+        strategy={
+            "omni": [["a", "b"]], "groups": {"g": ["c"]},
+            "rules": [{"when": {"context_tokens_over": 500}, "to": "g"}],
+        },
+    )  # fmt: skip
+    assert run.outcomes["attempts"].tolist() == [2, 6, 6, 6]

@@ -122,11 +122,23 @@ def test_in_a_cascade_nobody_has_seen_minis_answer() -> None:
 
 
 def test_a_call_cut_before_it_breaks_off_is_a_cut_call() -> None:
-    # Cut at 1.5 s: of the calls that would break off later the timeout comes first; those were billed in full.
+    # Cut at 1.5 s: of the calls that would break off later the timeout comes first. Left alone they would have ended
+    # between 1.5 and 2 s with 25 to 49 tokens: no more than those can have been made, so no more are billed.
     run = run_rows(at(*range(0, 400, 10)), {"a": target(**BREAKS, **STREAMS)}, {"timeout_s": 1.5})
     cut = run.attempts["outcome"] == "timeout"
     assert 0 < cut.sum() < 40
-    assert (run.attempts[cut]["billed_output_tokens"] == 50).all()
+    alone = run_rows(at(*range(0, 400, 10)), {"a": target(**BREAKS, **STREAMS)})
+    assert (alone.attempts[cut]["ended_s"] - alone.attempts[cut]["started_s"]).between(1.5, 2).all()
+    billed = run.attempts[cut]["billed_output_tokens"]
+    assert billed.tolist() == alone.attempts[cut]["billed_output_tokens"].tolist()
+    assert billed.between(25, 49).all()
+    free = run_rows(
+        at(*range(0, 400, 10)),
+        {"a": target(**BREAKS, **STREAMS)},
+        {"timeout_s": 1.5, "bill_mid_stream": "input"},
+    )
+    assert (free.attempts["billed_output_tokens"] == 0).all()
+    assert (free.attempts[cut]["billed_input_tokens"] == 100).all()
     lengths_s = run.attempts["ended_s"] - run.attempts["started_s"]
     assert (lengths_s[cut] == 1.5).all()
     assert (lengths_s[~cut] <= 1.5).all()

@@ -285,7 +285,7 @@ def test_supposed_price_steps_change_who_is_cheapest() -> None:
 def test_more_equals_than_a_selection_can_choose_from_are_refused() -> None:
     many = {f"d{k}": target() for k in range(61)}
     with pytest.raises(
-        ScenarioError, match="got 61 equals in one level; allowed: at most 60 with select weighted"
+        ScenarioError, match="got 61 deployments in one group; allowed: at most 60 with select weighted"
     ):
         run_rows(at(0), many, {"select": "weighted"}, strategy={"omni": [list(many)]})
     run = run_rows(at(0), many, {"select": "in-order"}, strategy={"omni": [list(many)]})

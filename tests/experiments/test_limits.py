@@ -788,3 +788,21 @@ def test_kinds_of_a_cell_are_told_in_words() -> None:
         kind="sub-window", slice_s=10.0, charge="actual", is_present=False, shares=None, refused=("no",)
     )
     assert cell.label == "sub-window 10 s"
+
+
+def test_a_deployment_with_steps_of_concurrency_has_its_limits_explained() -> None:
+    steps = [{"until_s": 5, "value": 1}, {"value": 2}]
+    found = load(
+        {
+            "name": "steps",
+            "traffic": {"trace": {"rows": at(0, 1, 2)}},
+            "tasks": {"chat": {}},
+            "models": {"m": MODEL},
+            "deployments": {"a": target(limits=limits(requests_per_minute=1, concurrent=steps, burst_s=60))},
+            "strategies": {"s": {"omni": ["a"]}},
+            "policy": POLICY | RETRY,
+            "finance": {"horizon_months": 1},
+        }
+    )
+    (row,) = why_429(found).rows
+    assert row.present.limited.value == pytest.approx(2 / 3)

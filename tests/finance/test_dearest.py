@@ -167,3 +167,20 @@ def test_a_prefix_is_billed_as_dear_as_its_cache_can_make_it(
         deployments={"a": target(prompt_cache={"step_tokens": 132})},
     )  # fmt: skip
     assert dearest(found, "s").usd == (Decimal(str(dearest_usd)) + 100) * PER_MTOK
+
+
+def test_an_answer_recorded_for_a_model_is_its_longest_whatever_the_factor() -> None:
+    # 10 tokens for everybody, which the model halves, and 1,000 recorded for the model itself, taken as they are:
+    # 100 in and 1,000 out.
+    rows = at(0, output_tokens=10, **{"output_tokens.m": 1000})
+    found = strategy(
+        {},
+        {"omni": ["a"]},
+        traffic={"trace": {"rows": rows}},
+        tasks={"chat": {}},
+        models={"m": MODEL | {"output_token_factor": 0.5}},
+        deployments={"a": target()},
+    )
+    assert dearest(found, "s").usd == (100 + 1000 * 2) * PER_MTOK
+    billed = run_window(found, "s", plan_windows(found)[0]).attempts["billed_output_tokens"]
+    assert billed.tolist() == [1000]

@@ -11,7 +11,7 @@ from planner.scenario import Scenario, load
 from planner.scenario.policy import Backoff
 from planner.scenario.worst_case import longest_wait_s, worst_case
 from planner.workload.windows import plan_windows
-from tests.engines.hand_tables import MODEL, POLICY, at, fixed, target
+from tests.engines.hand_tables import MODEL, POLICY, at, fixed, run_rows, target
 
 HANGS = {"outages": [{"from_s": 0, "to_s": 1e6, "mode": "hang"}]}
 
@@ -209,3 +209,39 @@ def test_pollys_waits_stay_below_their_bound() -> None:
     for k in range(8):
         curve = [2**t * math.tanh(math.sqrt(4 * t)) for t in (max(0, k - 1), k + 1)]
         assert longest_wait_s(backoff, k) == pytest.approx((curve[1] - (curve[0] if k else 0)) / 1.4)
+
+
+def test_a_cascade_may_go_on_from_any_answer_of_its_first_stage() -> None:
+    # mini answers and is turned down: w and x are still free, so that omni's fallback x, and y behind it, are asked.
+    # m 2 s, the check, then o, x, y1, y2 and y3 cut after 5 s each: 7 calls, 27 s. Had m failed and w answered, there
+    # would be one more. With all of mini's way used up there would be fewer.
+    slow = {"outages": [{"from_s": 0, "to_s": 1000, "mode": "degraded", "slowdown": 100}]}
+    deployments = {
+        "m": target(),
+        "w": target(),
+        **{name: target(**slow) for name in ("o", "x", "y1", "y2", "y3")},
+    }
+    strategy = {
+        "omni": ["o"],
+        "mini": ["m"],
+        "groups": {"w": ["w"], "x": ["x"], "y": ["y1", "y2", "y3"]},
+        "fallbacks": {"mini": ["w"], "w": ["x"], "x": ["y"], "omni": ["x"]},
+        "router": {
+            "kind": "cascade",
+            "accept_score": 0.5,
+            "verifier": {"model": "m", "input_tokens": 10, "output_tokens": 1, "latency_s": 0},
+        },
+    }
+    run = run_rows(
+        at(0, verifier_score=0.0, **{"correct.m": 0}),
+        deployments,
+        {"max_fallbacks": 2, "timeout_s": 5},
+        strategy=strategy,
+        tasks={"chat": {"accuracy": {"m": 0.7}}},
+    )
+    worst = worst_case(run.scenario, "s")
+    assert run.outcomes["attempts"].tolist() == [7]
+    assert worst.calls == 8
+    assert run.outcomes["ended_s"].tolist() == [27]
+    assert worst.seconds is not None
+    assert worst.seconds >= 27

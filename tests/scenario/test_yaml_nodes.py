@@ -283,3 +283,12 @@ def test_a_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path: Path) ->
     path = tmp_path / "windows.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + SMALLEST.replace("\n", "\r\n").encode())
     assert load(path).name == "Smallest"
+
+
+def test_files_of_others_may_merge_and_group_digits() -> None:
+    text = "base: &base {a: 1, b: 2_000}\nx: {<<: *base, a: 3}\ny: {<<: [*base, {c: 4}]}\n"
+    found = read_yaml(text, is_foreign=True)
+    assert found.problems == ()
+    assert found.value["x"] == {"a": 3, "b": 2000}
+    assert found.value["y"] == {"a": 1, "b": 2000, "c": 4}
+    assert [problem.field for problem in read_yaml(text).problems] == ["base.b", "x.<<", "y.<<"]

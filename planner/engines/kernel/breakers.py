@@ -110,10 +110,15 @@ def cool(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         m[desk + c.D_FAILED] = 0
         m[desk + c.D_FAILED_END] = now + window
     m[desk + c.D_FAILED] += 1
+    if is_avoided(m, f, e, laws, desk, now):
+        return
     group = m[m[slot + c.L_GROUP] + c.U_LENGTH]
+    can_fall_back = m[m[slot + c.L_GROUP] + c.U_FALLBACKS] != c.NONE
     well = m[desk + c.D_WELL] if now < m[desk + c.D_WELL_END] else 0
     is_limited = 1 if outcome == t.LIMITED else 0
-    if not rules.is_cooled(m[desk + c.D_ALLOWED], group, is_limited, m[desk + c.D_FAILED], well):
+    if not rules.is_cooled(
+        m[desk + c.D_ALLOWED], group, can_fall_back, is_limited, m[desk + c.D_FAILED], well
+    ):
         return
     log_change(m, f, e, laws, desk, t.OPEN, slot)
     told = m[slot + c.L_RETRY_AFTER]

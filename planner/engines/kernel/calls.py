@@ -1,5 +1,7 @@
 """A call at a deployment: asked for, admitted or turned away, sent, ended."""
 
+import numba
+
 from planner import tables as t
 from planner.engines import layout as c
 from planner.engines import rules
@@ -13,6 +15,7 @@ from planner.engines.kernel.service import broken, service
 from planner.engines.kernel.signatures import AT_ONCE, ENDS, INT, MEMORY, VOID, WILL_HAPPEN, is_over
 from planner.engines.kernel.tallies import PARTLY, record
 from planner.jit import jit
+from planner.raw import RAW_INTEGERS
 
 
 @jit(VOID(*MEMORY, INT, INT), late=True)
@@ -52,7 +55,8 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_STREAMED] = c.NONE
     if f[m[desk + c.D_FLOATS] + c.F_BREAK_RATE] > 0.0 and m[slot + c.L_CALL_OUTCOME] == t.OK:
         first_ns, total_ns = broken(m, f, e, laws, desk, slot, first_ns, total_ns)
-    m[slot + c.L_ANSWERS] = m[slot + c.L_CALL_OUTCOME] != t.ERROR or first_ns != t.NEVER
+    has_failed = m[slot + c.L_CALL_OUTCOME] == t.ERROR or m[slot + c.L_CALL_OUTCOME] == t.LIMITED
+    m[slot + c.L_ANSWERS] = not has_failed or first_ns != t.NEVER
     cut_ns = m[desk + c.D_TIMEOUT]
     if m[slot + c.L_DEADLINE] != c.NONE:
         left_ns = m[slot + c.L_DEADLINE] - now
@@ -61,6 +65,7 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         total_ns = cut_ns
         m[slot + c.L_CALL_OUTCOME] = t.TIMEOUT
         m[slot + c.L_STATUS] = 0
+        m[slot + c.L_RETRY_AFTER] = t.NEVER
         if first_ns > cut_ns:
             first_ns = t.NEVER
     m[slot + c.L_FIRST] = t.NEVER if first_ns == t.NEVER else now + first_ns
@@ -125,6 +130,17 @@ def close(m, f, e, laws, slot, bills_input, bills_output):  # type: ignore[no-un
     offer(m, f, e, laws, desk)
 
 
+@jit(numba.types.UniTuple(INT, 2)(RAW_INTEGERS, INT, INT, INT), late=True)
+def billed_when_cut(m, desk, slot, policy):  # type: ignore[no-untyped-def]
+    """(input, output) of a call that was cut, as `close` wants it: never more than left alone."""
+    if not m[slot + c.L_ANSWERS]:
+        return 0, 0
+    made = 1
+    if m[slot + c.L_STREAMED] != c.NONE:
+        policy, made = min(policy, m[desk + c.D_BREAKS_BILL]), PARTLY
+    return (0 if policy == rules.BILL_NONE else 1), (made if policy == rules.BILL_FULL else 0)
+
+
 @jit(VOID(*MEMORY, INT), forceinline=True, late=True)
 def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """A call has ended: what of it is billed, and all that its end sets free."""
@@ -135,8 +151,8 @@ def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         bills_input, bills_output = 1, 1
         if m[desk + c.D_CACHE]:
             touch(m, desk, slot)
-    elif outcome == t.TIMEOUT and m[slot + c.L_ANSWERS] and m[desk + c.D_BILL] != rules.BILL_NONE:
-        bills_input, bills_output = 1, 1 if m[desk + c.D_BILL] == rules.BILL_FULL else 0
+    elif outcome == t.TIMEOUT:
+        bills_input, bills_output = billed_when_cut(m, desk, slot, m[desk + c.D_BILL])
     elif m[slot + c.L_STATUS] == rules.FILTERED and m[desk + c.D_FILTER_BILLS] != rules.BILL_NONE:
         bills_input = 1
     elif (
@@ -159,6 +175,7 @@ def place(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_TICKET] = m[c.R_TICKET]
     m[slot + c.L_QUEUED] = now
     m[slot + c.L_STARTED] = t.NEVER
+    m[slot + c.L_ENDED] = t.NEVER
     m[slot + c.L_FIRST] = t.NEVER
     m[slot + c.L_RETRY_AFTER] = t.NEVER
     m[slot + c.L_CALL_OUTCOME] = t.REJECTED

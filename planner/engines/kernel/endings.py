@@ -37,6 +37,7 @@ def may_retry(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Take a place in the retry budget, if there is one; the end of the next call gives it back."""
     if m[c.C_RETRY_PPM] == c.NONE:
         return True
+    is_retried(m, f, e, laws, slot)  # a retry that found nobody to ask has no call to wait for
     allowed = rules.retries_allowed(m[c.R_IN_FLIGHT], m[c.C_RETRY_PPM], m[c.C_RETRY_MINIMUM])
     if m[c.R_RETRYING] >= allowed:
         return False

@@ -6,11 +6,10 @@ sizes and its luck, and gives back what a call leaves behind: rows counted, wait
 
 from planner import tables as t
 from planner.engines import layout as c
-from planner.engines import rules
 from planner.engines.heap import push
-from planner.engines.kernel.calls import close, place
+from planner.engines.kernel.calls import billed_when_cut, close, place
 from planner.engines.kernel.queues import dequeue, offer
-from planner.engines.kernel.signatures import INT, MEMORY, STARTS, VOID, WILL_HAPPEN
+from planner.engines.kernel.signatures import INT, MEMORY, STARTS, VOID, WILL_HAPPEN, is_over
 from planner.jit import jit
 from planner.raw import RAW_INTEGERS
 
@@ -39,19 +38,9 @@ def begin_bundle(m, f, e, laws, desk, owner):  # type: ignore[no-untyped-def]
     m[owner + c.L_BUNDLE] = m[owner + c.L_TICKET]
     m[owner + c.L_NEXT_NUMBER] = m[owner + c.L_CALL_ATTEMPT] + 1
     m[owner + c.L_FIRST_HEDGE] = c.NONE
+    m[owner + c.L_SEEN_TO_BREAK] = 0
+    m[owner + c.L_NEXT_DRAW] = m[owner + c.L_DRAW] + 1 if m[desk + c.D_HEDGE_TO] == desk else 0
     wait_to_hedge(m, f, e, laws, desk, owner)
-
-
-@jit(INT(RAW_INTEGERS, INT, INT), late=True)
-def pending_at(m, owner, desk):  # type: ignore[no-untyped-def]
-    """Calls of a bundle that are under way at a desk."""
-    n = 1 if m[owner + c.L_OWN_PENDING] and m[owner + c.L_DESK] == desk else 0
-    slot = m[owner + c.L_FIRST_HEDGE]
-    while slot != c.NONE:
-        if m[slot + c.L_DESK] == desk:
-            n += 1
-        slot = m[slot + c.L_NEXT_HEDGE]
-    return n
 
 
 @jit(VOID(RAW_INTEGERS, INT, INT), late=True)
@@ -75,6 +64,8 @@ def give_back(m, owner, slot):  # type: ignore[no-untyped-def]
 @jit(VOID(*MEMORY, INT), late=True)
 def hedge(m, f, e, laws, owner):  # type: ignore[no-untyped-def]
     """Nobody has answered so far: one more call."""
+    if is_over(m, f, e, laws, owner, m[c.R_NOW]):  # no time is left at the deadline
+        return
     first = m[owner + c.L_DESK]
     desk = m[first + c.D_HEDGE_TO]
     if m[owner + m[desk + c.D_SIZES] + c.M_ELIGIBLE]:
@@ -94,10 +85,13 @@ def hedge(m, f, e, laws, owner):  # type: ignore[no-untyped-def]
         m[slot + c.L_ANSWERED_AGAIN] = c.NONE
         m[slot + c.L_ROLE] = t.HEDGE
         m[slot + c.L_NEXT_ATTEMPT] = m[owner + c.L_NEXT_NUMBER]
-        m[slot + m[desk + c.D_CALLS]] = m[owner + m[desk + c.D_CALLS]] + pending_at(m, owner, desk)
+        # Luck that no call beside it has had, whether it was counted yet or not.
+        drawn = max(m[owner + m[desk + c.D_CALLS]], m[owner + c.L_NEXT_DRAW])
+        m[slot + m[desk + c.D_CALLS]] = drawn
         will_happen = place(m, f, e, laws, desk, slot) == WILL_HAPPEN
         if will_happen or m[slot + c.L_STARTED] != t.NEVER:
             m[owner + c.L_NEXT_NUMBER] += 1
+            m[owner + c.L_NEXT_DRAW] = drawn + 1
         if will_happen:
             m[slot + c.L_NEXT_HEDGE] = c.NONE
             last = m[owner + c.L_FIRST_HEDGE]
@@ -125,13 +119,13 @@ def cancel(m, f, e, laws, slot, bill):  # type: ignore[no-untyped-def]
         dequeue(m, f, e, laws, desk, slot)
         if was_head:
             offer(m, f, e, laws, desk)
-    elif m[slot + c.L_STARTED] != t.NEVER and m[slot + c.L_CALL_OUTCOME] != t.LIMITED:
+    elif m[slot + c.L_STARTED] != t.NEVER and m[slot + c.L_ENDED] == t.NEVER:
         m[slot + c.L_CALL_OUTCOME] = t.CANCELLED
         m[slot + c.L_STATUS] = 0
+        m[slot + c.L_RETRY_AFTER] = t.NEVER
         if m[slot + c.L_FIRST] > now:
             m[slot + c.L_FIRST] = t.NEVER
-        bills_input = 1 if m[slot + c.L_ANSWERS] and bill != rules.BILL_NONE else 0
-        bills_output = 1 if bills_input and bill == rules.BILL_FULL else 0
+        bills_input, bills_output = billed_when_cut(m, desk, slot, bill)
         close(m, f, e, laws, slot, bills_input, bills_output)
     m[slot + c.L_TICKET] = c.NONE
 
@@ -152,7 +146,7 @@ def take_out(m, owner, slot):  # type: ignore[no-untyped-def]
 def decide(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """One of several calls has ended or was turned away; the request that goes on now, or NONE where others are awaited.
 
-    The slot of the request then holds the call that decided: the answer, or the last failure.
+    The slot of the request then holds the call that decided: the answer, or its own first one, which failed.
     """
     owner = m[slot + c.L_OWNER]
     if owner == c.NONE:
@@ -163,6 +157,12 @@ def decide(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         m[owner + c.L_OWN_PENDING] = 0
     else:
         take_out(m, owner, slot)
+    if (
+        m[slot + c.L_CALL_OUTCOME] == t.ERROR
+        and m[slot + c.L_STARTED] != t.NEVER
+        and m[slot + c.L_STREAMED] != c.NONE
+    ):
+        m[owner + c.L_SEEN_TO_BREAK] = 1
     has_answer = m[slot + c.L_CALL_OUTCOME] == t.OK and m[slot + c.L_TURNED_AWAY] == t.NO_CAUSE
     if not has_answer and m[owner + c.L_PENDING]:
         if owner != slot:
@@ -184,17 +184,15 @@ def decide(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     m[owner + c.L_PENDING] = 0
     m[owner + c.L_BUNDLE] = c.NONE
     if owner != slot:
-        m[owner + c.L_DRAW] = m[slot + c.L_DRAW]
-        m[owner + c.L_STARTED] = m[slot + c.L_STARTED]
-        m[owner + c.L_FIRST] = m[slot + c.L_FIRST]
-        m[owner + c.L_ENDED] = m[slot + c.L_ENDED]
-        m[owner + c.L_CALL_OUTCOME] = m[slot + c.L_CALL_OUTCOME]
-        m[owner + c.L_STATUS] = m[slot + c.L_STATUS]
-        m[owner + c.L_STREAMED] = m[slot + c.L_STREAMED]
-        m[owner + c.L_RETRY_AFTER] = m[slot + c.L_RETRY_AFTER]
-        m[owner + c.L_TURNED_AWAY] = m[slot + c.L_TURNED_AWAY]
-        m[owner + c.L_HAS_DONE] = m[slot + c.L_HAS_DONE]
         if has_answer:
+            m[owner + c.L_DRAW] = m[slot + c.L_DRAW]
+            m[owner + c.L_STARTED] = m[slot + c.L_STARTED]
+            m[owner + c.L_FIRST] = m[slot + c.L_FIRST]
+            m[owner + c.L_ENDED] = m[slot + c.L_ENDED]
+            m[owner + c.L_CALL_OUTCOME] = m[slot + c.L_CALL_OUTCOME]
+            m[owner + c.L_STATUS] = m[slot + c.L_STATUS]
+            m[owner + c.L_TURNED_AWAY] = m[slot + c.L_TURNED_AWAY]
+            m[owner + c.L_HAS_DONE] = m[slot + c.L_HAS_DONE]
             m[owner + c.L_DESK] = m[slot + c.L_DESK]
         give_back(m, owner, slot)
     return owner

@@ -114,6 +114,7 @@ def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
     m[slot + c.L_RETRYING] = 0
     m[slot + c.L_NEXT_ATTEMPT] = 0
     m[slot + c.L_PENDING] = 0
+    m[slot + c.L_SEEN_TO_BREAK] = 0
     m[slot + c.L_BUNDLE] = c.NONE
     m[slot + c.L_OWNER] = c.NONE
     m[slot + c.L_TICKET] = c.NONE

@@ -127,12 +127,14 @@ def backoff(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     return wait_s
 
 
-@jit(INT(*MEMORY, INT), forceinline=True, late=True)
+@jit(INT(*MEMORY, INT), late=True)
 def judge(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """As `conclude`, for a call that was counted."""
     now = m[c.R_NOW]
     desk = m[slot + c.L_DESK]
     is_retried(m, f, e, laws, slot)
+    was_seen = m[slot + c.L_SEEN_TO_BREAK] != 0
+    m[slot + c.L_SEEN_TO_BREAK] = 0
     outcome, turned_away = m[slot + c.L_CALL_OUTCOME], m[slot + c.L_TURNED_AWAY]
     m[slot + c.L_OUTCOME] = outcome
     if turned_away != t.NO_CAUSE:
@@ -164,8 +166,7 @@ def judge(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         or (not reselects and not is_last and is_rejecting(m, f, e, laws, desk, now))
     )
     if (
-        outcome == t.ERROR
-        and m[slot + c.L_STREAMED] != c.NONE
+        (was_seen or (outcome == t.ERROR and m[slot + c.L_STREAMED] != c.NONE))
         and not m[desk + c.D_RETRIES_BROKEN]
         # Somebody has seen a part of it, unless a cascade would have checked it first.
         and (m[m[slot + c.L_ROUTE] + c.T_ESCALATE] == c.NONE or m[slot + c.L_STAGE] == c.OMNI_STAGE)

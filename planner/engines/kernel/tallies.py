@@ -191,6 +191,8 @@ def record(m, f, e, laws, slot, desk, is_billed_input, is_billed_output):  # typ
             if is_answer and broke_off:
                 tokens = come(m, slot, desk, meter)
             m[row + 13 + meter] = tokens if answered or not is_answer else 0
+            if is_answer and is_billed_output == PARTLY:
+                tokens = come(m, slot, desk, meter)
             is_billed = is_billed_output if is_answer else is_billed_input
             if meter == c.M_INPUT and desk != c.NONE:
                 tokens -= m[slot + c.L_READ] + m[slot + c.L_WRITTEN]
