@@ -20,7 +20,8 @@ from planner.engines.priorities import priority_classes
 from planner.errors import Problem, ScenarioError
 from planner.routing.routers import Group, groups_of
 from planner.sampling import Laws, pack_laws
-from planner.scenario import policy as policies
+from planner.scenario import breaker as breakers
+from planner.scenario import retrying
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import limits_of, list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
@@ -360,7 +361,7 @@ def _retry_budget(policy: Policy) -> RetryBudget | None:
     return RetryBudget(ratio_ppm=round(budget.ratio * 1e6), minimum=budget.minimum)
 
 
-def _backoff(given: policies.Backoff, table: _LawTable) -> Backoff:
+def _backoff(given: retrying.Backoff, table: _LawTable) -> Backoff:
     return Backoff(
         kind=rules.BACKOFFS.index(given.kind),
         base_s=given.base_s,
@@ -451,7 +452,7 @@ def _retries(policy: Policy) -> tuple[int, int, int]:
     return error, limited, timeout
 
 
-def _hedge(given: policies.Hedge) -> Hedge:
+def _hedge(given: retrying.Hedge) -> Hedge:
     return Hedge(
         after_ns=int(to_ns(given.after_s)),
         most=given.max,
@@ -460,7 +461,7 @@ def _hedge(given: policies.Hedge) -> Hedge:
     )
 
 
-def breaker_of(given: policies.Breaker) -> Breaker:
+def breaker_of(given: breakers.Breaker) -> Breaker:
     """A breaker in codes and nanoseconds."""
     open_ns = int(to_ns(given.open_time_s))
     return Breaker(

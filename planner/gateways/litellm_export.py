@@ -23,9 +23,10 @@ from planner.gateways.litellm_models import (
     target,
 )
 from planner.gateways.yaml_text import comment, yaml_text
+from planner.scenario.breaker import Breaker
 from planner.scenario.fields import Scenario
 from planner.scenario.paths import closest
-from planner.scenario.policy import Breaker, Policy
+from planner.scenario.policy import Policy
 from planner.scenario.strategies import TIER_GROUPS, Levels, Strategy
 from planner.scenario.supply import Deployment, Limits
 

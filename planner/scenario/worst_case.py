@@ -8,7 +8,8 @@ import math
 from dataclasses import dataclass
 
 from planner.scenario.fields import Scenario
-from planner.scenario.policy import Backoff, Policy
+from planner.scenario.policy import Policy
+from planner.scenario.retrying import Backoff
 from planner.scenario.steps import is_capped
 from planner.scenario.strategies import TIER_GROUPS, CascadeRouter, Levels, Strategy
 from planner.scenario.supply import refuses_when_out

@@ -16,9 +16,6 @@ def draw_caches(pick: Pick, scenario: dict[str, Any]) -> None:
         row["prefix_tokens"] = min(row["input_tokens"], pick(prefixes))
         if row["prefix_tokens"]:
             row.pop("session", None)
-    if not rows:
-        for task in scenario["tasks"].values():
-            task["shared_prefix_tokens"] = pick(prefixes)
     for model in scenario["models"].values():
         model["cached_input_usd_per_mtok"] = 0.1
         if pick((True, False)):
