@@ -197,6 +197,9 @@ def make_block(state: State, work: Work) -> Block:
         sizes=table,
         correct=correct,
         service=np.zeros((n, 0), np.int64) if service is None else np.ascontiguousarray(service, np.int64),
+        kept=np.column_stack([work.kept[name] for name in state.caches])
+        if state.caches
+        else np.zeros((n, 0), np.int64),
     )
 
 

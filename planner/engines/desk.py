@@ -14,10 +14,11 @@ from planner import tables
 from planner.chance import to_ns
 from planner.engines import limiters, rules
 from planner.engines.breakers import breaker_of
-from planner.engines.journey import NO_METERS, Call, Moment, billed_when_cut
+from planner.engines.journey import NO_METERS, Call, Moment, billed_when_cut, without_cached
 from planner.engines.pools import Pool
 from planner.engines.priorities import ClientQueue
 from planner.engines.program import Spell, Target
+from planner.engines.prompt_caches import PromptCache
 from planner.engines.rules import Round, rank
 from planner.limiting import REQUESTS
 from planner.tables import DEADLINE, LIMIT, NEVER, OWN_BREAKER, QUEUE, TOO_LARGE
@@ -43,6 +44,7 @@ class Desk:
         self.wake_ns: int | None = None  # when the queue is looked at next because of a limiter
         self.spell_starts = [spell.from_ns for spell in target.spells]
         self.memory: Memory | None = None  # of a selection that goes by earlier calls
+        self.cache = None if target.cache is None else PromptCache(target.cache)
 
     # -- admission: breaker, then concurrency, then all limiters; nothing is taken unless all admit --
 
@@ -279,6 +281,9 @@ class Desk:
         call.started_ns = now
         if self.memory is not None:
             self.memory.sent(now)
+        if self.cache is not None:
+            index = call.journey.index
+            self.cache.meet(call, self.engine.tasks[index], self.engine.sizes[target.name].kept[index], now)
         first_ns, total_ns = self._service(call, now)
         if call.outcome == tables.OK and target.break_rate > 0:
             first_ns, total_ns = self._broken(call, first_ns, total_ns)
@@ -338,10 +343,12 @@ class Desk:
                 call.service_ns if slowdown == 1.0 else to_ns(call.service_ns / 1e9 * slowdown)
             )
             return total_ns, total_ns
+        cold_s = 0.0 if target.cache is None else call.cold_tokens * target.cache.cold_s_per_token
         if target.total_law != rules.NO_LAW:
-            total_ns = to_ns(added_s) + to_ns(engine.draw(target, "ttft", target.total_law, call) * slowdown)
+            total_s = engine.draw(target, "ttft", target.total_law, call) + cold_s
+            total_ns = to_ns(added_s) + to_ns(total_s * slowdown)
             return total_ns, total_ns
-        ttft_s = engine.draw(target, "ttft", target.ttft_law, call)
+        ttft_s = engine.draw(target, "ttft", target.ttft_law, call) + cold_s
         speed = engine.draw(target, "speed", target.speed_law, call)
         output, hidden, spoken = call.meters[3], call.meters[4], call.meters[7]
         first_ns, total_ns = rules.call_times(ttft_s, speed, hidden, output + spoken, slowdown, added_s)
@@ -393,6 +400,8 @@ class Desk:
         billed = NO_METERS
         if call.outcome == tables.OK:
             billed = call.meters
+            if self.cache is not None:
+                self.cache.touch(call, self.engine.tasks[call.journey.index])
         elif call.outcome == tables.TIMEOUT:
             billed = self._billed_when_cut(call, self.target.bill_timeouts)
         elif call.status == rules.FILTERED:
@@ -410,7 +419,11 @@ class Desk:
         return billed_when_cut(call.made_meters, policy)
 
     def _close(self, call: Call, billed: tuple[int, ...]) -> None:
-        """A call is over: free its slot, write its row, count it, and offer the slot."""
+        """A call is over: free its slot, write its row, count it, and offer the slot.
+
+        `billed` are meters of the call, where a prompt cache's tokens are part of the input.
+        """
+        billed = without_cached(billed)
         call.ended_ns = self.env.ns
         self.busy -= 1
         self.engine.record(call, billed)
@@ -430,6 +443,6 @@ class Desk:
 
 
 def _sent_and_answered(meters: tuple[int, ...]) -> tuple[int, int]:
-    """(input tokens, output tokens) of a call, whatever the meter."""
+    """(input tokens, output tokens) of a call, whatever the meter; as it is billed, or before it is sent."""
     sent, cached, written, output, hidden, image, heard, spoken = meters
     return sent + cached + written + image + heard, output + hidden + spoken

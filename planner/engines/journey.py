@@ -92,9 +92,9 @@ class Call:
     """One attempt at a deployment: waiting, then sent, then ended or turned away."""
 
     __slots__ = (
-        "answers", "attempt", "broken_meters", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "is_cancelled",
+        "answers", "attempt", "broken_meters", "cold_tokens", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "is_cancelled",
         "is_probe", "is_waiting",
-        "journey", "meters", "needed", "outcome", "queued_ns", "retry_after_ns", "role", "service_ns", "started_ns",
+        "journey", "meters", "needed", "outcome", "prefix_tokens", "queued_ns", "retry_after_ns", "role", "service_ns", "started_ns",
         "status", "taken", "target", "turned_away", "was_seen_to_break",
     )  # fmt: skip
 
@@ -126,6 +126,7 @@ class Call:
             None  # of an answer that breaks off: what has come by then
         )
         self.epoch = 0
+        self.prefix_tokens = self.cold_tokens = 0  # of a prompt cache: what it would keep, and had not
         self.was_seen_to_break = False  # it, or a call beside it, broke off after its first token
 
     @property
@@ -137,6 +138,12 @@ class Call:
     def made_meters(self) -> tuple[int, ...]:
         """What would have been made of it, were it not cut: less where it would have broken off."""
         return self.meters if self.broken_meters is None else self.broken_meters
+
+
+def without_cached(meters: tuple[int, ...]) -> tuple[int, ...]:
+    """The meters of a call as they are billed: plain input is what no prompt cache gave or took."""
+    sent, cached, written, *others = meters
+    return (sent - cached - written, cached, written, *others)
 
 
 def billed_when_cut(meters: tuple[int, ...], policy: int) -> tuple[int, ...]:

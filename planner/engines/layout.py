@@ -16,6 +16,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from planner.engines.cache_rules import CacheRule
 from planner.engines.health_rules import HealthRule
 from planner.engines.program import Layer, Program, Target
 from planner.engines.rules import NO_LAW
@@ -65,11 +66,12 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_CLASS_TAILS,  # where the last waiting call of each class of priority stands
     D_MEMORY,  # of its earlier calls, where the selection goes by them; 0: none
     D_RING,  # the window of ends of its breaker, where it has one; 0: none
+    D_CACHE,  # its prompt cache, where it has one; 0: none
     # ... and its state.
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(92)  # fmt: skip
+) = range(93)  # fmt: skip
 (
     F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_FACTOR, F_SPREAD, F_WEIGHT, F_PRICE, F_FILTER_SHARE, F_BREAK_RATE,
     F_RETRY_JITTER_S,
@@ -110,13 +112,20 @@ A_KEPT, A_NEXT, A_TOTAL, N_LATENCIES = range(N_USAGE, N_USAGE + 4)
 ) = range(18)  # fmt: skip
 ZB_START, ZB_CALLS, ZB_FAILED, ZB_SLOW, N_BUCKET = range(5)
 
-# Columns of a layer of retries. A request's passes and waits by layer stand behind its recorded service times and,
+# A prompt cache: where a slot says how much of its prefix it would keep, its rule (`cache_rules.CacheRule`), the place of
+# its one real number; behind the columns an entry for each task.
+J_KEPT, J_TTL, J_MAX_AGE, J_REFRESHES, J_CHARGES, J_COLD, N_CACHE = range(7)
+I_TOKENS, I_WRITTEN, I_TOUCHED, N_ENTRY = range(4)  # no tokens: nothing was ever written
+
+# Columns of a layer of retries. A request's passes and waits by layer stand behind its recorded service times, what
+# prompt caches would keep of its prefix and,
 # where groups fall back, for each step of the way what is left of the list (next, end); then
-# by desk the answers that its earlier passes had; its previous waits stand behind its real numbers.
+# by desk the answers that its earlier passes had, and behind them what these read from and wrote to prompt caches;
+# its previous waits stand behind its real numbers.
 Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = range(8)
 
 # Columns of a slot: a request on its way and its present call. Behind them stand its sizes by model, its
-# right answers by model, its calls by desk and its recorded service times.
+# right answers by model, its calls by desk, its recorded service times and what each prompt cache would keep of its prefix.
 (
     L_NAME, L_TASK, L_ARRIVED, L_ROUTE, L_DEADLINE, L_ATTEMPTS, L_CAUSE, L_OUTCOME, L_STAGE, L_PLACE, L_TRY,
     L_RESUME, L_DESK, L_ROLE, L_CALL_ATTEMPT, L_DRAW, L_TICKET, L_QUEUED, L_STARTED, L_FIRST, L_ENDED,
@@ -135,8 +144,11 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     L_NEXT_DRAW, L_SEEN_TO_BREAK,  # luck that none of them has had; whether one broke off after its first token
     L_ASKED_REQUESTS, L_ASKED_TOKENS, L_ASKED_INPUT, L_ASKED_OUTPUT,  # by what a limiter counts
     L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
-    L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS, L_ANSWERED, L_ANSWERED_AGAIN, N_SLOT,
-) = range(71)  # fmt: skip
+    L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS,
+    L_READ, L_WRITTEN,  # tokens of the present call that a prompt cache gave, and that it took where it charges for them
+    # Who answered, and the two of that call; and once more.
+    L_ANSWERED, L_ANSWERED_READ, L_ANSWERED_WRITTEN, L_ANSWERED_AGAIN, L_AGAIN_READ, L_AGAIN_WRITTEN, N_SLOT,
+) = range(77)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -192,12 +204,14 @@ class Block(NamedTuple):
     sizes: Integers  # (n, models, N_SIZE)
     correct: Integers  # (n, models)
     service: Integers  # (n, recorded calls)
+    kept: Integers  # (n, prompt caches)
 
 
 _I1 = numba.int64[::1]
 #: Numba's type of `Block`.
 BLOCK_TYPE = numba.types.NamedTuple(
-    (_I1, _I1, _I1, _I1, _I1, _I1, _I1, numba.float64[::1], numba.int64[:, :, ::1], numba.int64[:, ::1], numba.int64[:, ::1]),
+    (_I1, _I1, _I1, _I1, _I1, _I1, _I1, numba.float64[::1], numba.int64[:, :, ::1], numba.int64[:, ::1], numba.int64[:, ::1],
+     numba.int64[:, ::1]),
     Block,
 )  # fmt: skip
 
@@ -213,6 +227,7 @@ class State:
     desks: dict[str, int]  # DEPLOYMENT: its place
     routes: list[int]  # places, in the order of the strategy's routes
     models: list[tuple[str, str | None]]  # (model, provider), in the order of a request's sizes
+    caches: list[str]  # deployments with a prompt cache, in the order of what they would keep
     slot_width: int
     first_slot: int
     first_slot_f: int
@@ -350,7 +365,8 @@ def new_state(
         escalate = groups + route.escalate * N_GROUP if route.is_cascade else NONE
         m += [route.tier, groups + route.group * N_GROUP, escalate]
     calls_end = behind + len(models) + len(targets)
-    frames = calls_end + n_recorded
+    caches = [target.name for target in targets if target.cache is not None]
+    frames = calls_end + n_recorded + len(caches)
     passes = frames + (2 * program.max_fallbacks if any(one.fallbacks for one in program.groups) else 0)
     layers = len(m)
     for layer in program.layers:
@@ -364,6 +380,10 @@ def new_state(
         if target.breaker is not None and target.breaker.health is not None:
             m[desks[target.name] + D_RING] = len(m)
             m += _health_row(target.breaker.health)
+        if target.cache is not None:
+            m[desks[target.name] + D_CACHE] = len(m)
+            place = calls_end + n_recorded + caches.index(target.name)
+            m += _cache_row(target.cache, place, n_tasks, f)
     header = _header(program) | {
         C_HEDGES: program.most_hedges, C_MAX_IN_FLIGHT: program.max_in_flight,
         C_GROUPS: groups, C_MAX_FALLBACKS: program.max_fallbacks, C_FRAMES: frames,
@@ -378,7 +398,7 @@ def new_state(
     task_width = N_TASK_COUNTS + len(targets) * N_DESK_COUNTS
     header |= {C_COUNTS: len(m), C_TASK_WIDTH: task_width}
     m += [0] * (n_tasks * task_width)
-    slot_width = passes + (2 * len(program.layers) + len(targets) if program.layers else 0)
+    slot_width = passes + (2 * len(program.layers) + 3 * len(targets) if program.layers else 0)
     end = len(m)  # rows follow, and the slots behind them
     for at, room, columns in (
         (R_OUTCOME_ROW, ROOM, N_OUTCOME_COLUMNS),
@@ -402,6 +422,7 @@ def new_state(
         desks=desks,
         routes=places,
         models=models,
+        caches=caches,
         slot_width=slot_width,
         first_slot=end,
         first_slot_f=len(f),
@@ -484,6 +505,15 @@ def _health_row(rule: HealthRule) -> list[int]:
     ]  # fmt: skip
     width = N_BUCKET if rule.window_ns else 1
     return settings + [0] * (N_HEALTH - len(settings) + rule.places * width)
+
+
+def _cache_row(rule: CacheRule, place: int, n_tasks: int, f: list[float]) -> list[int]:
+    """A prompt cache that keeps nothing yet; `place` is where a slot says what it would keep."""
+    f.append(rule.cold_s_per_token)
+    settings = [
+        place, rule.ttl_ns, rule.max_age_ns, int(rule.refreshes), int(rule.charges_writes), len(f) - 1,
+    ]  # fmt: skip
+    return settings + [0] * (N_ENTRY * n_tasks)
 
 
 def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from planner import tables
 from planner.engines import preference
-from planner.engines.journey import Call
+from planner.engines.journey import Call, without_cached
 from planner.engines.preference_rules import LatencyRule
 from planner.engines.program import Target
 from planner.limiting import REQUESTS, TOKENS
@@ -42,7 +42,7 @@ class Usage:
         if call.outcome == tables.OK:
             self.turn(call.ended_ns)
             self.requests += 0 if self.counts_sent else 1
-            self.tokens += sum(call.meters)
+            self.tokens += sum(without_cached(call.meters))
 
     def is_full(self, input_tokens: int, now: int) -> bool:
         """Whether one more call would pass a limit of this minute."""

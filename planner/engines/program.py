@@ -13,6 +13,7 @@ from planner import catalogue, tables
 from planner.catalogue import profiles
 from planner.chance import check_streams, stream_id, to_ns
 from planner.engines import rules
+from planner.engines.cache_rules import CacheRule, cache_rule
 from planner.engines.health_rules import HealthRule, health_rule
 from planner.engines.preference_rules import LatencyRule, UsageRule, latency_rule, spill_ppm, usage_rule
 from planner.engines.priorities import priority_classes
@@ -30,7 +31,7 @@ from planner.scenario.quotas import Quota, pool_of, quotas_of, since_day_began_n
 from planner.scenario.steps import stairs
 from planner.scenario.supply import ContentFilter, Deployment, Errors, Outage, OutageLaw, Streaming, Total
 from planner.workload.outage_lines import line_of, outage_law
-from planner.workload.windows import Window
+from planner.workload.windows import Window, eras
 
 _PURPOSES = (
     "ttft", "speed", "error", "error-latency", "outage-latency", "gateway-latency", "backoff", "queue-timeout",
@@ -174,6 +175,7 @@ class Target:
     queue_timeout_law: int
     bill_timeouts: int
     rates: tuple[int | None, ...] = ()  # limits per minute by what they count, as in `limiting.FIELDS`
+    cache: CacheRule | None = None  # of prompts
     streams: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -436,6 +438,7 @@ def _target(
         queue_timeout_law=table.add(policy.queue_timeout_s),
         bill_timeouts=rules.BILLS.index(policy.bill_timeouts),
         rates=rates,
+        cache=cache_rule(scenario, name, model, eras(scenario)[window.era].start),
         streams={purpose: stream_id(purpose, name) for purpose in _PURPOSES},
     )
 

@@ -30,7 +30,7 @@ from planner.errors import LoadExceedsCapacity
 from planner.routing.routers import Group, Route
 from planner.sampling import draw_law
 from planner.tables import DEADLINE, LIMIT, NEVER, OWN_BREAKER, TIMED_OUT
-from planner.workload.sizes import Sizes
+from planner.workload.sizes import Integers, Sizes
 
 Report = Callable[[int, int], None]
 Life = Generator[Moment, Any, Any]
@@ -55,7 +55,7 @@ class Engine:
             name: self.desk_type(self, target, pools[name]) for name, target in program.targets.items()
         }
         self.selector = Selector(program, self.desks)
-        self.sizes = {name: _Rows(work.sizes[name]) for name in program.targets}
+        self.sizes = {name: _Rows(work.sizes[name], work.kept.get(name)) for name in program.targets}
         self.correct = {model: found.tolist() for model, found in work.correct.items()}
         self.service = None if requests.service_ns is None else requests.service_ns.tolist()
         self.route = work.routing.route.tolist()
@@ -655,7 +655,7 @@ def _wait_s(backoff: Backoff, k: int, previous_s: float, given_s: float, u: floa
 class _Rows:
     """Sizes of all requests at one deployment, as rows that Python reads quickly."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: Sizes, kept: Integers | None) -> None:
         zeros = [0] * len(sizes.input)
         self.meters = list(
             zip(
@@ -672,3 +672,4 @@ class _Rows:
         )
         self.max_output = sizes.max_output.tolist()
         self.eligible = sizes.eligible.tolist()
+        self.kept = [] if kept is None else kept.tolist()  # by its prompt cache, where it has one

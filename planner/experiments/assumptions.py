@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Limits that are on only where they are asked for.
 APART = (FIELDS[INPUT], FIELDS[OUTPUT], *PER_DAY)
+#: Providers whose limits do not count tokens read from a prompt cache (catalogue: limits, enforcement).
+READS_ARE_FREE = ("anthropic",)
 GIVEN = "scenario"
 
 
@@ -103,6 +105,7 @@ def _service(scenario: Scenario) -> Iterator[Assumption]:
         for era in eras(scenario):
             yield from _latency(scenario, name, era.models[name])
             yield from _limits(scenario, name, era.models[name])
+        yield from _prompt_cache(scenario, name)
         yield from _failures(scenario, name)
 
 
@@ -137,6 +140,24 @@ def _law(what: str, law: Law, unit: str) -> Assumption:
     )
 
 
+def _prompt_cache(scenario: Scenario, name: str) -> Iterator[Assumption]:
+    cache = scenario.deployments[name].prompt_cache
+    if cache is None:
+        return
+    touch = "its last use" if cache.refresh else "it was written"
+    age = "" if cache.max_age_s is None else f", at most {cache.max_age_s:g} s after it was written"
+    cold = cache.cold_ttft_s_per_mtok
+    yield Assumption(
+        what=f"prompt cache of {name}",
+        value=f"a task's prefix of {cache.min_tokens:,} tokens or more, in steps of {cache.step_tokens:,}, is kept "
+        f"{cache.ttl_s:g} s after {touch}{age}"
+        + (f"; without it the first token comes {cold:g} s later for a million tokens" if cold else ""),
+        unit="",
+        source=GIVEN,
+        confidence=GIVEN,
+    )
+
+
 def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
     deployment = scenario.deployments[name]
     limits = deployment.limits
@@ -168,10 +189,13 @@ def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
             as_of=published.as_of,
             confidence=published.confidence,
         )
-    yield from _not_kept(name, limits, published)
+    has_free_reads = deployment.prompt_cache is not None and deployment.provider in READS_ARE_FREE
+    yield from _not_kept(name, limits, published, has_free_reads)
 
 
-def _not_kept(name: str, limits: Limits, published: profiles.LimitSet) -> Iterator[Assumption]:
+def _not_kept(
+    name: str, limits: Limits, published: profiles.LimitSet, has_free_reads: bool
+) -> Iterator[Assumption]:
     """Where limits are kept otherwise than by the provider, or not at all, it must not be passed over in silence."""
     if limits.kind == "catalogue":
         yield Assumption(
@@ -189,6 +213,15 @@ def _not_kept(name: str, limits: Limits, published: profiles.LimitSet) -> Iterat
             unit="",
             source=f"simulated as a {limits.kind}; the provider keeps a {published.limiter}",
             as_of=published.as_of,
+            confidence="low",
+        )
+    if has_free_reads:
+        yield Assumption(
+            what=f"tokens from the prompt cache of {name} in its limits",
+            value="counted like any others",
+            unit="",
+            source=f"simplified; the provider does it otherwise: {published.enforcement_source}",
+            as_of=published.enforcement_as_of,
             confidence="low",
         )
     for field in ("input_tokens_per_minute", "output_tokens_per_minute", "requests_per_day"):
@@ -274,7 +307,7 @@ def not_included(scenario: Scenario) -> tuple[str, ...]:
     """What is left out of the bill and of the simulation."""
     left_out = [*not_in_the_bill()]
     left_out.append(
-        "prompt caches, sessions with growing context, batch prices and users who ask again: not simulated yet"
+        "sessions with growing context and caches of them, batch prices and users who ask again: not simulated yet"
     )
     return tuple(left_out)
 
@@ -311,6 +344,16 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
         found.append(
             f"Quotas of limits.windows at {', '.join(begun)} are whole at the start of every simulated window, and their "
             f"windows are counted from there."
+        )
+    keeping = [name for name in _used(scenario) if scenario.deployments[name].prompt_cache is not None]
+    if keeping and scenario.traffic.trace is not None:
+        found.append(
+            f"The recording is taken to begin with nothing in the prompt caches of {', '.join(keeping)}."
+        )
+    elif keeping:
+        found.append(
+            f"Prompt caches of {', '.join(keeping)} keep nothing at the start of every simulated window: its first calls "
+            f"find no prefix, which real traffic would. Longer windows make that weigh less."
         )
     planted = [name for name in _used(scenario) if isinstance(scenario.deployments[name].outages, tuple)]
     planted = [name for name in planted if scenario.deployments[name].outages]

@@ -32,7 +32,12 @@ class CallCosts:
 
     def tokens(self, outcome: Row, call: Row) -> str:
         """Tokens of a call, what of them is billed, and what that costs, in words."""
-        used = {meter: call[f"{meter}_tokens"] for meter in t.METERS if call[f"{meter}_tokens"]}
+        # Tokens from a prompt cache and to it are a part of the input of a call, and meters of their own in its bill.
+        used = {
+            meter: call[f"{meter}_tokens"]
+            for meter in t.METERS
+            if call[f"{meter}_tokens"] and meter not in ("cached_input", "cache_write")
+        }
         billed = {
             meter: call[f"billed_{meter}_tokens"] for meter in t.METERS if call[f"billed_{meter}_tokens"]
         }

@@ -119,6 +119,28 @@ def hidden_tokens(facts: Facts) -> Iterator[Finding]:
             )
 
 
+def cached_share(facts: Facts) -> Iterator[Finding]:
+    """How much of the text that is paid for a prompt cache gave; also where that is next to nothing."""
+    scenario = facts.scenario
+    for strategy, samples in facts.samples.items():
+        names = scenario.deployments_of(strategy)
+        if all(scenario.deployments[name].prompt_cache is None for name in names):
+            continue
+        plain, read, written = (
+            sum(one.billed_tokens[meter] for one in samples)
+            for meter in ("input", "cached_input", "cache_write")
+        )
+        total = plain + read + written
+        if total:
+            wrote = f", and {written / total:.1%} were written to one" if written else ""
+            yield Finding(
+                "cached-share",
+                strategy,
+                f"{strategy}: {read / total:.1%} of the input tokens paid for came from a prompt cache{wrote}.",
+                read / total,
+            )
+
+
 def wasted_spend(facts: Facts) -> Iterator[Finding]:
     """Money for calls that no user got anything from."""
     for strategy, ledger in facts.ledgers.items():
@@ -323,6 +345,7 @@ RULES: tuple[Rule, ...] = (
     error_cost_rules,
     wasted_spend,
     hidden_tokens,
+    cached_share,
     limit_binds,
     waiting,
     own_breaker,

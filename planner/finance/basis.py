@@ -23,6 +23,7 @@ from planner.finance.tariff import fee_source, router_source
 from planner.finance.token_prices import has_own_prices, token_price
 from planner.scenario import paths
 from planner.scenario.fields import CascadeRouter, Scenario
+from planner.scenario.known import charges_writes
 from planner.scenario.migrations import model_in_force
 from planner.workload.windows import eras
 
@@ -88,7 +89,7 @@ def _token_prices(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
                     source="own hardware, paid by the hour or the piece",
                 )
                 continue
-            for meter in _meters(scenario):
+            for meter in (*_meters(scenario), *_cache_meters(scenario, name, model, era.start)):
                 yield _token_price(scenario, model, deployment.provider, meter, era.start)
         router = scenario.strategy(strategy).router
         if isinstance(router, CascadeRouter):
@@ -107,6 +108,14 @@ def _meters(scenario: Scenario) -> tuple[str, ...]:
     vision = ("image",) if "vision" in modalities else ()
     audio = ("audio_input", "audio_output") if "audio" in modalities else ()
     return ("input", "output", *vision, *audio)
+
+
+def _cache_meters(scenario: Scenario, deployment: str, model: str, on: date) -> tuple[str, ...]:
+    """Meters of a deployment's prompt cache; written tokens are plain input where they have no price."""
+    if scenario.deployments[deployment].prompt_cache is None:
+        return ()
+    writes = charges_writes(scenario, deployment, model, on)
+    return ("cached_input", "cache_write") if writes else ("cached_input",)
 
 
 def _token_price(scenario: Scenario, model: str, provider: str | None, meter: str, on: date) -> Assumption:

@@ -17,6 +17,7 @@ from planner.errors import PriceUnknown
 from planner.finance.ledger import exact
 from planner.finance.token_prices import long_threshold, own_price, token_price
 from planner.scenario.fields import CascadeRouter, Scenario
+from planner.scenario.known import charges_writes
 from planner.scenario.migrations import model_in_force, models_in_force
 from planner.scenario.policy import Policy
 from planner.scenario.supply import Errors
@@ -25,6 +26,7 @@ from planner.workload.sizes import Model, eligible_task, resolve_model
 
 Tokens = dict[str, int]  # METER: tokens
 _NOTHING = Fraction(0)
+_PROMPT = ("input", "cached_input", "cache_write", "image", "audio_input")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +127,7 @@ class _Bill:
         model = resolve_model(self.scenario, self.models[name], deployment.provider)
         if not eligible_task(self.scenario, task, model):
             return None
-        sizes = self._largest(task, name, model)
+        sizes = self._as_cached(task, name, model, self._largest(task, name, model))
         whole, sent = self._usd(name, sizes), self._usd(name, _sent(sizes))
         amounts = {"none": _NOTHING, "input": sent, "full": whole, "partial": whole}
         return whole, max(amounts[bill] for bill in self._bills(name, asked_by, way))
@@ -178,6 +180,33 @@ class _Bill:
             "audio_output": int(spoken),
         }
 
+    def _as_cached(self, task: str, name: str, model: Model, sizes: Tokens) -> Tokens:
+        """Tokens of a call whose prefix is the dearest it can be: read, written, or plain input."""
+        deployment = self.scenario.deployments[name]
+        cache = deployment.prompt_cache
+        if cache is None:
+            return sizes
+        prefix = int(_scaled(self._longest_prefix(task), model.input_token_factor))
+        kept = cache.kept(min(prefix, sizes["input"]))
+        writes = charges_writes(self.scenario, name, model.name, self.day)
+        meters = ("input", "cached_input", *(("cache_write",) if writes else ()))
+        if kept == 0:
+            return sizes
+        is_long = self._is_long(name, sizes)
+        usd = {meter: self._usd_per_token(name, meter, is_long) for meter in meters}
+        dearest_meter = max(meters, key=lambda meter: usd[meter])
+        if dearest_meter == "input":
+            return sizes
+        return sizes | {"input": sizes["input"] - kept, dearest_meter: kept}
+
+    def _longest_prefix(self, task: str) -> int:
+        found = self.scenario.tasks[task]
+        if self.scenario.traffic.trace is None:
+            return found.shared_prefix_tokens
+        from planner.workload.traces import recording
+
+        return int(recording(self.scenario).prefix_tokens[self._rows_of(task)].max(initial=0))
+
     def _bounds(self, task: str) -> tuple[float, float, float, float]:
         """Longest prompt and answer in tokens, longest speech in and out in seconds; inf where nothing bounds them."""
         found = self.scenario.tasks[task]
@@ -214,21 +243,27 @@ class _Bill:
             return np.ones(len(rows.task), bool)
         return rows.task == list(self.scenario.tasks).index(task)
 
+    def _is_long(self, name: str, sizes: Tokens) -> bool:
+        """Whether a whole prompt is above the long-context threshold."""
+        deployment = self.scenario.deployments[name]
+        above = long_threshold(self.scenario, self.models[name], deployment.provider, self.day)
+        return above is not None and sum(sizes.get(meter, 0) for meter in _PROMPT) > above
+
+    def _usd_per_token(self, name: str, meter: str, is_long: bool) -> Fraction:
+        """Price of a token at a deployment; 0 on own hardware without one, which is paid by the hour or the piece."""
+        deployment, model = self.scenario.deployments[name], self.models[name]
+        if deployment.is_own_hardware and own_price(self.scenario, model, deployment.provider, meter) is None:
+            return _NOTHING
+        found = token_price(self.scenario, model, deployment.provider, meter, self.day, is_long=is_long)
+        return Fraction(found.usd)
+
     def _usd(self, name: str, sizes: Tokens) -> Fraction:
         """Money of one call that is billed for these tokens, with the gateway's fee where it goes through it."""
-        deployment, model = self.scenario.deployments[name], self.models[name]
-        provider = deployment.provider
-        above = long_threshold(self.scenario, model, provider, self.day)
-        is_long = above is not None and sizes["input"] + sizes["image"] + sizes["audio_input"] > above
-        total = _NOTHING
-        for meter, n in sizes.items():
-            if n == 0 or (
-                deployment.is_own_hardware and own_price(self.scenario, model, provider, meter) is None
-            ):
-                continue  # nothing, or paid by the hour or the piece
-            price = token_price(self.scenario, model, provider, meter, self.day, is_long=is_long)
-            total += n * Fraction(price.usd)
-        return total if deployment.is_own_hardware else total * self.fee
+        is_long = self._is_long(name, sizes)
+        total = sum(
+            (n * self._usd_per_token(name, meter, is_long) for meter, n in sizes.items() if n), _NOTHING
+        )
+        return total if self.scenario.deployments[name].is_own_hardware else total * self.fee
 
     def _check(self) -> Fraction:
         """Money of a verifier's call."""

@@ -165,6 +165,10 @@ def _meters(view: View, service: Service) -> tuple[str, ...]:
         meters.append("audio_input")
     if any(audio.output_s.mean > 0 for audio in spoken) and known.speaks(service.model):
         meters.append("audio_output")
+    if view.scenario.deployments[service.owner].prompt_cache is not None:
+        meters.append("cached_input")
+        if known.charges_writes(view.scenario, service.owner, service.model, service.start):
+            meters.append("cache_write")
     return tuple(meters)
 
 

@@ -174,6 +174,18 @@ def kind_of(deployment: Deployment) -> str:
     return profiles.limiter_kind(deployment.provider)
 
 
+def charges_writes(scenario: Scenario, deployment: str, model: str, on: datetime.date) -> bool:
+    """Whether tokens that a prompt cache takes in are a meter of their own: a `cache_write` price is known that day.
+
+    Elsewhere they are plain input (OpenAI's older models; facts: routing_semantics §12). Own hardware has no provider
+    whose price would count.
+    """
+    own, found = scenario.models.get(model), scenario.deployments[deployment]
+    if found.is_own_hardware:
+        return own is not None and own.cache_write_usd_per_mtok is not None
+    return price_problem(scenario, model, found.provider, "cache_write", on) is None
+
+
 def list_usd_per_mtok(scenario: Scenario, deployment: str, model: str, on: datetime.date) -> float | None:
     """Input plus output list price of a deployment's model on a day, as selections by price see it; None: unknown.
 

@@ -20,6 +20,7 @@ from planner.scenario.declare import (
 from planner.scenario.demand import Modality
 from planner.scenario.laws import Law
 from planner.scenario.policy import Policy
+from planner.scenario.prompt_caches import PromptCache
 from planner.scenario.steps import CapOrSteps
 
 CATALOGUE: Literal["catalogue"] = "catalogue"
@@ -395,7 +396,10 @@ class Deployment(Fields):
     errors: Failures | None = field("random failures; null: none", CATALOGUE)
     content_filter: ContentFilter | None = field("null: none", None)
     outages: Outages | None = field("catalogue, {mtbf_h, duration_h}, windows, or null", CATALOGUE)
-    prompt_cache: Annotated[Any, later("prompt caches")] = field("prompt cache", None)
+    prompt_cache: PromptCache | None = field(
+        "what the provider keeps of shared prefixes, {} for the defaults; null: every prefix is plain input",
+        None,
+    )
     provisioned: Annotated[Any, later("provisioned throughput")] = field("provisioned units", None)
     server: Server | None = field("own or rented GPUs", None)
     device: Device | None = field("a fleet of devices", None)

@@ -159,6 +159,11 @@ def sizes(scenario: Scenario, requests: "Requests", model: Model) -> Sizes:
     )
 
 
+def prefix_tokens(requests: "Requests", model: Model) -> Integers:
+    """Tokens of each request's shared prefix on a model, a part of its input; counted and rounded as that is."""
+    return _scaled(requests.prefix_tokens, model.input_token_factor)
+
+
 def _scaled(counted: Integers, factor: float) -> Integers:
     if factor == 1.0:
         return counted

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from planner.engines import rules
+from tests.engines.cache_fields import draw_caches
 from tests.engines.retry_fields import draw_retries
 
 SECONDS = (0, 0.25, 0.5, 1, 2)
@@ -41,6 +42,7 @@ def draw_scenario(random: Random) -> dict[str, Any]:
         _cap_days(random, deployments)
     _share_limits(random, deployments)
     draw_retries(random.choice, scenario)
+    draw_caches(random.choice, scenario)
     return scenario
 
 

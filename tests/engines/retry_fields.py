@@ -9,7 +9,7 @@ WHOLE = (
     {},
     {"retry_target": "same", "sibling_wait": "backoff"},
     {"asks_equals": False},
-    {"retry_target": "reselect"},
+    {"retry_target": "reselect", "sibling_wait": "backoff"},
     {"retry_target": "reselect", "sibling_wait": "none"},
 )
 

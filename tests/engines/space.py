@@ -21,6 +21,7 @@ from planner.scenario import Scenario, load
 from planner.scenario.fields import MONTH_S
 from planner.workload.requests import generate
 from planner.workload.windows import Window, plan_windows
+from tests.engines.cache_fields import draw_caches
 from tests.engines.retry_fields import draw_retries
 
 Pick = Callable[[Sequence[Any]], Any]
@@ -508,6 +509,7 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
         },
     }  # fmt: skip
     draw_retries(pick, drawn)
+    draw_caches(pick, drawn)
     return drawn
 
 

@@ -84,6 +84,18 @@ def test_every_unit_price_of_a_ledger_is_among_the_assumptions() -> None:
     assert missing == []
 
 
+def test_prices_of_a_prompt_cache_are_listed_where_there_is_one() -> None:
+    prices = {"cached_input_usd_per_mtok": 1.25, "cache_write_usd_per_mtok": 3.0}
+    cached = {"omni": {"model": OMNI, "provider": "openai", "prompt_cache": {}}}
+    rows = by_what(scenario(deployments=cached, models={OMNI: prices}))
+    assert rows[f"cached_input price of {OMNI} at openai from 2025-01-01"].value == "1.25"
+    assert rows[f"cache_write price of {OMNI} at openai from 2025-01-01"].value == "3"
+    assert f"cache_write price of {OMNI} at openai from 2025-01-01" not in by_what(
+        scenario(deployments=cached)
+    )
+    assert f"cached_input price of {OMNI} at openai from 2025-01-01" not in by_what(scenario())
+
+
 def test_what_is_left_out_is_said_once_each() -> None:
     lines = not_included()
     assert len(lines) == len(set(lines))

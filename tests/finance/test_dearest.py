@@ -142,6 +142,33 @@ def test_shown_amounts_have_two_digits_or_cents() -> None:
     assert text.endswith(" USD of tokens for one request (task faq)")
 
 
+@pytest.mark.parametrize(
+    ("prices", "dearest_usd"),
+    [
+        ({"cached_input_usd_per_mtok": 0.1}, 3500 * 1),  # written tokens have no price: plain input
+        ({"cached_input_usd_per_mtok": 0.1, "cache_write_usd_per_mtok": 1.25}, 1948 * 1 + 1552 * 1.25),
+        ({"cached_input_usd_per_mtok": 0.1, "cache_write_usd_per_mtok": 0.5}, 3500 * 1),
+        ({"cached_input_usd_per_mtok": 3, "cache_write_usd_per_mtok": 1.25}, 1948 * 1 + 1552 * 3),
+    ],
+)
+def test_a_prefix_is_billed_as_dear_as_its_cache_can_make_it(
+    prices: dict[str, float], dearest_usd: float
+) -> None:
+    """Prompts of 3,500 tokens; of their prefix of 1,600 the cache keeps 1,024 + 4 x 132 = 1,552."""
+    found = strategy(
+        {},
+        {"omni": ["a"]},
+        tasks={
+            "chat": {
+                "shared_prefix_tokens": 1600, "input_tokens": 1900, "output_tokens": 50, "max_output_tokens": 80,
+            }
+        },
+        models={"m": MODEL | prices},
+        deployments={"a": target(prompt_cache={"step_tokens": 132})},
+    )  # fmt: skip
+    assert dearest(found, "s").usd == (Decimal(str(dearest_usd)) + 100) * PER_MTOK
+
+
 def test_an_answer_recorded_for_a_model_is_its_longest_whatever_the_factor() -> None:
     # 10 tokens for everybody, which the model halves, and 1,000 recorded for the model itself, taken as they are:
     # 100 in and 1,000 out.

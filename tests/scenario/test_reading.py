@@ -167,7 +167,6 @@ def test_the_shared_example_is_refused_only_for_what_is_not_simulated_yet() -> N
         "traffic.sessions.loop",
         "traffic.sessions.context",
         "tasks.faq.requery_probability",
-        "deployments.omni-openai.prompt_cache",
         "deployments.omni-azure.provisioned",
         "deployments.mini-own-gpu.latency",
         "deployments.mini-own-gpu.limits.concurrent",

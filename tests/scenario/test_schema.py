@@ -64,7 +64,7 @@ def test_the_schema_accepts_every_form(validator: Any, path: str, value: Any) ->
         ("tasks", {}),
         ("deployments.a.latency", {"ttft_s": 1}),
         ("objective", "cheap"),
-        ("deployments.a.prompt_cache", {"ttl_s": 300}),
+        ("deployments.a.prompt_cache", {"ttl_s": 0}),
         ("strategies.omni-only.omni", "a"),
         ("finance.migrations", [{"at": "2025-06-01", "from_model": "x", "to": "y"}]),
     ],
@@ -104,7 +104,7 @@ def test_rows_name_fields_by_pattern() -> None:
         "degraded",
         "limited",
     )
-    assert not by_path["deployments.DEPLOYMENT.prompt_cache"]["supported"]
+    assert not by_path["deployments.DEPLOYMENT.provisioned"]["supported"]
     assert by_path["tasks.TASK.urgency"]["choices_later"] == ("batch",)
     assert by_path["tasks.TASK.accuracy[MODEL]"]["high_open"]
 

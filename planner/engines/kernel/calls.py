@@ -7,6 +7,7 @@ from planner.engines import layout as c
 from planner.engines import rules
 from planner.engines.heap import push
 from planner.engines.kernel.breakers import begin_probe, count, count_refusal, is_rejecting
+from planner.engines.kernel.caches import meet, touch
 from planner.engines.kernel.limits import limiter_wait, measure, settle, take
 from planner.engines.kernel.memories import note_end, note_sent
 from planner.engines.kernel.queues import dequeue, is_busy, join, leave, offer, wake_in
@@ -48,6 +49,8 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_STARTED] = now
     if m[desk + c.D_MEMORY]:
         note_sent(m, desk, now)
+    if m[desk + c.D_CACHE]:
+        meet(m, desk, slot)
     first_ns, total_ns = service(m, f, e, laws, desk, slot, now)
     m[slot + c.L_STREAMED] = c.NONE
     if f[m[desk + c.D_FLOATS] + c.F_BREAK_RATE] > 0.0 and m[slot + c.L_CALL_OUTCOME] == t.OK:
@@ -146,6 +149,8 @@ def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     bills_input, bills_output = 0, 0
     if outcome == t.OK:
         bills_input, bills_output = 1, 1
+        if m[desk + c.D_CACHE]:
+            touch(m, desk, slot)
     elif outcome == t.TIMEOUT:
         bills_input, bills_output = billed_when_cut(m, desk, slot, m[desk + c.D_BILL])
     elif m[slot + c.L_STATUS] == rules.FILTERED and m[desk + c.D_FILTER_BILLS] != rules.BILL_NONE:
@@ -178,6 +183,8 @@ def place(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_TURNED_AWAY] = t.NO_CAUSE
     m[slot + c.L_IS_PROBE] = 0
     m[slot + c.L_HAS_DONE] = 0
+    m[slot + c.L_READ] = 0
+    m[slot + c.L_WRITTEN] = 0
     is_too_large = measure(m, f, e, laws, desk, slot)
     if is_rejecting(m, f, e, laws, desk, now):
         m[slot + c.L_TURNED_AWAY] = t.OWN_BREAKER

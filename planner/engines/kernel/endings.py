@@ -152,7 +152,12 @@ def keep_answer(m, slot, column):  # type: ignore[no-untyped-def]
     desk = m[slot + column]
     if desk != c.NONE:
         number = (desk - c.N_HEADER) // c.N_DESK
-        m[slot + m[c.C_PASSES] + 2 * m[c.C_N_LAYERS] + number] += 1
+        at = slot + m[c.C_PASSES] + 2 * m[c.C_N_LAYERS]
+        m[at + number] += 1
+        if m[desk + c.D_CACHE]:
+            at += m[c.C_N_DESKS] + 2 * number
+            m[at] += m[slot + column + 1]
+            m[at + 1] += m[slot + column + 2]
         m[slot + column] = c.NONE
 
 

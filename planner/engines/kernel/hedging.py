@@ -52,10 +52,9 @@ def give_back(m, owner, slot):  # type: ignore[no-untyped-def]
     m[owner + c.L_WAIT_NS] += m[slot + c.L_WAIT_NS]
     m[owner + c.L_FACTS] |= m[slot + c.L_FACTS]
     if m[slot + c.L_ANSWERED] != c.NONE:
-        if m[owner + c.L_ANSWERED] == c.NONE:
-            m[owner + c.L_ANSWERED] = m[slot + c.L_ANSWERED]
-        else:
-            m[owner + c.L_ANSWERED_AGAIN] = m[slot + c.L_ANSWERED]
+        answered = c.L_ANSWERED if m[owner + c.L_ANSWERED] == c.NONE else c.L_ANSWERED_AGAIN
+        for column in range(3):
+            m[owner + answered + column] = m[slot + c.L_ANSWERED + column]
     m[slot + c.L_TICKET] = c.NONE
     m[slot + c.L_OWNER] = c.NONE
     m[slot + c.L_FREE] = m[c.R_FREE_SLOT]

@@ -107,7 +107,10 @@ def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
         m[at] = 0
         at += 1
     for k in range(block.service.shape[1]):
-        m[at + k] = block.service[index, k]
+        m[at] = block.service[index, k]
+        at += 1
+    for k in range(block.kept.shape[1]):
+        m[at + k] = block.kept[index, k]
     m[slot + c.L_RETRYING] = 0
     m[slot + c.L_NEXT_ATTEMPT] = 0
     m[slot + c.L_PENDING] = 0
@@ -118,7 +121,7 @@ def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
     m[slot + c.L_CHOICES] = 0
     if m[c.C_N_LAYERS]:
         at = slot + m[c.C_PASSES] + m[c.C_N_LAYERS]
-        for k in range(m[c.C_N_LAYERS] + m[c.C_N_DESKS]):
+        for k in range(m[c.C_N_LAYERS] + 3 * m[c.C_N_DESKS]):
             m[at + k] = 0
         begin_layers(m, f, slot, 0)
     thinking_ns = 0

@@ -6,6 +6,7 @@ from planner import tables as t
 from planner.chance import to_ns, uniform
 from planner.engines import layout as c
 from planner.engines import rules
+from planner.engines.kernel.caches import cold_s
 from planner.engines.kernel.signatures import BOOL, FLOAT, INT, MEMORY, chance_of, draw
 from planner.jit import jit
 
@@ -107,12 +108,12 @@ def service(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
         taken = recorded if slowdown == 1.0 else to_ns(recorded / 1e9 * slowdown)
         total_ns = to_ns(added_s) + taken
         return total_ns, total_ns
+    later_s = cold_s(m, f, desk, slot) if m[desk + c.D_CACHE] else 0.0
     if m[desk + c.D_TOTAL] != rules.NO_LAW:
-        total_ns = to_ns(added_s) + to_ns(
-            draw(m, f, e, laws, desk, c.D_S_TTFT, m[desk + c.D_TOTAL], slot) * slowdown
-        )
+        total_s = draw(m, f, e, laws, desk, c.D_S_TTFT, m[desk + c.D_TOTAL], slot) + later_s
+        total_ns = to_ns(added_s) + to_ns(total_s * slowdown)
         return total_ns, total_ns
-    ttft_s = draw(m, f, e, laws, desk, c.D_S_TTFT, m[desk + c.D_TTFT], slot)
+    ttft_s = draw(m, f, e, laws, desk, c.D_S_TTFT, m[desk + c.D_TTFT], slot) + later_s
     speed = draw(m, f, e, laws, desk, c.D_S_SPEED, m[desk + c.D_SPEED], slot)
     size = slot + m[desk + c.D_SIZES]
     first_ns, total_ns = rules.call_times(

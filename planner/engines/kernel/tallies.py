@@ -9,11 +9,15 @@ from planner.raw import RAW_INTEGERS
 
 @jit(INT(*MEMORY, INT, INT, INT), forceinline=True, late=True)
 def meter_of(m, f, e, laws, slot, desk, meter):  # type: ignore[no-untyped-def]
-    """Tokens of a call by meter."""
+    """Tokens of a call by meter; those of a prompt cache are a part of its input."""
     if desk == c.NONE:
         if meter == c.M_INPUT:
             return m[c.C_CHECK_INPUT]
         return m[c.C_CHECK_OUTPUT] if meter == c.M_OUTPUT else 0
+    if meter == c.M_CACHED:
+        return m[slot + c.L_READ]
+    if meter == c.M_WRITTEN:
+        return m[slot + c.L_WRITTEN]
     return m[slot + m[desk + c.D_SIZES] + meter]
 
 
@@ -31,14 +35,30 @@ def come(m, slot, desk, meter):  # type: ignore[no-untyped-def]
     return read if meter == c.M_OUTPUT else m[slot + c.L_STREAMED] - read
 
 
-@jit(VOID(RAW_INTEGERS, INT, INT, INT, INT, INT), forceinline=True, late=True)
-def tally_tokens(m, slot, desk, kind, is_billed_input, is_billed_output):  # type: ignore[no-untyped-def]
-    """Add a call's billed tokens to the counts of its task and desk."""
+@jit(INT(RAW_INTEGERS, INT, INT, INT), forceinline=True, late=True)
+def counts_of(m, slot, desk, kind):  # type: ignore[no-untyped-def]
+    """Where tokens of a kind are counted for a call's task and desk."""
     size = slot + m[desk + c.D_SIZES]
     above = m[desk + c.D_LONG_ABOVE]
     if above != c.NONE and m[size + c.M_INPUT] + m[size + c.M_IMAGE] + m[size + c.M_HEARD] > above:
         kind += c.API_LONG - c.API
-    at = m[slot + c.L_COUNTS] + m[desk + c.D_COUNTS] + c.QD_TOKENS + kind * N_METERS
+    return m[slot + c.L_COUNTS] + m[desk + c.D_COUNTS] + c.QD_TOKENS + kind * N_METERS
+
+
+@jit(VOID(RAW_INTEGERS, INT, INT, INT, INT, INT), late=True)
+def tally_cached(m, slot, desk, kind, read, written):  # type: ignore[no-untyped-def]
+    """Of the input that was counted, count apart what a prompt cache gave and took."""
+    at = counts_of(m, slot, desk, kind)
+    m[at + c.M_INPUT] -= read + written
+    m[at + c.M_CACHED] += read
+    m[at + c.M_WRITTEN] += written
+
+
+@jit(VOID(RAW_INTEGERS, INT, INT, INT, INT, INT), forceinline=True, late=True)
+def tally_tokens(m, slot, desk, kind, is_billed_input, is_billed_output):  # type: ignore[no-untyped-def]
+    """Add a call's billed tokens to the counts of its task and desk; all its input as plain input."""
+    size = slot + m[desk + c.D_SIZES]
+    at = counts_of(m, slot, desk, kind)
     for meter in range(N_METERS):
         is_answer = meter == c.M_OUTPUT or meter == c.M_HIDDEN or meter == c.M_SPOKEN
         if is_answer and is_billed_output == PARTLY:
@@ -70,20 +90,32 @@ def tally_call(m, slot, desk, is_billed_input, is_billed_output):  # type: ignor
         m[slot + c.L_FACTS] |= t.FACT_OUTSIDE
     outcome = m[slot + c.L_CALL_OUTCOME]
     if outcome == t.OK:
-        if m[slot + c.L_ANSWERED] == c.NONE:
-            m[slot + c.L_ANSWERED] = desk
-        else:
-            m[slot + c.L_ANSWERED_AGAIN] = desk
+        answered = c.L_ANSWERED if m[slot + c.L_ANSWERED] == c.NONE else c.L_ANSWERED_AGAIN
+        m[slot + answered] = desk
+        if m[desk + c.D_CACHE]:
+            m[slot + answered + 1] = m[slot + c.L_READ]
+            m[slot + answered + 2] = m[slot + c.L_WRITTEN]
     elif outcome == t.LIMITED:
         m[at + c.QD_LIMITED] += 1
     else:
-        tally_tokens(m, slot, desk, c.WASTED + t.WASTE_BY_OUTCOME[outcome], is_billed_input, is_billed_output)
+        kind = c.WASTED + t.WASTE_BY_OUTCOME[outcome]
+        tally_tokens(m, slot, desk, kind, is_billed_input, is_billed_output)
+        if m[desk + c.D_CACHE] and is_billed_input:
+            tally_cached(m, slot, desk, kind, m[slot + c.L_READ], m[slot + c.L_WRITTEN])
+
+
+@jit(INT(INT), forceinline=True, late=True)
+def kind_of_answer(is_served):  # type: ignore[no-untyped-def]
+    return c.API if is_served else c.WASTED + t.WASTE_BY_OUTCOME[t.OK]
 
 
 @jit(VOID(RAW_INTEGERS, INT, INT, INT), forceinline=True, late=True)
-def tally_answer(m, slot, desk, is_served):  # type: ignore[no-untyped-def]
-    """Count the tokens of a call that was answered, now that its request is over."""
-    tally_tokens(m, slot, desk, c.API if is_served else c.WASTED + t.WASTE_BY_OUTCOME[t.OK], 1, 1)
+def tally_answer(m, slot, answered, is_served):  # type: ignore[no-untyped-def]
+    """Count the tokens of a call that was answered, now that its request is over; `answered` is the column of who did."""
+    desk, kind = m[slot + answered], kind_of_answer(is_served)
+    tally_tokens(m, slot, desk, kind, 1, 1)
+    if m[desk + c.D_CACHE]:
+        tally_cached(m, slot, desk, kind, m[slot + answered + 1], m[slot + answered + 2])
 
 
 @jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True, late=True)
@@ -91,8 +123,12 @@ def tally_passes(m, slot, is_served):  # type: ignore[no-untyped-def]
     """Count the answers of earlier passes, which a check turned down."""
     at = slot + m[c.C_PASSES] + 2 * m[c.C_N_LAYERS]
     for number in range(m[c.C_N_DESKS]):
+        desk, kind = c.N_HEADER + number * c.N_DESK, kind_of_answer(is_served)
         for _ in range(m[at + number]):
-            tally_answer(m, slot, c.N_HEADER + number * c.N_DESK, is_served)
+            tally_tokens(m, slot, desk, kind, 1, 1)
+        if m[desk + c.D_CACHE]:
+            cached = at + m[c.C_N_DESKS] + 2 * number
+            tally_cached(m, slot, desk, kind, m[cached], m[cached + 1])
 
 
 @jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True, late=True)
@@ -103,9 +139,9 @@ def tally_request(m, slot, is_served):  # type: ignore[no-untyped-def]
     if m[slot + c.L_FACTS] & t.FACT_ASKED:
         m[counts + c.Q_ASKED] += 1
     if m[slot + c.L_ANSWERED] != c.NONE:
-        tally_answer(m, slot, m[slot + c.L_ANSWERED], is_served)
+        tally_answer(m, slot, c.L_ANSWERED, is_served)
     if m[slot + c.L_ANSWERED_AGAIN] != c.NONE:
-        tally_answer(m, slot, m[slot + c.L_ANSWERED_AGAIN], is_served)
+        tally_answer(m, slot, c.L_ANSWERED_AGAIN, is_served)
     if m[c.C_N_LAYERS]:
         tally_passes(m, slot, is_served)
     if is_served:
@@ -158,6 +194,8 @@ def record(m, f, e, laws, slot, desk, is_billed_input, is_billed_output):  # typ
             if is_answer and is_billed_output == PARTLY:
                 tokens = come(m, slot, desk, meter)
             is_billed = is_billed_output if is_answer else is_billed_input
+            if meter == c.M_INPUT and desk != c.NONE:
+                tokens -= m[slot + c.L_READ] + m[slot + c.L_WRITTEN]
             m[row + 13 + N_METERS + meter] = tokens if is_billed else 0
         m[c.R_ATTEMPT_ROW] = row + c.N_ATTEMPT_COLUMNS
     tally_call(m, slot, desk, is_billed_input, is_billed_output)

@@ -1,0 +1,63 @@
+"""Prompt caches: what of a prefix a call finds, and what it leaves behind; `engines.prompt_caches` is the definition."""
+
+from planner.engines import layout as c
+from planner.engines.cache_rules import is_warm
+from planner.engines.kernel.signatures import BOOL, FLOAT, INT, VOID
+from planner.jit import jit
+from planner.raw import RAW_FLOATS, RAW_INTEGERS
+
+
+@jit(INT(RAW_INTEGERS, INT, INT), forceinline=True, late=True)
+def entry_of(m, cache, slot):  # type: ignore[no-untyped-def]
+    """The entry of a request's task."""
+    return cache + c.N_CACHE + m[slot + c.L_TASK] * c.N_ENTRY
+
+
+@jit(BOOL(RAW_INTEGERS, INT, INT, INT), late=True)
+def is_kept(m, cache, entry, now):  # type: ignore[no-untyped-def]
+    """Whether an entry was written and is still there."""
+    if m[entry + c.I_TOKENS] == 0:
+        return False
+    touched, written = m[entry + c.I_TOUCHED], m[entry + c.I_WRITTEN]
+    return is_warm(now, touched, written, m[cache + c.J_TTL], m[cache + c.J_MAX_AGE])
+
+
+@jit(VOID(RAW_INTEGERS, INT, INT), late=True)
+def meet(m, desk, slot):  # type: ignore[no-untyped-def]
+    """A call is sent to a desk with a cache: what of its prefix it finds there, by meter."""
+    cache = m[desk + c.D_CACHE]
+    entry, tokens, found = entry_of(m, cache, slot), m[slot + m[cache + c.J_KEPT]], 0
+    if is_kept(m, cache, entry, m[c.R_NOW]):
+        found = min(tokens, m[entry + c.I_TOKENS])
+    m[slot + c.L_READ] = found
+    if m[cache + c.J_CHARGES]:
+        m[slot + c.L_WRITTEN] = tokens - found
+
+
+@jit(FLOAT(RAW_INTEGERS, RAW_FLOATS, INT, INT), late=True)
+def cold_s(m, f, desk, slot):  # type: ignore[no-untyped-def]
+    """Seconds that the part of a prefix which was not found adds to the time to first token."""
+    cache = m[desk + c.D_CACHE]
+    return (m[slot + m[cache + c.J_KEPT]] - m[slot + c.L_READ]) * f[m[cache + c.J_COLD]]
+
+
+@jit(VOID(RAW_INTEGERS, INT, INT), late=True)
+def touch(m, desk, slot):  # type: ignore[no-untyped-def]
+    """A call at a desk with a cache has ended well."""
+    cache = m[desk + c.D_CACHE]
+    entry, tokens, started = entry_of(m, cache, slot), m[slot + m[cache + c.J_KEPT]], m[slot + c.L_STARTED]
+    if tokens == 0:
+        return
+    if m[entry + c.I_TOKENS] == 0:
+        m[entry + c.I_TOKENS] = tokens
+        m[entry + c.I_WRITTEN] = started
+        m[entry + c.I_TOUCHED] = started
+        return
+    is_hit = m[slot + c.L_READ] > 0
+    if is_hit or is_kept(m, cache, entry, started):
+        tokens = max(tokens, m[entry + c.I_TOKENS])
+    m[entry + c.I_TOKENS] = tokens
+    if not is_hit:
+        m[entry + c.I_WRITTEN] = max(m[entry + c.I_WRITTEN], started)
+    if not is_hit or m[cache + c.J_REFRESHES]:
+        m[entry + c.I_TOUCHED] = max(m[entry + c.I_TOUCHED], started)
