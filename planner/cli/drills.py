@@ -296,7 +296,7 @@ def _money(one: "StrategyDrill") -> "Iterator[str]":
         )
     if not bill.prices_downtime:
         yield "Downtime: not priced (finance.downtime_usd_per_hour)."
-    yield f"Cold caches: not known: {bill.cold_caches_reason}."
+    yield f"Cold caches: {bill.cold_caches_reason}."
 
 
 def _usd(cost: "Cost", *, with_span: bool = False) -> str:

@@ -7,7 +7,8 @@ parts add up to the difference to the last digit. What does not follow the traff
 both runs and not in it.
 
 Downtime is charged as in the ledger, hours x share of requests that failed x `finance.downtime_usd_per_hour`, phase by
-phase. A cold prompt cache would be a part of its own (`cold_caches_usd`): caches are not simulated, so it is not known.
+phase. What cold prompt caches cost is in the parts, as prefixes are billed as they were read or written in each run; as
+a part of its own (`cold_caches_usd`) it is not told: of a prefix that was not found no row says what it would have cost.
 """
 
 import datetime
@@ -48,7 +49,10 @@ WASTED, TRANSFER, WRONG, DOWNTIME = "wasted", "transfer", "wrong answers", "down
 PARTS = (
     PRICE, NOT_BOUGHT, BOUGHT, OTHERWISE, *(f"{WASTED}/{cause}" for cause in WASTES), TRANSFER, WRONG, DOWNTIME,
 )  # fmt: skip
-NO_CACHES = "prompt caches are not simulated, so that what cold ones would cost is not known"
+NO_CACHES = "no deployment of the strategy has a prompt_cache"
+IN_THE_PARTS = (
+    "in the parts above, where prefixes are billed as they were read or written; not told apart from them"
+)
 _BY_FATE = {ELSEWHERE: PRICE, LOST: NOT_BOUGHT, RESCUED: BOUGHT}
 RUNS = ("without", "with")
 
@@ -90,7 +94,7 @@ class DrillMoney:
     prices_wrong_answers: bool
     unknown: str | None = None
     cold_caches_usd: None = None  # see the module's docstring
-    cold_caches_reason: str = NO_CACHES
+    cold_caches_reason: str
 
 
 @dataclass(frozen=True)
@@ -241,13 +245,14 @@ def money(
     prices_downtime = finance.downtime_usd_per_hour > 0
     prices_wrong = any(one.cost_of_wrong_answer_usd > 0 for one in bench.scenario.tasks.values())
     bill = _Bill(bench, strategy)
+    cold = cold_caches_reason(bench.scenario, strategy)
     try:
         for replication, (pair, one) in enumerate(zip(pairs, counted, strict=True)):
             bill.take(replication, pair, one)
     except PriceUnknown as unknown:
         return DrillMoney(
             invoiced_usd=None, economic_usd=None, parts=(), phases=(), ledgers={}, unknown=str(unknown),
-            prices_downtime=prices_downtime, prices_wrong_answers=prices_wrong,
+            prices_downtime=prices_downtime, prices_wrong_answers=prices_wrong, cold_caches_reason=cold,
         )  # fmt: skip
     rows = list(bill.rows())
     parts = tuple(_parts(bill, rows, means))
@@ -259,7 +264,15 @@ def money(
         ledgers={run: Ledger(tuple(row for line, row in rows if line.run == run)) for run in RUNS},
         prices_downtime=prices_downtime,
         prices_wrong_answers=prices_wrong,
+        cold_caches_reason=cold,
     )
+
+
+def cold_caches_reason(scenario: Scenario, strategy: str) -> str:
+    """Why the money of cold prompt caches is no part of its own."""
+    names = scenario.deployments_of(strategy)
+    has_caches = any(scenario.deployments[name].prompt_cache is not None for name in names)
+    return IN_THE_PARTS if has_caches else NO_CACHES
 
 
 def _parts(bill: _Bill, rows: Sequence[tuple[_Line, LedgerRow]], means: Means) -> Iterator[PartOfMoney]:

@@ -69,7 +69,7 @@ def test_the_command_prints_all_there_is_to_know(file: Path) -> None:
         "not bought for lost requests -",
         "price difference -",
         "downtime +",
-        "Cold caches: not known: prompt caches are not simulated",
+        "Cold caches: no deployment of the strategy has a prompt_cache.",
         "Fallback quota: No quota saves all: without any limit at mini the outage still loses 0.333 by provider-error (mean of 3). "
         "With 26 requests/min at mini, 16,000 tokens/min at mini and 5 calls at once at mini together, no more are lost than "
         "without limits: simulated.",

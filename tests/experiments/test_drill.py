@@ -22,7 +22,7 @@ from planner.finance.ledger import EXACT, total_of
 from planner.finance.tariff import Tariff
 from planner.scenario import Scenario, load
 from tests.engines import space
-from tests.experiments.drills import limited, scenario
+from tests.experiments.drills import limited, scenario, tree
 
 CHATBOT = "scenarios/support-chatbot.yaml"
 
@@ -268,8 +268,30 @@ def test_cold_caches_are_not_told_as_free() -> None:
     found = drill(scenario(gap_s=10), provider="openai", minutes=10, at=1800, quota=False)
     told = found.to_dict()["strategies"]["both"]["money"]
     assert told["cold_caches_usd"] is None
-    assert "not simulated" in told["cold_caches_reason"]
+    assert told["cold_caches_reason"] == "no deployment of the strategy has a prompt_cache"
     assert not any("cache" in part["part"] for part in told["parts"])
+
+
+def test_cold_caches_are_in_the_parts_to_the_cent() -> None:
+    # 60 requests in ten minutes, each with a prefix of 500 of its 1,000 tokens. At the first deployment all of them would
+    # have found it: 500 x 0.5 + 500 x 1 + 100 x 2 = 950 millionths. At the second the first one writes it,
+    # 500 x 3.75 + 500 x 3 + 100 x 6 = 3,975, and 59 find it: 500 x 0.3 + 1,500 + 600 = 2,250 each: 136,725, against
+    # 57,000. Back at the first one, after 610 s, the prefix is gone: 1,200 instead of 950, once.
+    raw = tree(gap_s=10)
+    for row in raw["traffic"]["trace"]["rows"]:
+        row["prefix_tokens"] = 500
+    raw["models"]["cheap"] |= {"cached_input_usd_per_mtok": 0.5}
+    raw["models"]["dear"] |= {"cached_input_usd_per_mtok": 0.3, "cache_write_usd_per_mtok": 3.75}
+    for one in raw["deployments"].values():
+        one["prompt_cache"] = {"ttl_s": 300, "min_tokens": 500, "step_tokens": 1}
+    found = of(
+        drill(load(raw), provider="openai", minutes=10, at=1800, strategies=["both"], quota=False)
+    ).money
+    assert {part.part: part.usd.value for part in found.parts} == {
+        "price difference": Decimal("0.079725"),
+        "same deployment": Decimal("0.00025"),
+    }
+    assert found.cold_caches_reason.startswith("in the parts above")
 
 
 def test_money_without_a_price_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
