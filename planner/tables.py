@@ -52,8 +52,10 @@ VERIFIER = -2  # deployment code of a verifier's calls
 NO_DEPLOYMENT = -1
 
 EVENT_KINDS = ("breaker", "outage")
-STATES = ("closed", "open", "half-open", "up", "error", "hang", "degraded")
-CLOSED, OPEN, HALF_OPEN, UP, OUT_ERROR, OUT_HANG, OUT_DEGRADED = range(7)
+STATES = ("closed", "open", "half-open", "up", "error", "hang", "degraded", "limited")
+CLOSED, OPEN, HALF_OPEN, UP, OUT_ERROR, OUT_HANG, OUT_DEGRADED, OUT_LIMITED = range(8)
+#: States of an outage by `rules.MODES`.
+OUTAGE_STATES = (UP, OUT_ERROR, OUT_HANG, OUT_DEGRADED, OUT_LIMITED)
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ class CompiledEngine:
 
     def _plant_changes(self) -> None:
         """Edges of outages only leave an event, changes of a cap none; state timers, ranked like the reference's."""
-        states = (tables.UP, tables.OUT_ERROR, tables.OUT_HANG, tables.OUT_DEGRADED)
+        states = tables.OUTAGE_STATES
         edges = [
             (time_ns, target.index, before, after)
             for target in self.program.targets.values()
@@ -218,4 +218,4 @@ def _fill_sizes(  # type: ignore[no-untyped-def]
         table[i, index, c.M_ELIGIBLE] = eligible[i]
 
 
-assert MODES == ("up", "error", "hang", "degraded"), "states of outages follow their modes"
+assert len(MODES) == len(tables.OUTAGE_STATES), "states of outages follow their modes"

@@ -282,14 +282,14 @@ class Desk:
         first_ns, total_ns = self._service(call, now)
         if call.outcome == tables.OK and target.break_rate > 0:
             first_ns, total_ns = self._broken(call, first_ns, total_ns)
-        call.answers = call.outcome != tables.ERROR or first_ns != NEVER
+        call.answers = call.outcome not in (tables.ERROR, tables.LIMITED) or first_ns != NEVER
         cut_ns = target.timeout_ns
         if call.deadline_ns is not None:
             left_ns = call.deadline_ns - now
             cut_ns = left_ns if cut_ns is None else min(cut_ns, left_ns)
         if cut_ns is not None and (total_ns == NEVER or total_ns > cut_ns):
             total_ns = cut_ns
-            call.outcome, call.status = tables.TIMEOUT, 0
+            call.outcome, call.status, call.retry_after_ns = tables.TIMEOUT, 0, NEVER
             first_ns = first_ns if first_ns <= cut_ns else NEVER
         assert total_ns != NEVER, "a hang without timeout and deadline is refused before any run"
         call.first_token_ns = NEVER if first_ns == NEVER else now + first_ns
@@ -303,6 +303,12 @@ class Desk:
         target, engine = self.target, self.engine
         added_s = engine.draw(target, "gateway-latency", target.gateway_law, call)
         spell = self._spell_at(now)
+        if (
+            spell is not None
+            and spell.share < 1.0
+            and engine.uniform(target, "outage-share", call) >= spell.share
+        ):
+            spell = None
         mode = rules.UP if spell is None else spell.mode
         if mode == rules.HANG:
             call.outcome, call.status = tables.TIMEOUT, 0
@@ -310,6 +316,11 @@ class Desk:
         if mode == rules.ERROR:
             assert spell is not None
             call.outcome, call.status = tables.ERROR, spell.status
+            answer_s = engine.draw(target, "outage-latency", spell.latency_law, call)
+            return NEVER, to_ns(added_s) + to_ns(answer_s)
+        if mode == rules.OVERLOADED:
+            assert spell is not None
+            call.outcome, call.status, call.retry_after_ns = tables.LIMITED, 429, spell.retry_after_ns
             answer_s = engine.draw(target, "outage-latency", spell.latency_law, call)
             return NEVER, to_ns(added_s) + to_ns(answer_s)
         if target.filter_share > 0 and engine.is_filtered(target, call):
@@ -371,8 +382,8 @@ class Desk:
             self._dequeue(call)
             if was_head:
                 self._offer()
-        elif call.started_ns != NEVER and call.outcome != tables.LIMITED:
-            call.outcome, call.status = tables.CANCELLED, 0
+        elif call.started_ns != NEVER and call.ended_ns == NEVER:
+            call.outcome, call.status, call.retry_after_ns = tables.CANCELLED, 0, NEVER
             if call.first_token_ns > self.env.ns:
                 call.first_token_ns = NEVER
             self._close(call, self._billed_when_cut(call, bill))

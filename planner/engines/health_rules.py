@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from planner.chance import to_ns
 from planner.jit import jit
-from planner.scenario.policy import Breaker
+from planner.scenario.breaker import Breaker
 
 MILLION = 1_000_000
 NEVER_SLOW = -1

@@ -61,7 +61,7 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_FILTER_LAW, D_FILTER_BILLS, D_S_FILTER, D_S_FILTER_LATENCY,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
     D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
-    D_S_OUTAGE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
+    D_S_OUTAGE, D_S_OUTAGE_SHARE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
     D_CLASS_TAILS,  # where the last waiting call of each class of priority stands
     D_MEMORY,  # of its earlier calls, where the selection goes by them; 0: none
     D_RING,  # the window of ends of its breaker, where it has one; 0: none
@@ -69,7 +69,7 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(91)  # fmt: skip
+) = range(92)  # fmt: skip
 (
     F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_FACTOR, F_SPREAD, F_WEIGHT, F_PRICE, F_FILTER_SHARE, F_BREAK_RATE,
     F_RETRY_JITTER_S,
@@ -83,7 +83,7 @@ X_FILLED = -1
 X_MEASURE, X_WINDOW_NS, X_SINCE, X_LEAKS, X_SETTLES, X_P, X_Q, X_CAPACITY, X_LEVEL, N_LIMITER = range(10)
 
 # Columns of a spell.
-P_FROM, P_TO, P_MODE, P_STATUS, P_LAW, P_FLOAT, N_SPELL = range(7)
+P_FROM, P_TO, P_MODE, P_STATUS, P_LAW, P_RETRY_AFTER, P_FLOAT, N_SPELL = range(8)
 
 # Columns of a route: a tier, the group that is asked first, and the one that a cascade goes on to, or NONE.
 T_TIER, T_GROUP, T_ESCALATE, N_ROUTE = range(4)
@@ -329,8 +329,16 @@ def new_state(
             m += [limiter.p, limiter.q, limiter.capacity, limiter.capacity]
         row |= {D_SPELLS: len(m)}
         for spell in target.spells:
-            m += [spell.from_ns, spell.to_ns, spell.mode, spell.status, spell.latency_law, len(f)]
-            f.append(spell.slowdown)
+            m += [
+                spell.from_ns,
+                spell.to_ns,
+                spell.mode,
+                spell.status,
+                spell.latency_law,
+                spell.retry_after_ns,
+                len(f),
+            ]
+            f += [spell.slowdown, spell.share]
         row |= {D_CLASS_TAILS: len(m)}
         m += [NONE] * len(set(program.classes))
         for column, value in row.items():
@@ -543,6 +551,7 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_S_ERROR: streams["error"],
         D_S_ERROR_LATENCY: streams["error-latency"],
         D_S_OUTAGE: streams["outage-latency"],
+        D_S_OUTAGE_SHARE: streams["outage-share"],
         D_S_GATEWAY: streams["gateway-latency"],
         D_S_BACKOFF: streams["backoff"],
         D_S_PATIENCE: streams["queue-timeout"],

@@ -19,7 +19,8 @@ from planner.engines.priorities import priority_classes
 from planner.errors import Problem, ScenarioError
 from planner.routing.routers import Group, groups_of
 from planner.sampling import Laws, pack_laws
-from planner.scenario import policy as policies
+from planner.scenario import breaker as breakers
+from planner.scenario import retrying
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import limits_of, list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
@@ -33,7 +34,7 @@ from planner.workload.windows import Window
 
 _PURPOSES = (
     "ttft", "speed", "error", "error-latency", "outage-latency", "gateway-latency", "backoff", "queue-timeout",
-    "filter-latency", "mid-stream",
+    "filter-latency", "mid-stream", "outage-share",
 )  # fmt: skip
 
 
@@ -61,6 +62,8 @@ class Spell:
     status: int
     slowdown: float
     latency_law: int
+    retry_after_ns: int  # NEVER where a refusal says nothing
+    share: float  # of the calls that start in it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -356,7 +359,7 @@ def _retry_budget(policy: Policy) -> RetryBudget | None:
     return RetryBudget(ratio_ppm=round(budget.ratio * 1e6), minimum=budget.minimum)
 
 
-def _backoff(given: policies.Backoff, table: _LawTable) -> Backoff:
+def _backoff(given: retrying.Backoff, table: _LawTable) -> Backoff:
     return Backoff(
         kind=rules.BACKOFFS.index(given.kind),
         base_s=given.base_s,
@@ -446,7 +449,7 @@ def _retries(policy: Policy) -> tuple[int, int, int]:
     return error, limited, timeout
 
 
-def _hedge(given: policies.Hedge) -> Hedge:
+def _hedge(given: retrying.Hedge) -> Hedge:
     return Hedge(
         after_ns=int(to_ns(given.after_s)),
         most=given.max,
@@ -455,7 +458,7 @@ def _hedge(given: policies.Hedge) -> Hedge:
     )
 
 
-def breaker_of(given: policies.Breaker) -> Breaker:
+def breaker_of(given: breakers.Breaker) -> Breaker:
     """A breaker in codes and nanoseconds."""
     open_ns = int(to_ns(given.open_time_s))
     return Breaker(
@@ -547,5 +550,7 @@ def _spell(start: int, end: int, law: Outage | OutageLaw, table: _LawTable) -> S
         mode=rules.MODES.index(law.mode),
         status=law.status,
         slowdown=law.slowdown,
+        retry_after_ns=tables.NEVER if law.retry_after_s is None else int(to_ns(law.retry_after_s)),
+        share=law.share,
         latency_law=table.add(law.error_latency_s),
     )

@@ -605,7 +605,7 @@ class Engine:
         kind = tables.EVENT_KINDS.index("outage")
         for desk in self.desks.values():
             for spell in desk.target.spells:
-                state = (tables.UP, tables.OUT_ERROR, tables.OUT_HANG, tables.OUT_DEGRADED)[spell.mode]
+                state = tables.OUTAGE_STATES[spell.mode]
                 self._edge(spell.from_ns, (kind, desk.target.index, tables.UP, state, -1))
                 self._edge(spell.to_ns, (kind, desk.target.index, state, tables.UP, -1))
             desk.plant_caps()

@@ -34,8 +34,8 @@ def rank(round_: int, request: int, attempt: int) -> int:
 NO_LAW = -1
 
 # Modes of an outage, as the state of a target when an attempt starts.
-UP, ERROR, HANG, DEGRADED = range(4)
-MODES = ("up", "error", "hang", "degraded")
+UP, ERROR, HANG, DEGRADED, OVERLOADED = range(5)
+MODES = ("up", "error", "hang", "degraded", "limited")
 
 # What a call is charged against tokens-per-minute when it is admitted; after-completion only asks then that
 # its estimate be there, and takes at the end what the call is billed.

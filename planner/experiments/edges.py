@@ -13,7 +13,7 @@ from planner.engines import rules
 from planner.engines.health_rules import health_rule
 from planner.engines.program import breaker_of
 from planner.engines.run import Arrays, Run
-from planner.scenario.policy import Breaker
+from planner.scenario.breaker import Breaker
 
 Row = Mapping[str, int]
 

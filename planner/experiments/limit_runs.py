@@ -37,6 +37,7 @@ from planner.scenario.known import kind_of, limits_of
 from planner.scenario.paths import render
 from planner.scenario.quotas import beside_minutes, capped_by_day, pool_of, sharing
 from planner.scenario.steps import is_capped
+from planner.scenario.supply import refuses_when_out
 from planner.workload import traces
 from planner.workload.requests import Requests, generate
 from planner.workload.windows import Window, eras, plan_windows, requests_per_month
@@ -371,6 +372,8 @@ def _needs_watching(scenario: Scenario, strategy: str) -> bool:
     has_deadline = scenario.strategy_policy(strategy).deadline_s is not None
     for name in scenario.deployments_of(strategy):
         policy, limits = scenario.policy_for(strategy, name), scenario.deployments[name].limits
+        if refuses_when_out(scenario.deployments[name]):
+            return True  # a provider's 429 in an outage is none of its limits
         if limits is None:
             continue
         has_slots = is_capped(limits.concurrent)

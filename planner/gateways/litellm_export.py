@@ -23,9 +23,10 @@ from planner.gateways.litellm_models import (
     target,
 )
 from planner.gateways.yaml_text import comment, yaml_text
+from planner.scenario.breaker import Breaker
 from planner.scenario.fields import Scenario
 from planner.scenario.paths import closest
-from planner.scenario.policy import Breaker, Policy
+from planner.scenario.policy import Policy
 from planner.scenario.strategies import TIER_GROUPS, Levels, Strategy
 from planner.scenario.supply import Deployment, Limits
 
@@ -279,6 +280,15 @@ class _Writer:
         if policy.select == "lowest-usage" and not policy.lowest_usage.off_by_one:
             self.tell("LiteLLM takes a deployment for full one call early (policy.lowest_usage.off_by_one)")
         found["num_retries"] = policy.retries
+        by_class = policy.retries_after
+        counts = {
+            "InternalServerErrorRetries": by_class.error,
+            "ServiceUnavailableErrorRetries": by_class.error,
+            "RateLimitErrorRetries": by_class.limited,
+            "TimeoutErrorRetries": by_class.timeout,
+        }
+        if own := {name: count for name, count in counts.items() if count is not None}:
+            found["retry_policy"] = own
         if policy.timeout_s is not None:
             found["timeout"] = policy.timeout_s
         else:

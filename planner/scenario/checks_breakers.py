@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from planner.scenario.breaker import Breaker
 from planner.scenario.finding import Finding, View
 from planner.scenario.paths import Path, render
-from planner.scenario.policy import Breaker
 
 
 def closing(view: View) -> Iterator[Finding]:

@@ -278,10 +278,18 @@ class Outage(Fields):
 
     from_s: float = field("first moment", unit="s", ge=0, le=1e9)
     to_s: float = field("first moment after it", unit="s", gt=0, le=1e9)
-    mode: Literal["error", "hang", "degraded"] = field("what happens to calls that start inside", "error")
+    mode: Literal["error", "hang", "degraded", "limited"] = field(
+        "what happens to calls that start inside; limited: a 429 after error_latency_s", "error"
+    )
     status: int = field("HTTP status in mode error", 503, ge=500, le=599)
-    error_latency_s: Law = field("time until the error is answered", Law.fixed(1.0), unit="s")
+    error_latency_s: Law = field("time until the error or the refusal is answered", Law.fixed(1.0), unit="s")
     slowdown: float = field("factor on latency in mode degraded", 3.0, unit="factor", ge=1, le=1e6)
+    retry_after_s: float | None = field(
+        "mode limited: what a refusal asks to wait; null: it says nothing", None, unit="s", ge=0, le=1e6
+    )
+    share: float = field(
+        "calls that start inside and meet it; the others are served as ever", 1.0, unit="share", gt=0, le=1
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> "Outage":
@@ -303,16 +311,31 @@ class OutageLaw(Fields):
 
     mtbf_h: float = field("mean time from start to start", unit="h", gt=0, le=1e7)
     duration_h: Law = field("length of an episode", unit="h")
-    mode: Literal["error", "hang", "degraded"] = field("what happens to calls that start inside", "error")
+    mode: Literal["error", "hang", "degraded", "limited"] = field(
+        "what happens to calls that start inside; limited: a 429 after error_latency_s", "error"
+    )
     status: int = field("HTTP status in mode error", 503, ge=500, le=599)
-    error_latency_s: Law = field("time until the error is answered", Law.fixed(1.0), unit="s")
+    error_latency_s: Law = field("time until the error or the refusal is answered", Law.fixed(1.0), unit="s")
     slowdown: float = field("factor on latency in mode degraded", 3.0, unit="factor", ge=1, le=1e6)
+    retry_after_s: float | None = field(
+        "mode limited: what a refusal asks to wait; null: it says nothing", None, unit="s", ge=0, le=1e6
+    )
+    share: float = field(
+        "calls that start inside and meet it; the others are served as ever", 1.0, unit="share", gt=0, le=1
+    )
 
 
 def _outages_form(value: Any) -> str:
     if isinstance(value, str):
         return "catalogue"
     return "windows" if isinstance(value, list | tuple) else "law"
+
+
+def refuses_when_out(deployment: "Deployment") -> bool:
+    """Whether calls at a deployment may meet an episode of 429s."""
+    outages = deployment.outages
+    found = outages if isinstance(outages, tuple) else (outages,)
+    return any(isinstance(one, Outage | OutageLaw) and one.mode == "limited" for one in found)
 
 
 Outages = Annotated[

@@ -268,12 +268,14 @@ def _concurrent(random: Random, *values: int | None) -> Any:
 
 
 def _episode(random: Random) -> dict[str, Any]:
-    episode: dict[str, Any] = {"mode": random.choice(("error", "hang", "degraded"))}
+    episode: dict[str, Any] = {"mode": random.choice(("error", "hang", "degraded", "limited"))}
     if episode["mode"] == "error":
         episode |= {"status": random.choice((500, 503)), "error_latency_s": _law(random, 0, 0.25, 1)}
     if episode["mode"] == "degraded":
         episode["slowdown"] = random.choice((1, 2, 3.5))
-    return episode
+    if episode["mode"] == "limited":
+        episode |= {"retry_after_s": random.choice((OFF, 0, 0.5)), "error_latency_s": _law(random, 0, 0.5)}
+    return episode | {"share": random.choice((1, 1, 0.5))}
 
 
 def _windows(random: Random) -> list[dict[str, Any]]:

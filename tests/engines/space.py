@@ -211,7 +211,11 @@ def planted(pick: Pick, bounds: Bounds) -> list[Raw]:
     """Outages that begin and end on the grid, where attempts start; they may touch and overlap."""
     found = []
     for _ in range(pick((1, 2, 3))):
-        mode = pick(("error", "degraded", "hang") if bounds.ends_hangs else ("error", "degraded"))
+        mode = pick(
+            ("error", "degraded", "limited", "hang")
+            if bounds.ends_hangs
+            else ("error", "degraded", "limited")
+        )
         from_s = pick((0, 0.5, 1, 2, 3.5, 5, 8))
         found.append(
             {"from_s": from_s, "to_s": from_s + pick((0.5, 1, 2, 5, 30)), "mode": mode, **_harm(pick)}
@@ -220,7 +224,9 @@ def planted(pick: Pick, bounds: Bounds) -> list[Raw]:
 
 
 def drawn_outages(pick: Pick, bounds: Bounds) -> Raw:
-    mode = pick(("error", "degraded", "hang") if bounds.ends_hangs else ("error", "degraded"))
+    mode = pick(
+        ("error", "degraded", "limited", "hang") if bounds.ends_hangs else ("error", "degraded", "limited")
+    )
     return {
         "mtbf_h": pick((0.01, 0.05)),
         "duration_h": law(pick, 0.0005, 0.002, 0.01),
@@ -234,6 +240,8 @@ def _harm(pick: Pick) -> Raw:
         "status": pick((503, 500)),
         "error_latency_s": law(pick, 0.5, 0, 2),
         "slowdown": pick((2, 1, 3, 1.5, 1e6)),
+        "retry_after_s": pick((None, None, 0, 0.5)),
+        "share": pick((1, 1, 0.5)),
     }
 
 

@@ -123,7 +123,7 @@ def test_one_field_has_one_text(path: str, value: Any, message: str | None) -> N
             [
                 "deployments.a.outages[0].to_s: got to_s 5; allowed: later than from_s, which is 5",
                 "deployments.a.outages[1].from_s: got -1; allowed: number >= 0 (s)",
-                "deployments.a.outages[1].mode: got 'hangs'; allowed: error, hang or degraded; did you mean hang?",
+                "deployments.a.outages[1].mode: got 'hangs'; allowed: error, hang, degraded or limited; did you mean hang?",
             ],
         ),
         (

@@ -98,7 +98,12 @@ def test_rows_name_fields_by_pattern() -> None:
     assert by_path["finance.people[N].fte"]["required"]
     assert by_path["tasks.TASK.input_tokens"]["type"] == "law"
     assert by_path["tasks.TASK.input_tokens"]["default"] == 500
-    assert by_path["deployments.DEPLOYMENT.outages[N].mode"]["choices"] == ("error", "hang", "degraded")
+    assert by_path["deployments.DEPLOYMENT.outages[N].mode"]["choices"] == (
+        "error",
+        "hang",
+        "degraded",
+        "limited",
+    )
     assert not by_path["deployments.DEPLOYMENT.prompt_cache"]["supported"]
     assert by_path["tasks.TASK.urgency"]["choices_later"] == ("batch",)
     assert by_path["tasks.TASK.accuracy[MODEL]"]["high_open"]

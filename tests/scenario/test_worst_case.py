@@ -8,7 +8,7 @@ from planner.engines.run import run_window
 from planner.errors import ScenarioError
 from planner.experiments.assumptions import assumptions
 from planner.scenario import Scenario, load
-from planner.scenario.policy import Backoff
+from planner.scenario.retrying import Backoff
 from planner.scenario.worst_case import longest_wait_s, worst_case
 from planner.workload.windows import plan_windows
 from tests.engines.hand_tables import MODEL, POLICY, at, fixed, run_rows, target

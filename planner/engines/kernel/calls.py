@@ -52,7 +52,8 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_STREAMED] = c.NONE
     if f[m[desk + c.D_FLOATS] + c.F_BREAK_RATE] > 0.0 and m[slot + c.L_CALL_OUTCOME] == t.OK:
         first_ns, total_ns = broken(m, f, e, laws, desk, slot, first_ns, total_ns)
-    m[slot + c.L_ANSWERS] = m[slot + c.L_CALL_OUTCOME] != t.ERROR or first_ns != t.NEVER
+    has_failed = m[slot + c.L_CALL_OUTCOME] == t.ERROR or m[slot + c.L_CALL_OUTCOME] == t.LIMITED
+    m[slot + c.L_ANSWERS] = not has_failed or first_ns != t.NEVER
     cut_ns = m[desk + c.D_TIMEOUT]
     if m[slot + c.L_DEADLINE] != c.NONE:
         left_ns = m[slot + c.L_DEADLINE] - now
@@ -61,6 +62,7 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         total_ns = cut_ns
         m[slot + c.L_CALL_OUTCOME] = t.TIMEOUT
         m[slot + c.L_STATUS] = 0
+        m[slot + c.L_RETRY_AFTER] = t.NEVER
         if first_ns > cut_ns:
             first_ns = t.NEVER
     m[slot + c.L_FIRST] = t.NEVER if first_ns == t.NEVER else now + first_ns
@@ -168,6 +170,7 @@ def place(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_TICKET] = m[c.R_TICKET]
     m[slot + c.L_QUEUED] = now
     m[slot + c.L_STARTED] = t.NEVER
+    m[slot + c.L_ENDED] = t.NEVER
     m[slot + c.L_FIRST] = t.NEVER
     m[slot + c.L_RETRY_AFTER] = t.NEVER
     m[slot + c.L_CALL_OUTCOME] = t.REJECTED

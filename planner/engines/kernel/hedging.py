@@ -120,9 +120,10 @@ def cancel(m, f, e, laws, slot, bill):  # type: ignore[no-untyped-def]
         dequeue(m, f, e, laws, desk, slot)
         if was_head:
             offer(m, f, e, laws, desk)
-    elif m[slot + c.L_STARTED] != t.NEVER and m[slot + c.L_CALL_OUTCOME] != t.LIMITED:
+    elif m[slot + c.L_STARTED] != t.NEVER and m[slot + c.L_ENDED] == t.NEVER:
         m[slot + c.L_CALL_OUTCOME] = t.CANCELLED
         m[slot + c.L_STATUS] = 0
+        m[slot + c.L_RETRY_AFTER] = t.NEVER
         if m[slot + c.L_FIRST] > now:
             m[slot + c.L_FIRST] = t.NEVER
         bills_input, bills_output = billed_when_cut(m, desk, slot, bill)

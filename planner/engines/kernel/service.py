@@ -72,13 +72,22 @@ def service(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
         added_s = draw(m, f, e, laws, desk, c.D_S_GATEWAY, m[desk + c.D_GATEWAY], slot)
     spell = spell_at(m, f, e, laws, desk, now)
     slowdown = 1.0
+    if (
+        spell != c.NONE
+        and f[m[spell + c.P_FLOAT] + 1] < 1.0
+        and chance_of(m, f, e, laws, desk, c.D_S_OUTAGE_SHARE, slot) >= f[m[spell + c.P_FLOAT] + 1]
+    ):
+        spell = c.NONE
     if spell != c.NONE:
         mode = m[spell + c.P_MODE]
         if mode == rules.HANG:
             m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.TIMEOUT, 0
             return t.NEVER, t.NEVER
-        if mode == rules.ERROR:
+        if mode == rules.ERROR or mode == rules.OVERLOADED:
             m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.ERROR, m[spell + c.P_STATUS]
+            if mode == rules.OVERLOADED:
+                m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.LIMITED, 429
+                m[slot + c.L_RETRY_AFTER] = m[spell + c.P_RETRY_AFTER]
             answer_s = draw(m, f, e, laws, desk, c.D_S_OUTAGE, m[spell + c.P_LAW], slot)
             return t.NEVER, to_ns(added_s) + to_ns(answer_s)
         slowdown = f[m[spell + c.P_FLOAT]]
