@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app import navigation
 from planner import warming
 
 # An emoji as icon is drawn from what Streamlit ships; a material icon would be fetched from an outside server.
@@ -15,6 +16,12 @@ if not st.session_state.get("engine is warm"):
         place.empty()
     st.session_state["engine is warm"] = True
 
-PAGES = [st.Page("pages/compare.py", title="Compare strategies", url_path="compare", default=True)]
+COMPARE = st.Page("pages/compare.py", title="Compare strategies", url_path="compare", default=True)
+FAILOVER = st.Page("pages/failover.py", title="Failover", url_path="failover")
 
-st.navigation(PAGES, position="hidden").run()
+# Streamlit's own navigation hides behind a button on a phone; these two links are always seen.
+chosen = st.navigation([COMPARE, FAILOVER], position="hidden")
+links = st.empty()
+navigation.show(links, COMPARE, FAILOVER, chosen)
+chosen.run()
+navigation.show(links, COMPARE, FAILOVER, chosen)  # again: they lead to what is asked for now

@@ -197,7 +197,7 @@ def signed(value: Decimal) -> str:
 def _ends(cost: Any) -> str:
     if cost.low is None or cost.high is None:
         return ""
-    return f"{usd(cost.low, '')} to {usd(cost.high)}".replace(" ,", ",")
+    return f"{usd(cost.low, "")} to {usd(cost.high)}"
 
 
 # -- another policy --------------------------------------------------------------------------------
@@ -276,3 +276,15 @@ def findings(worst: Mapping[str, tuple[str, str]]) -> str:
     """Worst case and dearest request by strategy."""
     rows = [[name, *found] for name, found in worst.items()]
     return table(["Strategy", "Longest way of one request", "Dearest request"], rows, "Static findings")
+
+
+def advice(row: DeploymentLimits, target: float) -> list[str]:
+    """What would fix it, one line for each way."""
+    if row.is_fixed:
+        return [f"Nothing to fix: at most {text.number(target, 'share')} may meet a limit."]
+    found = [one.text for one in row.quota_advice]
+    if row.together is not None and (len(row.quotas) > 1 or not row.together.is_fixed):
+        found.append(row.together.text)
+    if row.max_output_advice is not None:
+        found.append(row.max_output_advice.text)
+    return found
