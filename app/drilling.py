@@ -55,14 +55,15 @@ def limits_of(scenario: Scenario, place: DeltaGenerator) -> LimitReport:
     """Why requests of a scenario meet rate limits, remembered or computed likewise."""
     key = ("limits", scenario.hash, ENGINE, planner.__version__)
     found: LimitReport = _remembered(
-        key, place, "Trying every kind of limit", lambda report: why_429(scenario, engine=ENGINE, report=report)
+        key,
+        place,
+        "Trying every kind of limit",
+        lambda report: why_429(scenario, engine=ENGINE, report=report),
     )
     return found
 
 
-def _remembered(
-    key: tuple[Any, ...], place: DeltaGenerator, words: str, run: Callable[[Report], Any]
-) -> Any:
+def _remembered(key: tuple[Any, ...], place: DeltaGenerator, words: str, run: Callable[[Report], Any]) -> Any:
     try:
         return _kept(key, None)
     except _NotKept:

@@ -18,7 +18,7 @@ def show(place: DeltaGenerator, compare: Any, failover: Any, chosen: Any) -> Non
     if not is_compare:
         here, there = there, here
     leads = onward(dict(st.session_state.get(here, {})), dict(st.session_state.get(there, {})))
-    with place.container(key="pages"):
+    with place.container():
         row = st.container(horizontal=True, gap="small")
         row.page_link(compare, disabled=is_compare, query_params=None if is_compare else leads)
         row.page_link(failover, disabled=not is_compare, query_params=leads if is_compare else None)

@@ -27,7 +27,9 @@ VIEWS = {"invoiced": "on the bill", "economic": "not on the bill"}
 # -- tables ----------------------------------------------------------------------------------------
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], words: str, *, sums: Sequence[str] = ()) -> str:
+def table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], words: str, *, sums: Sequence[str] = ()
+) -> str:
     """An HTML table; `words` names it for screen readers, rows that begin with one of `sums` are sums."""
     head = "".join(f"<th scope='col'>{escape(one)}</th>" for one in heads)
     body = "".join(
@@ -153,7 +155,9 @@ def _count_line(name: str, one: Estimate) -> Line:
 def _time_line(name: str, one: Estimate) -> Line:
     ends = text.interval(one.low, one.high, "s")
     return Line(
-        name=name, value=text.number(one.value, "s"), interval=ends or (one.reason or "" if one.value is None else "")
+        name=name,
+        value=text.number(one.value, "s"),
+        interval=ends or (one.reason or "" if one.value is None else ""),
     )
 
 
@@ -197,7 +201,7 @@ def signed(value: Decimal) -> str:
 def _ends(cost: Any) -> str:
     if cost.low is None or cost.high is None:
         return ""
-    return f"{usd(cost.low, "")} to {usd(cost.high)}"
+    return f"{usd(cost.low).removesuffix(' USD')} to {usd(cost.high)}"
 
 
 # -- another policy --------------------------------------------------------------------------------
@@ -222,7 +226,9 @@ def differences(here: Drill, other: Drill) -> list[list[str]]:
             )
         for words, a, b in measures:
             gap = None if a is None or b is None else b - a
-            rows.append([f"{name}: {words}", _written(words, a), _written(words, b), _written(words, gap, True)])
+            rows.append(
+                [f"{name}: {words}", _written(words, a), _written(words, b), _written(words, gap, True)]
+            )
     return rows
 
 

@@ -45,7 +45,9 @@ def page() -> None:
     head, picker = st.columns([7, 4], vertical_alignment="bottom")
     with head:
         st.title("Failover", anchor=False)
-        st.caption("An outage of one provider, replayed request by request, with and without it on the same luck.")
+        st.caption(
+            "An outage of one provider, replayed request by request, with and without it on the same luck."
+        )
     _pick(picker, files)
     notices = st.container()  # filled at the end: a changed picker takes them away
     _offer_upload()
@@ -109,16 +111,18 @@ def _restart() -> None:
     memory = st.session_state
     memory.pop(DROPPED, None)
     before: Asked = memory[ASKED]
-    _start_from(
-        replace(before, scenario=memory[WIDGET + "scenario"], values={}, provider=None, at=PEAK)
-    )
+    _start_from(replace(before, scenario=memory[WIDGET + "scenario"], values={}, provider=None, at=PEAK))
 
 
 def _pick(place: DeltaGenerator, files: dict[str, Any]) -> None:
     memory = st.session_state
     memory.setdefault(WIDGET + "scenario", memory[ASKED].scenario)
     place.selectbox(
-        "Scenario", list(files), key=WIDGET + "scenario", format_func=_scenario_words(files), on_change=_restart
+        "Scenario",
+        list(files),
+        key=WIDGET + "scenario",
+        format_func=_scenario_words(files),
+        on_change=_restart,
     )
 
 
@@ -168,12 +172,20 @@ def _ask(scenario: Scenario, asked: Asked) -> Asked:
             day = st.selectbox("Weekday", DAYS, **_key("day", day), format_func=str.capitalize, **common)
         with grid.cell():
             hour = st.selectbox(
-                "Hour (UTC)", range(24), **_key("hour", hour), format_func=lambda one: f"{one:02d}:00", **common
+                "Hour (UTC)",
+                range(24),
+                **_key("hour", hour),
+                format_func=lambda one: f"{one:02d}:00",
+                **common,
             )
         at = asking.weekly(day, hour)
     with grid.cell():
         mode = st.selectbox(
-            "What happens", list(MODES), **_key("mode", asked.mode), format_func=MODE_WORDS.__getitem__, **common
+            "What happens",
+            list(MODES),
+            **_key("mode", asked.mode),
+            format_func=MODE_WORDS.__getitem__,
+            **common,
         )
     with grid.cell():
         beside = st.selectbox(
@@ -187,7 +199,13 @@ def _ask(scenario: Scenario, asked: Asked) -> Asked:
             help="Drills with other luck that means are taken over. More narrow the intervals and take longer.",
         )  # fmt: skip
     return replace(
-        asked, provider=provider, minutes=int(minutes), at=at, mode=mode, beside=beside, replications=int(replications)
+        asked,
+        provider=provider,
+        minutes=int(minutes),
+        at=at,
+        mode=mode,
+        beside=beside,
+        replications=int(replications),
     )
 
 
@@ -234,7 +252,11 @@ def _offer_upload() -> None:
         elif found.failure:
             st.error(text.markdown(f"{found.file} cannot be read. {found.failure}"))
         else:
-            st.success(text.markdown(f"{found.file} stands in place of the picked scenario. The link does not carry it."))
+            st.success(
+                text.markdown(
+                    f"{found.file} stands in place of the picked scenario. The link does not carry it."
+                )
+            )
         st.button("Back to the picked scenario", on_click=_restart)
     if found is not None and found.notices:
         with st.expander(f"What could not be said of the configuration ({len(found.notices)})"):
@@ -398,7 +420,9 @@ def _wanted(name: str, label: str, key: tuple[Any, ...]) -> bool:
 
 def _show_quota(scenario: Scenario, asked: Asked) -> None:
     st.subheader("The fallback quota that would have lost nothing", anchor=False)
-    st.caption("Tries other limits at the fallbacks, on the same requests and luck. Takes longer than the replay.")
+    st.caption(
+        "Tries other limits at the fallbacks, on the same requests and luck. Takes longer than the replay."
+    )
     key = (scenario.hash, replace(asked, values={}, beside=asking.NONE))
     if not _wanted("quota", "Search the fallback quota", key):
         return
@@ -417,7 +441,9 @@ def _show_quota(scenario: Scenario, asked: Asked) -> None:
 
 def _show_limits(scenario: Scenario) -> None:
     st.subheader("Why 429", anchor=False)
-    st.caption("How rate limits hold requests back over the whole plan, not only in this outage, by kind and charge.")
+    st.caption(
+        "How rate limits hold requests back over the whole plan, not only in this outage, by kind and charge."
+    )
     if not _wanted("limits", "Try every kind of limit", (scenario.hash,)):
         return
     try:

@@ -10,4 +10,12 @@ from planner.charts.latency import latency_chart
 from planner.charts.outage import backlog_chart
 from planner.charts.theme import panels
 
-__all__ = ["Gallery", "backlog_chart", "cumulative_chart", "latency_chart", "panels", "tco_chart", "tradeoff_chart"]
+__all__ = [
+    "Gallery",
+    "backlog_chart",
+    "cumulative_chart",
+    "latency_chart",
+    "panels",
+    "tco_chart",
+    "tradeoff_chart",
+]

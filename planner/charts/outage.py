@@ -16,7 +16,10 @@ SHADE = "#8a8a8a"
 
 
 def backlog_chart(
-    rows: pd.DataFrame, minutes: float, strategies: Sequence[str] | None = None, provider: str = "the provider"
+    rows: pd.DataFrame,
+    minutes: float,
+    strategies: Sequence[str] | None = None,
+    provider: str = "the provider",
 ) -> Any:
     """Backlog over time, one line per strategy.
 
@@ -72,7 +75,7 @@ def _description(rows: pd.DataFrame, names: Sequence[str], minutes: float, provi
     parts = []
     for name in names:
         own = rows[rows["strategy"] == name]
-        top = own.loc[own["backlog"].idxmax()]
+        top = own.iloc[int(own["backlog"].to_numpy().argmax())]
         parts.append(f"{name} at most {top['backlog']:,.1f}, {top['minute']:,.1f} min after it began")
     return (
         f"Requests in flight beyond those without the outage of {provider} of {minutes:g} minutes, mean over "
