@@ -173,6 +173,6 @@ def beside_words(scenario: Scenario, policy: str) -> str:
             "The same scenario without any retry: policy.retries 0 and no layers, wherever they were given."
         )
     given = sorted(scenario.policy.model_fields_set - scenario.policy.from_preset)
-    words = f"The same scenario with `policy: {{preset: {policy}}}` in place of its own policy"
+    words = f"The same scenario with policy: {{preset: {policy}}} in place of its own policy"
     words += f" ({', '.join(given)})." if given else "."
     return words + (f" Policies of {', '.join(above)} stay above it." if above else "")

@@ -20,7 +20,7 @@ table.figures small { display: block; font-size: 0.74rem; opacity: 0.75; }
 table.figures tr + tr { border-top: 1px solid rgba(128, 128, 128, 0.25); }
 table.figures .met, table.figures .missed { font-weight: 600; }
 table.figures .missed { text-decoration: underline; text-underline-offset: 2px; }
-table.phases { table-layout: auto; }
+div.sideways { overflow-x: auto; }
 table.phases td { white-space: normal; }
 table.phases thead th { text-align: right; font-weight: 600; vertical-align: bottom; }
 table.phases thead th:first-child { text-align: left; }

@@ -14,7 +14,7 @@ def show(problems: Sequence[Problem], what: str, end: str) -> None:
     st.error(f"{many} problem{'s' if many != 1 else ''} in {text.markdown(what)}; {end}.")
     lines = []
     for problem in problems:
-        place = text.markdown(problem.field or "the file")
+        place = text.markdown(problem.field.removeprefix("--") or "the file")
         line = f" (line {problem.line})" if problem.line is not None else ""
         lines.append(f"- **{place}**{line}: {text.markdown(said(problem))}")
     st.markdown("\n".join(lines))

@@ -39,8 +39,8 @@ def table(
         for row in rows
     )
     return (
-        f"<table class='figures phases' aria-label='{escape(words, quote=True)}'><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table>"
+        f"<div class='sideways'><table class='figures phases' aria-label='{escape(words, quote=True)}'><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
@@ -68,9 +68,9 @@ def phase_rows(one: StrategyDrill) -> Rows:
     if one.money.phases:
         rows.append(
             (
-                "bill",
+                "bill, USD",
                 [
-                    _both(usd(phase.with_invoiced_usd), usd(phase.without_invoiced_usd))
+                    _both(usd(phase.with_invoiced_usd, ""), usd(phase.without_invoiced_usd, ""))
                     for phase in one.money.phases
                 ],
             )
@@ -142,8 +142,9 @@ def effects(one: StrategyDrill) -> str:
         _time_line("Recovered, after its end", found.all_s),
         Line(name="at the longest", value=text.number(found.longest_s, "s")),
         _time_line("Backlog gone, after its end", found.backlog_s),
-        _time_line("Last loss, after its end", found.loss_s),
     ]
+    if one.lost.with_outage.value or one.lost.without.value:
+        lines.append(_time_line("Last loss, after its end", found.loss_s))
     return cards.table(tuple(lines))
 
 

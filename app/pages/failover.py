@@ -336,8 +336,6 @@ def _show(scenario: Scenario, asked: Asked, drill: Drill, other: Drill | None) -
     )
     for notice in drill.notices:
         st.warning(text.markdown(notice))
-    if other is not None:
-        _show_beside(scenario, asked, drill, other)
     for one in drill.strategies.values():
         _show_strategy(one)
     rows = replay.backlogs(drill)
@@ -345,6 +343,8 @@ def _show(scenario: Scenario, asked: Asked, drill: Drill, other: Drill | None) -
         st.subheader("Backlog over time", anchor=False)
         chart = backlog_chart(rows, drill.minutes, list(scenario.strategies), drill.provider)
         st.altair_chart(chart, width="stretch", key="chart-backlog")
+    if other is not None:
+        _show_beside(scenario, asked, drill, other)
     _show_findings(scenario)
     _show_quota(scenario, asked)
     _show_limits(scenario)
