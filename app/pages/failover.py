@@ -64,14 +64,13 @@ def page() -> None:
         return
     try:
         drill = drilling.drill_of(scenario, asked, st.empty(), "Replaying the outage")
-        other = _beside(scenario, asked)
     except ScenarioError as error:
         problems.show(error.problems, "what was asked for", "nothing was run")
         return
     except PlannerError as error:
         st.error(text.markdown(str(error)))
         return
-    _show(scenario, asked, drill, other)
+    _show(scenario, asked, drill)
 
 
 # -- address and pickers ---------------------------------------------------------------------------
@@ -316,14 +315,7 @@ def _prices(found: dropped.Dropped) -> dict[str, float] | None:
 # -- results -------------------------------------------------------------------------------------
 
 
-def _beside(scenario: Scenario, asked: Asked) -> Drill | None:
-    if asked.beside == asking.NONE:
-        return None
-    changed = asking.beside(scenario, asked.beside)
-    return drilling.drill_of(changed, asked, st.empty(), "Replaying it under the other policy")
-
-
-def _show(scenario: Scenario, asked: Asked, drill: Drill, other: Drill | None) -> None:
+def _show(scenario: Scenario, asked: Asked, drill: Drill) -> None:
     sentences = "\n\n".join(text.markdown(one.sentence) for one in drill.strategies.values())
     st.info(sentences)
     st.caption(
@@ -343,8 +335,8 @@ def _show(scenario: Scenario, asked: Asked, drill: Drill, other: Drill | None) -
         st.subheader("Backlog over time", anchor=False)
         chart = backlog_chart(rows, drill.minutes, list(scenario.strategies), drill.provider)
         st.altair_chart(chart, width="stretch", key="chart-backlog")
-    if other is not None:
-        _show_beside(scenario, asked, drill, other)
+    if asked.beside != asking.NONE:
+        _show_beside(scenario, asked, drill)
     _show_findings(scenario)
     _show_quota(scenario, asked)
     _show_limits(scenario)
@@ -374,9 +366,19 @@ def _show_strategy(one: Any) -> None:
         st.html(replay.effects(one))
 
 
-def _show_beside(scenario: Scenario, asked: Asked, drill: Drill, other: Drill) -> None:
+def _show_beside(scenario: Scenario, asked: Asked, drill: Drill) -> None:
+    """Another policy beside it; one that does not fit the scenario says so, and the rest of the page stands."""
     name = BESIDE_WORDS.get(asked.beside, asked.beside)
     st.subheader(f"Beside it: {name}", anchor=False)
+    try:
+        changed = asking.beside(scenario, asked.beside)
+        other = drilling.drill_of(changed, asked, st.empty(), "Replaying it under the other policy")
+    except ScenarioError as error:
+        problems.show(error.problems, "the scenario under this policy", "it was not run")
+        return
+    except PlannerError as error:
+        st.error(text.markdown(str(error)))
+        return
     st.caption(text.markdown(asking.beside_words(scenario, asked.beside)))
     heads = ["With the outage", "as it is", name, "difference"]
     rows = replay.differences(drill, other)

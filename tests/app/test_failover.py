@@ -65,7 +65,16 @@ def html(app: AppTest) -> str:
 
 
 def words(app: AppTest) -> str:
-    kinds = (app.markdown, app.caption, app.success, app.warning, app.error, app.title, app.subheader, app.info)
+    kinds = (
+        app.markdown,
+        app.caption,
+        app.success,
+        app.warning,
+        app.error,
+        app.title,
+        app.subheader,
+        app.info,
+    )
     return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
@@ -112,7 +121,10 @@ def test_parts_that_do_not_add_up_are_found() -> None:
     from dataclasses import replace
 
     one = drill().strategies["both"]
-    parts = (*one.money.parts, replace(one.money.parts[0], usd=replace(one.money.parts[0].usd, value=Decimal("0.1"))))
+    parts = (
+        *one.money.parts,
+        replace(one.money.parts[0], usd=replace(one.money.parts[0].usd, value=Decimal("0.1"))),
+    )
     assert abs(replay.gap(replace(one, money=replace(one.money, parts=parts)))) == Decimal("0.1")
 
 
@@ -149,7 +161,13 @@ def test_the_address_reproduces_the_screen(start: Start) -> None:
     assert app.query_params == {"v": "1", "scenario": "outage", "run.seed": "11", **given}
     changed = loads(OUTAGE).set({"run.seed": 11})
     same = planner.drill(
-        changed, provider="azure", minutes=7, at="tue 14:00", mode="hang", quota=False, replications=asked.REPLICATIONS
+        changed,
+        provider="azure",
+        minutes=7,
+        at="tue 14:00",
+        mode="hang",
+        quota=False,
+        replications=asked.REPLICATIONS,
     )
     assert shows(app, same)
 
@@ -260,9 +278,12 @@ def drop(app: AppTest, content: str | bytes, name: str = "config.yaml") -> AppTe
 
 
 def nowhere(app: AppTest, secret: str) -> bool:
-    memory = app.session_state.filtered_state
-    assert secret not in words(app) + html(app) + repr(app.query_params)
-    assert secret not in repr(memory)
+    labels = repr([one.label for one in (*app.expander, *app.number_input, *app.button)])
+    assert secret not in words(app) + html(app) + repr(app.query_params) + labels
+    assert secret not in repr(app.session_state["drill:dropped"])
+    assert (
+        "drill:uploads:0" not in app.session_state
+    )  # the uploader that held the file is gone, and the file with it
     return True
 
 
@@ -270,9 +291,7 @@ def test_a_dropped_configuration_stands_in_place_of_the_scenario(start: Start) -
     app = drop(start(), CONFIGURATION)
     assert not app.exception
     found = dropped.read(CONFIGURATION.encode(), "config.yaml")
-    same = planner.drill(
-        loads(found.text), provider="openai", quota=False, replications=asked.REPLICATIONS
-    )
+    same = planner.drill(loads(found.text), provider="openai", quota=False, replications=asked.REPLICATIONS)
     assert shows(app, same)
     assert "stands in place of the picked scenario" in words(app)
     assert any("could not be said" in one.label for one in app.expander)
@@ -305,7 +324,7 @@ def test_prices_that_are_missing_are_asked_for(start: Start) -> None:
         (f"model_list:\n  - model_name: a\n    litellm_params: {{api_key: {SECRET}}}\n", "line"),
         (f"api_key: {SECRET}\n  - x: [", "problem"),
         ("", "problem"),
-        (b"#" * (dropped.MOST_BYTES + 1), "allowed: at most"),
+        (b"#" * (dropped.MOST_BYTES + 1), "at most 1,000,000"),
     ],
     ids=["binary", "no model", "no yaml", "empty", "large"],
 )
@@ -322,19 +341,46 @@ def test_a_bad_configuration_gives_its_problems_and_keeps_its_secrets(
 
 def test_variables_of_this_machine_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUR_MODEL", "openai/gpt-5.6")
-    found = dropped.read(CONFIGURATION.replace("openai/gpt-5.6", "os.environ/OUR_MODEL").encode(), "config.yaml")
+    found = dropped.read(
+        CONFIGURATION.replace("openai/gpt-5.6", "os.environ/OUR_MODEL").encode(), "config.yaml"
+    )
     assert found.problems
 
 
 # -- around the page -------------------------------------------------------------------------------
 
 
-def test_links_lead_from_page_to_page_with_the_scenario(start: Start) -> None:
-    assert navigation.onward({"v": "1", "scenario": "a"}, {}) == {"v": "1", "scenario": "a"}
-    app = start()
+@pytest.mark.parametrize(
+    ("here", "there", "leads"),
+    [
+        ({}, {}, {}),
+        ({"v": "1", "scenario": "a"}, {}, {"v": "1", "scenario": "a"}),
+        (
+            {"v": "1", "scenario": "a", "run.seed": "2"},
+            {"v": "1", "scenario": "a", "provider": "x", "run.seed": "9"},
+            {"v": "1", "scenario": "a", "run.seed": "2", "provider": "x"},
+        ),
+        (
+            {"v": "1", "scenario": "a", "provider": "x", "at": "peak"},
+            {"v": "1", "scenario": "b"},
+            {"v": "1", "scenario": "a"},
+        ),
+    ],
+)
+def test_a_link_carries_the_scenario_and_what_the_other_page_asks_for(
+    here: dict[str, str], there: dict[str, str], leads: dict[str, str]
+) -> None:
+    assert navigation.onward(here, there) == leads
+
+
+def test_links_to_both_pages_are_on_the_first_one(start: Start) -> None:
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    app.query_params["scenario"] = "recording"
+    app.run()
     links = [one.proto for one in app.get("page_link")]
     assert [link.label for link in links] == ["Compare strategies", "Failover"]
-    assert "scenario=outage" in links[0].query_string
+    assert [link.disabled for link in links] == [True, False]
+    assert "scenario=recording" in links[1].query_string
 
 
 def test_the_chart_holds_few_rows_shades_the_outage_and_has_a_description() -> None:
@@ -346,8 +392,25 @@ def test_the_chart_holds_few_rows_shades_the_outage_and_has_a_description() -> N
     assert spec["layer"][0]["mark"]["type"] == "rect"
 
 
-def test_the_library_of_the_repository_is_drilled_at_its_defaults() -> None:
-    for file in state.library().values():
-        scenario = load(file)
-        for policy in asked.BESIDE[1:]:
-            assert asked.beside(scenario, policy).hash
+def test_a_policy_that_does_not_fit_is_a_message_and_the_drill_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(state.LIBRARY_VARIABLE, raising=False)
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    app.query_params["scenario"] = "email-triage"
+    app.run()
+    app.switch_page(PAGE)
+    app.query_params["beside"] = "openrouter"
+    app.run()
+    assert not app.exception
+    assert "it was not run" in words(app)
+    assert len(app.info) == 1
+
+
+@pytest.mark.parametrize("name", state.library())
+def test_every_scenario_of_the_library_is_taken(name: str) -> None:
+    scenario = load(state.library()[name])
+    assert asked.providers(scenario)
+    bare = asked.beside(scenario, asked.NO_RETRIES)
+    for strategy in bare.strategies:
+        assert all(bare.policy_for(strategy, one).most_retries == 0 for one in bare.deployments_of(strategy))
