@@ -16,9 +16,11 @@ if not st.session_state.get("engine is warm"):
         place.empty()
     st.session_state["engine is warm"] = True
 
-COMPARE = st.Page("pages/compare.py", title="Compare strategies", url_path="compare", default=True)
-FAILOVER = st.Page("pages/failover.py", title="Failover", url_path="failover")
+COMPARE = st.Page("screens/compare.py", title="Compare strategies", url_path="compare", default=True)
+FAILOVER = st.Page("screens/failover.py", title="Failover", url_path="failover")
 
+# Not in a folder "pages": until st.navigation has run once, Streamlit takes the files of such a folder for pages of its own,
+# and a link straight to one would be shown without this frame.
 # Streamlit's own navigation hides behind a button on a phone; these two links are always seen.
 chosen = st.navigation([COMPARE, FAILOVER], position="hidden")
 links = st.empty()

@@ -266,7 +266,8 @@ def test_a_dropped_configuration_is_drilled_and_its_key_is_never_shown(
         f"model_list: [{{model_name: chat, litellm_params: {{model: openai/gpt-5.6, api_key: {secret}}}}}]"
     )
     one = opened()
-    one.page.goto(f"{small_app}/failover?v=1&scenario=outage")
+    one.go(f"{small_app}/?v=1&scenario=outage")
+    one.page.get_by_role("link", name="Failover").click()
     one.page.wait_for_selector(DRILLED, timeout=PATIENCE_MS)
     one.page.get_by_text("Or drop a LiteLLM configuration").click()
     one.page.locator("input[type=file]").set_input_files(

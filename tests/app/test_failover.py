@@ -15,7 +15,7 @@ from planner.scenario import load, loads
 from tests.app.library import OUTAGE, write_library
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
-PAGE = "pages/failover.py"
+PAGE = "screens/failover.py"
 SECRET = "sk-very-secret-0123456789"
 CONFIGURATION = f"""
 model_list:
