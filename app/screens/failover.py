@@ -295,10 +295,7 @@ def _prices(found: dropped.Dropped) -> dict[str, float] | None:
     """Prices that the catalogue does not know, as given on the page; None until all are."""
     if not found.unpriced:
         return {}
-    st.warning(
-        f"{len(found.unpriced)} price{'s' if len(found.unpriced) != 1 else ''} of the configuration "
-        f"{'are' if len(found.unpriced) != 1 else 'is'} not known. Give all of them (USD per million tokens) to run the drill."
-    )
+    place = st.empty()
     given: dict[str, float] = {}
     grid = st.grid(columns=2, min_column_width=300, gap="small")
     for path in found.unpriced:
@@ -309,7 +306,15 @@ def _prices(found: dropped.Dropped) -> dict[str, float] | None:
             )  # fmt: skip
         if value is not None:
             given[path] = value
-    return given if len(given) == len(found.unpriced) else None
+    missing = len(found.unpriced) - len(given)
+    if missing:
+        place.warning(
+            f"{missing} price{'s' if missing != 1 else ''} of the configuration {'are' if missing != 1 else 'is'} not "
+            "known. Give all of them (USD per million tokens) to run the drill."
+        )
+        return None
+    place.caption("Prices that the catalogue does not know, as given here (USD per million tokens):")
+    return given
 
 
 # -- results -------------------------------------------------------------------------------------

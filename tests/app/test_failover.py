@@ -255,9 +255,18 @@ def test_problems_of_a_scenario_are_listed(start: Start) -> None:
     assert "problems in the scenario; nothing was run" in words(app)
 
 
-def test_an_outage_that_does_not_fit_is_a_message(start: Start) -> None:
-    app = start(minutes="200", **{"finance.horizon_months": "1"}, at="mon 00:00")
-    assert not app.exception
+def test_a_drill_that_cannot_be_done_is_a_message_and_is_not_remembered(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*given: object, **named: object) -> None:
+        raise planner.LoadExceedsCapacity("too much in flight")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(planner, "drill", fails)
+        app = start(minutes="13")
+        assert not app.exception
+        assert "too much in flight" in words(app)
+    assert shows(app.run(), drill(minutes=13.0))
 
 
 def test_another_scenario_is_picked(start: Start) -> None:
@@ -373,7 +382,14 @@ def test_a_link_carries_the_scenario_and_what_the_other_page_asks_for(
     assert navigation.onward(here, there) == leads
 
 
-def test_links_to_both_pages_are_on_the_first_one(start: Start) -> None:
+def test_no_folder_is_taken_for_pages_without_the_frame() -> None:
+    assert not (MAIN.parent / "pages").exists()
+
+
+def test_links_to_both_pages_are_on_both(start: Start) -> None:
+    there = [one.proto for one in start().get("page_link")]
+    assert [link.disabled for link in there] == [False, True]
+    assert "scenario=outage" in there[0].query_string
     app = AppTest.from_file(str(MAIN), default_timeout=60)
     app.query_params["scenario"] = "recording"
     app.run()
