@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app import asked as asking
 from app import drilling, dropped, problems, replay, state, text
@@ -271,6 +272,9 @@ def _take_upload() -> None:
         return
     _moved()
     found = dropped.read(file.getvalue(), file.name)
+    context = get_script_run_ctx()
+    if context is not None:  # else the server would hold the file until the browser goes away
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
     _start_from(replace(memory[ASKED], values={}, provider=None, at=PEAK))
     memory[DROPPED] = found
     memory[UPLOADS] = number + 1

@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
 import planner
@@ -309,6 +310,20 @@ def test_a_dropped_configuration_stands_in_place_of_the_scenario(start: Start) -
     assert app.query_params == {"v": "1", "scenario": "outage"}
     next(one for one in app.button if "Back" in one.label).click().run()
     assert shows(app, drill())
+
+
+def test_the_server_lets_go_of_a_dropped_file(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go = []
+    real = MemoryUploadedFileManager.remove_file
+
+    def remove(self: MemoryUploadedFileManager, session_id: str, file_id: str) -> None:
+        held = self.get_files(session_id, [file_id])
+        real(self, session_id, file_id)
+        let_go.append((len(held), len(self.get_files(session_id, [file_id]))))
+
+    monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", remove)
+    drop(start(), CONFIGURATION)
+    assert let_go == [(1, 0)]
 
 
 def test_prices_that_are_missing_are_asked_for(start: Start) -> None:
