@@ -137,7 +137,7 @@ def effects(one: StrategyDrill) -> str:
         lines.append(_count_line("Conversations affected", one.affected_sessions))
     lines.append(_count_line("Most in flight beyond the usual", one.backlog.peak))
     if one.backlog.peak_s.value is not None and one.backlog.peak.value:
-        lines.append(_time_line("reached, after it begins", one.backlog.peak_s))
+        lines.append(Line(name="reached, after it begins", value=text.number(one.backlog.peak_s.value, "s")))
     lines += [
         _time_line("Recovered, after its end", found.all_s),
         Line(name="at the longest", value=text.number(found.longest_s, "s")),

@@ -101,6 +101,8 @@ def _restart(scenario: str | None = None) -> None:
 
 
 def _pick(place: DeltaGenerator, files: dict[str, Any]) -> None:
+    # Another page was shown in between: Streamlit has forgotten what a picker held that was not on it.
+    st.session_state.setdefault(PICKER, st.session_state["address"].scenario)
     place.selectbox(
         "Scenario", list(files), key=PICKER, format_func=_scenario_words(files), on_change=_restart
     )

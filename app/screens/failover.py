@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app import asked as asking
@@ -273,8 +274,9 @@ def _take_upload() -> None:
     _moved()
     found = dropped.read(file.getvalue(), file.name)
     context = get_script_run_ctx()
-    if context is not None:  # else the server would hold the file until the browser goes away
-        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+    keeper = None if context is None else context.uploaded_file_mgr
+    if context is not None and isinstance(keeper, MemoryUploadedFileManager):
+        keeper.remove_file(context.session_id, file.file_id)  # else it is held until the browser goes away
     _start_from(replace(memory[ASKED], values={}, provider=None, at=PEAK))
     memory[DROPPED] = found
     memory[UPLOADS] = number + 1

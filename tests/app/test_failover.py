@@ -397,6 +397,25 @@ def test_a_link_carries_the_scenario_and_what_the_other_page_asks_for(
     assert navigation.onward(here, there) == leads
 
 
+def test_both_pages_are_as_they_were_when_one_comes_back(start: Start) -> None:
+    app = start(minutes="9", mode="hang")
+    written = dict(app.query_params)
+    app.switch_page("screens/compare.py")
+    app.query_params.clear()
+    app.query_params.update({"v": "1", "scenario": "recording"})
+    app.run()
+    assert not app.exception
+    assert app.title[0].value == "Recording"
+    assert app.selectbox[0].value == "recording"
+    app.switch_page(PAGE)
+    app.query_params.clear()
+    app.query_params.update(written)
+    app.run()
+    assert shows(app, drill(minutes=9.0, mode="hang"))
+    assert picker(app, "number_input", "minutes").value == 9  # type: ignore[attr-defined]
+    assert picker(app, "selectbox", "scenario").value == "outage"  # type: ignore[attr-defined]
+
+
 def test_no_folder_is_taken_for_pages_without_the_frame() -> None:
     assert not (MAIN.parent / "pages").exists()
 
