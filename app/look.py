@@ -20,5 +20,11 @@ table.figures small { display: block; font-size: 0.74rem; opacity: 0.75; }
 table.figures tr + tr { border-top: 1px solid rgba(128, 128, 128, 0.25); }
 table.figures .met, table.figures .missed { font-weight: 600; }
 table.figures .missed { text-decoration: underline; text-underline-offset: 2px; }
+div.sideways { overflow-x: auto; }
+table.phases td { white-space: normal; }
+table.phases thead th { text-align: right; font-weight: 600; vertical-align: bottom; }
+table.phases thead th:first-child { text-align: left; }
+table.phases tbody th { overflow-wrap: anywhere; }
+table.figures tr.sum { font-weight: 600; }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 1rem 0.8rem 2rem; } }
 </style>"""

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app import navigation
 from planner import warming
 
 # An emoji as icon is drawn from what Streamlit ships; a material icon would be fetched from an outside server.
@@ -15,6 +16,14 @@ if not st.session_state.get("engine is warm"):
         place.empty()
     st.session_state["engine is warm"] = True
 
-PAGES = [st.Page("pages/compare.py", title="Compare strategies", url_path="compare", default=True)]
+COMPARE = st.Page("screens/compare.py", title="Compare strategies", url_path="compare", default=True)
+FAILOVER = st.Page("screens/failover.py", title="Failover", url_path="failover")
 
-st.navigation(PAGES, position="hidden").run()
+# Not in a folder "pages": until st.navigation has run once, Streamlit takes the files of such a folder for pages of its own,
+# and a link straight to one would be shown without this frame.
+# Streamlit's own navigation hides behind a button on a phone; these two links are always seen.
+chosen = st.navigation([COMPARE, FAILOVER], position="hidden")
+links = st.empty()
+navigation.show(links, COMPARE, FAILOVER, chosen)
+chosen.run()
+navigation.show(links, COMPARE, FAILOVER, chosen)  # again: they lead to what is asked for now

@@ -44,6 +44,25 @@ run: {replications: 2}
 """
 
 
+OUTAGE = """
+name: Two providers
+traffic: {requests_per_month: 300000}
+tasks: {faq: {input_tokens: 500, output_tokens: 120, max_output_tokens: 300}}
+models:
+  big: {input_usd_per_mtok: 2.5, output_usd_per_mtok: 10}
+  small: {input_usd_per_mtok: 0.15, output_usd_per_mtok: 0.6}
+deployments:
+  first: {model: big, provider: openai, latency: {ttft_s: {p50: 0.5, p95: 1.2}, tokens_per_s: 80}, errors: null, outages: null, limits: null}
+  second: {model: small, provider: azure, latency: {ttft_s: {p50: 0.3, p95: 0.8}, tokens_per_s: 120}, errors: null, outages: null, limits: {requests_per_minute: 6}}
+strategies:
+  alone: {omni: [first]}
+  both: {omni: [first, second]}
+policy: {timeout_s: 20, retries: 1}
+finance: {horizon_months: 12, downtime_usd_per_hour: 100}
+run: {seed: 3, replications: 4, window_s: 120}
+"""
+
+
 def write_library(folder: Path) -> Path:
     """Write the three scenarios; the small one is the default."""
     for name, text in (("support-chatbot", SMALL), ("broken", BROKEN), ("recording", RECORDING)):

@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app import state
-from tests.app.library import write_library
+import planner
+from app import asked, replay, state, text
+from planner.scenario import loads
+from tests.app.library import OUTAGE, write_library
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from scripts import screenshots  # noqa: E402  # needs playwright
@@ -79,6 +81,7 @@ def chrome() -> "Iterator[playwright.Browser]":
 def small_app(tmp_path_factory: pytest.TempPathFactory, chrome: "playwright.Browser") -> Iterator[str]:
     """Address of the app on the library of small scenarios."""
     folder = write_library(tmp_path_factory.mktemp("library"))
+    (folder / "outage.yaml").write_text(OUTAGE, encoding="utf-8")
     with screenshots.serving({state.LIBRARY_VARIABLE: str(folder)}) as address:
         yield address
 
@@ -209,4 +212,69 @@ def test_problems_of_a_scenario_are_listed_without_a_traceback(
     listed = one.page.locator("[data-testid=stMain]")
     playwright.expect(listed).to_contain_text("traffic.requests_per_mont", timeout=PATIENCE_MS)
     one.page.wait_for_selector(screenshots.IDLE, timeout=PATIENCE_MS)
+    assert one.is_clean()
+
+
+DRILLED = "table.phases"
+
+
+def cells(page: "playwright.Page", label: str) -> list[str]:
+    """The row of the table of the strategy `both` that begins with a label."""
+    table = page.locator(f"{DRILLED}[aria-label='both before, during and after the outage']")
+    row = table.locator("tr", has=page.get_by_role("rowheader", name=label, exact=True))
+    found: list[str] = row.locator("td").all_inner_texts()
+    return found
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+def test_an_outage_is_chosen_and_read_with_the_figures_of_the_drill(
+    small_app: str, opened: Callable[..., Opened], pictures: Path, width: int, scheme: str
+) -> None:
+    one = opened(width, 900, scheme)
+    one.go(f"{small_app}/?v=1&scenario=outage")
+    one.page.get_by_role("link", name="Failover").click()
+    one.page.wait_for_selector(DRILLED, timeout=PATIENCE_MS)
+    one.page.get_by_label("For how long (min)").fill("12")
+    one.page.keyboard.press("Enter")
+    one.page.wait_for_url("**minutes=12**", timeout=PATIENCE_MS)
+    found = planner.drill(
+        loads(OUTAGE), provider="openai", minutes=12, quota=False, replications=asked.REPLICATIONS
+    )
+    both = found.strategies["both"]
+    alert = one.page.locator("[data-testid=stAlert]").first
+    playwright.expect(alert).to_contain_text(both.sentence, timeout=PATIENCE_MS)
+    one.page.wait_for_selector(screenshots.IDLE, timeout=PATIENCE_MS)
+    for label, shown in replay.phase_rows(both):
+        assert cells(one.page, label) == shown
+    assert both.money.invoiced_usd is not None
+    assert replay.signed(both.money.invoiced_usd.value) in one.page.locator("body").inner_text()
+    assert text.DASH not in cells(one.page, "arriving")
+    main = one.page.locator("[data-testid=stMain]")
+    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
+    one.page.screenshot(path=pictures / f"failover-{width}-{scheme}.png")
+    one.page.get_by_role("link", name="Compare strategies").click()
+    one.page.wait_for_url("**/?v=1&scenario=outage", timeout=PATIENCE_MS)
+    screenshots.wait_for_result(one.page)
+    assert one.is_clean()
+
+
+def test_a_dropped_configuration_is_drilled_and_its_key_is_never_shown(
+    small_app: str, opened: Callable[..., Opened]
+) -> None:
+    secret = "sk-very-secret-0123456789"
+    given = (
+        f"model_list: [{{model_name: chat, litellm_params: {{model: openai/gpt-5.6, api_key: {secret}}}}}]"
+    )
+    one = opened()
+    one.go(f"{small_app}/?v=1&scenario=outage")
+    one.page.get_by_role("link", name="Failover").click()
+    one.page.wait_for_selector(DRILLED, timeout=PATIENCE_MS)
+    one.page.get_by_text("Or drop a LiteLLM configuration").click()
+    one.page.locator("input[type=file]").set_input_files(
+        {"name": "config.yaml", "mimeType": "application/yaml", "buffer": given.encode()}
+    )
+    place = one.page.locator("[data-testid=stMain]")
+    playwright.expect(place).to_contain_text("stands in place of the picked scenario", timeout=PATIENCE_MS)
+    playwright.expect(place).to_contain_text("Under chat the outage affects", timeout=PATIENCE_MS)
+    assert secret not in one.page.content()
     assert one.is_clean()

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import cards, details, state, text
+from app import cards, details, problems, state, text
 from app.look import STYLE
 from app.running import comparison_of
 from app.state import Address, Input
@@ -101,6 +101,8 @@ def _restart(scenario: str | None = None) -> None:
 
 
 def _pick(place: DeltaGenerator, files: dict[str, Any]) -> None:
+    # Another page was shown in between: Streamlit has forgotten what a picker held that was not on it.
+    st.session_state.setdefault(PICKER, st.session_state["address"].scenario)
     place.selectbox(
         "Scenario", list(files), key=PICKER, format_func=_scenario_words(files), on_change=_restart
     )
@@ -346,25 +348,7 @@ def _offer_downloads(comparison: Comparison, address: Address) -> None:
 
 
 def _show_problems(error: ScenarioError) -> None:
-    """Every problem with its field; nothing was run."""
-    many = len(error.problems)
-    st.error(f"{many} problem{'s' if many != 1 else ''} in the scenario; nothing was run.")
-    lines = []
-    for problem in error.problems:
-        place = text.markdown(problem.field or "the file")
-        line = f" (line {problem.line})" if problem.line is not None else ""
-        lines.append(f"- **{place}**{line}: {text.markdown(_said(problem))}")
-    st.markdown("\n".join(lines))
-
-
-def _said(problem: Any) -> str:
-    if problem.text is not None:
-        said = problem.text
-    elif problem.given is not None:
-        said = f"got {problem.given}; allowed: {problem.allowed}"
-    else:
-        said = f"allowed: {problem.allowed}"
-    return said + (f"; {problem.hint}" if problem.hint else "")
+    problems.show(error.problems, "the scenario", "nothing was run")
 
 
 page()
