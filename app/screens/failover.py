@@ -372,7 +372,7 @@ def _show_strategy(one: Any) -> None:
                 st.markdown(f":red-badge[✗ the parts miss the change by {text.markdown(replay.signed(gap))}]")
             if not one.money.prices_downtime:
                 st.caption("Downtime is not priced (finance.downtime\\_usd\\_per\\_hour).")
-            st.caption(text.markdown(f"Cold caches: not known: {one.money.cold_caches_reason}."))
+            st.caption(text.markdown(f"Cold caches: {one.money.cold_caches_reason}."))
     with right:
         st.html(replay.effects(one))
 
