@@ -347,14 +347,14 @@ class Engine:
         """
         target, now, leaves = desk.target, self.env.ns, (NEVER, True)
         is_last = k >= target.retries[rules.retry_class(call.outcome)]
-        if call.status == rules.FILTERED:
-            return leaves
-        if call.turned_away != tables.NO_CAUSE and not self.program.reselects:
-            return leaves
         if call.was_seen_to_break and role != tables.ROLE_MINI:
             journey.broke_off = not target.retries_broken
             if journey.broke_off:
                 return leaves
+        if call.status == rules.FILTERED:
+            return leaves
+        if call.turned_away != tables.NO_CAUSE and not self.program.reselects:
+            return leaves
         if is_last and not (target.sleep_after_last and k > 0):
             return leaves
         if self.program.reselects:

@@ -415,3 +415,23 @@ def test_no_hedge_is_sent_at_the_deadline() -> None:
         {"timeout_s": 2, "deadline_s": 2, "when_limited": "wait", "hedge": {"after_s": 2, "to": "b"}},
     )
     check_outcomes(run, "request ended_s attempts cause\n0 2 1 -\n1 3 0 deadline")
+
+
+def test_a_part_that_was_seen_ends_the_pass_also_where_the_first_call_was_refused_by_a_filter() -> None:
+    # a refuses every prompt after 0.5 s; the hedge at b breaks off within 2 s. Where its first token had come, at 1.25, the
+    # pass has failed; where it had not, the next deployment, c, answers.
+    run = run_rows(
+        at(*range(0, 400, 20)),
+        {
+            "a": target(content_filter={"share": 1.0, "latency_s": 0.5}),
+            "b": target(latency=STREAM, errors={"rate": 0, "mid_stream": 1.0}),
+            "c": target(),
+        },
+        {"hedge": {"after_s": 0.25, "to": "b"}},
+        strategy={"omni": ["a", "c"], "mini": ["b"], "rules": OMNI_ONLY["rules"]},
+    )
+    beside = run.attempts[(run.attempts["role"] == "hedge") & (run.attempts["attempt"] == 1)]
+    assert beside["request"].tolist() == run.outcomes["request"].tolist()
+    was_seen = beside["first_token_s"].notna().tolist()
+    assert 3 < sum(was_seen) < 17
+    assert (run.outcomes["outcome"] != "ok").tolist() == was_seen
