@@ -1,5 +1,6 @@
 """Requests and calls on their way, and the moments they wait for."""
 
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import simpy
@@ -10,6 +11,7 @@ from planner.engines.program import Target
 from planner.routing.routers import Group
 from planner.tables import NEVER
 
+NOBODY: AbstractSet[str] = frozenset()
 NO_METERS = (0,) * len(tables.METERS)
 
 
@@ -78,7 +80,9 @@ class Journey:
         self.choices = 0  # draws of the selection so far
         self.is_retrying = False  # counts against the retry budget
         self.previous_s = 0.0  # of the backoff, what the next wait goes by
-        self.too_large: set[str] = set()  # deployments of the group whose limits can never take the request
+        self.too_large: AbstractSet[str] = (
+            NOBODY  # deployments of the group whose limits can never take the request
+        )
 
     def turn_to(self, group: Group) -> None:
         """A group is tried; nobody in it has been asked yet."""

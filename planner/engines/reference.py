@@ -55,6 +55,7 @@ class Engine:
             name: self.desk_type(self, target, pools[name]) for name, target in program.targets.items()
         }
         self.selector = Selector(program, self.desks)
+        self.chooses = program.chooses
         self.sizes = {name: _Rows(work.sizes[name], work.kept.get(name)) for name in program.targets}
         self.correct = {model: found.tolist() for model, found in work.correct.items()}
         self.service = None if requests.service_ns is None else requests.service_ns.tolist()
@@ -212,7 +213,7 @@ class Engine:
                     return None
                 if not left:
                     break
-                name = self._choose(journey, place, level, left)
+                name = self._choose(journey, place, level, left) if self.chooses else left[0]
                 if name is None:
                     break
                 left.remove(name)
@@ -237,7 +238,7 @@ class Engine:
         """
         group = self.program.groups[index]
         journey.turn_to(group)
-        journey.too_large.clear()
+        journey.too_large = set()
         order = self._order(journey, group)
         for turn in range(len(order)):
             k, numbers = 0, order if turn == 0 else order[turn : turn + 1]
@@ -260,7 +261,7 @@ class Engine:
                     journey.cause = DEADLINE
                     return None
                 if call.turned_away == tables.TOO_LARGE:
-                    journey.too_large.add(name)
+                    journey.too_large |= {name}
                 wait_ns, is_last = self._wait_after(journey, desk, call, role, k)
                 if wait_ns == NEVER:
                     yield from self._go_on(journey, call)
@@ -287,7 +288,7 @@ class Engine:
         self, journey: Journey, place: Place, level: Sequence[str], left: Sequence[str]
     ) -> str | None:
         """One of the deployments of a level that are left; None: all are full, no call, as if each turned it away."""
-        if not self.program.chooses:
+        if not self.chooses:
             return left[0]
         meters = {name: self.sizes[name].meters[journey.index] for name in left}
         chosen = self.selector.choose(journey, place, level, left, self.env.ns, meters)
@@ -391,7 +392,7 @@ class Engine:
         elif will_happen:
             assert call.done is not None
             yield call.done
-            call.was_seen_to_break = call.broke_off
+            call.was_seen_to_break = call.broken_meters is not None and call.broke_off
         self._is_retried(journey)
         self.count_call(call)
         self._classify(journey, call)
@@ -573,8 +574,7 @@ class Engine:
         journey = call.journey
         deployment = tables.VERIFIER if call.target is None else call.target.index
         meters = call.meters
-        if call.broke_off:
-            assert call.broken_meters is not None
+        if call.broken_meters is not None and call.broke_off:
             meters = call.broken_meters
         elif call.outcome in (tables.ERROR, tables.LIMITED):
             meters = input_only(meters)  # nothing was generated
