@@ -226,7 +226,10 @@ class TestFiles:
     def test_ci_runs_both_sets_of_tests_and_can_be_executed(self) -> None:
         script = ROOT / ".ci" / "run"
         assert os.access(script, os.X_OK)
-        assert script.read_text(encoding="utf-8").splitlines()[-2:] == ["make test", "make test-gateway"]
+        assert script.read_text(encoding="utf-8").splitlines()[-3::2] == [
+            "make test",
+            "make test-gateway || make test-gateway",
+        ]
         subprocess.run(["bash", "-n", str(script)], check=True)
 
     def test_the_package_says_that_it_is_typed(self) -> None:
