@@ -14,6 +14,7 @@ from typing import Any
 
 from app import state
 from app.state import Address
+from planner.catalogue.policies import presets
 from planner.errors import ScenarioError
 from planner.experiments.drill_stretch import DAYS, MODES, PEAK
 from planner.scenario import paths
@@ -22,7 +23,7 @@ from planner.scenario.fields import Scenario
 MINUTES, LEAST_MINUTES, MOST_MINUTES = 30, 1, 240
 REPLICATIONS, MOST_REPLICATIONS = 5, 50
 NONE, NO_RETRIES = "none", "no-retries"
-PRESETS = ("litellm", "openai-sdk", "portkey", "openrouter")
+PRESETS = presets()
 BESIDE = (NONE, *PRESETS, NO_RETRIES)
 OWN = ("provider", "minutes", "at", "mode", "beside", "replications")
 _WEEKLY = re.compile(r"([a-z]+)[ +](\d{1,2})(?::00)?")

@@ -26,4 +26,5 @@ chosen = st.navigation([COMPARE, FAILOVER], position="hidden")
 links = st.empty()
 navigation.show(links, COMPARE, FAILOVER, chosen)
 chosen.run()
-navigation.show(links, COMPARE, FAILOVER, chosen)  # again: they lead to what is asked for now
+# The page may have changed what is asked for: the links lead to what it is now.
+navigation.show(links, COMPARE, FAILOVER, chosen)

@@ -289,9 +289,4 @@ def advice(row: DeploymentLimits, target: float) -> list[str]:
     """What would fix it, one line for each way."""
     if row.is_fixed:
         return [f"Nothing to fix: at most {text.number(target, 'share')} may meet a limit."]
-    found = [one.text for one in row.quota_advice]
-    if row.together is not None and (len(row.quotas) > 1 or not row.together.is_fixed):
-        found.append(row.together.text)
-    if row.max_output_advice is not None:
-        found.append(row.max_output_advice.text)
-    return found
+    return row.remedies

@@ -139,12 +139,7 @@ def advice(row: "DeploymentLimits", target: float) -> list[str]:
     """What would fix it, one line for each way."""
     if row.is_fixed:
         return [f"Nothing to fix: at most {quantity(target, 'share')} may meet a limit."]
-    found = [one.text for one in row.quota_advice]
-    if row.together is not None and (len(row.quotas) > 1 or not row.together.is_fixed):
-        found.append(row.together.text)
-    if row.max_output_advice is not None:
-        found.append(row.max_output_advice.text)
-    return found
+    return row.remedies
 
 
 def _matrix(row: "DeploymentLimits", console: "Console") -> None:

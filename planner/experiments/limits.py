@@ -134,6 +134,16 @@ class DeploymentLimits:
     def label(self) -> str:
         return kind_label(self.kind, self.slice_s)
 
+    @property
+    def remedies(self) -> list[str]:
+        """What would fix it, one sentence for each way."""
+        found = [one.text for one in self.quota_advice]
+        if self.together is not None and (len(self.quotas) > 1 or not self.together.is_fixed):
+            found.append(self.together.text)
+        if self.max_output_advice is not None:
+            found.append(self.max_output_advice.text)
+        return found
+
 
 @dataclass(frozen=True, kw_only=True)
 class LimitReport:
