@@ -11,6 +11,7 @@ from typing import Any
 from planner.engines import rules
 from tests.engines.cache_fields import draw_caches
 from tests.engines.retry_fields import draw_retries
+from tests.engines.session_fields import draw_sessions
 
 SECONDS = (0, 0.25, 0.5, 1, 2)
 OFF = None  # what is switched off by null
@@ -43,6 +44,7 @@ def draw_scenario(random: Random) -> dict[str, Any]:
     _share_limits(random, deployments)
     draw_retries(random.choice, scenario)
     draw_caches(random.choice, scenario)
+    draw_sessions(random.choice, scenario)
     return scenario
 
 
