@@ -91,7 +91,9 @@ REQUESTS = (
     Column("session", "int64", "", "conversation; -1 if none"),
     Column("turn", "int64", "count", "questions of its conversation before it"),
     Column("repeat", "int64", "count", "how often the question was asked before"),
-    Column("pause_ns", "int64", "ns", "time since the end, or arrival, of the row before; -1: arrives by itself"),
+    Column(
+        "pause_ns", "int64", "ns", "time since the end, or arrival, of the row before; -1: arrives by itself"
+    ),
     Column("shared_tokens", "int64", "tokens", "part of the prefix shared with other conversations"),
     Column("image_sets", "int64", "count", "how often it holds the images of its task"),
     Column("resent_speech_ms", "int64", "ms", "earlier spoken answers sent again"),

@@ -174,7 +174,20 @@ MINI_STAGE, OMNI_STAGE = range(2)
 
 # The event list `e`: a header, then `capacity` times, events, free events, and events of N_EVENT columns.
 H_CAPACITY, H_EVENTS, H_FREE, H_SEQUENCE, H_HEAP_NS = range(5)
-K_END, K_CHECK, K_RESUME, K_LEFT, K_HAND_OVER, K_WAKE, K_EXPIRE, K_GIVE_UP, K_EDGE, K_HEDGE, K_CAP, K_BEGIN = range(12)
+(
+    K_END,
+    K_CHECK,
+    K_RESUME,
+    K_LEFT,
+    K_HAND_OVER,
+    K_WAKE,
+    K_EXPIRE,
+    K_GIVE_UP,
+    K_EDGE,
+    K_HEDGE,
+    K_CAP,
+    K_BEGIN,
+) = range(12)
 E_ROUND, E_NAME, E_ATTEMPT, E_SEQUENCE, E_KIND, E_WHO, E_TICKET, E_CAUSE, N_EVENT = range(9)
 
 # Counts of a task: of its requests and of a verifier's calls ...

@@ -234,7 +234,9 @@ class Program:
     @property
     def chooses(self) -> bool:
         """Whether deployments are not simply asked one after the other, as written."""
-        is_plain = self.asks_equals and not self.reselects and self.spill_ppm is None and self.affinity is None
+        is_plain = (
+            self.asks_equals and not self.reselects and self.spill_ppm is None and self.affinity is None
+        )
         return self.select != rules.IN_ORDER or not is_plain
 
     @property

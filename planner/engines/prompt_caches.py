@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from planner.engines.cache_rules import CacheRule, is_warm
 from planner.engines.journey import Call
 
-
 NO_CONVERSATION = -1
 
 
@@ -59,9 +58,7 @@ class PromptCache:
     def _found(self, entry: Entry | None, tokens: int, now: int) -> int:
         return min(tokens, entry.tokens) if entry is not None and self._is_warm(entry, now) else 0
 
-    def _touch(
-        self, entries: dict[int, Entry], key: int, tokens: int, started: int, *, is_hit: bool
-    ) -> None:
+    def _touch(self, entries: dict[int, Entry], key: int, tokens: int, started: int, *, is_hit: bool) -> None:
         if tokens == 0:
             return
         entry = entries.get(key)

@@ -250,9 +250,7 @@ class Engine:
                 return None
         for number in self._order(journey, group):
             level = group.levels[number]
-            left = [
-                name for name in level if self.sizes[name].eligible[journey.index] and name != pinned
-            ]
+            left = [name for name in level if self.sizes[name].eligible[journey.index] and name != pinned]
             place = (index, number)
             while True:
                 now = self.env.ns

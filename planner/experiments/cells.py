@@ -105,7 +105,10 @@ def _compiled_cell(
     billed = dict(zip(tables.METERS, tokens.tolist(), strict=True))
     limited = dict(zip(places, counts["limited"].sum(axis=0).tolist(), strict=True))
     calls = dict(zip(places, counts["calls"].sum(axis=0).tolist(), strict=True))
-    return Cell(tally.sample(billed, limited, calls, counts["unasked"]), from_counts(scenario, run.deployments, counts))
+    return Cell(
+        tally.sample(billed, limited, calls, counts["unasked"]),
+        from_counts(scenario, run.deployments, counts),
+    )
 
 
 def _table_cell(

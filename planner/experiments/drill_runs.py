@@ -88,7 +88,10 @@ class Bench:
         """Requests with their routes and sizes, which no outage and no limit changes."""
 
         def one(replication: int) -> Work:
-            program, requests = self._program(self.scenario, strategy, replication), self.requests[replication]
+            program, requests = (
+                self._program(self.scenario, strategy, replication),
+                self.requests[replication],
+            )
             work = prepare(self.scenario, strategy, program, requests)
             if not follows(requests) or not requests.n:
                 return work

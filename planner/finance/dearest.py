@@ -233,9 +233,9 @@ class _Bill:
         speech = found.audio if "audio" in found.modalities else None
         heard_s, spoken_s = (0.0, 0.0) if speech is None else (speech.input_s.upper, speech.output_s.upper)
         if self.scenario.traffic.trace is None:
-            turns, own = self._turns(task), _counted(found.input_tokens.upper)
+            turns, question = self._turns(task), _counted(found.input_tokens.upper)
             answer = _counted(found.output_tokens.upper)
-            prompt = found.shared_prefix_tokens + turns * own
+            prompt = found.shared_prefix_tokens + turns * question
             if turns > 1:
                 prompt += (turns - 1) * min(answer, found.max_output_tokens or math.inf)
             return prompt, answer, heard_s, spoken_s

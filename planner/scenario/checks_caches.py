@@ -1,7 +1,6 @@
 """Rules about prompt caches: what they keep exists, fits the model, and has a price for every day."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from planner.scenario import known
 from planner.scenario.finding import Finding, View

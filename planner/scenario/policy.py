@@ -33,7 +33,8 @@ class Policy(Fields):
         None,
     )
     affinity: Affinity | None = field(
-        "whether a conversation stays with a deployment, {} for the defaults; null: each turn is sent as any other", None
+        "whether a conversation stays with a deployment, {} for the defaults; null: each turn is sent as any other",
+        None,
     )
     timeout_s: float | None = field("a call is cut after this; null: never", 30.0, unit="s", gt=0, le=86_400)
     deadline_s: float | None = field(

@@ -94,5 +94,6 @@ class Affinity(Fields):
         le=604_800,
     )
     repin: bool = field(
-        "whether a conversation stays with another one that answered it; false: it comes back once it can", False
+        "whether a conversation stays with another one that answered it; false: it comes back once it can",
+        False,
     )

@@ -81,7 +81,9 @@ def _cut_geometric(goes_on: float) -> list[float]:
     return [weight / total for weight in weights]
 
 
-def drawn_turns(seed: int, replication: int, names: Integers, chances: Sequence[Floats], task: Integers) -> Integers:
+def drawn_turns(
+    seed: int, replication: int, names: Integers, chances: Sequence[Floats], task: Integers
+) -> Integers:
     """Turns of each conversation."""
     u = chance.uniform_many(seed, replication, TURNS_STREAM, names, 0)
     found = np.ones(len(names), np.int64)

@@ -321,9 +321,7 @@ def _conversations(scenario: Scenario, replication: int, names: Integers, arrive
         common["audio_input_ms"] = heard + conversations.before(heard[at_first], turns)[rows.question]
         resent_speech_ms = conversations.before(spoken[at_first], turns)[rows.question]
     sent = shared + history + own[rows.question]
-    thought_s = _draw(
-        scenario, replication, "think", [sessions.think_time_s] * len(tasks), task, rows.name
-    )
+    thought_s = _draw(scenario, replication, "think", [sessions.think_time_s] * len(tasks), task, rows.name)
     pause_ns = chance.to_ns_many(np.minimum(thought_s, conversations.MAX_THINK_S))
     pause_ns[rows.is_first] = NEVER
     arrived = arrived_ns[rows.conversation]

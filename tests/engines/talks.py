@@ -62,13 +62,19 @@ def run_talks(
         {
             "arrival_s": moment,
             **SIZES,
-            **{name: value for name, value in row.items() if name not in ("pause_s", "arrival_s", "repeat", "shared")},
+            **{
+                name: value
+                for name, value in row.items()
+                if name not in ("pause_s", "arrival_s", "repeat", "shared")
+            },
         }
         for row, moment in zip(rows, moments, strict=True)
     ]
     # In the order of the rows, as their moments may not be: a conversation stands where its first turn does.
     found = from_frame(scenario, columns)
-    assert np.array_equal(found.request, np.arange(len(rows))), "conversations in the order of their first turns"
+    assert np.array_equal(found.request, np.arange(len(rows))), (
+        "conversations in the order of their first turns"
+    )
     pauses = [row.get("pause_s") for row in rows]
     requests: Requests = replace(
         found,

@@ -27,7 +27,11 @@ def test_users_who_think_and_wait_get_what_the_machine_repairman_law_says(users:
         ]  # all ask at 0: the first fifth is left out
         run = run_talks(
             talks,
-            {"a": target(latency={"total_s": {"exponential_mean": service_s}}, limits=limits(concurrent=servers))},
+            {
+                "a": target(
+                    latency={"total_s": {"exponential_mean": service_s}}, limits=limits(concurrent=servers)
+                )
+            },
             run={"seed": seed, "replications": 1},
         )
         outcomes = run.outcome_arrays
@@ -54,7 +58,9 @@ def test_users_in_conversation_are_turns_per_second_times_answer_and_thinking_ti
             },
             "tasks": {"chat": {}},
             "models": {"m": MODEL},
-            "deployments": {"a": target(latency={"total_s": {"exponential_mean": 2}}, limits=limits(concurrent=8))},
+            "deployments": {
+                "a": target(latency={"total_s": {"exponential_mean": 2}}, limits=limits(concurrent=8))
+            },
             "strategies": {"s": {"omni": ["a"]}},
             "policy": POLICY,
             "finance": {"horizon_months": 1},

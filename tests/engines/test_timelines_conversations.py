@@ -10,7 +10,7 @@ from planner.engines import layout as c
 from planner.engines.compiled import CompiledEngine
 from planner.engines.program import compile_program
 from planner.errors import LoadExceedsCapacity
-from tests.engines.hand_tables import MODEL, check_attempts, check_outcomes, limits, outage, target
+from tests.engines.hand_tables import MODEL, check_attempts, check_outcomes, limits, outage, run_rows, target
 from tests.engines.talks import opening, run_talks, turn
 
 
@@ -37,7 +37,9 @@ def test_a_turn_comes_a_pause_after_the_answer_to_the_one_before():
 
 
 def test_the_wait_in_a_queue_moves_the_next_turn():
-    run = run_talks([[opening(0), turn(1)], [opening(0.5), turn(1)]], {"a": target(limits=limits(concurrent=1))})
+    run = run_talks(
+        [[opening(0), turn(1)], [opening(0.5), turn(1)]], {"a": target(limits=limits(concurrent=1))}
+    )
     check_outcomes(
         run,
         """
@@ -70,8 +72,10 @@ def test_of_turns_and_first_requests_at_one_instant_the_lower_name_comes_first(f
     talks = [[opening(0), turn(2)], [opening(4)]]
     run = run_talks(talks, {"a": target(limits=limits(concurrent=1))})
     check_outcomes(run, "request arrived_s ended_s\n0 0 2\n1 4 6\n2 4 8")
-    other = run_talks([[opening(0)], [opening(0.5), turn(1.5)], [opening(4)]],
-                      {"a": target(latency={"total_s": 2}, limits=limits(concurrent=None))})
+    other = run_talks(
+        [[opening(0)], [opening(0.5), turn(1.5)], [opening(4)]],
+        {"a": target(latency={"total_s": 2}, limits=limits(concurrent=None))},
+    )
     check_outcomes(other, "request arrived_s ended_s\n0 0 2\n1 0.5 2.5\n2 4 6\n3 4 6")
 
 
@@ -173,15 +177,21 @@ def served(run):
 
 
 def test_without_affinity_turns_go_round():
-    run = run_talks([[opening(0), turn(1), turn(1), turn(1)]], {"a": target(), "b": target()},
-                    {"select": "round-robin"}, **PAIR)
+    run = run_talks(
+        [[opening(0), turn(1), turn(1), turn(1)]],
+        {"a": target(), "b": target()},
+        {"select": "round-robin"},
+        **PAIR,
+    )
     assert served(run) == ["a", "b", "a", "b"]
 
 
 def test_a_conversation_stays_with_who_answered_it_first_and_the_turn_of_others_is_not_used_up():
     run = run_talks(
         [[opening(0), turn(1), turn(1), turn(1)], [opening(0.5), turn(1), turn(1)], [opening(30)]],
-        {"a": target(), "b": target()}, {"select": "round-robin", "affinity": {}}, **PAIR,
+        {"a": target(), "b": target()},
+        {"select": "round-robin", "affinity": {}},
+        **PAIR,
     )
     assert served(run) == ["a", "a", "a", "a", "b", "b", "b", "a"]
 
@@ -192,7 +202,8 @@ def test_after_a_failover_a_conversation_comes_back_or_stays(repin, after):
     run = run_talks(
         [[opening(0), turn(1), turn(4), turn(4)]],
         {"a": target(outages=[outage(3, 5)]), "b": target()},
-        {"affinity": {"repin": repin}}, strategy={"omni": ["a", "b"]},
+        {"affinity": {"repin": repin}},
+        strategy={"omni": ["a", "b"]},
     )
     assert served(run) == ["a", "b", after, after]
 
@@ -202,7 +213,8 @@ def test_an_open_breaker_is_passed_over_by_those_who_stay():
     run = run_talks(
         [[opening(0), turn(1), turn(1), turn(1), turn(60)]],
         {"a": target(outages=[outage(3, 5)]), "b": target()},
-        {"affinity": {}, "breaker": {"failures": 1, "open_s": 60}}, strategy={"omni": ["a", "b"]},
+        {"affinity": {}, "breaker": {"failures": 1, "open_s": 60}},
+        strategy={"omni": ["a", "b"]},
     )
     check_attempts(
         run,
@@ -222,7 +234,8 @@ def test_a_deployment_of_a_later_level_is_asked_first_by_those_who_stay_with_it(
     run = run_talks(
         [[opening(0), turn(10), turn(1)]],
         {"a": target(outages=[outage(0, 5)]), "b": target()},
-        {"affinity": {}}, strategy={"omni": ["a", "b"]},
+        {"affinity": {}},
+        strategy={"omni": ["a", "b"]},
     )
     assert served(run) == ["b", "b", "b"]
     assert len(run.attempts) == 4
@@ -233,7 +246,8 @@ def test_a_claim_ends_so_long_after_the_last_answer(pause_s, after):
     run = run_talks(
         [[opening(0), turn(pause_s)]],
         {"a": target(outages=[outage(0, 0.5)]), "b": target()},
-        {"affinity": {"ttl_s": 5}}, strategy={"omni": ["a", "b"]},
+        {"affinity": {"ttl_s": 5}},
+        strategy={"omni": ["a", "b"]},
     )
     assert served(run) == ["b", after]
 
@@ -243,7 +257,8 @@ def test_with_reselection_a_retry_goes_to_who_answered_before_as_long_as_it_can(
     run = run_talks(
         [[opening(0), turn(1)]],
         {"a": target(outages=[outage(3, 4.5)]), "b": target()},
-        {"affinity": {}, "retries": 1, "retry_target": "reselect", "select": "round-robin"}, **PAIR,
+        {"affinity": {}, "retries": 1, "retry_target": "reselect", "select": "round-robin"},
+        **PAIR,
     )
     check_attempts(
         run,
@@ -266,7 +281,12 @@ def growing(start_s, *pauses_s, system=1000, said=150, **given):
     """A conversation behind a system prompt of its own length: each turn sends all that was said before."""
     rows = []
     for k, pause_s in enumerate((None, *pauses_s)):
-        sizes = {"input_tokens": system + (k + 1) * said, "prefix_tokens": system + k * said, "shared": system, **given}
+        sizes = {
+            "input_tokens": system + (k + 1) * said,
+            "prefix_tokens": system + k * said,
+            "shared": system,
+            **given,
+        }
         rows.append(opening(start_s, **sizes) if pause_s is None else turn(pause_s, **sizes))
     return rows
 
@@ -290,7 +310,9 @@ def test_another_conversation_finds_the_shared_prefix_alone():
 
 
 def test_without_conversations_the_shared_prefix_alone_is_kept():
-    run = run_talks([growing(0, 1)], {"a": target(prompt_cache={**CACHE, "conversations": False})}, models=PRICED)
+    run = run_talks(
+        [growing(0, 1)], {"a": target(prompt_cache={**CACHE, "conversations": False})}, models=PRICED
+    )
     assert tokens(run) == [(1150, 0, 1000), (1300, 1000, 0)]
 
 
@@ -302,7 +324,9 @@ def test_a_conversation_is_cold_when_it_was_touched_too_long_ago(pause_s, second
 
 
 def test_others_keep_the_shared_prefix_warm_while_a_conversation_grows_cold():
-    run = run_talks([growing(0, 400), growing(200), growing(350)], {"a": target(prompt_cache=CACHE)}, models=PRICED)
+    run = run_talks(
+        [growing(0, 400), growing(200), growing(350)], {"a": target(prompt_cache=CACHE)}, models=PRICED
+    )
     assert tokens(run)[1] == (1300, 1000, 300)
 
 
@@ -328,7 +352,8 @@ def test_failing_over_a_conversation_pays_its_history_once_more_to_the_cent():
         run = run_talks(
             [growing(0, 1, 1)],
             {"a": target(prompt_cache=CACHE, outages=windows), "b": target(prompt_cache=CACHE)},
-            models=PRICED, strategy={"omni": ["a", "b"]},
+            models=PRICED,
+            strategy={"omni": ["a", "b"]},
         )
         a = run.attempt_arrays
         last = len(a["request"]) - 1
@@ -349,7 +374,8 @@ def test_the_history_that_is_not_found_takes_its_time():
             "a": target(prompt_cache=cache, latency=stream, outages=[outage(7, 9)]),
             "b": target(prompt_cache=cache, latency=stream),
         },
-        models=PRICED, strategy={"omni": ["a", "b"]},
+        models=PRICED,
+        strategy={"omni": ["a", "b"]},
     )
     check_attempts(
         run,
@@ -363,15 +389,39 @@ def test_the_history_that_is_not_found_takes_its_time():
     )
 
 
+def test_a_recorded_conversation_finds_its_own_prefix_and_no_other_ones():
+    """Rows interleaved in time: the second of one finds what the first sent (1,000 of 1,150), of two nothing is there."""
+    row = {"output_tokens": 50, "task": "chat"}
+    rows = [
+        {"arrival_s": 0, "input_tokens": 1150, "prefix_tokens": 0, "session": "one", **row},
+        {"arrival_s": 5, "input_tokens": 1150, "prefix_tokens": 1000, "session": "two", **row},
+        {"arrival_s": 10, "input_tokens": 1300, "prefix_tokens": 1000, "session": "one", **row},
+        {"arrival_s": 11, "input_tokens": 400, "prefix_tokens": 300, "session": None, **row},
+        {"arrival_s": 12, "input_tokens": 1300, "prefix_tokens": 1150, "session": "two", **row},
+        {"arrival_s": 20, "input_tokens": 400, "prefix_tokens": 300, "session": None, **row},
+    ]
+    run = run_rows(rows, {"a": target(prompt_cache=CACHE)}, models=PRICED)
+    check_outcomes(run, "request arrived_s\n0 0\n1 5\n2 10\n3 11\n4 12\n5 20")
+    assert tokens(run) == [
+        (1150, 0, 1100), (1150, 0, 1100), (1300, 1000, 300), (400, 0, 300), (1300, 1100, 200), (400, 300, 0),
+    ]  # fmt: skip
+
+
 def test_too_many_turns_to_come_are_refused_alike():
     talk = [opening(0), *[turn(1) for _ in range(12)]]
-    with pytest.raises(LoadExceedsCapacity, match="more than run.max_in_flight = 10 turns are still to come"):
+    with pytest.raises(
+        LoadExceedsCapacity, match=r"more than run\.max_in_flight = 10 turns are still to come"
+    ):
         run_talks([talk], run={"seed": 1, "replications": 1, "max_in_flight": 10})
 
 
 def test_a_turn_beyond_what_may_be_in_flight_is_refused_alike():
-    with pytest.raises(LoadExceedsCapacity, match="max_in_flight = 1 requests in flight 3.000 s into the window"):
-        run_talks([[opening(0), turn(1)], [opening(2.5)]], run={"seed": 1, "replications": 1, "max_in_flight": 1})
+    with pytest.raises(
+        LoadExceedsCapacity, match=r"max_in_flight = 1 requests in flight 3\.000 s into the window"
+    ):
+        run_talks(
+            [[opening(0), turn(1)], [opening(2.5)]], run={"seed": 1, "replications": 1, "max_in_flight": 1}
+        )
 
 
 def test_every_slot_of_a_conversation_is_given_back():

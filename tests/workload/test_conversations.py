@@ -77,7 +77,10 @@ def test_speech_and_images_are_sent_again():
     raw["models"] = {}
     raw["tasks"] = {"talk": speech, "see": pictures}
     latency = {"latency": {"total_s": 2}}
-    raw["deployments"] = {"a": {"model": "gpt-realtime-2.1", **latency}, "b": {"model": "gpt-4o-2024-11-20", **latency}}
+    raw["deployments"] = {
+        "a": {"model": "gpt-realtime-2.1", **latency},
+        "b": {"model": "gpt-4o-2024-11-20", **latency},
+    }
     raw["strategies"] = {"s": {"omni": ["a", "b"]}}
     raw["start"] = "2026-12-01"
     found = generate(load(raw), WINDOW)
@@ -116,7 +119,14 @@ def test_names_hold_conversation_question_and_repeat():
 
 def test_a_question_asked_again_is_the_same_and_its_answer_another_one():
     law = {"p50": 100, "p95": 900}
-    tasks = {"chat": {"requery_probability": 0.9, "input_tokens": law, "output_tokens": law, "shared_prefix_tokens": 50}}
+    tasks = {
+        "chat": {
+            "requery_probability": 0.9,
+            "input_tokens": law,
+            "output_tokens": law,
+            "shared_prefix_tokens": 50,
+        }
+    }
     found = generate(scenario({"turns_mean": 2}, tasks), WINDOW)
     again = np.flatnonzero(found.repeat > 0)
     assert found.repeat.max() == 3
