@@ -13,7 +13,7 @@ from planner.engines.program import Affinity
 from planner.tables import NEVER
 from planner.workload.requests import Requests
 
-RIGHT, WRONG, UNRATED = 1, 0, -1
+WRONG = 0  # of the verdicts 1, 0 and -1 (unrated)
 
 
 class Script:
