@@ -98,8 +98,8 @@ class Call:
     __slots__ = (
         "answers", "attempt", "broken_meters", "cold_tokens", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "is_cancelled",
         "is_probe", "is_waiting",
-        "journey", "meters", "needed", "outcome", "prefix_tokens", "queued_ns", "retry_after_ns", "role", "service_ns", "started_ns",
-        "status", "taken", "target", "turned_away", "was_seen_to_break",
+        "journey", "max_output_tokens", "meters", "needed", "outcome", "prefix_tokens", "queued_ns", "retry_after_ns", "role", "service_ns", "started_ns",
+        "status", "taken", "target", "turned_away", "uncounted", "was_seen_to_break",
     )  # fmt: skip
 
     def __init__(
@@ -131,6 +131,9 @@ class Call:
         )
         self.epoch = 0
         self.prefix_tokens = self.cold_tokens = 0  # of a prompt cache: what it would keep, and had not
+        self.max_output_tokens = self.uncounted = (
+            0  # what it asked for, and what its limiters do not count of it
+        )
         self.was_seen_to_break = False  # it, or a call beside it, broke off after its first token
 
     @property

@@ -66,12 +66,12 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_CLASS_TAILS,  # where the last waiting call of each class of priority stands
     D_MEMORY,  # of its earlier calls, where the selection goes by them; 0: none
     D_RING,  # the window of ends of its breaker, where it has one; 0: none
-    D_CACHE,  # its prompt cache, where it has one; 0: none
+    D_CACHE, D_UNCOUNTS,  # its prompt cache, where it has one (0: none); whether its limiters leave out what that gives
     # ... and its state.
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(93)  # fmt: skip
+) = range(94)  # fmt: skip
 (
     F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_FACTOR, F_SPREAD, F_WEIGHT, F_PRICE, F_FILTER_SHARE, F_BREAK_RATE,
     F_RETRY_JITTER_S,
@@ -146,9 +146,10 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
     L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS,
     L_READ, L_WRITTEN,  # tokens of the present call that a prompt cache gave, and that it took where it charges for them
+    L_UNCOUNTED,  # those that its limiters do not count, as of the last look at them
     # Who answered, and the two of that call; and once more.
     L_ANSWERED, L_ANSWERED_READ, L_ANSWERED_WRITTEN, L_ANSWERED_AGAIN, L_AGAIN_READ, L_AGAIN_WRITTEN, N_SLOT,
-) = range(77)  # fmt: skip
+) = range(78)  # fmt: skip
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -384,6 +385,7 @@ def new_state(
             m[desks[target.name] + D_CACHE] = len(m)
             place = calls_end + n_recorded + caches.index(target.name)
             m += _cache_row(target.cache, place, n_tasks, f)
+            m[desks[target.name] + D_UNCOUNTS] = int(bool(target.limiters) and not target.counts_cached)
     header = _header(program) | {
         C_HEDGES: program.most_hedges, C_MAX_IN_FLIGHT: program.max_in_flight,
         C_GROUPS: groups, C_MAX_FALLBACKS: program.max_fallbacks, C_FRAMES: frames,

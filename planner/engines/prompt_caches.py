@@ -31,11 +31,15 @@ class PromptCache:
 
     def meet(self, call: Call, task: int, tokens: int, now: int) -> None:
         """A call is sent whose prefix would be kept with so many tokens: what of them it finds, by meter."""
-        entry = self.entries.get(task)
-        found = min(tokens, entry.tokens) if entry is not None and self._is_warm(entry, now) else 0
+        found = self.given(task, tokens, now)
         call.prefix_tokens, call.cold_tokens = tokens, tokens - found
         sent, _, _, *others = call.meters
         call.meters = (sent, found, call.cold_tokens if self.rule.charges_writes else 0, *others)
+
+    def given(self, task: int, tokens: int, now: int) -> int:
+        """What a call finds that is sent now, of a prefix that would be kept with so many tokens."""
+        entry = self.entries.get(task)
+        return min(tokens, entry.tokens) if entry is not None and self._is_warm(entry, now) else 0
 
     def touch(self, call: Call, task: int) -> None:
         """A call has ended well."""

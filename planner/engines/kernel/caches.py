@@ -22,16 +22,23 @@ def is_kept(m, cache, entry, now):  # type: ignore[no-untyped-def]
     return is_warm(now, touched, written, m[cache + c.J_TTL], m[cache + c.J_MAX_AGE])
 
 
+@jit(INT(RAW_INTEGERS, INT, INT), late=True)
+def given(m, desk, slot):  # type: ignore[no-untyped-def]
+    """What of its prefix a call finds that is sent to a desk with a cache now."""
+    cache = m[desk + c.D_CACHE]
+    entry = entry_of(m, cache, slot)
+    if not is_kept(m, cache, entry, m[c.R_NOW]):
+        return 0
+    return min(m[slot + m[cache + c.J_KEPT]], m[entry + c.I_TOKENS])
+
+
 @jit(VOID(RAW_INTEGERS, INT, INT), late=True)
 def meet(m, desk, slot):  # type: ignore[no-untyped-def]
     """A call is sent to a desk with a cache: what of its prefix it finds there, by meter."""
     cache = m[desk + c.D_CACHE]
-    entry, tokens, found = entry_of(m, cache, slot), m[slot + m[cache + c.J_KEPT]], 0
-    if is_kept(m, cache, entry, m[c.R_NOW]):
-        found = min(tokens, m[entry + c.I_TOKENS])
-    m[slot + c.L_READ] = found
+    m[slot + c.L_READ] = given(m, desk, slot)
     if m[cache + c.J_CHARGES]:
-        m[slot + c.L_WRITTEN] = tokens - found
+        m[slot + c.L_WRITTEN] = m[slot + m[cache + c.J_KEPT]] - m[slot + c.L_READ]
 
 
 @jit(FLOAT(RAW_INTEGERS, RAW_FLOATS, INT, INT), late=True)
