@@ -47,7 +47,11 @@ FIGURES = {  # what one mode alone reads: label, step, help
         0.5,
         "Factor on latency. Empty: that of the provider's own outages, else 3.",
     ),
-    "retry_after_s": ("Retry-After (s)", 5.0, "What a refusal asks to wait. Empty: it says nothing."),
+    "retry_after_s": (
+        "Retry-After (s)",
+        5.0,
+        "What a refusal asks to wait. Empty: that of the provider's own outages, else it says nothing.",
+    ),
 }
 BESIDE_WORDS = {asking.NONE: "nothing", asking.NO_RETRIES: "no retries"}
 BUSIEST, AT_HOUR, AT_SECOND = "busiest hour", "weekday and hour", "seconds into the recording"
@@ -262,7 +266,8 @@ def _ask_figures(grid: Any, mode: str, asked: Asked, common: Any) -> dict[str, A
             st.session_state.setdefault(WIDGET + name, value)
         with grid.cell():
             found[name] = st.number_input(
-                label, low, high, value=None, step=step, key=WIDGET + name, help=words, placeholder="its own", **common,
+                label, low, high, value=None, step=step, key=WIDGET + name, help=words, placeholder="its own",
+                format="%.6g" if isinstance(step, float) else "%d", **common,
             )  # fmt: skip
     return found
 
