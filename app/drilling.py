@@ -40,11 +40,11 @@ def drill_of(
         "provider": asked.provider,
         "minutes": float(asked.minutes),
         "at": asked.at,
-        "mode": asked.mode,
+        **asked.figures(),
         "replications": asked.replications,
         "quota": quota,
     }
-    key = ("drill", scenario.hash, ENGINE, planner.__version__, *given.values())
+    key = ("drill", scenario.hash, ENGINE, planner.__version__, *sorted(given.items()))
     found: Drill = _remembered(
         key, place, words, lambda report: planner.drill(scenario, engine=ENGINE, report=report, **given)
     )

@@ -21,6 +21,7 @@ from planner.finance.ledger import total_of
 from planner.metrics.intervals import Estimate
 
 Rows = list[tuple[str, list[str]]]
+LIMIT = "limit"  # the cause, of `tables.CAUSES`
 VIEWS = {"invoiced": "on the bill", "economic": "not on the bill"}
 
 
@@ -63,6 +64,8 @@ def phase_rows(one: StrategyDrill) -> Rows:
     for cause in dict.fromkeys(cause for phase in one.phases for cause in phase.lost):
         words = text.CAUSES.get(cause, cause)
         rows.append((f"lost: {words}", [_counts(phase.lost.get(cause)) for phase in one.phases]))
+        if cause == LIMIT and one.n_refused:
+            rows.append(("of these by the outage's 429", [many(phase.refused) for phase in one.phases]))
     rows.append(("calls per request", [_paired(phase.calls_per_request, "") for phase in one.phases]))
     rows.append(("p95 latency", [_paired(phase.latency_p95_s, "s") for phase in one.phases]))
     if one.money.phases:

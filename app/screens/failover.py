@@ -20,8 +20,10 @@ from app.navigation import FAILOVER_WRITTEN as WRITTEN
 from planner.api import Drill
 from planner.charts import backlog_chart
 from planner.errors import PlannerError, ScenarioError
-from planner.experiments.drill_stretch import DAYS, MODES, PEAK
+from planner.experiments.drill_manner import MODES, place_of
+from planner.experiments.drill_stretch import DAYS, PEAK
 from planner.finance.dearest import dearest
+from planner.scenario.checks_outages import READ_IN
 from planner.scenario.fields import Scenario
 from planner.scenario.worst_case import worst_case
 
@@ -31,9 +33,29 @@ PRICE = "drill-price:"
 ASKED, MOVED, NOTICES, DROPPED, UPLOADS = (
     OWN + name for name in ("asked", "moved", "notices", "dropped", "uploads")
 )
-MODE_WORDS = {"error": "answers errors", "hang": "does not answer", "degraded": "is slow"}
+MODE_WORDS = {
+    "error": "answers errors", "hang": "does not answer", "degraded": "is slow", "limited": "refuses with 429",
+}  # fmt: skip
+FIGURES = {  # what one mode alone reads: label, step, help
+    "status": (
+        "HTTP status",
+        1,
+        "Status of the errors. Empty: that of the provider's own outages, else 503.",
+    ),
+    "slowdown": (
+        "Times as slow",
+        0.5,
+        "Factor on latency. Empty: that of the provider's own outages, else 3.",
+    ),
+    "retry_after_s": (
+        "Retry-After (s)",
+        5.0,
+        "What a refusal asks to wait. Empty: that of the provider's own outages, else it says nothing.",
+    ),
+}
 BESIDE_WORDS = {asking.NONE: "nothing", asking.NO_RETRIES: "no retries"}
 BUSIEST, AT_HOUR, AT_SECOND = "busiest hour", "weekday and hour", "seconds into the recording"
+AT_DATE = "date and hour"
 
 
 def page() -> None:
@@ -146,8 +168,6 @@ def _ask(scenario: Scenario, asked: Asked) -> Asked:
     if not providers:
         return replace(asked, provider=None)
     provider = asked.provider if asked.provider in providers else providers[0]
-    is_recording = scenario.traffic.trace is not None
-    later = AT_SECOND if is_recording else AT_HOUR
     grid = st.grid(columns=6, min_column_width=165, gap="small")
     common: Any = {"on_change": _moved}
     with grid.cell():
@@ -157,29 +177,7 @@ def _ask(scenario: Scenario, asked: Asked) -> Asked:
             "For how long (min)", asking.LEAST_MINUTES, asking.MOST_MINUTES, step=5,
             **_key("minutes", asked.minutes), **common,
         )  # fmt: skip
-    with grid.cell():
-        when = st.selectbox(
-            "When it begins", [BUSIEST, later], **_key("when", BUSIEST if asked.at == PEAK else later), **common,
-            help="All times are UTC.",
-        )  # fmt: skip
-    at = PEAK
-    if when == AT_SECOND:
-        with grid.cell():
-            first = 0 if asked.at == PEAK else int(asked.at)
-            at = str(st.number_input("Second", 0, 10**9, step=60, **_key("second", first), **common))
-    elif when == AT_HOUR:
-        day, hour = asking.day_and_hour(asked.at)
-        with grid.cell():
-            day = st.selectbox("Weekday", DAYS, **_key("day", day), format_func=str.capitalize, **common)
-        with grid.cell():
-            hour = st.selectbox(
-                "Hour (UTC)",
-                range(24),
-                **_key("hour", hour),
-                format_func=lambda one: f"{one:02d}:00",
-                **common,
-            )
-        at = asking.weekly(day, hour)
+    at = _ask_when(grid, scenario, asked.at, common)
     with grid.cell():
         mode = st.selectbox(
             "What happens",
@@ -188,6 +186,7 @@ def _ask(scenario: Scenario, asked: Asked) -> Asked:
             format_func=MODE_WORDS.__getitem__,
             **common,
         )
+    figures = _ask_figures(grid, mode, asked, common)
     with grid.cell():
         beside = st.selectbox(
             "Put beside it", asking.BESIDE, **_key("beside", asked.beside), **common,
@@ -205,9 +204,72 @@ def _ask(scenario: Scenario, asked: Asked) -> Asked:
         minutes=int(minutes),
         at=at,
         mode=mode,
+        **figures,
         beside=beside,
         replications=int(replications),
     )
+
+
+def _ask_when(grid: Any, scenario: Scenario, before: str, common: Any) -> str:
+    """When it begins, as the drill reads it."""
+    is_recording = scenario.traffic.trace is not None
+    given = AT_SECOND if is_recording else AT_DATE if asking.is_dated(before) else AT_HOUR
+    ways = [BUSIEST, AT_SECOND] if is_recording else [BUSIEST, AT_HOUR, AT_DATE]
+    with grid.cell():
+        when = st.selectbox(
+            "When it begins", ways, **_key("when", BUSIEST if before == PEAK else given), **common,
+            help="All times are UTC.",
+        )  # fmt: skip
+    if when == BUSIEST:
+        return PEAK
+    if when == AT_SECOND:
+        with grid.cell():
+            first = 0 if before == PEAK else int(before)
+            return str(st.number_input("Second", 0, 10**9, step=60, **_key("second", first), **common))
+    if when == AT_DATE:
+        first_day, last_day = asking.days(scenario)
+        date, hour = asking.date_and_hour(scenario, before)
+        with grid.cell():
+            date = st.date_input(
+                "Date", **_key("date", date), min_value=first_day, max_value=last_day, format="YYYY-MM-DD", **common
+            )  # fmt: skip
+        return asking.on_day(date, _ask_hour(grid, hour, common))
+    day, hour = asking.day_and_hour(before)
+    with grid.cell():
+        day = st.selectbox("Weekday", DAYS, **_key("day", day), format_func=str.capitalize, **common)
+    return asking.weekly(day, _ask_hour(grid, hour, common))
+
+
+def _ask_hour(grid: Any, hour: int, common: Any) -> int:
+    with grid.cell():
+        found: int = st.selectbox(
+            "Hour (UTC)", range(24), **_key("hour", hour), format_func=lambda one: f"{one:02d}:00", **common
+        )
+    return found
+
+
+def _ask_figures(grid: Any, mode: str, asked: Asked, common: Any) -> dict[str, Any]:
+    """The share of calls that meet the outage, and what this mode alone reads."""
+    with grid.cell():
+        percent = st.number_input(
+            "Calls that meet it (%)", 100 * asking.LEAST_SHARE, 100.0, step=5.0, format="%.6g",
+            **_key("share", round(100 * asked.share, 6)), **common,
+            help="Drawn call by call; the others are served as ever.",
+        )  # fmt: skip
+    found: dict[str, Any] = {"share": round(percent / 100, 8), **dict.fromkeys(asking.OF_MODE)}
+    for name, (label, step, words) in FIGURES.items():
+        if mode not in READ_IN[name]:
+            continue
+        place = place_of(name)
+        low, high = (type(step)(end) for end in (place.low or 0, place.high or 0))
+        if (value := getattr(asked, name)) is not None:
+            st.session_state.setdefault(WIDGET + name, value)
+        with grid.cell():
+            found[name] = st.number_input(
+                label, low, high, value=None, step=step, key=WIDGET + name, help=words, placeholder="its own",
+                format="%.6g" if isinstance(step, float) else "%d", **common,
+            )  # fmt: skip
+    return found
 
 
 def _key(name: str, value: Any) -> dict[str, Any]:
@@ -331,7 +393,7 @@ def _show(scenario: Scenario, asked: Asked, drill: Drill) -> None:
     st.info(sentences)
     st.caption(
         text.markdown(
-            f"{drill.provider} ({', '.join(drill.deployments)}) {MODE_WORDS[drill.mode]} for {drill.minutes:g} min from "
+            f"{drill.provider} ({', '.join(drill.deployments)}) {drill.manner.words()} for {drill.minutes:g} min from "
             f"{drill.place} · means of {drill.n_replications} replication{'s' if drill.n_replications != 1 else ''} · in "
             f"brackets the same requests and luck without the outage · {text.count(drill.simulated_requests)} requests "
             f"simulated · seed {scenario.run.seed} · scenario {scenario.hash[:12]} · computed in {drill.seconds:.1f} s"

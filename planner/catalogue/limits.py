@@ -30,6 +30,9 @@ class LimitSet:
     limiter: str  # token-bucket | fixed-window
     charge: str  # estimate | prompt-plus-max-output | max-of-max-output-and-estimate
     failed_requests_count: bool
+    counts_cached: (
+        bool  # whether tokens read from a prompt cache count; where nothing was found they are taken to
+    )
     kind: str  # published | estimate (borrowed) | no data
     borrowed_from: str | None
     as_of: str | None
@@ -93,6 +96,17 @@ def limiter_kind(provider: str) -> str:
     return kind
 
 
+@cache
+def counts_cached(name: str | None, provider: str) -> bool:
+    """Whether a provider counts tokens read from a prompt cache in its limits of a model; None: of no known one."""
+    return _counts_cached(_provider(provider), None if name is None else model(name).family)
+
+
+def _counts_cached(block: Mapping[str, Any], family: str | None) -> bool:
+    is_exception = family is not None and family in block.get("cached_counted_in", ())
+    return yes(block["counts_cached"]) != is_exception
+
+
 def _provider(provider: str) -> Mapping[str, Any]:
     content = read("limits")
     block: Mapping[str, Any] = content["providers"].get(provider, content["other"])
@@ -133,6 +147,7 @@ def _limit_set(
         limiter=block["kind"],
         charge=block["charge"],
         failed_requests_count=yes(block["failed_requests_count"]),
+        counts_cached=_counts_cached(block, record.family),
         kind="no data" if pool is None else "published" if is_own else "estimate",
         borrowed_from=None if is_own else pool,
         as_of=given(row, "as_of"),

@@ -17,7 +17,7 @@ from planner.catalogue.hardware import (
     transfer,
 )
 from planner.catalogue.latency import Latency, LatencyUnknown, has_latency, latency
-from planner.catalogue.limits import LimitSet, default_limits, limit_tiers, limiter_kind
+from planner.catalogue.limits import LimitSet, counts_cached, default_limits, limit_tiers, limiter_kind
 from planner.catalogue.reading import Range
 from planner.catalogue.reliability import ErrorProfile, OutageProfile, errors, outages
 
@@ -31,6 +31,7 @@ __all__ = [
     "OutageProfile",
     "Range",
     "UnknownHardware",
+    "counts_cached",
     "default_limits",
     "device",
     "devices",

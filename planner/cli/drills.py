@@ -1,4 +1,4 @@
-"""`planner drill`: an outage of one provider, planted and replayed on common luck, strategy by strategy.
+"""`planner drill`: an outage of one provider or of several, planted and replayed on common luck, strategy by strategy.
 
 Comes in: a scenario file and which outage; goes out: who was served by whom, lost why, backlog, recovery, money and the
 fallback quota that would have lost nothing, on the terminal and as JSON. Every figure is one of the drill's.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from planner.metrics.intervals import Estimate
 
 WIDEST = 78
-MANNERS = {"error": "answers errors", "hang": "does not answer", "degraded": "is slow"}
+LIMIT = "limit"
 
 
 @reported
@@ -37,7 +37,11 @@ def drill(
     file: FileArgument,
     provider: Annotated[
         str,
-        typer.Option(help="Whose deployments are out, all at once.", metavar="NAME", show_default=False),
+        typer.Option(
+            help="Whose deployments are out, all at once; several with commas between them.",
+            metavar="NAME[,NAME]",
+            show_default=False,
+        ),
     ],
     overrides: SetOption = None,
     minutes: Annotated[float, typer.Option(help="How long.", metavar="N")] = 30.0,
@@ -50,8 +54,30 @@ def drill(
         ),
     ] = "peak",
     mode: Annotated[
-        str, typer.Option(help="error, hang or degraded: what happens to calls.", metavar="NAME")
+        str, typer.Option(help="error, hang, degraded or limited: what happens to calls.", metavar="NAME")
     ] = "error",
+    share: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the calls that meet it, such as 0.3; all, if not given.",
+            metavar="SHARE",
+            show_default=False,
+        ),
+    ] = None,
+    status: Annotated[
+        int | None,
+        typer.Option(help="HTTP status in mode error, such as 529.", metavar="CODE", show_default=False),
+    ] = None,
+    slowdown: Annotated[
+        float | None,
+        typer.Option(help="Factor on latency in mode degraded.", metavar="FACTOR", show_default=False),
+    ] = None,
+    retry_after: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds that a refusal asks to wait in mode limited.", metavar="SECONDS", show_default=False
+        ),
+    ] = None,
     strategy: Annotated[
         list[str] | None,
         typer.Option(help="Only this strategy; may be repeated.", metavar="NAME", show_default=False),
@@ -100,6 +126,10 @@ def drill(
             minutes=minutes,
             at=at,
             mode=mode,
+            share=share,
+            status=status,
+            slowdown=slowdown,
+            retry_after_s=retry_after,
             strategies=strategy,
             replications=replications,
             engine=engine,
@@ -123,8 +153,8 @@ def _document(found: "Drill", encoding: str) -> str:
 def show(found: "Drill", console: "Console") -> None:
     """The drill on a terminal."""
     console.print(
-        f"{found.provider} ({', '.join(found.deployments)}) {MANNERS[found.mode]} for {found.minutes:g} min from "
-        f"{found.place}",
+        f"{found.provider} ({', '.join(found.deployments)}) {found.manner.words(len(found.providers))} for "
+        f"{found.minutes:g} min from {found.place}",
         style="bold",
     )
     console.print(
@@ -194,6 +224,8 @@ def _rows(one: "StrategyDrill") -> "Iterator[tuple[str, list[str]]]":
         names = dict.fromkeys(name for phase in one.phases for name in getattr(phase, of))
         for name in names:
             yield f"{label} {name}", [_pair(getattr(phase, of), name) for phase in one.phases]
+            if name == LIMIT and of == "lost" and one.n_refused:
+                yield "- the outage's 429", [_number(phase.refused) for phase in one.phases]
     yield "calls per request", [_both(phase.calls_per_request, "") for phase in one.phases]
     yield "p95 latency", [_both(phase.latency_p95_s, "s") for phase in one.phases]
     if one.money.phases:
@@ -244,7 +276,11 @@ def _lost(one: "StrategyDrill") -> str:
     for phase in one.phases:
         for cause, found in phase.lost.items():
             sums[cause] = sums.get(cause, 0.0) + (found.with_outage.value or 0.0)
-    causes = ", ".join(f"{_amount(value)} by {cause}" for cause, value in sums.items() if value)
+    told = {cause: f"{_amount(value)} by {cause}" for cause, value in sums.items() if value}
+    if one.n_refused:
+        refused = sum(phase.refused.value or 0.0 for phase in one.phases)
+        told[LIMIT] += f" ({_amount(refused)} by a 429 of the outage itself)"
+    causes = ", ".join(told.values())
     ends = span(one.lost.with_outage.low, one.lost.with_outage.high)
     text = f"Lost: {_number(one.lost.with_outage)} requests" + (f" ({ends})" if ends else "")
     text += f": {causes}" if causes else ""

@@ -45,13 +45,15 @@ class Desk:
         self.spell_starts = [spell.from_ns for spell in target.spells]
         self.memory: Memory | None = None  # of a selection that goes by earlier calls
         self.cache = None if target.cache is None else PromptCache(target.cache)
+        self.uncounting = None if target.counts_cached or not target.limiters else self.cache
 
     # -- admission: breaker, then concurrency, then all limiters; nothing is taken unless all admit --
 
     def place(self, call: Call, max_output_tokens: int) -> bool:
         """Ask for admission. True: `call.done` will happen; False: turned away or limited, at once."""
         now = call.queued_ns = self.env.ns
-        self._measure(call, max_output_tokens)
+        call.max_output_tokens = max_output_tokens
+        self._measure(call)  # as if nothing were kept of it: what is too large then is too large
         if self.is_rejecting(now):
             return self._turn_away(call, OWN_BREAKER)
         if any(
@@ -104,8 +106,15 @@ class Desk:
         return self.breaker.rejects and self.breaker.is_open(now)
 
     def limiter_wait(self, call: Call, now: int) -> int:
-        """Nanoseconds until every limiter holds what the call needs."""
+        """Nanoseconds until every limiter holds what the call needs, by what the prompt cache would give it now."""
         longest = 0
+        if self.uncounting is not None:
+            index = call.journey.index
+            kept = self.engine.sizes[self.target.name].kept[index]
+            call.uncounted = self.uncounting.given(
+                self.engine.tasks[index], self.engine.sessions[index], kept, now
+            )
+            self._measure(call)
         self._fill(now)
         for index, limiter in enumerate(self.target.limiters):
             level, needed = self.pool.levels[index], call.needed[index]
@@ -130,20 +139,24 @@ class Desk:
     def _settle(self, call: Call, billed: tuple[int, ...]) -> None:
         """A call has ended: its tokens are set right to what it is billed."""
         self._fill(self.env.ns)
+        sent, answered = _sent_and_answered(billed)
+        if self.uncounting is not None:
+            sent -= billed[1]  # read from the cache
         for index, limiter in enumerate(self.target.limiters):
             if limiter.settles:
-                tokens = limiters.used(limiter.measure, *_sent_and_answered(billed))
+                tokens = limiters.used(limiter.measure, sent, answered)
                 used = limiters.units(tokens, limiter.q)
                 self.pool.levels[index] = limiters.settled(
                     self.pool.levels[index], call.taken[index], used, limiter.capacity
                 )
 
-    def _measure(self, call: Call, max_output_tokens: int) -> None:
+    def _measure(self, call: Call) -> None:
         """What each limiter must hold for the call, and what it gives when the call starts."""
-        target = self.target
+        target, most = self.target, call.max_output_tokens
         sent, answered = _sent_and_answered(call.meters)
+        sent -= call.uncounted
         asked = [
-            (limiters.asked(limiter.measure, target.charge, sent, answered, max_output_tokens), limiter.q)
+            (limiters.asked(limiter.measure, target.charge, sent, answered, most), limiter.q)
             for limiter in target.limiters
         ]
         # Of a leaky bucket below 100 % of utilisation, anything left is enough, however much is taken then.

@@ -102,8 +102,8 @@ class Call:
         "answers", "attempt", "broken_meters", "cold_tokens", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "found_own", "found_tokens",
         "is_cancelled",
         "is_probe", "is_waiting",
-        "journey", "kept", "meters", "needed", "outcome", "queued_ns", "retry_after_ns", "role", "service_ns", "started_ns",
-        "status", "taken", "target", "turned_away", "was_seen_to_break",
+        "journey", "kept", "max_output_tokens", "meters", "needed", "outcome", "queued_ns", "retry_after_ns", "role", "service_ns",
+        "started_ns", "status", "taken", "target", "turned_away", "uncounted", "was_seen_to_break",
     )  # fmt: skip
 
     def __init__(
@@ -139,6 +139,9 @@ class Call:
         self.kept: tuple[int, ...] = (0, 0, 0)
         self.found_tokens = self.cold_tokens = 0
         self.found_own = False
+        self.max_output_tokens = self.uncounted = (
+            0  # what it asked for, and what its limiters do not count of it
+        )
         self.was_seen_to_break = False  # it, or a call beside it, broke off after its first token
 
     @property

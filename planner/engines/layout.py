@@ -70,12 +70,12 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_CLASS_TAILS,  # where the last waiting call of each class of priority stands
     D_MEMORY,  # of its earlier calls, where the selection goes by them; 0: none
     D_RING,  # the window of ends of its breaker, where it has one; 0: none
-    D_CACHE,  # its prompt cache, where it has one; 0: none
+    D_CACHE, D_UNCOUNTS,  # its prompt cache, where it has one (0: none); whether its limiters leave out what that gives
     # ... and its state.
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(93)  # fmt: skip
+) = range(94)  # fmt: skip
 (
     F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_FACTOR, F_SPREAD, F_WEIGHT, F_PRICE, F_FILTER_SHARE, F_BREAK_RATE,
     F_RETRY_JITTER_S,
@@ -155,9 +155,10 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     L_PINNED,  # the deployment that was asked first, as its conversation stays there
     L_FOUND_OWN,  # whether a prompt cache had something of its conversation
     L_READ, L_WRITTEN,  # tokens of the present call that a prompt cache gave, and that it took where it charges for them
+    L_UNCOUNTED,  # those that its limiters do not count, as of the last look at them
     # Who answered, and the two of that call; and once more.
     L_ANSWERED, L_ANSWERED_READ, L_ANSWERED_WRITTEN, L_ANSWERED_AGAIN, L_AGAIN_READ, L_AGAIN_WRITTEN, N_SLOT,
-) = range(83)  # fmt: skip
+) = range(84)  # fmt: skip
 # What a conversation keeps, in a slot of its own, behind the columns that every slot has: its rows that are not over;
 # by group who answered it (0: nobody) and when last; by prompt cache an entry.
 TALK_ROWS, TALK_PINS = N_SLOT, N_SLOT + 1
@@ -419,6 +420,7 @@ def new_state(
             number = caches.index(target.name)
             place = calls_end + n_recorded + 3 * number
             m += _cache_row(target.cache, place, talk_caches + N_ENTRY * number, n_tasks, f)
+            m[desks[target.name] + D_UNCOUNTS] = int(bool(target.limiters) and not target.counts_cached)
     header = _header(program) | {
         C_HEDGES: program.most_hedges, C_MAX_IN_FLIGHT: program.max_in_flight,
         C_GROUPS: groups, C_MAX_FALLBACKS: program.max_fallbacks, C_FRAMES: frames,

@@ -23,7 +23,7 @@ from planner.sampling import Laws, pack_laws
 from planner.scenario import breaker as breakers
 from planner.scenario import retrying
 from planner.scenario.fields import CascadeRouter, Scenario
-from planner.scenario.known import limits_of, list_usd_per_mtok
+from planner.scenario.known import counts_cached, limits_of, list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
 from planner.scenario.paths import render
 from planner.scenario.policy import Policy
@@ -176,6 +176,7 @@ class Target:
     bill_timeouts: int
     rates: tuple[int | None, ...] = ()  # limits per minute by what they count, as in `limiting.FIELDS`
     cache: CacheRule | None = None  # of prompts
+    counts_cached: bool  # in its limits of tokens; False: what the cache gives a call is not charged
     streams: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -458,6 +459,7 @@ def _target(
         bill_timeouts=rules.BILLS.index(policy.bill_timeouts),
         rates=rates,
         cache=cache_rule(scenario, name, model, eras(scenario)[window.era].start),
+        counts_cached=deployment.prompt_cache is None or counts_cached(deployment, model),
         streams={purpose: stream_id(purpose, name) for purpose in _PURPOSES},
     )
 

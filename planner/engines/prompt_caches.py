@@ -39,13 +39,19 @@ class PromptCache:
     def meet(self, call: Call, task: int, session: int, kept: Sequence[int], now: int) -> None:
         """A call is sent: what it finds of its prefix, by meter. `kept` are the three of `Work.kept`."""
         own, shared, left = kept
+        found = self.given(task, session, kept, now)
         found_own = self._found(self.conversations.get(session), own, now)
-        found = max(found_own, self._found(self.tasks.get(task), shared, now))
         call.kept, call.found_tokens, call.found_own = tuple(kept), found, found_own > 0
         call.cold_tokens = max(own, shared) - found
         sent, _, _, *others = call.meters
         written = max(left, shared) - found if self.rule.charges_writes else 0
         call.meters = (sent, found, written, *others)
+
+    def given(self, task: int, session: int, kept: Sequence[int], now: int) -> int:
+        """What a call finds of its prefix that is sent now."""
+        own, shared, _ = kept
+        found_own = self._found(self.conversations.get(session), own, now)
+        return max(found_own, self._found(self.tasks.get(task), shared, now))
 
     def touch(self, call: Call, task: int, session: int) -> None:
         """A call has ended well."""

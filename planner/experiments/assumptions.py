@@ -20,7 +20,7 @@ from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.laws import Law
 from planner.scenario.quotas import capped_by_day, first_hour_of_days, pool_of
 from planner.scenario.steps import stairs
-from planner.scenario.supply import Limits, Streaming, Total
+from planner.scenario.supply import CATALOGUE, Limits, Streaming, Total
 from planner.scenario.worst_case import worst_case
 from planner.workload.conversations import has_followers
 from planner.workload.outage_lines import outage_law
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 #: Limits that are on only where they are asked for.
 APART = (FIELDS[INPUT], FIELDS[OUTPUT], *PER_DAY)
-#: Providers whose limits do not count tokens read from a prompt cache (catalogue: limits, enforcement).
-READS_ARE_FREE = ("anthropic",)
 GIVEN = "scenario"
 
 
@@ -190,13 +188,35 @@ def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
             as_of=published.as_of,
             confidence=published.confidence,
         )
-    has_free_reads = deployment.prompt_cache is not None and deployment.provider in READS_ARE_FREE
-    yield from _not_kept(name, limits, published, has_free_reads)
+    if deployment.prompt_cache is not None:
+        yield _cached_reads(name, limits, published)
+    yield from _not_kept(name, limits, published)
 
 
-def _not_kept(
-    name: str, limits: Limits, published: profiles.LimitSet, has_free_reads: bool
-) -> Iterator[Assumption]:
+def _cached_reads(name: str, limits: Limits, published: profiles.LimitSet) -> Assumption:
+    """Whether what a prompt cache gives counts in limits of tokens, and whose rule that is."""
+    words = {True: "counted like any others", False: "not counted"}
+    what = f"tokens from the prompt cache of {name} in its limits"
+    if limits.counts_cached in (CATALOGUE, published.counts_cached):
+        return Assumption(
+            what=what,
+            value=words[published.counts_cached],
+            unit="",
+            source=published.enforcement_source,
+            as_of=published.enforcement_as_of,
+            confidence=published.enforcement_confidence,
+        )
+    return Assumption(
+        what=what,
+        value=words[bool(limits.counts_cached)],
+        unit="",
+        source=f"{GIVEN}; the provider does it otherwise: {published.enforcement_source}",
+        as_of=published.enforcement_as_of,
+        confidence=GIVEN,
+    )
+
+
+def _not_kept(name: str, limits: Limits, published: profiles.LimitSet) -> Iterator[Assumption]:
     """Where limits are kept otherwise than by the provider, or not at all, it must not be passed over in silence."""
     if limits.kind == "catalogue":
         yield Assumption(
@@ -214,15 +234,6 @@ def _not_kept(
             unit="",
             source=f"simulated as a {limits.kind}; the provider keeps a {published.limiter}",
             as_of=published.as_of,
-            confidence="low",
-        )
-    if has_free_reads:
-        yield Assumption(
-            what=f"tokens from the prompt cache of {name} in its limits",
-            value="counted like any others",
-            unit="",
-            source=f"simplified; the provider does it otherwise: {published.enforcement_source}",
-            as_of=published.enforcement_as_of,
             confidence="low",
         )
     for field in ("input_tokens_per_minute", "output_tokens_per_minute", "requests_per_day"):

@@ -1,6 +1,6 @@
-"""A drill: an outage of one provider planted in a scenario, and replayed on common luck.
+"""A drill: an outage of a provider, or of several at once, planted in a scenario and replayed on common luck.
 
-Comes in: a scenario, a provider, how long and when; goes out: a `Drill`, plain frozen values. Each strategy meets the
+Comes in: a scenario, who is out, how, how long and when; goes out: a `Drill`, plain frozen values. Each strategy meets the
 same requests and the same luck twice in every replication, without and with the outage, and what differs is what the
 outage did: who was served by whom, who was lost and why, the backlog, the way back, calls and money, and the quota at
 the fallbacks that would have lost nothing.
@@ -9,7 +9,7 @@ Conventions. Requests belong to before, during or after by their arrival; calls 
 Outages by law are left out of both runs, windows given in the scenario stay in both. Figures are means over
 replications, each one drill with its own luck, with 95 % intervals. The time after the outage is doubled until every
 strategy has gone on undisturbed for a tenth of the outage (and a minute at least), at most `MOST_DOUBLINGS` times.
-Where and when: `drill_stretch`; runs: `drill_runs`; counting: `drill_counts`; money: `drill_money`; quota: `drill_quota`.
+Where and when: `drill_stretch`; how: `drill_manner`; runs: `drill_runs`; counting: `drill_counts`; money: `drill_money`; quota: `drill_quota`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,13 +37,14 @@ from planner.experiments.drill_counts import (
     is_recovered,
     seen,
 )
+from planner.experiments.drill_manner import Manner
 from planner.experiments.drill_money import DrillMoney, money
 from planner.experiments.drill_quota import FallbackQuota, fallback_quota
 from planner.experiments.drill_runs import Bench, Pair, check_engine, fit, fits
-from planner.experiments.drill_stretch import PEAK, Plan, Stretch, plan_drill
+from planner.experiments.drill_stretch import PEAK, Plan, Stretch, plan_drill, verifier_of
 from planner.finance import Ledger, plain, usd
 from planner.metrics.intervals import Estimate
-from planner.scenario.fields import CascadeRouter, Scenario
+from planner.scenario.fields import Scenario
 from planner.scenario.quotas import beside_minutes
 from planner.scenario.reading import load
 from planner.scenario.steps import is_capped
@@ -70,6 +71,8 @@ class Phase:
     served: Mapping[str, Paired]
     lost: Mapping[str, Paired]
     n_lost: Mapping[str, Mapping[str, int]]  # "without" or "with": by cause
+    refused: Estimate  # of those lost by `limit` with the outage: its own 429 was what they met last
+    n_refused: int  # the same over all replications
     fates: Mapping[str, Estimate]
     calls_per_request: Paired
     latency_p95_s: Paired
@@ -110,6 +113,7 @@ class StrategyDrill:
     is_touched: bool  # it has a deployment of the provider
     phases: tuple[Phase, ...]
     n_lost: Mapping[str, Mapping[str, int]]  # "without" or "with": by cause, over all phases and replications
+    n_refused: int  # of those lost by `limit` with the outage: its own 429 was what they met last
     lost: Paired  # requests lost in a replication
     fates: Mapping[str, Estimate]
     affected: Estimate  # requests that did not end as they would have
@@ -126,9 +130,11 @@ class Drill:
     """What was found, by strategy; times of the stretch are seconds since the outage's beginning."""
 
     name: str
-    provider: str
+    provider: str  # several with "and" between them
+    providers: tuple[str, ...]
     deployments: tuple[str, ...]
     mode: str
+    manner: Manner
     minutes: float
     place: str
     engine: str
@@ -150,32 +156,44 @@ class Drill:
 def drill(
     scenario: Scenario | str | Path,
     *,
-    provider: str,
+    provider: str | Sequence[str],
     minutes: float = 30.0,
     at: str | float = PEAK,
     mode: str = "error",
+    share: float | None = None,
+    status: int | None = None,
+    slowdown: float | None = None,
+    retry_after_s: float | None = None,
     strategies: Sequence[str] | None = None,
     replications: int | None = None,
     engine: str = "compiled",
     quota: bool = True,
     report: Report | None = None,
 ) -> Drill:
-    """Plant an outage of a provider and replay it on common luck.
+    """Plant an outage of a provider, or of several at once, and replay it on common luck.
 
     Parameters
     ----------
     scenario : Scenario or path
         A path is loaded.
-    provider : str
-        Whose deployments are out, all at once.
+    provider : str or sequence of names
+        Whose deployments are out, all at once; several providers in a list, or with commas between them.
     minutes : float
         How long.
     at : str or float
         `peak`: the hour of the week with the most expected arrivals (the first of equals), or a recording's busiest stretch;
         a weekday and time such as `tue 14:00`, the first in the plan; a date and time such as `2027-03-02 14:00` (UTC); or
         seconds into a recording.
-    mode : "error", "hang" or "degraded"
+    mode : "error", "hang", "degraded" or "limited"
         What happens to calls that start in the outage.
+    share : float, optional
+        Share of them that meet it, drawn call by call; all, if not given.
+    status : int, optional
+        HTTP status in mode error; like the next two that of the deployment's own law of outages, if not given.
+    slowdown : float, optional
+        Factor on latency in mode degraded.
+    retry_after_s : float, optional
+        What a refusal asks to wait in mode limited.
     strategies : sequence of names, optional
         All, if not given.
     replications : int, optional
@@ -198,7 +216,8 @@ def drill(
     wanted = scenario.run.replications if replications is None else replications
     if wanted < 1:
         raise PlannerError(f"replications: got {wanted}; allowed: at least 1")
-    plan = plan_drill(scenario, provider, minutes, at, mode, strategies)
+    figures = {"share": share, "status": status, "slowdown": slowdown, "retry_after_s": retry_after_s}
+    plan = plan_drill(scenario, provider, minutes, at, mode, strategies, figures)
     heard = _Heard(report, len(plan.strategies))
     bench, pairs, counted, notices = _settled(scenario, plan, wanted, engine, heard)
     means = Means(len(bench.replications))
@@ -210,9 +229,11 @@ def drill(
         heard.done()
     return Drill(
         name=scenario.name,
-        provider=provider,
+        provider=" and ".join(plan.providers),
+        providers=plan.providers,
         deployments=plan.deployments,
         mode=mode,
+        manner=plan.manner,
         minutes=minutes,
         place=plan.place,
         engine=engine,
@@ -266,7 +287,7 @@ def _settled(
         counted: dict[str, list[Seen]] = {}
         for name in plan.strategies:
             rows = bench.pairs(name)
-            counted[name] = [seen(scenario, stretch, pair) for pair in rows]
+            counted[name] = [seen(bench.hit, plan.deployments, stretch, pair) for pair in rows]
             if bench.keeps(len(plan.strategies)):
                 pairs[name] = rows
             del rows  # before those of the next strategy are made
@@ -308,10 +329,10 @@ def _notices(scenario: Scenario, plan: Plan, stretch: Stretch, open_ones: Sequen
             "A migration falls into the stretch: models and prices of the day on which it begins hold for all of it."
         )
     for name in plan.strategies:
-        router = scenario.strategy(name).router
-        if isinstance(router, CascadeRouter) and router.verifier.provider == plan.provider:
+        judge = verifier_of(scenario, name)
+        if judge in plan.providers:
             found.append(
-                f"{name}: its verifier is at {plan.provider} too, and is not out: its outages are not simulated."
+                f"{name}: its verifier is at {judge} too, and is not out: its outages are not simulated."
             )
     if stretch.is_recording and stretch.from_ns - stretch.counted_ns < stretch.outage_ns:
         found.append("The recording holds less time before the outage than the outage is long.")
@@ -362,6 +383,7 @@ def _strategy(
         is_touched=any(one in bench.plan.deployments for one in bench.scenario.deployments_of(name)),
         phases=tuple(_phase(bench, phase, counted, means) for phase in range(len(PHASES))),
         n_lost={run: _by_cause(counted, run, slice(None)) for run in ("without", "with")},
+        n_refused=sum(int(one.refused.sum()) for one in counted),
         lost=means.paired(lost["without"], lost["with"]),
         fates=fates,
         affected=means.of(affected),
@@ -381,6 +403,7 @@ def _phase(bench: Bench, phase: int, counted: Sequence[Seen], means: Means) -> P
     stretch, scenario = bench.stretch, bench.scenario
     edges = (stretch.counted_ns, stretch.from_ns, stretch.to_ns, stretch.end_ns)
     arrived = [int(one.arrived[phase]) for one in counted]
+    refused = [int(one.refused[phase]) for one in counted]
     n_lost = {run: _by_cause(counted, run, phase) for run in ("without", "with")}
     served = {}
     for place, name in enumerate(scenario.deployments):
@@ -404,6 +427,8 @@ def _phase(bench: Bench, phase: int, counted: Sequence[Seen], means: Means) -> P
         served=served,
         lost=lost,
         n_lost=n_lost,
+        refused=means.of(refused),
+        n_refused=sum(refused),
         fates={
             fate: means.of([int(one.fates[phase, code]) for one in counted])
             for code, fate in enumerate(FATES)

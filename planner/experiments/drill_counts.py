@@ -12,16 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from planner import tables
+from planner.chance import to_ns
 from planner.experiments.drill_runs import Arrays, Pair, Rows
 from planner.experiments.drill_stretch import Stretch
 from planner.metrics.intervals import Deletions, Estimate, deletions, estimate
 from planner.scenario.fields import Scenario
+from planner.scenario.supply import Outage
 
 PHASES = ("before", "during", "after")  # by arrival
 FATES = ("unchanged", "lost", "rescued", "elsewhere", "changed", "failed-otherwise")
 UNCHANGED, LOST, RESCUED, ELSEWHERE, CHANGED, FAILED_OTHERWISE = range(6)
 STEPS_PER_OUTAGE = 100  # resolution of the backlog over time
 QUIET_PART, LEAST_QUIET_NS = 10, 60 * 10**9
+NOT_REFUSING = -2  # beside `tables.NEVER`
+_LAST = ("request", "deployment", "started_ns", "ended_ns", "outcome", "retry_after_ns")
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -103,6 +107,9 @@ class Seen:
     fates: Integers  # (phases, fates)
     served: Mapping[str, Integers]  # "without" or "with": (phases, deployments)
     lost: Mapping[str, Integers]  # the same: (phases, causes)
+    refused: (
+        Integers  # (phases,), of those lost by `limit` with the outage: its own 429 was what they met last
+    )
     calls: Mapping[str, Integers]  # the same: (phases,), to deployments, checks of a verifier left out
     latency_p95_s: Mapping[str, Floats]  # the same: (phases,), of all requests, NaN where there are none
     steps: (
@@ -118,8 +125,8 @@ class Seen:
     arrivals: Integers  # sorted
 
 
-def seen(scenario: Scenario, stretch: Stretch, pair: Pair) -> Seen:
-    """What the outage did in a replication."""
+def seen(hit: Scenario, deployments: Sequence[str], stretch: Stretch, pair: Pair) -> Seen:
+    """What the outage did in a replication; `hit` is the scenario with it planted at `deployments`."""
     a, b = pair.without.outcomes, pair.with_outage.outcomes
     assert np.array_equal(a["request"], b["request"]), "both runs have the same requests"
     edges = [stretch.counted_ns, stretch.from_ns, stretch.to_ns]
@@ -141,15 +148,14 @@ def seen(scenario: Scenario, stretch: Stretch, pair: Pair) -> Seen:
         arrived=_by_phase(phase),
         fates=_table(phase, fate, len(FATES)),
         served={
-            name: _table(
-                np.where(_is_ok(run), phase, -1), run.outcomes["deployment"], len(scenario.deployments)
-            )
+            name: _table(np.where(_is_ok(run), phase, -1), run.outcomes["deployment"], len(hit.deployments))
             for name, run in runs.items()
         },
         lost={
             name: _table(np.where(_is_ok(run), -1, phase), run.outcomes["cause"], len(tables.CAUSES))
             for name, run in runs.items()
         },
+        refused=_by_phase(np.where(refused(hit, deployments, stretch, pair.with_outage), phase, -1)),
         calls={name: _calls(run, phase) for name, run in runs.items()},
         latency_p95_s={name: _p95(run, phase) for name, run in runs.items()},
         steps=steps,
@@ -192,6 +198,44 @@ def _calls_differ(pair: Pair, differs: npt.NDArray[np.bool_]) -> npt.NDArray[np.
     found = np.zeros(names.shape, np.bool_)
     found[rows[0][same[0]][other]] = True
     return found
+
+
+def refused(hit: Scenario, deployments: Sequence[str], stretch: Stretch, rows: Rows) -> npt.NDArray[np.bool_]:
+    """Requests lost by `limit` that met a 429 of the outage itself last, in the order of Outcomes.
+
+    A deployment's own rate limits answer 429 too, in no time, and ask for the time until they have room; the outage
+    answers after its latency, or, where that is 0, asks for what it was told to.
+    """
+    outcomes, attempts = rows.outcomes, rows.attempts
+    found = np.zeros(outcomes["request"].shape, np.bool_)
+    asks = np.full(len(hit.deployments), NOT_REFUSING, np.int64)
+    for name in deployments:
+        planted = outage_of(hit, name)
+        if planted.mode == "limited":
+            asked_s = planted.retry_after_s
+            asks[list(hit.deployments).index(name)] = tables.NEVER if asked_s is None else to_ns(asked_s)
+    if (asks == NOT_REFUSING).all():
+        return found
+    told = (attempts["outcome"] != tables.CANCELLED) & (attempts["deployment"] >= 0)
+    order = np.lexsort([attempts["attempt"][told], attempts["ended_ns"][told], attempts["request"][told]])
+    names = attempts["request"][told][order]
+    is_last = np.append(names[1:] != names[:-1], True)[: names.size]
+    last = {column: attempts[column][told][order][is_last] for column in _LAST}
+    asked = asks[last["deployment"]]
+    took = last["ended_ns"] > last["started_ns"]
+    is_own = (asked != NOT_REFUSING) & (took | (last["retry_after_ns"] == asked))
+    is_own &= (last["outcome"] == tables.LIMITED) & (last["started_ns"] >= stretch.from_ns)
+    is_own &= last["started_ns"] < stretch.to_ns
+    found[np.searchsorted(outcomes["request"], last["request"][is_own])] = True
+    # A request that somebody else turned away without a 429 after that has no row of it, but another outcome.
+    return found & (outcomes["outcome"] == tables.LIMITED) & (outcomes["cause"] == tables.LIMIT)
+
+
+def outage_of(hit: Scenario, deployment: str) -> Outage:
+    """The outage that was planted at a deployment: the last of its windows."""
+    outages = hit.deployments[deployment].outages
+    assert isinstance(outages, tuple), "an outage is planted as a window"
+    return outages[-1]
 
 
 def is_recovered(stretch: Stretch, one: Seen) -> bool:
@@ -280,5 +324,6 @@ __all__ = [
     "backlog_peak",
     "fates",
     "is_recovered",
+    "refused",
     "seen",
 ]

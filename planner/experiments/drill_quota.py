@@ -22,6 +22,7 @@ import numpy.typing as npt
 from planner import limiting, tables
 from planner.engines.work import Work
 from planner.errors import LoadExceedsCapacity, ScenarioError
+from planner.experiments.drill_counts import refused
 from planner.experiments.drill_runs import Arrays, Bench, Pair, Rows, calls_of
 from planner.experiments.limits import MOST_TIMES, index_of, rounded
 from planner.scenario.declare import NOTHING
@@ -34,6 +35,7 @@ from planner.scenario.steps import MOST_CALLS
 CONCURRENT = "concurrent"
 STEPS_TOGETHER = 5  # of all quotas, where each alone would do; then they are sought one by one
 NONE_LOST, NONE_WAITS = "none-lost", "none-waits"
+LIMIT = tables.CAUSES[tables.LIMIT]
 UNITS = {
     "requests_per_minute": "requests/min",
     "tokens_per_minute": "tokens/min",
@@ -64,12 +66,14 @@ class FallbackQuota:
     """What would have lost nothing; counts of requests are over all replications.
 
     `lost_by_cause` are requests that no quota saves: lost with the outage, not without it, and no limit at any fallback.
+    A `limit` among them is the outage's own 429, one of the provider that is out, or a quota that is kept.
     """
 
     fallbacks: tuple[str, ...]  # that are asked more often in the outage
     n_lost: int  # with the limits as they are, and not without the outage
     n_lost_unlimited: int  # the same without limits at the fallbacks
     lost_by_cause: Mapping[str, int]
+    n_refused: int  # of those lost by `limit`: the outage's own 429 was what they met last
     quotas: tuple[Quota, ...]
     together: Mapping[
         str, Mapping[str, int]
@@ -102,15 +106,17 @@ class _Search:
             for pair, one in zip(self.pairs, self.without, strict=True)
         )
         nothing = FallbackQuota(
-            fallbacks=(), n_lost=now, n_lost_unlimited=now, lost_by_cause={}, quotas=(), together={}, text="",
+            fallbacks=(), n_lost=now, n_lost_unlimited=now, lost_by_cause={}, n_refused=0, quotas=(), together={}, text="",
         )  # fmt: skip
-        provider = self.bench.plan.provider
+        provider = " and ".join(self.bench.plan.providers)
         if not self.hit:
             return replace(nothing, text=f"It has no deployment of {provider}: the outage does not touch it.")
-        causes = self._causes([pair.with_outage for pair in self.pairs])
         if not self.others:
+            rows = [pair.with_outage for pair in self.pairs]
             text = f"No quota helps: it has no deployment beside those of {provider}."
-            return replace(nothing, lost_by_cause=causes, text=text)
+            return replace(
+                nothing, lost_by_cause=self._causes(rows), n_refused=self._refused(rows), text=text
+            )
         try:
             free = self._lifted({})
         except ScenarioError as error:
@@ -125,11 +131,11 @@ class _Search:
         self.heard()
         units = self._units()
         left = self._causes(self.free)
-        n_left = sum(left.values())
-        nothing = replace(nothing, n_lost_unlimited=n_left, lost_by_cause=left)
+        n_left, n_refused = sum(left.values()), self._refused(self.free)
+        nothing = replace(nothing, n_lost_unlimited=n_left, lost_by_cause=left, n_refused=n_refused)
         if not units:
             why = "no other deployment is asked more often in the outage"
-            told = f"{self._told(left)} are lost all the same" if n_left else "nothing is lost"
+            told = f"{self._told(left, n_refused)} are lost all the same" if n_left else "nothing is lost"
             return replace(nothing, text=f"No fallback quota is used: {why}, and {told}.")
         found = [(unit, field, *self._least(unit, field)) for unit in units for field in self._fields(unit)]
         quotas = tuple(self._quota(*one) for one in found)
@@ -139,7 +145,7 @@ class _Search:
             fallbacks=tuple(name for unit in units for name in unit),
             quotas=quotas,
             together=together,
-            text=self._text(now, left, quotas, together),
+            text=self._text(now, left, n_refused, quotas, together),
         )
 
     # -- runs --
@@ -150,6 +156,14 @@ class _Search:
         for rows, without in zip(runs, self.without, strict=True):
             sums += np.bincount(rows.outcomes["cause"][_lost(rows) & ~without], minlength=len(tables.CAUSES))
         return {cause: int(n) for cause, n in zip(tables.CAUSES, sums, strict=True) if n}
+
+    def _refused(self, runs: Sequence[Rows]) -> int:
+        """Requests among those of `_causes` that the outage itself refused, over all replications."""
+        bench = self.bench
+        return sum(
+            int((refused(bench.hit, bench.plan.deployments, bench.stretch, rows) & ~without).sum())
+            for rows, without in zip(runs, self.without, strict=True)
+        )
 
     def _lifted(self, quotas: Mapping[str, Mapping[str, int]]) -> Scenario:
         """The outage with no limits per minute and no caps at the fallbacks but those given, by deployment."""
@@ -355,16 +369,21 @@ class _Search:
             text = f"{names}: {needed:,} {UNITS[field]}, so that {what} ({has})"
         return Quota(deployments=unit, field=field, rule=rule, given=given, needed=needed, text=text)
 
-    def _told(self, causes: Mapping[str, int]) -> str:
-        """Requests by cause, a mean of the replications."""
+    def _told(self, causes: Mapping[str, int], n_refused: int) -> str:
+        """Requests by cause, a mean of the replications; of those by a limit, how many the outage refused itself."""
         n = len(self.pairs)
         each = [f"{total / n:,.3g} by {cause}" for cause, total in causes.items()]
+        if n_refused:
+            which = "all" if n_refused == causes[LIMIT] else f"{n_refused / n:,.3g} of them"
+            place = list(causes).index(LIMIT)
+            each[place] += f" ({which} the outage's own 429)"
         return f"{_listed(each)} (mean of {n})" if n > 1 else _listed(each)
 
     def _text(
         self,
         now: int,
         left: Mapping[str, int],
+        n_refused: int,
         quotas: Sequence[Quota],
         together: Mapping[str, Mapping[str, int]],
     ) -> str:
@@ -373,7 +392,7 @@ class _Search:
         if n_left:
             parts.append(
                 f"No quota saves all: without any limit at {_listed(list(self.others))} the outage still loses "
-                f"{self._told(left)}."
+                f"{self._told(left, n_refused)}."
             )
         kept = [f"{name} keeps {_listed(list(beside_minutes(self.scenario.deployments[name])))}"
                 for name in self.others if beside_minutes(self.scenario.deployments[name])]  # fmt: skip

@@ -1,7 +1,7 @@
 """Pairs of runs of a drill: the same requests and luck, without and with the outage.
 
 Comes in: a plan of a drill; goes out: for each strategy and replication the tables of both runs, request by request,
-and runs under other limits. The outage is planted as one more window of `outages` at every deployment of the provider,
+and runs under other limits. The outage is planted as one more window of `outages` at every deployment of the providers,
 so no engine knows of drills.
 """
 
@@ -24,7 +24,7 @@ from planner.errors import LoadExceedsCapacity, PlannerError
 from planner.experiments.drill_stretch import Plan, Stretch
 from planner.scenario.fields import MONTH_S, Scenario
 from planner.scenario.paths import render
-from planner.scenario.supply import Outage, OutageLaw
+from planner.scenario.supply import Outage
 from planner.workload import traces
 from planner.workload.arrivals import hourly_weights
 from planner.workload.outage_lines import outage_law
@@ -176,11 +176,7 @@ def check_engine(engine: str) -> None:
 
 
 def planted(scenario: Scenario, plan: Plan, stretch: Stretch) -> Scenario:
-    """The scenario with the outage at all deployments of the provider.
-
-    Windows that the scenario itself gives stay. Status, latency of errors and slowdown are those of the deployment's
-    own outages where it has a law, else the language's defaults.
-    """
+    """The scenario with the outage at all deployments of the providers; windows that the scenario itself gives stay."""
     changes = {}
     for name in plan.deployments:
         given = scenario.deployments[name].outages
@@ -188,8 +184,7 @@ def planted(scenario: Scenario, plan: Plan, stretch: Stretch) -> Scenario:
         window: dict[str, Any] = {
             "from_s": stretch.from_ns / 1e9,
             "to_s": stretch.to_ns / 1e9,
-            "mode": plan.mode,
-            **_manner(law, plan.mode),
+            **plan.manner.window(law),
         }
         others = (
             [one.model_dump(exclude_unset=True) for one in given if isinstance(one, Outage)]
@@ -198,14 +193,6 @@ def planted(scenario: Scenario, plan: Plan, stretch: Stretch) -> Scenario:
         )
         changes[render(("deployments", name, "outages"))] = [*others, window]
     return scenario.set(changes)
-
-
-def _manner(law: OutageLaw | None, mode: str) -> dict[str, Any]:
-    """What the mode reads of a law: another field would change nothing. Its share is left out: all calls meet a drill."""
-    if law is None:
-        return {}
-    read = {"error": ("status", "error_latency_s"), "hang": (), "degraded": ("slowdown",)}[mode]
-    return {name: getattr(law, name) for name in read}
 
 
 def fit(scenario: Scenario, stretch: Stretch, replications: int) -> tuple[int, str | None]:

@@ -1,6 +1,6 @@
 """Where and when a drill takes place: what was asked, checked all at once, and the stretch that is simulated.
 
-Comes in: a scenario and the drill as it was asked for; goes out: a `Plan`, with the provider's deployments, the
+Comes in: a scenario and the drill as it was asked for; goes out: a `Plan`, with the providers' deployments, the
 strategies and a `Stretch`: one simulated window that holds a time before the outage, the outage, and a time after it.
 
 A drill of generated traffic lies at the first moment of the plan that fits, so it meets that week's volume and models;
@@ -11,21 +11,23 @@ before the counted time are left out, unless a cap of a day has to be counted fr
 import datetime
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from planner import chance
 from planner.errors import Problem, ScenarioError
-from planner.scenario.fields import Scenario
+from planner.experiments.drill_manner import MODES, Manner, unusable
+from planner.scenario.declare import NOTHING
+from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.paths import closest, nearest
 from planner.scenario.quotas import first_hour_of_days
 from planner.workload import traces
 from planner.workload.shapes import HOURS_PER_WEEK, weekly_weights
 from planner.workload.windows import DAY_S, Window, eras, horizon
 
-MODES = ("error", "hang", "degraded")
 PEAK = "peak"
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 HOUR_S, WEEK_S = 3600, 7 * DAY_S
@@ -77,10 +79,10 @@ class Stretch:
 class Plan:
     """A drill that can be run."""
 
-    provider: str
-    mode: str
+    providers: tuple[str, ...]
+    manner: Manner
     minutes: float
-    deployments: tuple[str, ...]  # of the provider, used by some strategy of the drill
+    deployments: tuple[str, ...]  # of the providers, used by some strategy of the drill
     strategies: tuple[str, ...]
     stretch: Stretch
     place: str  # when the outage begins, in words
@@ -88,13 +90,14 @@ class Plan:
 
 def plan_drill(
     scenario: Scenario,
-    provider: str,
+    provider: str | Sequence[str],
     minutes: float,
     at: str | float,
     mode: str,
     strategies: Sequence[str] | None,
+    figures: Mapping[str, Any] = NOTHING,
 ) -> Plan:
-    """The drill that was asked for.
+    """The drill that was asked for; `figures` are fields of `Manner`, None where nothing was given.
 
     Raises
     ------
@@ -107,9 +110,12 @@ def plan_drill(
         if name not in scenario.strategies:
             problems.append(_unknown("--strategy", name, scenario.strategies))
     known = tuple(name for name in wanted if name in scenario.strategies) or tuple(scenario.strategies)
-    deployments = _deployments(scenario, provider, known, problems)
+    providers = providers_of(provider)
+    deployments = _deployments(scenario, providers, known, problems)
     if mode not in MODES:
         problems.append(_unknown("--mode", mode, MODES))
+    given = {name: value for name, value in figures.items() if value is not None}
+    problems += unusable(mode, given)
     outage_s = minutes * 60.0
     if not (isinstance(minutes, int | float) and math.isfinite(minutes) and outage_s >= 1.0):
         problems.append(Problem(field="--minutes", given=f"{minutes}", allowed="at least 1/60 (minutes)"))
@@ -120,8 +126,8 @@ def plan_drill(
         raise ScenarioError(problems, "the drill")
     stretch, place = found
     return Plan(
-        provider=provider,
-        mode=mode,
+        providers=providers,
+        manner=Manner(mode=mode, **given),
         minutes=minutes,
         deployments=deployments,
         strategies=wanted,
@@ -133,21 +139,46 @@ def plan_drill(
 # -- who -------------------------------------------------------------------------------------------
 
 
+def providers_of(provider: str | Sequence[str]) -> tuple[str, ...]:
+    """Who is out: names in a list, or one text with commas between them.
+
+    >>> providers_of("openai, azure"), providers_of(["openai"])
+    (('openai', 'azure'), ('openai',))
+    """
+    names = provider.split(",") if isinstance(provider, str) else provider
+    return tuple(dict.fromkeys(name.strip() for name in names))
+
+
 def _deployments(
-    scenario: Scenario, provider: str, strategies: Sequence[str], problems: list[Problem]
+    scenario: Scenario, wanted: Sequence[str], strategies: Sequence[str], problems: list[Problem]
 ) -> tuple[str, ...]:
-    """The provider's deployments that some of the strategies use, in the scenario's order."""
+    """The providers' deployments that some of the strategies use, in the scenario's order."""
     used = {name for strategy in strategies for name in scenario.deployments_of(strategy)}
     found = {name: one.provider for name, one in scenario.deployments.items() if name in used}
-    names = tuple(name for name, whose in found.items() if whose == provider)
-    if names:
-        return names
     providers = sorted({whose for whose in found.values() if whose is not None})
     told = ", ".join(strategies)
+    for provider in wanted or ("",):
+        if provider not in providers:
+            problems.append(_not_asked(scenario, provider, providers, strategies, told))
+    return tuple(name for name, whose in found.items() if whose in wanted)
+
+
+def _not_asked(
+    scenario: Scenario, provider: str, providers: Sequence[str], strategies: Sequence[str], told: str
+) -> Problem:
+    """Why a provider cannot be out: none of the strategies has a deployment of it."""
+    judges = [name for name in strategies if verifier_of(scenario, name) == provider]
+    if judges:
+        given = f"{provider!r}, who only checks answers of {', '.join(judges)} (router.verifier)"
+        rest = f", or {', '.join(providers)}" if providers else ""
+        allowed = (
+            "a provider of deployments: a verifier answers with its own latency whatever happens, as its outages are "
+            f"not simulated; make it a deployment of a strategy to drill it{rest}"
+        )
+        return Problem(field="--provider", given=given, allowed=allowed)
     if not providers:
         allowed = f"a provider; no deployment of {told} names one, give deployments.NAME.provider"
-        problems.append(Problem(field="--provider", given=repr(provider), allowed=allowed))
-        return ()
+        return Problem(field="--provider", given=repr(provider), allowed=allowed)
     hint: str | None
     if provider in scenario.deployments:
         whose = scenario.deployments[provider].provider
@@ -161,8 +192,13 @@ def _deployments(
     everywhere = any(one.provider == provider for one in scenario.deployments.values())
     given = f"{provider!r}, whom no strategy of {told} uses" if everywhere else repr(provider)
     allowed = f"{', '.join(providers)} (providers that {told} use)"
-    problems.append(Problem(field="--provider", given=given, allowed=allowed, hint=hint))
-    return ()
+    return Problem(field="--provider", given=given, allowed=allowed, hint=hint)
+
+
+def verifier_of(scenario: Scenario, strategy: str) -> str | None:
+    """The provider of a cascade's verifier, where it names one."""
+    router = scenario.strategy(strategy).router
+    return router.verifier.provider if isinstance(router, CascadeRouter) else None
 
 
 def _unknown(what: str, name: str, names: Iterable[str]) -> Problem:
@@ -181,15 +217,13 @@ def _in_plan(
     scenario: Scenario, at: str | float, outage_s: float, problems: list[Problem]
 ) -> tuple[Stretch, str] | None:
     """The stretch and its place; None where something is wrong, which is then told."""
-    start, end = horizon(scenario)
-    horizon_s = float((end - start).days * DAY_S)
+    horizon_s = _horizon_s(scenario)
     day_hour = first_hour_of_days(scenario)
-    lead_s = 0.0 if day_hour is None else float(DAY_S)
     moment = _moment(scenario, at, problems)
     if math.isnan(outage_s):
         return None
     around_s = max(outage_s, LEAST_AROUND_S)
-    longest_s = math.floor((horizon_s - WEEK_S - lead_s) / 3)
+    longest_s = math.floor((horizon_s - WEEK_S - _lead_s(scenario)) / 3)
     if outage_s > longest_s:
         months = scenario.finance.horizon_months
         allowed = (
@@ -201,12 +235,12 @@ def _in_plan(
     if moment is None:
         return None
     weekly, begins_s = moment
-    earliest_s, latest_s = around_s + lead_s, horizon_s - outage_s - around_s
+    earliest_s, latest_s = _moments_s(scenario, outage_s)
     if weekly:
         while begins_s < earliest_s:
             begins_s += WEEK_S
     if not earliest_s <= begins_s <= latest_s:
-        first, last = (_at_s(scenario, one) for one in (earliest_s, latest_s))
+        first, last = moments(scenario, outage_s / 60.0)
         allowed = f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}, so that the plan holds what is before and after"
         problems.append(Problem(field="--at", given=repr(at), allowed=allowed))
         return None
@@ -231,6 +265,27 @@ def _in_plan(
         is_recording=False,
     )
     return stretch, f"{_at_s(scenario, begins_s):%A %Y-%m-%d %H:%M} UTC"
+
+
+def moments(scenario: Scenario, minutes: float) -> tuple[datetime.datetime, datetime.datetime]:
+    """The first and the last moment of the plan, UTC, at which an outage of a length may begin."""
+    first_s, last_s = _moments_s(scenario, minutes * 60.0)
+    return _at_s(scenario, first_s), _at_s(scenario, last_s)
+
+
+def _moments_s(scenario: Scenario, outage_s: float) -> tuple[float, float]:
+    around_s = max(outage_s, LEAST_AROUND_S)
+    return around_s + _lead_s(scenario), _horizon_s(scenario) - outage_s - around_s
+
+
+def _horizon_s(scenario: Scenario) -> float:
+    start, end = horizon(scenario)
+    return float((end - start).days * DAY_S)
+
+
+def _lead_s(scenario: Scenario) -> float:
+    """Time that a cap of a day may need before what is counted."""
+    return 0.0 if first_hour_of_days(scenario) is None else float(DAY_S)
 
 
 def _at_s(scenario: Scenario, seconds: float) -> datetime.datetime:
@@ -333,4 +388,4 @@ def _in_recording(
     return stretch, f"{from_ns / 1e9:,.10g} s into the recording"
 
 
-__all__ = ["MODES", "PEAK", "Plan", "Stretch", "plan_drill"]
+__all__ = ["PEAK", "Plan", "Stretch", "moments", "plan_drill", "providers_of", "verifier_of"]

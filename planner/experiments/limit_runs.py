@@ -33,7 +33,7 @@ from planner.errors import PlannerError, ScenarioError
 from planner.experiments.comparison import measure_weights
 from planner.metrics.intervals import Deletions, Estimate, deletions, estimate
 from planner.scenario.fields import MONTH_S, Scenario
-from planner.scenario.known import kind_of, limits_of
+from planner.scenario.known import counts_cached, kind_of, limits_of
 from planner.scenario.paths import render
 from planner.scenario.quotas import beside_minutes, capped_by_day, pool_of, sharing
 from planner.scenario.steps import is_capped
@@ -81,6 +81,8 @@ class Calls:
     caps: Integers  # longest answer asked for
     billed_sent: Integers
     billed_answered: Integers
+    uncounted: Integers  # of what was sent: read from a prompt cache whose tokens the limits leave out
+    billed_uncounted: Integers
     able: "Calls | None"  # one for each request that the deployment can take, if it is asked or not
     charged: dict[tuple[int, str], Integers] = field(default_factory=dict)  # see `charges`
 
@@ -213,7 +215,7 @@ class Bench:
                 counted = _count_rows(scenario, deployment, outcomes, attempts, has_limits=False)
                 self._unlimited[key][0].append(counted)
                 calls = [
-                    _calls(scenario, name, work, attempts)
+                    _calls(scenario, name, self.models(window)[name], work, attempts)
                     for name in sharing(scenario, deployment)
                     if name in program.targets
                 ]
@@ -302,7 +304,7 @@ class Bench:
             for measure, name in enumerate(limiting.FIELDS):
                 amounts = charges(measure, charge, one)
                 if charge == "after-completion" and measure in (limiting.TOKENS, limiting.OUTPUT):
-                    amounts = one.billed_answered + (one.billed_sent if measure == limiting.TOKENS else 0)
+                    amounts = _used(measure, one)
                 minutes[name] = max(minutes[name], _most(one.started_ns, amounts, limiting.MINUTE_NS))
                 slices[name] = max(slices[name], _most(one.started_ns, amounts, round(slice_s * 1e9)))
                 charged += int(amounts.sum()) if measure == limiting.TOKENS else 0
@@ -443,16 +445,17 @@ def charges(measure: int, charge: str, calls: Calls) -> Integers:
     if (measure, charge) not in calls.charged:
         rule = rules.CHARGES.index(charge)
         calls.charged[measure, charge] = limiters.all_asked(
-            measure, rule, calls.sent, calls.answered, calls.caps
+            measure, rule, calls.sent - calls.uncounted, calls.answered, calls.caps
         )
     return calls.charged[measure, charge]
 
 
 def _used(measure: int, calls: Calls) -> Integers:
     """What a limiter counts of the tokens that each call is billed."""
+    sent = calls.billed_sent - calls.billed_uncounted
     if measure == limiting.INPUT:
-        return calls.billed_sent
-    return calls.billed_answered + (calls.billed_sent if measure == limiting.TOKENS else 0)
+        return sent
+    return calls.billed_answered + (sent if measure == limiting.TOKENS else 0)
 
 
 def _rows(program: Program, work: Work, engine: str) -> tuple[Arrays, Arrays]:
@@ -533,7 +536,9 @@ def _counted(scenario: Scenario, outcomes: Arrays, **rows: Integers) -> Counted:
     return Counted(**by_task)
 
 
-def _calls(scenario: Scenario, deployment: str, work: Work, attempts: Arrays) -> Calls:
+def _calls(scenario: Scenario, deployment: str, model: str, work: Work, attempts: Arrays) -> Calls:
+    found = scenario.deployments[deployment]
+    counts = found.prompt_cache is None or counts_cached(found, model)
     mine = attempts["deployment"] == list(scenario.deployments).index(deployment)
     sizes, names = work.sizes[deployment], work.requests.request
     order = np.argsort(names, kind="stable")
@@ -548,6 +553,7 @@ def _calls(scenario: Scenario, deployment: str, work: Work, attempts: Arrays) ->
         )
         return found
 
+    read = [attempts[f"{billed}cached_input_tokens"][mine] * (not counts) for billed in ("", "billed_")]
     nothing = np.zeros(int(sizes.eligible.sum()), np.int64)
     return Calls(
         started_ns=attempts["started_ns"][mine],
@@ -557,6 +563,8 @@ def _calls(scenario: Scenario, deployment: str, work: Work, attempts: Arrays) ->
         caps=sizes.max_output[rows],
         billed_sent=billed("input", "cached_input", "cache_write", "image", "audio_input"),
         billed_answered=billed("output", "reasoning", "audio_output"),
+        uncounted=read[0],
+        billed_uncounted=read[1],
         able=Calls(
             started_ns=nothing,
             ended_ns=nothing,
@@ -565,6 +573,8 @@ def _calls(scenario: Scenario, deployment: str, work: Work, attempts: Arrays) ->
             caps=sizes.max_output[sizes.eligible],
             billed_sent=nothing,
             billed_answered=nothing,
+            uncounted=nothing,  # what is too large is so without a cache
+            billed_uncounted=nothing,
             able=None,
         ),
     )
@@ -586,6 +596,8 @@ def _joined(parts: list[Calls]) -> Calls:
         caps=column("caps"),
         billed_sent=column("billed_sent"),
         billed_answered=column("billed_answered"),
+        uncounted=column("uncounted"),
+        billed_uncounted=column("billed_uncounted"),
         able=_joined(able) if (able := [one.able for one in parts if one.able is not None]) else None,
     )
 

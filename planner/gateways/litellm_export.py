@@ -129,8 +129,12 @@ class _Writer:
             self.tell(f"{group}: equals in order of the list become orders of their own")
             levels = tuple((name,) for level in levels for name in level)
         for order, level in enumerate(levels, 1):
-            for name in level:
-                params = self._params(name, self.scenario.deployments[name])
+            written = {name: self._params(name, self.scenario.deployments[name]) for name in level}
+            if any("weight" in params for params in written.values()):
+                # LiteLLM asks those without a weight only after those with one.
+                for name, params in written.items():
+                    params.setdefault("weight", self.scenario.deployments[name].weight)
+            for name, params in written.items():
                 if len(levels) > 1:
                     params["order"] = order
                 identity = name
@@ -249,6 +253,10 @@ class _Writer:
         found: dict[str, Any] = {}
         if own.timeout_s != self.policy.timeout_s and own.timeout_s is not None:
             found["timeout"] = own.timeout_s
+        elif own.timeout_s != self.policy.timeout_s:
+            self.tell(
+                f"{name}: policy.timeout_s null of one deployment is not written: the router's cuts its calls"
+            )
         if own.retries != self.policy.retries:
             found["num_retries"] = own.retries
         if own.breaker != self.policy.breaker and own.breaker is not None:
@@ -257,6 +265,10 @@ class _Writer:
                 self.tell(
                     f"{name}: a breaker of its own becomes a cooldown_time of its own, before any retry-after"
                 )
+        elif own.breaker != self.policy.breaker:
+            self.tell(
+                f"{name}: policy.breaker null of one deployment is not written: the router's cooldown holds"
+            )
         handled = {"timeout_s", "retries", "breaker", "preset"}
         for one in sorted(self.scenario.deployments[name].policy.model_fields_set - handled):
             if getattr(own, one) != getattr(self.policy, one) and one not in _NOT_THE_GATEWAYS:

@@ -7,7 +7,7 @@ from planner.scenario import known
 from planner.scenario.checks_supply import least_charge
 from planner.scenario.finding import Finding, View
 from planner.scenario.paths import Path, render
-from planner.scenario.quotas import Quota, day_begins_h, has_daily_cap, pool_of, quotas_of
+from planner.scenario.quotas import Quota, day_begins_h, has_daily_cap, pool_of, quotas_of, sharing
 from planner.scenario.supply import Deployment
 
 #: A rest of a window at the end, and a bucket that begins full, let at most 1 % and 10 % more through than the quota.
@@ -25,6 +25,7 @@ def limits(view: View) -> Iterator[Finding]:
         for quota in quotas:
             yield from _quota(view, name, quota, charge)
         yield from _lengths(view, name)
+        yield from _uncounted(view, name, quotas)
     yield from _days(view)
 
 
@@ -107,6 +108,31 @@ def _lengths(view: View, name: str) -> Iterator[Finding]:
                 hint="change run.window_s or per_s, or give a trace",
                 because=(("run", "window_s"), ("deployments", name, "limits", "windows", number, "kind")),
             )
+
+
+def _uncounted(view: View, name: str, quotas: tuple[Quota, ...]) -> Iterator[Finding]:
+    """Whether what a prompt cache gives is counted, said where nothing is kept, or where nothing would count it."""
+    limits = view.scenario.deployments[name].limits
+    if limits is None or "counts_cached" not in limits.model_fields_set:
+        return
+    keeps = any(
+        view.scenario.deployments[other].prompt_cache is not None for other in sharing(view.scenario, name)
+    )
+    counts_input = any(quota.measure in (limiting.TOKENS, limiting.INPUT) for quota in quotas)
+    if keeps and counts_input:
+        return
+    why = (
+        "no limit of tokens or input tokens is on"
+        if keeps
+        else "the deployment keeps no prefixes (prompt_cache)"
+    )
+    place: Path = ("deployments", name)
+    yield Finding(
+        path=(*place, "limits", "counts_cached"),
+        text=f"unused: {why}",
+        because=((*place, "prompt_cache"),),
+        is_notice=True,
+    )
 
 
 def _days(view: View) -> Iterator[Finding]:

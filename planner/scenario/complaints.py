@@ -196,7 +196,7 @@ def _allowed(place: Place, value: Any) -> str:
         case Kind.WHOLE | Kind.NUMBER:
             return _number_text(place, value)
         case Kind.CHOICE:
-            return _join([str(choice) for choice in place.choices])
+            return _join([_word(choice) for choice in place.choices])
         case Kind.BOOLEAN:
             return "true or false"
         case Kind.DATE:
@@ -288,6 +288,11 @@ def _or_null(place: Place) -> str:
     return f", or null: {means[1]}"
 
 
+def _word(choice: Any) -> str:
+    """A choice as it is written in a file."""
+    return shown(choice) if isinstance(choice, bool) else str(choice)
+
+
 def _join(words: Iterable[str]) -> str:
     """a, b or c"""
     *first, last = words
@@ -303,7 +308,8 @@ def _hint(value: Any, place: Place) -> str | None:
 
 
 def _hint_for_text(value: str, place: Place) -> str | None:
-    if place.kind is Kind.BOOLEAN and value.lower() in YAML_1_1_BOOLEANS:
+    takes_booleans = place.kind is Kind.BOOLEAN or True in place.choices
+    if takes_booleans and value.lower() in YAML_1_1_BOOLEANS:
         return f"write {YAML_1_1_BOOLEANS[value.lower()]}"
     if place.kind in (Kind.NUMBER, Kind.WHOLE) and re.fullmatch(r"[-+]?[0-9]+(\.[0-9]+)?", value):
         return f"write {value} without quotes"

@@ -174,6 +174,21 @@ def kind_of(deployment: Deployment) -> str:
     return profiles.limiter_kind(deployment.provider)
 
 
+def counts_cached(deployment: Deployment, model: str) -> bool:
+    """Whether tokens that a prompt cache gives count in a deployment's limits, with a model in force.
+
+    As given, else as its provider counts them; own hardware has no provider's rule.
+    """
+    from planner.catalogue import profiles
+
+    limits = deployment.limits
+    if limits is not None and isinstance(limits.counts_cached, bool):
+        return limits.counts_cached
+    if limits is None or deployment.provider is None or deployment.is_own_hardware:
+        return True
+    return profiles.counts_cached(model if record(model) is not None else None, deployment.provider)
+
+
 def charges_writes(scenario: Scenario, deployment: str, model: str, on: datetime.date) -> bool:
     """Whether tokens that a prompt cache takes in are a meter of their own: a `cache_write` price is known that day.
 

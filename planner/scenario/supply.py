@@ -206,6 +206,11 @@ class Limits(Fields):
         le=60,
     )
 
+    counts_cached: Literal["catalogue", True, False] = field(
+        "whether tokens that prompt_cache gives a call count in limits of tokens and of input tokens; catalogue: as the "
+        "provider counts them, true where nothing is known",
+        CATALOGUE,
+    )
     scope: Literal["deployment", "account", "provider"] = field(
         "whose limits these are: all deployments of one account (the provider's, unless deployments name others) or of "
         "one provider that say so draw on the same; concurrent stays each one's own",

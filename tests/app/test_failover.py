@@ -1,5 +1,6 @@
 """The page "Failover" without a browser: what it shows, what pickers, links and dropped files do, how mistakes look."""
 
+import datetime
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -177,7 +178,10 @@ def test_the_address_reproduces_the_screen(start: Start) -> None:
     ("name", "value"),
     [
         ("provider", "openia"), ("minutes", "0"), ("minutes", "241"), ("minutes", "1e3"), ("at", "someday 9:00"),
-        ("at", "tue 24:00"), ("mode", "explode"), ("beside", "lite"), ("replications", "0"), ("nonsense", "1"),
+        ("at", "tue 24:00"), ("at", "2027-02-30 10:00"), ("at", "2020-01-01 10:00"), ("at", "2099-01-01 10:00"),
+        ("at", "2027-03-01 14:30"), ("at", "2027-03-01 24:00"), ("at", "2027-03-01"),
+        ("mode", "explode"), ("share", "0"), ("share", "1.01"), ("share", "30%"), ("share", "nan"), ("status", "429"),
+        ("status", "5e2"), ("slowdown", "3"), ("retry-after", "20"), ("beside", "lite"), ("replications", "0"), ("nonsense", "1"),
         ("run.seed", "-1"), ("v", "9"),
     ],
 )  # fmt: skip
@@ -187,6 +191,93 @@ def test_a_bad_value_in_the_address_is_ignored_and_noted(start: Start, name: str
     assert [one for one in app.warning if name in one.value or "version" in one.value] != []
     assert shows(app, drill())
     assert app.query_params == {"v": "1", "scenario": "outage", "provider": "openai"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"at": "2020-01-01T10:00"}, "so that the plan holds what is before and after"),
+        ({"at": "2027-03-01 14:30"}, "a date and full hour such as '2027-03-01 14:00'"),
+        ({"share": "0"}, "got '0'; allowed: 0.001 to 1 (share of the calls)"),
+        ({"status": "429"}, "got '429'; allowed: whole number 500 to 599"),
+        ({"mode": "degraded", "slowdown": "0.5"}, "got '0.5'; allowed: number >= 1 (factor)"),
+        ({"mode": "hang", "retry-after": "20"}, "got '20' with mode hang; allowed: with mode limited"),
+    ],
+)
+def test_a_notice_says_what_is_allowed(start: Start, given: dict[str, str], said: str) -> None:
+    assert text.markdown(said) in words(start(**given))
+
+
+@pytest.mark.parametrize("written", ["2027-03-02 14:00", "2027-03-02T14:00", "2027-03-02 14"])
+def test_a_date_in_the_address_is_drilled_as_on_the_command_line(start: Start, written: str) -> None:
+    app = start(at=written)
+    assert shows(app, drill(at="2027-03-02T14:00"))
+    assert app.query_params["at"] == "2027-03-02 14:00"
+    assert text.markdown("from Tuesday 2027-03-02 14:00 UTC") in words(app)
+    assert str(picker(app, "date_input", "date").value) == "2027-03-02"  # type: ignore[attr-defined]
+
+
+def test_a_date_and_an_hour_are_picked(start: Start) -> None:
+    app = start()
+    picker(app, "selectbox", "when").set_value("date and hour").run()  # type: ignore[attr-defined]
+    first = planner.load(state.library()["outage"]).start + datetime.timedelta(days=1)
+    assert app.query_params["at"] == f"{first} 09:00"
+    picker(app, "date_input", "date").set_value(datetime.date(2027, 3, 2)).run()  # type: ignore[attr-defined]
+    picker(app, "selectbox", "hour").set_value(17).run()  # type: ignore[attr-defined]
+    assert app.query_params["at"] == "2027-03-02 17:00"
+    assert shows(app, drill(at="2027-03-02 17:00"))
+
+
+def test_a_date_that_leaves_no_room_is_a_problem_of_the_drill(start: Start) -> None:
+    """The last day of the plan can be picked; an outage of an hour at 23:00 has no hour after it."""
+    app = start(at="2027-03-02 23:00", minutes="60")
+    last = asked.days(planner.load(state.library()["outage"]))[1]
+    picker(app, "date_input", "date").set_value(last).run()  # type: ignore[attr-defined]
+    assert not app.exception
+    assert "so that the plan holds what is before and after" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("mode", "figures", "address"),
+    [
+        ("error", {"share": 0.3, "status": 529}, {"share": "0.3", "status": "529"}),
+        ("hang", {"share": 0.125}, {"mode": "hang", "share": "0.125"}),
+        ("degraded", {"slowdown": 6.5}, {"mode": "degraded", "slowdown": "6.5"}),
+        ("limited", {"share": 0.4, "retry_after_s": 20.0}, {"mode": "limited", "share": "0.4", "retry-after": "20"}),
+    ],
+)  # fmt: skip
+def test_how_a_provider_is_out_is_picked_and_stands_in_the_address(
+    start: Start, mode: str, figures: dict[str, object], address: dict[str, str]
+) -> None:
+    same = drill(mode=mode, **figures)
+    app = start(**address)
+    assert shows(app, same)
+    plain = {"v": "1", "scenario": "outage", "provider": "openai"}
+    assert app.query_params == plain | address
+    app = start()
+    if mode != "error":
+        picker(app, "selectbox", "mode").set_value(mode).run()  # type: ignore[attr-defined]
+    for name, value in figures.items():
+        shown = 100 * value if name == "share" else value  # type: ignore[operator]
+        picker(app, "number_input", name).set_value(shown).run()  # type: ignore[attr-defined]
+    assert shows(app, same)
+    assert app.query_params == plain | address
+
+
+def test_another_mode_forgets_what_it_does_not_read(start: Start) -> None:
+    app = start(mode="limited", **{"retry-after": "20"}, share="0.5")
+    picker(app, "selectbox", "mode").set_value("hang").run()  # type: ignore[attr-defined]
+    assert "retry-after" not in app.query_params
+    assert shows(app, drill(mode="hang", share=0.5))
+
+
+def test_refusals_of_the_outage_itself_have_a_row_of_their_own(start: Start) -> None:
+    found = drill(mode="limited")
+    one = found.strategies["alone"]
+    assert one.n_refused > 0
+    rows = dict(replay.phase_rows(one))
+    assert rows["of these by the outage's 429"][1] == replay.amount(one.phases[1].refused.value)
+    assert "of these by the outage's 429" in html(start(mode="limited")).replace("&#x27;", "'")
 
 
 def test_a_notice_goes_away_when_a_picker_moves(start: Start) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,47 @@ def test_options_are_taken(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "head", "manner"),
+    [
+        (("--mode", "error", "--share", "0.3", "--status", "529"), "openai (omni) answers errors (529) to 30 % of calls for 12 min",
+         {"mode": "error", "share": 0.3, "status": 529, "slowdown": None, "retry_after_s": None}),
+        (("--mode", "degraded", "--slowdown", "2.5"), "openai (omni) is slow (2.5 times) for 12 min",
+         {"mode": "degraded", "share": 1.0, "status": None, "slowdown": 2.5, "retry_after_s": None}),
+        (("--mode", "limited", "--retry-after", "20"), "openai (omni) refuses calls with 429, to be sent again after 20 s for 12 min",
+         {"mode": "limited", "share": 1.0, "status": None, "slowdown": None, "retry_after_s": 20.0}),
+    ],
+)  # fmt: skip
+def test_how_a_provider_is_out_is_taken_told_and_drilled(
+    file: Path, tmp_path: Path, options: tuple[str, ...], head: str, manner: dict[str, object]
+) -> None:
+    target = tmp_path / "drill.json"
+    done = run.invoke(app, ["drill", str(file), *ASKED, *options, "--no-quota", "--json", str(target)])
+    assert done.exit_code == 0, done.output
+    assert " ".join(done.stdout.split()).startswith(head)
+    document = json.loads(target.read_text(encoding="utf-8"))
+    assert document["manner"] == manner
+    figures = {name: value for name, value in manner.items() if name != "mode"}
+    same = drill(
+        file, provider="openai", minutes=12, at="wed 10:00", mode=str(manner["mode"]), quota=False, **figures
+    )
+    assert document | {"seconds": 0} == json.loads(json.dumps(same.to_dict())) | {"seconds": 0}
+
+
+def test_refusals_of_the_outage_itself_are_told_apart(file: Path) -> None:
+    """Nobody else answers under `--strategy omni-only` where mini is taken away."""
+    arguments = ["--mode", "limited", "--strategy", "omni-only", "--no-quota"]
+    alone = ["--set", "strategies.omni-only.omni=[omni]"]
+    done = run.invoke(app, ["drill", str(file), *ASKED, *arguments, *alone], env={"COLUMNS": "110"})
+    assert done.exit_code == 0, done.output
+    text = " ".join(done.stdout.split())
+    assert "- the outage's 429" in text
+    (lost, refused) = re.findall(
+        r"Lost: .*: ([\d,.]+) by limit \(([\d,.]+) by a 429 of the outage itself\)", text
+    )[0]
+    assert lost == refused
+
+
+@pytest.mark.parametrize(
     ("changes", "status", "message"),
     [
         (["--provider", "openia"], 1, "--provider: got 'openia'; allowed: openai (providers that omni-only, mini-only, hybrid"),
@@ -157,8 +199,13 @@ def test_options_are_taken(file: Path) -> None:
         (["--provider", "openai", "--strategy", "mini"], 1, "--strategy: got 'mini'; allowed: omni-only, mini-only, hybrid"),
         (["--provider", "openai", "--minutes", "90000"], 1, "--minutes: got 90,000; allowed: at most 24,960 minutes"),
         (["--provider", "openai", "--at", "900"], 1, "seconds are for a scenario that replays a recording"),
-        (["--provider", "openai", "--mode", "down"], 1, "--mode: got 'down'; allowed: error, hang, degraded"),
+        (["--provider", "openai", "--mode", "down"], 1, "--mode: got 'down'; allowed: error, hang, degraded, limited"),
         (["--provider", "openai", "--mode", "hang", "--set", "policy.timeout_s=null"], 1, "a hang that nothing ends"),
+        (["--provider", "openai", "--share", "0"], 1, "--share: got 0.0; allowed: number > 0, at most 1 (share)"),
+        (["--provider", "openai", "--mode", "hang", "--retry-after", "5"], 1, "--retry-after: got 5.0 with mode hang; allowed: with"),
+        (["--provider", "openai", "--status", "429"], 1, "--status: got 429; allowed: whole number 500 to 599"),
+        (["--provider", "openai", "--mode", "degraded", "--slowdown", "0.1"], 1, "--slowdown: got 0.1; allowed: number >= 1"),
+        (["--provider", "openai,asure"], 1, "--provider: got 'asure'; allowed: openai (providers that"),
         (["--provider", "openai", "--engine", "fast"], 2, "'fast' is not one of compiled, reference"),
         (["--provider", "openai", "--replications", "0"], 2, "--replications"),
         (["--provider", "openai", "--set", "run.sead=1"], 1, "run.sead"),

@@ -29,3 +29,10 @@ def draw_caches(pick: Pick, scenario: dict[str, Any]) -> None:
                 "max_age_s": pick((None, None, ttl_s, 2 * ttl_s)),
                 "cold_ttft_s_per_mtok": pick((0, 0, 5000, 1e6 / 3)),
             }
+    shared = pick(("catalogue", True, False, False))  # who draws on the same limits counts alike
+    for deployment in scenario["deployments"].values():
+        limits = deployment.get("limits")
+        if limits:
+            own = pick(("catalogue", True, False, False))
+            is_shared = limits.get("scope", "deployment") != "deployment"
+            deployment["limits"] = limits | {"counts_cached": shared if is_shared else own}

@@ -90,5 +90,5 @@ def test_a_provider_that_does_not_count_reads_against_its_limits_is_told_of() ->
     given["deployments"] = {"keeps": keeps}
     table = assumptions(load(given))
     (row,) = table[table["what"] == "tokens from the prompt cache of keeps in its limits"].to_dict("records")
-    assert row["value"] == "counted like any others"
+    assert row["value"] == "not counted"
     assert "cache reads do not count" in row["source"]

@@ -15,6 +15,7 @@ from planner import tables
 from planner.errors import LoadExceedsCapacity, PlannerError, PriceUnknown
 from planner.experiments.drill import Drill, drill
 from planner.experiments.drill_counts import UNCHANGED, fates
+from planner.experiments.drill_manner import MODES
 from planner.experiments.drill_runs import Bench
 from planner.experiments.drill_stretch import plan_drill
 from planner.finance import count, long_thresholds
@@ -321,9 +322,25 @@ def chatbot() -> Scenario:
     return load(CHATBOT).set(LIMITED_CHATBOT)
 
 
-@pytest.fixture(scope="module", params=["error", "hang", "degraded"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        {"mode": "error"},
+        {"mode": "hang"},
+        {"mode": "degraded"},
+        {"mode": "limited"},
+        {"mode": "error", "share": 0.4, "status": 529},
+        {"mode": "hang", "share": 0.3},
+        {"mode": "degraded", "share": 0.5, "slowdown": 6.0},
+        {"mode": "limited", "share": 0.7, "retry_after_s": 20.0},
+        {"mode": "limited", "provider": "openai,azure"},
+    ],
+    ids=lambda one: "-".join(map(str, one.values())),
+)
 def found(request: pytest.FixtureRequest, chatbot: Scenario) -> Drill:
-    return drill(chatbot, provider="openai", minutes=15, mode=request.param, replications=3, quota=False)
+    return drill(
+        chatbot, **({"provider": "openai", "minutes": 15, "replications": 3, "quota": False} | request.param)
+    )
 
 
 def test_lost_requests_add_up_by_cause_and_phase(found: Drill) -> None:
@@ -340,6 +357,9 @@ def test_lost_requests_add_up_by_cause_and_phase(found: Drill) -> None:
         more = (one.fates["lost"].value or 0) - (one.fates["rescued"].value or 0)
         assert one.lost.difference.value == pytest.approx(more)
         assert set(one.n_lost["with"]) <= set(tables.CAUSES[1:])
+        assert one.n_refused == sum(phase.n_refused for phase in one.phases)
+        assert all(phase.n_refused <= phase.n_lost["with"].get("limit", 0) for phase in one.phases)
+        assert found.mode == "limited" or one.n_refused == 0
 
 
 def test_arrivals_are_those_served_and_those_lost(found: Drill) -> None:
@@ -401,7 +421,7 @@ def test_the_ledger_of_a_run_is_that_of_all_its_requests_at_once(chatbot: Scenar
         assert Fraction(ledger.by("account")["gateway fee"]) == fee * Fraction(5, 100)
 
 
-@pytest.mark.parametrize("mode", ["error", "hang", "degraded"])
+@pytest.mark.parametrize("mode", MODES)
 def test_nothing_differs_before_the_outage(chatbot: Scenario, mode: str) -> None:
     plan = plan_drill(chatbot, "openai", 15, "peak", mode, None)
     bench = Bench(chatbot, plan, plan.stretch, 2, "compiled")
@@ -584,9 +604,10 @@ def test_random_policies_are_drilled_alike_by_both_engines() -> None:
             continue
         busier = found.set({"traffic.requests_per_month": 200_000, "run.max_in_flight": 100_000})
         told = []
+        manner = {"mode": ("error", "limited", "degraded")[drilled % 3], "share": (None, 0.5)[drilled % 2]}
         for engine in ("compiled", "reference"):
             one = drill(busier, provider=providers[0], minutes=2, engine=engine, strategies=[space.STRATEGY],
-                        replications=2)  # fmt: skip
+                        replications=2, **manner)  # fmt: skip
             told.append(json.dumps(without_time(one), allow_nan=False))
             money = of(one, space.STRATEGY).money
             if money.economic_usd is not None:

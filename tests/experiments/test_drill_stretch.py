@@ -131,7 +131,7 @@ def test_all_problems_are_told_at_once(chatbot: Scenario) -> None:
         "--strategy: got 'hybird'; allowed: omni-only, mini-only, hybrid; did you mean hybrid?",
         "--provider: got 'opnai'; allowed: anthropic, azure, openai (providers that omni-only, mini-only, hybrid use); "
         "did you mean openai?",
-        "--mode: got 'errors'; allowed: error, hang, degraded; did you mean error?",
+        "--mode: got 'errors'; allowed: error, hang, degraded, limited; did you mean error?",
         "--at: got 'noon'; allowed: peak, a weekday and time such as 'tue 14:00', or a date and time such as "
         "'2027-03-02 14:00' (UTC)",
         "--minutes: got 1,000,000,000; allowed: at most 522,720 minutes, so that the outage and as long before and after "
@@ -152,6 +152,58 @@ def test_a_provider_that_no_strategy_uses_is_told(chatbot: Scenario) -> None:
     )
     (told,) = problems(chatbot, provider="omni-azure")
     assert told.endswith("; omni-azure is a deployment of azure")
+
+
+def test_several_providers_are_out_at_once_and_each_must_be_one_that_is_asked(chatbot: Scenario) -> None:
+    plan = plan_drill(chatbot, "azure, openai,azure", 30, "peak", "error", None)
+    assert plan.providers == ("azure", "openai")
+    assert plan.deployments == ("omni-openai", "omni-azure", "mini-openai")
+    assert plan == plan_drill(chatbot, ["azure", "openai"], 30, "peak", "error", None)
+    told = problems(chatbot, provider="azure,googel,opnai")
+    assert [one.partition(";")[0] for one in told] == [
+        "--provider: got 'googel'", "--provider: got 'opnai'",
+    ]  # fmt: skip
+    (told_of_none,) = problems(chatbot, provider=[])
+    assert told_of_none.startswith("--provider: got ''; allowed: anthropic, azure, openai")
+
+
+def test_a_verifier_cannot_be_out_and_that_is_told(chatbot: Scenario) -> None:
+    judge = {"model": "gemini-2.5-flash", "provider": "google", "latency_s": 0.3}
+    changed = chatbot.set({"strategies.hybrid.router": {"kind": "cascade", "verifier": judge}})
+    (told,) = problems(changed, provider="google")
+    assert told == (
+        "--provider: got 'google', who only checks answers of hybrid (router.verifier); allowed: a provider of "
+        "deployments: a verifier answers with its own latency whatever happens, as its outages are not simulated; make "
+        "it a deployment of a strategy to drill it, or anthropic, azure, openai"
+    )
+    (told,) = problems(changed, provider="google", strategies=["mini-only"])
+    assert told.startswith(
+        "--provider: got 'google'; allowed: anthropic, openai (providers that mini-only use)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "figures", "told"),
+    [
+        ("error", {"share": 0}, "--share: got 0; allowed: number > 0, at most 1 (share)"),
+        ("hang", {"share": 1.5}, "--share: got 1.5; allowed: number > 0, at most 1 (share)"),
+        ("hang", {"share": float("nan")}, "--share: got nan; allowed: number > 0, at most 1 (share)"),
+        ("error", {"share": True}, "--share: got True; allowed: number > 0, at most 1 (share)"),
+        ("error", {"status": 429}, "--status: got 429; allowed: whole number 500 to 599"),
+        ("error", {"status": 503.5}, "--status: got 503.5; allowed: whole number 500 to 599"),
+        ("degraded", {"slowdown": 0.5}, "--slowdown: got 0.5; allowed: number >= 1 (factor)"),
+        ("limited", {"retry_after_s": -1}, "--retry-after: got -1; allowed: number >= 0 (s)"),
+        ("hang", {"status": 503}, "--status: got 503 with mode hang; allowed: with --mode error, which alone reads it"),
+        ("error", {"slowdown": 2}, "--slowdown: got 2 with mode error; allowed: with --mode degraded, which alone reads it"),
+        ("error", {"retry_after_s": 2}, "--retry-after: got 2 with mode error; allowed: with --mode limited, which alone reads it"),
+    ],
+)  # fmt: skip
+def test_figures_of_an_outage_are_those_of_the_language(
+    chatbot: Scenario, mode: str, figures: dict[str, object], told: str
+) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        plan_drill(chatbot, "openai", 30, "peak", mode, None, figures)
+    assert [str(problem) for problem in caught.value.problems] == [told]
 
 
 def test_deployments_without_a_provider_cannot_be_out() -> None:

@@ -806,3 +806,30 @@ def test_a_deployment_with_steps_of_concurrency_has_its_limits_explained() -> No
     )
     (row,) = why_429(found).rows
     assert row.present.limited.value == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("counts", "asked", "times"), [(True, "3,000", 1), (False, "1,848", 0.616), ("catalogue", "3,000", 1)]
+)
+def test_demand_leaves_out_what_the_cache_gives_where_limits_do(
+    counts: Any, asked: str, times: float
+) -> None:
+    """Two calls of 1,500 tokens; the second reads 1,152 of them."""
+    rows = at(0, 3, input_tokens=1500, output_tokens=50, prefix_tokens=1200)
+    own = {"tokens_per_minute": 2000, "kind": "fixed-window", "charge": "estimate", "counts_cached": counts}
+    found = load(
+        {
+            "name": "Cached", "start": "2027-01-01", "traffic": {"trace": {"rows": rows}}, "tasks": {"chat": {}},
+            "models": {"m": MODEL | {"cached_input_usd_per_mtok": 0.1}},
+            "deployments": {"a": target(limits=limits(**own), prompt_cache={"ttl_s": 10})},
+            "strategies": {"s": {"omni": ["a"]}}, "policy": POLICY | RETRY, "finance": {"horizon_months": 1},
+            "run": {"replications": 1},
+        }
+    )  # fmt: skip
+    (row,) = why_429(found).rows
+    assert f"the busiest minute asks {asked} tokens/min of 2,000" in row.why.replace(
+        " tokens of", " tokens/min of"
+    ), row.why
+    present = next(cell for cell in row.cells if cell.is_present)
+    assert present.shares is not None
+    assert present.shares.n_limited == (0 if counts is False else 1)

@@ -28,21 +28,33 @@ def found_in(m, cache, entry, tokens):  # type: ignore[no-untyped-def]
     return min(tokens, m[entry + c.I_TOKENS]) if is_kept(m, cache, entry, m[c.R_NOW]) else 0
 
 
+@jit(INT(RAW_INTEGERS, INT, INT), late=True)
+def given_own(m, desk, slot):  # type: ignore[no-untyped-def]
+    """What a call finds of its conversation that is sent to a desk with a cache now."""
+    cache, talk = m[desk + c.D_CACHE], m[slot + c.L_TALK]
+    if talk == c.NONE:
+        return 0
+    return found_in(m, cache, talk + m[cache + c.J_TALK], m[slot + m[cache + c.J_KEPT]])
+
+
+@jit(INT(RAW_INTEGERS, INT, INT), late=True)
+def given(m, desk, slot):  # type: ignore[no-untyped-def]
+    """What of its prefix a call finds that is sent to a desk with a cache now."""
+    cache = m[desk + c.D_CACHE]
+    shared = found_in(m, cache, entry_of(m, cache, slot), m[slot + m[cache + c.J_KEPT] + 1])
+    return max(shared, given_own(m, desk, slot))
+
+
 @jit(VOID(RAW_INTEGERS, INT, INT), late=True)
 def meet(m, desk, slot):  # type: ignore[no-untyped-def]
     """A call is sent to a desk with a cache: what of its prefix it finds there, by meter."""
     cache = m[desk + c.D_CACHE]
     kept = slot + m[cache + c.J_KEPT]
-    own, shared, left = m[kept], m[kept + 1], m[kept + 2]
-    found = found_in(m, cache, entry_of(m, cache, slot), shared)
-    m[slot + c.L_FOUND_OWN] = 0
-    if m[slot + c.L_TALK] != c.NONE:
-        found_own = found_in(m, cache, m[slot + c.L_TALK] + m[cache + c.J_TALK], own)
-        m[slot + c.L_FOUND_OWN] = found_own > 0
-        found = max(found, found_own)
+    found = given(m, desk, slot)
+    m[slot + c.L_FOUND_OWN] = given_own(m, desk, slot) > 0
     m[slot + c.L_READ] = found
     if m[cache + c.J_CHARGES]:
-        m[slot + c.L_WRITTEN] = max(left, shared) - found
+        m[slot + c.L_WRITTEN] = max(m[kept + 2], m[kept + 1]) - found
 
 
 @jit(FLOAT(RAW_INTEGERS, RAW_FLOATS, INT, INT), late=True)

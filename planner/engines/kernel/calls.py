@@ -185,6 +185,7 @@ def place(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_HAS_DONE] = 0
     m[slot + c.L_READ] = 0
     m[slot + c.L_WRITTEN] = 0
+    m[slot + c.L_UNCOUNTED] = 0
     is_too_large = measure(m, f, e, laws, desk, slot)
     if is_rejecting(m, f, e, laws, desk, now):
         m[slot + c.L_TURNED_AWAY] = t.OWN_BREAKER

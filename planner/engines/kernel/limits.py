@@ -2,6 +2,7 @@
 
 from planner.engines import layout as c
 from planner.engines import limiters, rules
+from planner.engines.kernel.caches import given
 from planner.engines.kernel.signatures import BOOL, INT, MEMORY, VOID
 from planner.jit import jit
 from planner.limiting import LARGEST_CHARGE, REQUESTS
@@ -22,7 +23,7 @@ def answered(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     return m[size + c.M_OUTPUT] + m[size + c.M_HIDDEN] + m[size + c.M_SPOKEN]
 
 
-@jit(BOOL(*MEMORY, INT, INT), forceinline=True, late=True)
+@jit(BOOL(*MEMORY, INT, INT), late=True)
 def measure(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """Note what the call asks of each limiter; whether it is larger than one of them ever holds."""
     fits = True
@@ -35,7 +36,7 @@ def measure(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
             asked = limiters.asked(
                 counted,
                 rule,
-                sent(m, f, e, laws, desk, slot),
+                sent(m, f, e, laws, desk, slot) - m[slot + c.L_UNCOUNTED],
                 answered(m, f, e, laws, desk, slot),
                 m[slot + m[desk + c.D_SIZES] + c.M_MAX_OUTPUT],
             )
@@ -46,6 +47,13 @@ def measure(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
             fits = fits and (leaks or asked * m[x + c.X_Q] <= m[x + c.X_CAPACITY])
         x += c.N_LIMITER
     return not fits
+
+
+@jit(VOID(*MEMORY, INT, INT), late=True)
+def measure_anew(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
+    """Note what the call asks now, where what the prompt cache would give it is not counted."""
+    m[slot + c.L_UNCOUNTED] = given(m, desk, slot)
+    measure(m, f, e, laws, desk, slot)
 
 
 @jit(VOID(*MEMORY, INT, INT), forceinline=True, late=True)
@@ -70,6 +78,8 @@ def limiter_wait(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def
     n = m[desk + c.D_N_LIMITERS]
     if n == 0:
         return 0
+    if m[desk + c.D_UNCOUNTS]:
+        measure_anew(m, f, e, laws, desk, slot)
     fill(m, f, e, laws, desk, now)
     longest = 0
     x = m[desk + c.D_LIMITERS]
@@ -112,7 +122,7 @@ def take(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
 def settle(m, f, e, laws, desk, slot, bills_input, bills_output):  # type: ignore[no-untyped-def]
     """A call has ended: its tokens are set right to what it is billed."""
     fill(m, f, e, laws, desk, m[c.R_NOW])
-    input_tokens = sent(m, f, e, laws, desk, slot) if bills_input else 0
+    input_tokens = sent(m, f, e, laws, desk, slot) - m[slot + c.L_UNCOUNTED] if bills_input else 0
     output_tokens = answered(m, f, e, laws, desk, slot) if bills_output else 0
     if bills_output == 2:  # an answer that broke off: what had come
         output_tokens = m[slot + m[desk + c.D_SIZES] + c.M_HIDDEN] + m[slot + c.L_STREAMED]
