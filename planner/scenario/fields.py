@@ -26,13 +26,12 @@ from planner.scenario.declare import (
 )
 from planner.scenario.demand import Slo, Tasks, Traffic
 from planner.scenario.policy import Policy
+from planner.scenario.gateway import Gateway
 from planner.scenario.strategies import (
     CascadeRouter,
-    Gateway,
     Strategies,
     Strategy,
     ThresholdRouter,
-    merge_given,
 )
 from planner.scenario.supply import Deployment, Deployments, Models
 
@@ -194,12 +193,32 @@ class Scenario(Fields):
         return self.deployments[deployment].policy.over(self.strategy_policy(strategy))
 
     def strategy_policy(self, strategy: str) -> Policy:
-        """Strategy over scenario, field by field."""
-        return self.strategy(strategy).policy.over(self.policy)
+        """Strategy over scenario, field by field; a platform chooses as it does where neither says how."""
+        policy = self.strategy(strategy).policy.over(self.policy)
+        if "select" not in policy.model_fields_set and (selection := self.gateway_for(strategy).selection):
+            return policy.model_copy(update={"select": selection})
+        return policy
 
     def gateway_for(self, strategy: str) -> Gateway:
-        """The strategy's gateway over the scenario's, field by field."""
-        return merge_given(self.gateway, self.strategy(strategy).gateway)
+        """The strategy's gateway over the scenario's, field by field; see `Gateway.over`."""
+        return self.strategy(strategy).gateway.over(self.gateway)
+
+    def behind_gateway(self, strategy: str) -> tuple[str, ...]:
+        """Deployments of a strategy whose calls go through a platform; none where there is no platform."""
+        if self.gateway_for(strategy).kind != "unified":
+            return ()
+        names = self.deployments_of(strategy)
+        return tuple(
+            name for name in names if name in self.deployments and self.deployments[name].is_behind_gateway
+        )
+
+    def limited(self, strategy: str, deployment: str) -> Deployment:
+        """A deployment with the limits that hold under a strategy: a platform's in place of its own rates."""
+        found, pooled = self.deployments[deployment], self.gateway_for(strategy).limits
+        if pooled is None or deployment not in self.behind_gateway(strategy):
+            return found
+        concurrent = None if found.limits is None else found.limits.concurrent
+        return found.model_copy(update={"limits": pooled.at(concurrent)})
 
     def lineage(self, strategy: str) -> tuple[str, ...]:
         """The strategy and all it is `like`, nearest first (costs of those cover it too)."""
