@@ -393,7 +393,7 @@ def _gate(scenario: Scenario, strategy: str, window: Window, table: _LawTable) -
     if isinstance(gateway.outages, tuple):
         found = [(int(to_ns(one.from_s)), int(to_ns(one.to_s)), one) for one in gateway.outages]
     elif gateway.outages is not None:
-        line = gateway_line_of(scenario)[strategy]
+        line = gateway_line_of(scenario).get(strategy)  # none where nobody is behind it
         found = [(start, end, gateway.outages) for key, start, end in window.spells if key == line]
     spells = _in_order(found, table) if gateway.kind == "unified" else ()
     return _Gate(latency_s=gateway.latency_s, spells=spells)
@@ -574,9 +574,7 @@ def _spells(scenario: Scenario, name: str, window: Window, table: _LawTable) -> 
     return _in_order(found, table)
 
 
-def _in_order(
-    found: Sequence[tuple[int, int, Outage | OutageLaw]], table: _LawTable
-) -> tuple[Spell, ...]:
+def _in_order(found: Sequence[tuple[int, int, Outage | OutageLaw]], table: _LawTable) -> tuple[Spell, ...]:
     """Spells (from, to, what they do) that reach into a window, by their beginning."""
     ordered = sorted(((start, end, law) for start, end, law in found if end > 0), key=lambda one: one[:2])
     return tuple(_spell(start, end, law, table) for start, end, law in ordered)

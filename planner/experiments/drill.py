@@ -301,6 +301,16 @@ def _notices(scenario: Scenario, plan: Plan, stretch: Stretch, open_ones: Sequen
             f"Outages given as windows at {', '.join(sorted(given))} hold in both runs, in seconds since the simulated "
             f"stretch begins, {stretch.from_ns / 1e9:,.0f} s before the outage; where two overlap the later one counts."
         )
+    platforms = [
+        name
+        for name in plan.strategies
+        if scenario.behind_gateway(name) and isinstance(scenario.gateway_for(name).outages, tuple)
+    ]
+    if platforms:
+        found.append(
+            f"Outages of the platform given as windows hold in both runs of {', '.join(platforms)}, in seconds since the "
+            "simulated stretch begins; a call meets them before any outage of a provider."
+        )
     found += _starts(scenario, used, stretch)
     start_of = {era.index: (era.start - scenario.start).days * DAY_S for era in eras(scenario)}
     if any(stretch.start_s < day < stretch.start_s + stretch.end_ns / 1e9 for day in start_of.values()):

@@ -111,6 +111,13 @@ class _Search:
         if not self.others:
             text = f"No quota helps: it has no deployment beside those of {provider}."
             return replace(nothing, lost_by_cause=causes, text=text)
+        pooled = [name for name in self.others if name in self._pooled]
+        if pooled:
+            text = (
+                f"Not sought: {_listed(pooled)} and what is out draw on the same limits, those of the platform "
+                "(gateway.limits); planner limits tells what they would have to be."
+            )
+            return replace(nothing, lost_by_cause=causes, text=text)
         try:
             free = self._lifted({})
         except ScenarioError as error:
@@ -141,6 +148,13 @@ class _Search:
             together=together,
             text=self._text(now, left, quotas, together),
         )
+
+    @property
+    def _pooled(self) -> tuple[str, ...]:
+        """Deployments whose own limits do not hold, as the platform's stand in their place."""
+        if self.scenario.gateway_for(self.strategy).limits is None:
+            return ()
+        return self.scenario.behind_gateway(self.strategy)
 
     # -- runs --
 
@@ -215,7 +229,7 @@ class _Search:
         """Fallbacks that are asked more often in the outage, those that share limits together."""
         units: list[tuple[str, ...]] = []
         for name in self.others:
-            unit = tuple(one for one in self.others if one in sharing(self.scenario, name))
+            unit = tuple(one for one in self.others if one in sharing(self.scenario, name, self.strategy))
             if unit in units:
                 continue
             asked, before = (

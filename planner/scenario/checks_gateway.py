@@ -68,7 +68,9 @@ def stood_aside(view: View) -> Iterator[Finding]:
             continue
         at = view.gateway_at("limits", under[0])
         assert at is not None, "limits of a platform are written somewhere"
-        own = [name for name in view.strategies if deployment in view.deployments_of(name) and name not in under]
+        own = [
+            name for name in view.strategies if deployment in view.deployments_of(name) and name not in under
+        ]
         yield Finding(
             path=("deployments", deployment, "limits"),
             text=f"not read under {listed(under)}: the platform's limits ({render(at)}{at_line(view, at)}) stand in "
@@ -88,7 +90,11 @@ def outages(view: View) -> Iterator[Finding]:
     told: set[Path] = set()
     for name in view.strategies:
         at, gateway = view.gateway_at("outages", name), view.scenario.gateway_for(name)
-        hanging = [path for path, one in _episodes(at or ("gateway", "outages"), gateway.outages) if one.mode == "hang"]
+        hanging = [
+            path
+            for path, one in _episodes(at or ("gateway", "outages"), gateway.outages)
+            if one.mode == "hang"
+        ]
         if at is None or not hanging or view.scenario.strategy_policy(name).deadline_s is not None:
             continue
         for deployment in view.scenario.behind_gateway(name):
@@ -125,7 +131,11 @@ def routing(view: View) -> Iterator[Finding]:
         levels = [level for group in found.group_names for level in found.group(group) or ()]
         levels += [level for rule in found.rules if isinstance(rule.to, tuple) for level in rule.to]
         for level in levels:
-            own = [one for one in level if one in view.scenario.deployments and one not in view.scenario.behind_gateway(name)]
+            own = [
+                one
+                for one in level
+                if one in view.scenario.deployments and one not in view.scenario.behind_gateway(name)
+            ]
             if len(level) > 1 and own:
                 yield Finding(
                     path=("strategies", name),
@@ -138,7 +148,11 @@ def routing(view: View) -> Iterator[Finding]:
     for place, gateway in _written(view):
         at = (*place, "routing")
         readers = [name for name in view.strategies if view.gateway_at("routing", name) == at]
-        if gateway.routing is None or not readers or any(view.is_routed_by_platform(name) for name in readers):
+        if (
+            gateway.routing is None
+            or not readers
+            or any(view.is_routed_by_platform(name) for name in readers)
+        ):
             continue
         if all(view.scenario.gateway_for(name).kind == "direct" for name in readers):
             continue  # told above

@@ -27,7 +27,9 @@ def limits(view: View) -> Iterator[Finding]:
 def has_own_limits(view: View, name: str) -> bool:
     """Whether the limits of a deployment in use hold under some strategy, none of a platform's in their place."""
     return not all(
-        view.is_pooled(strategy, name) for strategy in view.strategies if name in view.deployments_of(strategy)
+        view.is_pooled(strategy, name)
+        for strategy in view.strategies
+        if name in view.deployments_of(strategy)
     )
 
 

@@ -25,8 +25,8 @@ from planner.scenario.declare import (
     later_choices,
 )
 from planner.scenario.demand import Slo, Tasks, Traffic
-from planner.scenario.policy import Policy
 from planner.scenario.gateway import Gateway
+from planner.scenario.policy import Policy
 from planner.scenario.strategies import (
     CascadeRouter,
     Strategies,

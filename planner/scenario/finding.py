@@ -188,7 +188,9 @@ class View:
 
     def is_routed_by_platform(self, strategy: str) -> bool:
         """Whether a platform chooses among equals: there is one, and no policy says how."""
-        given = self.scenario.strategy(strategy).policy.model_fields_set | self.scenario.policy.model_fields_set
+        given = (
+            self.scenario.strategy(strategy).policy.model_fields_set | self.scenario.policy.model_fields_set
+        )
         return "select" not in given and self.scenario.gateway_for(strategy).kind == "unified"
 
     def is_pooled(self, strategy: str, deployment: str) -> bool:

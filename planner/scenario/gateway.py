@@ -26,7 +26,10 @@ def _cap(what: str, unit: str) -> Any:
 
 
 class PlatformLimits(Fields):
-    """Limits of an account at a platform: one pool for all deployments behind it, in place of their own rate limits."""
+    """Limits of an account at a platform: one pool for all deployments behind it, in place of their own rate limits.
+
+    Without any quota nothing is limited there.
+    """
 
     requests_per_minute: int | None = _cap("requests per minute", "requests/min")
     tokens_per_minute: int | None = _cap("tokens per minute", "tokens/min")
@@ -34,9 +37,7 @@ class PlatformLimits(Fields):
     output_tokens_per_minute: int | None = _cap("output tokens per minute", "tokens/min")
     requests_per_day: int | None = _cap("requests per day, whatever the kind", "requests/day")
     tokens_per_day: int | None = _cap("tokens per day, whatever the kind", "tokens/day")
-    day_resets_at: int = field(
-        "hour (UTC) at which caps of a day are whole again", 0, unit="h", ge=0, le=23
-    )
+    day_resets_at: int = field("hour (UTC) at which caps of a day are whole again", 0, unit="h", ge=0, le=23)
     kind: Literal["token-bucket", "fixed-window", "sub-window", "leaky-bucket"] = field(
         "how a limit is kept, as limits.kind of a deployment", "token-bucket"
     )
@@ -58,9 +59,6 @@ class PlatformLimits(Fields):
             raise _given_allowed(name, f"kind {self.kind}", wanted[name])
         if "day_resets_at" in self.model_fields_set and not self.is_daily:
             raise _given_allowed("day_resets_at", "no cap of a day", "requests_per_day or tokens_per_day")
-        if not any(getattr(self, name) for name in _QUOTAS):
-            allowed = f"at least one of {', '.join(_QUOTAS)}; or limits: null, where each deployment keeps its own"
-            raise PydanticCustomError("given_allowed", "limits", {"given": "no quota", "allowed": allowed})
         return self
 
     @property
@@ -78,7 +76,6 @@ class PlatformLimits(Fields):
 
 
 _RATES = ("requests_per_minute", "tokens_per_minute", "input_tokens_per_minute", "output_tokens_per_minute")
-_QUOTAS = (*_RATES, "requests_per_day", "tokens_per_day", "windows")
 
 
 def _given_allowed(name: str, given: str, wanted: str) -> PydanticCustomError:
@@ -116,7 +113,7 @@ class Gateway(Fields):
     latency_s: Law = field("time added to every call", Law.fixed(0), unit="s")
     limits: PlatformLimits | None = field(
         "unified: limits of the account, one pool for all deployments behind the platform in place of their own rate "
-        "limits; null: each keeps its own (bring your own key)",
+        "limits, {} for none at all; null: each keeps its own (bring your own key)",
         None,
     )
     outages: PlatformOutages | None = field(
@@ -152,9 +149,7 @@ class Gateway(Fields):
     def over(self, base: "Gateway") -> "Gateway":
         """This gateway's given fields over `base`; one of another kind begins anew."""
         is_other = (
-            "kind" in self.model_fields_set
-            and "kind" in base.model_fields_set
-            and self.kind != base.kind
+            "kind" in self.model_fields_set and "kind" in base.model_fields_set and self.kind != base.kind
         )
         under = Gateway() if is_other else base
         return under.model_copy(update={name: getattr(self, name) for name in self.model_fields_set})

@@ -8,11 +8,11 @@ import math
 from dataclasses import dataclass
 
 from planner.scenario.fields import Scenario
+from planner.scenario.known import refuses_when_out
 from planner.scenario.policy import Policy
 from planner.scenario.retrying import Backoff
 from planner.scenario.steps import is_capped
 from planner.scenario.strategies import TIER_GROUPS, CascadeRouter, Levels, Strategy
-from planner.scenario.known import refuses_when_out
 
 MOST_WAYS = 5_000  # of a group, that are followed one by one
 

@@ -286,7 +286,9 @@ def _check_mean(line: Line, length_s: float) -> None:
 
 def _too_many(line: Line) -> Problem:
     return Problem(
-        field=f"deployments.{line.deployments[0]}.outages.mtbf_h" if line.deployments else "gateway.outages.mtbf_h",
+        field=f"deployments.{line.deployments[0]}.outages.mtbf_h"
+        if line.deployments
+        else "gateway.outages.mtbf_h",
         given=f"{line.mtbf_h:g} with durations of {line.duration_h.mean:g} h on average",
         allowed=f"at most {MAX_SPELLS:,.0f} outages in one window and {MAX_LINE:,.0f} over the horizon",
     )
