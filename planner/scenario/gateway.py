@@ -3,7 +3,6 @@
 A platform stands before every deployment but own servers and devices (`Deployment.is_behind_gateway`).
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Tag, model_validator
@@ -89,14 +88,6 @@ class PooledLimits(Limits):
 
 def _outages_form(value: Any) -> str:
     return "windows" if isinstance(value, list | tuple) else "law"
-
-
-def _outages(value: Any) -> Any:
-    """The catalogue knows of no platform's outages."""
-    if value is None or isinstance(value, list | tuple | Mapping | OutageLaw):
-        return value
-    allowed = "{mtbf_h, duration_h}, a list of windows, or null; the catalogue has no outages of platforms"
-    raise PydanticCustomError("own", "{given}", {"given": value, "allowed": allowed})
 
 
 PlatformOutages = Annotated[

@@ -59,7 +59,11 @@ def _limits(pick: Pick, is_replay: bool) -> Raw:
         if charge != "estimate" and pick((True, False)):
             measure, quota = "output_tokens", 300
         found["windows"] = [
-            {measure: quota, "per_s": pick((0.5, 5)), "kind": pick(("fixed-window", "token-bucket", "leaky-bucket"))}
+            {
+                measure: quota,
+                "per_s": pick((0.5, 5)),
+                "kind": pick(("fixed-window", "token-bucket", "leaky-bucket")),
+            }
         ]
     return found
 
@@ -82,4 +86,8 @@ def _windows(pick: Pick) -> list[Raw]:
 
 
 def _law(pick: Pick) -> Raw:
-    return {"mtbf_h": pick((0.005, 0.02)), "duration_h": pick((0.001, {"exponential_mean": 0.002})), **_episode(pick)}
+    return {
+        "mtbf_h": pick((0.005, 0.02)),
+        "duration_h": pick((0.001, {"exponential_mean": 0.002})),
+        **_episode(pick),
+    }
