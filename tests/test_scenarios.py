@@ -379,7 +379,11 @@ def test_a_platform_is_worth_its_fee_where_it_spares_four_integrations() -> None
     assert through["api/input"] == keys["api/input"]
     # What it takes beyond the fee: prices of dearer hosts, which price^-2 asks too.
     fee_usd, spared_usd = through["gateway fee"], one_time["five-contracts"] - one_time["through-platform"]
-    assert 0 < fee_usd + through["api/input"] - found.results["five-contracts"].ledger.by("account")["api/input"] < spared_usd
+    assert (
+        0
+        < fee_usd + through["api/input"] - found.results["five-contracts"].ledger.by("account")["api/input"]
+        < spared_usd
+    )
 
 
 def test_a_platform_is_available_as_often_as_it_is_up_itself_times_its_providers() -> None:
@@ -408,7 +412,9 @@ def test_a_platform_asks_hosts_by_their_price() -> None:
     for name, weight in weights.items():
         share = found["", f"served_share:{name}"].value / mini
         assert share == pytest.approx(weight / sum(weights.values()), abs=0.02), name
-    assert found["", "served_share:omni-azure"].value == pytest.approx(found["", "served_share:omni-openai"].value, abs=0.02)
+    assert found["", "served_share:omni-azure"].value == pytest.approx(
+        found["", "served_share:omni-openai"].value, abs=0.02
+    )
 
 
 def test_mail_that_may_not_leave_bars_strategies_that_send_it_out() -> None:

@@ -167,8 +167,11 @@ def limit_binds(facts: Facts) -> Iterator[Finding]:
     names = list(facts.scenario.deployments)
     for strategy, samples in facts.samples.items():
         pooled = _pooled(facts.scenario, strategy)
-        limiters = [(f"the rate limit of {name}", (name,)) for name in names if name not in pooled]
-        limiters += [("the limit of the platform's account", pooled)] if pooled else []
+        limiters: list[tuple[str, tuple[str, ...]]] = [
+            (f"the rate limit of {name}", (name,)) for name in names if name not in pooled
+        ]
+        if pooled:
+            limiters.append(("the limit of the platform's account", pooled))
         for whose, members in limiters:
             places = [names.index(name) for name in members]
             limited = sum(one.n_limited.get(index, 0) for one in samples for index in places)

@@ -64,7 +64,10 @@ def test_limits_of_the_platform_are_tried_for_all_behind_it(engine: str) -> None
 
 def test_a_strategy_without_the_platform_has_its_own_limits_tried() -> None:
     own = limits(requests_per_minute=2, kind="fixed-window", charge="estimate")
-    one = by_turns({"limits": {"requests_per_minute": 5, "kind": "fixed-window"}}, {"a": TWO["a"] | {"limits": own}, "b": TWO["b"]})
+    one = by_turns(
+        {"limits": {"requests_per_minute": 5, "kind": "fixed-window"}},
+        {"a": TWO["a"] | {"limits": own}, "b": TWO["b"]},
+    )
     rows = {(row.strategy, row.deployment): row for row in why_429(one).rows}
     assert set(rows) == {("through", "a"), ("through", "b"), ("direct", "a")}
     assert rows["through", "a"].present.n_limited == 0  # 5 of the 6 are let through, and the last is b's
@@ -125,21 +128,38 @@ def test_findings_tell_refusals_of_the_account_as_one() -> None:
 def test_a_comparison_says_how_much_meets_an_outage_of_the_platform() -> None:
     law = {"mtbf_h": 1000, "duration_h": 1}
     texts = [finding.text for finding in compare(by_turns({"outages": law}), replications=4).findings]
-    assert "0.10% of windows meet an outage of the platform; they are simulated on purpose and weighted by that probability." in texts
+    assert (
+        "0.10% of windows meet an outage of the platform; they are simulated on purpose and weighted by that probability."
+        in texts
+    )
 
 
 def test_notices_tell_pools_and_planted_outages_of_the_platform() -> None:
     one = by_turns(
         {
-            "limits": {"requests_per_minute": 4, "windows": [{"requests": 9, "per_s": 60}], "requests_per_day": 99},
+            "limits": {
+                "requests_per_minute": 4,
+                "windows": [{"requests": 9, "per_s": 60}],
+                "requests_per_day": 99,
+            },
             "outages": [{"from_s": 0, "to_s": 1}],
         }
     )
     found = notices(one)
-    assert "Deployments a, b draw on the same limits (the platform of through), except for calls at once." in found
-    assert any(text.startswith("A cap of a day at the platform: the recording is taken to begin at 00:00 UTC") for text in found)
-    assert any(text.startswith("Quotas of limits.windows at the platform are whole at the start") for text in found)
-    assert any(text.startswith("Every simulated window holds the planted outage of the platform: ") for text in found)
+    assert (
+        "Deployments a, b draw on the same limits (the platform of through), except for calls at once."
+        in found
+    )
+    assert any(
+        text.startswith("A cap of a day at the platform: the recording is taken to begin at 00:00 UTC")
+        for text in found
+    )
+    assert any(
+        text.startswith("Quotas of limits.windows at the platform are whole at the start") for text in found
+    )
+    assert any(
+        text.startswith("Every simulated window holds the planted outage of the platform: ") for text in found
+    )
     assert not [text for text in notices(by_turns({})) if "platform" in text]
 
 
@@ -152,13 +172,19 @@ def test_assumptions_tell_what_the_platform_adds_limits_and_loses() -> None:
     assert rows["gateway fee"]["value"] == "0.055"
     assert rows["time that the gateway of through adds"]["value"] == "0.03 (mean 0.03)"
     assert rows["limits of the platform of through"]["value"] == "{requests_per_minute: 4}"
-    assert rows["outages of the platform of through"]["value"] == "every 2000 h for 0.5 h on average (0.03% of the time), error"
+    assert (
+        rows["outages of the platform of through"]["value"]
+        == "every 2000 h for 0.5 h on average (0.03% of the time), error"
+    )
     choice = rows["choice of the platform of through among equals"]
     assert choice["value"] == "inverse-price"
     assert choice["source"] == preset("openrouter").source
     assert not [what for what in rows if "direct" in what and "platform" in what]
     # Limits of a deployment that hold under no strategy are no assumption.
-    own = {name: one | {"limits": limits(requests_per_minute=7), "model": "gpt-4.1-mini"} for name, one in TWO.items()}
+    own = {
+        name: one | {"limits": limits(requests_per_minute=7), "model": "gpt-4.1-mini"}
+        for name, one in TWO.items()
+    }
     both = assumptions(by_turns(gateway, own))["what"].tolist()
     assert "requests_per_minute of a" in both
     alone = by_turns(gateway, own).to_dict()
@@ -184,7 +210,9 @@ def test_an_outage_of_the_platform_is_told_at_who_is_behind_it() -> None:
     assert "a: outage (error) since 5.000 s, of the platform" in text
     assert "own: outage" not in text
     assert "the platform: outage error to up" in explain_text(run, 1)
-    assert "the platform" not in explain_text(run_rows(at(6), {"own": own}, gateway={"kind": "unified", "outages": [outage(5, 10)]}), 0)
+    assert "the platform" not in explain_text(
+        run_rows(at(6), {"own": own}, gateway={"kind": "unified", "outages": [outage(5, 10)]}), 0
+    )
 
 
 # -- money -----------------------------------------------------------------------------------------
@@ -197,7 +225,9 @@ def test_the_fee_is_of_every_token_that_went_through_and_of_nothing_else() -> No
     """
     deployments = {"a": target(provider="openai", outages=[outage(0, 0.15, mode="hang")]), "b": TWO["b"]}
     one = by_turns(
-        {"fee": 0.055}, deployments, policy=POLICY | {"timeout_s": 3, "retries": 1, "backoff": fixed(1), "bill_timeouts": "full"}
+        {"fee": 0.055},
+        deployments,
+        policy=POLICY | {"timeout_s": 3, "retries": 1, "backoff": fixed(1), "bill_timeouts": "full"},
     )
     found = compare(one)
     for strategy, share in (("through", Decimal("0.055")), ("direct", Decimal(0))):
