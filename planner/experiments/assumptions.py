@@ -139,7 +139,7 @@ def _platforms(scenario: Scenario) -> Iterator[Assumption]:
             )
         if isinstance(gateway.outages, OutageLaw):
             yield _outages(f"outages of {whose}", gateway.outages, GIVEN, None, GIVEN)
-        if "select" not in scenario.strategy(name).policy.over(scenario.policy).model_fields_set:
+        if scenario.is_routed_by_platform(name):
             documented = preset(DOCUMENTED) if gateway.routing is None else None
             yield Assumption(
                 what=f"choice of {whose} among equals",

@@ -160,8 +160,8 @@ class Bench:
         """The scenario under a setting. Raises ScenarioError where it is refused."""
         limits, place = setting.limits, self.place(strategy, deployment)
         found: dict[str, Any] = {place: limits}
-        if limits is not None and place.startswith("strategies"):
-            found[place] = {name: value for name, value in limits.items() if name != "concurrent"}
+        if place.startswith("strategies"):  # where null would be the deployments' own
+            found[place] = {name: value for name, value in (limits or {}).items() if name != "concurrent"}
         elif limits is not None and limits.get("scope", "deployment") != "deployment":
             for name in sharing(self.scenario, deployment, strategy)[1:]:
                 own = self.scenario.deployments[name].limits

@@ -125,17 +125,11 @@ def _episodes(at: Path, found: object) -> Iterator[tuple[Path, Outage | OutageLa
 def routing(view: View) -> Iterator[Finding]:
     """A platform chooses among those behind it, and where no policy does."""
     for name in view.strategies:
-        if not view.is_routed_by_platform(name):
+        if not view.scenario.is_routed_by_platform(name):
             continue
-        found = view.strategy(name)
-        levels = [level for group in found.group_names for level in found.group(group) or ()]
-        levels += [level for rule in found.rules if isinstance(rule.to, tuple) for level in rule.to]
-        for level in levels:
-            own = [
-                one
-                for one in level
-                if one in view.scenario.deployments and one not in view.scenario.behind_gateway(name)
-            ]
+        behind = view.scenario.behind_gateway(name)
+        for level in view.scenario.levels_of(name):
+            own = [one for one in level if one in view.scenario.deployments and one not in behind]
             if len(level) > 1 and own:
                 yield Finding(
                     path=("strategies", name),
@@ -148,21 +142,15 @@ def routing(view: View) -> Iterator[Finding]:
     for place, gateway in _written(view):
         at = (*place, "routing")
         readers = [name for name in view.strategies if view.gateway_at("routing", name) == at]
-        if (
-            gateway.routing is None
-            or not readers
-            or any(view.is_routed_by_platform(name) for name in readers)
-        ):
+        readers = [name for name in readers if view.scenario.gateway_for(name).kind == "unified"]
+        is_used = any(view.scenario.is_routed_by_platform(name) for name in readers)
+        if gateway.routing is None or not readers or is_used:
             continue
-        if all(view.scenario.gateway_for(name).kind == "direct" for name in readers):
-            continue  # told above
-        chosen = next(path for name in readers if (path := view.given_at("select", name)) is not None)
-        yield Finding(
-            path=at,
-            text=f"unused: {render(chosen)}{view.where(chosen)} says how to choose",
-            because=(chosen,),
-            is_notice=True,
-        )
+        chosen = next((path for name in readers if (path := view.given_at("select", name)) is not None), None)
+        text = "nothing to choose from: equals stand in a list of their own, such as [[a, b], [c]]"
+        if chosen is not None:
+            text = f"unused: {render(chosen)}{view.where(chosen)} says how to choose"
+        yield Finding(path=at, text=text, because=(chosen or ("strategies",),), is_notice=True)
 
 
 GATEWAYS = (kinds, pooled_limits, stood_aside, outages, routing)

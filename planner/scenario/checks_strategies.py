@@ -436,7 +436,9 @@ def _chooses_by(policy: Policy) -> str:
 def _free(view: View, strategy: str, at: Path, equals: set[str]) -> Iterator[Finding]:
     """Deployments among equals whose tokens cost nothing, which price^-2 cannot weigh."""
     for name in view.deployments_of(strategy):
-        is_told = view.is_routed_by_platform(strategy) and view.scenario.deployments[name].is_own_hardware
+        is_told = (
+            view.scenario.is_routed_by_platform(strategy) and view.scenario.deployments[name].is_own_hardware
+        )
         if name not in equals or is_told:
             continue
         for service in view.services_of.get(name, ()):

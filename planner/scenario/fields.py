@@ -193,11 +193,17 @@ class Scenario(Fields):
         return self.deployments[deployment].policy.over(self.strategy_policy(strategy))
 
     def strategy_policy(self, strategy: str) -> Policy:
-        """Strategy over scenario, field by field; a platform chooses as it does where neither says how."""
+        """Strategy over scenario, field by field; a platform chooses among equals as it does where neither says how."""
         policy = self.strategy(strategy).policy.over(self.policy)
-        if "select" not in policy.model_fields_set and (selection := self.gateway_for(strategy).selection):
-            return policy.model_copy(update={"select": selection})
-        return policy
+        if "select" in policy.model_fields_set or not self.is_routed_by_platform(strategy):
+            return policy
+        return policy.model_copy(update={"select": self.gateway_for(strategy).selection})
+
+    def is_routed_by_platform(self, strategy: str) -> bool:
+        """Whether a platform chooses among equals: there are some, and no policy says how."""
+        given = self.strategy(strategy).policy.model_fields_set | self.policy.model_fields_set
+        has_equals = any(len(level) > 1 for level in self.levels_of(strategy))
+        return has_equals and "select" not in given and self.gateway_for(strategy).kind == "unified"
 
     def gateway_for(self, strategy: str) -> Gateway:
         """The strategy's gateway over the scenario's, field by field; see `Gateway.over`."""
@@ -229,10 +235,14 @@ class Scenario(Fields):
 
     def deployments_of(self, strategy: str) -> tuple[str, ...]:
         """Every deployment that a strategy can use, in order of first mention."""
+        return tuple(dict.fromkeys(name for level in self.levels_of(strategy) for name in level))
+
+    def levels_of(self, strategy: str) -> tuple[tuple[str, ...], ...]:
+        """Levels of equals of all groups and rules of a strategy."""
         found = self.strategy(strategy)
         levels = [level for group in found.group_names for level in found.group(group) or ()]
         levels += [level for rule in found.rules if isinstance(rule.to, tuple) for level in rule.to]
-        return tuple(dict.fromkeys(name for level in levels for name in level))
+        return tuple(levels)
 
     def is_verified_outside(self, strategy: str) -> bool:
         """Whether a cascade's verifier reads private data outside the house.

@@ -162,7 +162,7 @@ class View:
         for path, policy in places:
             if field in policy.model_fields_set:
                 return (*path, "preset" if field in policy.from_preset else field)
-        if field == "select" and self.is_routed_by_platform(strategy):
+        if field == "select" and self.scenario.is_routed_by_platform(strategy):
             return self.gateway_at("routing", strategy)
         return None
 
@@ -185,13 +185,6 @@ class View:
             if field in gateway.model_fields_set:
                 return (*path, field)
         return None
-
-    def is_routed_by_platform(self, strategy: str) -> bool:
-        """Whether a platform chooses among equals: there is one, and no policy says how."""
-        given = (
-            self.scenario.strategy(strategy).policy.model_fields_set | self.scenario.policy.model_fields_set
-        )
-        return "select" not in given and self.scenario.gateway_for(strategy).kind == "unified"
 
     def is_pooled(self, strategy: str, deployment: str) -> bool:
         """Whether a platform's limits stand in place of a deployment's own."""

@@ -6,6 +6,7 @@ strategy `s` is run. Moments stand on a grid of half seconds, so that much happe
 the plainest choice of each list stands first.
 """
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from planner import tables
 from planner.engines import rules
 from planner.engines.run import Run, reduce_window, run_window
-from planner.errors import LoadExceedsCapacity
+from planner.errors import LoadExceedsCapacity, ScenarioError
 from planner.finance import count, from_counts
 from planner.scenario import Scenario, load
 from planner.scenario.fields import MONTH_S
@@ -511,8 +512,18 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
     }  # fmt: skip
     draw_retries(pick, drawn)
     draw_caches(pick, drawn)
-    draw_platforms(pick, drawn)
-    return drawn
+    with_platform = copy.deepcopy(drawn)
+    draw_platforms(pick, with_platform)
+    return with_platform if _is_sound(with_platform) else drawn
+
+
+def _is_sound(drawn: Raw) -> bool:
+    """Whether the language takes it: a platform's draw may not suit what stands there, such as a hang that nothing ends."""
+    try:
+        load(drawn)
+    except ScenarioError:
+        return False
+    return True
 
 
 def _mentioned(strategies: Raw) -> set[str]:

@@ -168,7 +168,8 @@ def test_assumptions_tell_what_the_platform_adds_limits_and_loses() -> None:
         "latency_s": 0.03, "fee": 0.055, "limits": {"requests_per_minute": 4, "tokens_per_minute": None},
         "outages": {"mtbf_h": 2000, "duration_h": 0.5},
     }  # fmt: skip
-    rows = {row["what"]: row for row in assumptions(by_turns(gateway)).to_dict("records")}
+    equals = by_turns(gateway).set({"strategies.through.omni": [["a", "b"]]})
+    rows = {row["what"]: row for row in assumptions(equals).to_dict("records")}
     assert rows["gateway fee"]["value"] == "0.055"
     assert rows["time that the gateway of through adds"]["value"] == "0.03 (mean 0.03)"
     assert rows["limits of the platform of through"]["value"] == "{requests_per_minute: 4}"
