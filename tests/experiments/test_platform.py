@@ -237,3 +237,18 @@ def test_the_fee_is_of_every_token_that_went_through_and_of_nothing_else() -> No
         assert groups.get("gateway fee", Decimal(0)) == (groups["api"] + groups["wasted"]) * share
     direct, through = (found.results[name].ledger.by("group") for name in ("direct", "through"))
     assert direct["api"] == through["api"], "the same requests, on the same luck"
+
+
+def test_a_drill_says_what_of_the_platform_begins_with_the_stretch() -> None:
+    pool = {"windows": [{"requests": 99, "per_s": 60}]}
+    rows = [row | {"task": "chat"} for row in at(*range(0, 3600, 60))]
+    one = by_turns({"limits": pool, "outages": [{"from_s": 0, "to_s": 1}]}, traffic={"trace": {"rows": rows}})
+    told = drill(one, provider="openai", minutes=10, at=1200, quota=False).notices
+    assert any(
+        text.startswith("the platform: windows[0] (99 requests in 60 s) begin whole where the simulated")
+        for text in told
+    )
+    assert any(
+        text.startswith("Outages of the platform given as windows hold in both runs of through, in seconds")
+        for text in told
+    )
