@@ -228,7 +228,7 @@ def retry_afters(view: View) -> Iterator[Finding]:
             at = view.given_at("retry_after_cap_s", name, deployment)
             policy, limits = (
                 view.scenario.policy_for(name, deployment),
-                view.scenario.deployments[deployment].limits,
+                view.scenario.limited(name, deployment).limits,
             )
             cap_s = policy.retry_after_cap_s
             is_asked = limits is not None and policy.when_limited == "retry"
@@ -430,6 +430,8 @@ def _chooses_by(policy: Policy) -> str:
         return "spill_over"
     if policy.retry_target == "reselect":
         return "retry_target reselect"
+    if policy.affinity is not None:
+        return "affinity"
     return "" if policy.asks_equals else "asks_equals false"
 
 

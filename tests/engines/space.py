@@ -25,6 +25,7 @@ from planner.workload.windows import Window, plan_windows
 from tests.engines.cache_fields import draw_caches
 from tests.engines.gateway_fields import draw_platforms
 from tests.engines.retry_fields import draw_retries
+from tests.engines.session_fields import draw_sessions
 
 Pick = Callable[[Sequence[Any]], Any]
 Raw = dict[str, Any]
@@ -512,6 +513,7 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
     }  # fmt: skip
     draw_retries(pick, drawn)
     draw_caches(pick, drawn)
+    draw_sessions(pick, drawn)
     with_platform = copy.deepcopy(drawn)
     draw_platforms(pick, with_platform)
     return with_platform if _is_sound(with_platform) else drawn
@@ -688,9 +690,12 @@ def _reduced_difference(found: Scenario, name: str, window: Window, run: Run) ->
     taken: list[np.ndarray] = []
     reduced = reduce_window(found, name, window, [generate(found, window)], taken.append)
     counted = from_counts(found, reduced.deployments, reduced.counts)
-    order = np.argsort(run.work.requests.request, kind="stable")
-    asked = run.work.routing.asked[order]
-    billed = count(found, name, run.outcome_arrays, run.attempt_arrays, asked=asked)
+    names = run.outcome_arrays["request"]
+    came = run.work.came(names)
+    billed = count(
+        found, name, run.outcome_arrays, run.attempt_arrays, asked=run.work.routing.asked[came],
+        repeated=run.work.requests.repeat[came] > 0, unasked=run.work.unasked(names, len(found.tasks)),
+    )  # fmt: skip
     if counted != billed:
         keys = sorted(key for key in counted.keys() | billed.keys() if counted.get(key) != billed.get(key))
         return f"counts: {[(key, billed.get(key), counted.get(key)) for key in keys[:3]]}"
