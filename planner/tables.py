@@ -143,7 +143,7 @@ FACTS = (
 EVENTS = (
     Column("time_ns", "int64", "ns", "when"),
     Column("kind", "int64", "", "what changed", EVENT_KINDS),
-    Column("deployment", "int64", "", "where"),
+    Column("deployment", "int64", "", "where; -1 for the platform before the providers"),
     Column("from", "int64", "", "state before", STATES),
     Column("to", "int64", "", "state after", STATES),
     Column("request", "int64", "", "request that caused it; -1 if none"),

@@ -17,6 +17,7 @@ import pytest
 
 import planner
 from planner.catalogue import prices, tokens
+from planner.workload.outage_lines import outage_lines
 
 ROOT = Path(__file__).resolve().parent.parent
 SCENARIOS = ROOT / "scenarios"
@@ -28,6 +29,7 @@ NAMES = (
     "on-device",
     "photo-search",
     "support-chatbot",
+    "unified-platform",
     "voice-assistant",
 )
 AZURE = ROOT.parent / "shared" / "data" / "azure2023_conv.dev.parquet"
@@ -357,6 +359,62 @@ def test_a_platform_costs_its_fee_on_api_spend_and_its_time() -> None:
     assert "gateway fee" not in direct.ledger.by("group")
     slower = through.estimates["", "ttft_p50_s"].value - direct.estimates["", "ttft_p50_s"].value
     assert slower == pytest.approx(0.03, abs=0.002)
+
+
+def test_a_platform_is_worth_its_fee_where_it_spares_four_integrations() -> None:
+    """Two contracts are cheap and out too often; five cost more to integrate than the platform takes."""
+    found = compared("unified-platform")
+    assert found.winner == "through-platform"
+    assert found.answer.startswith("Take through-platform: it costs ")
+    assert not found.verdicts["two-contracts"].meets
+    one_time = {name: one.ledger.by("account")["one-time"] for name, one in found.results.items()}
+    assert one_time == {
+        "two-contracts": 47_600, "five-contracts": 76_400, "through-platform": 38_000, "own-keys": 50_000,
+    }  # fmt: skip
+    for strategy, fee in (("through-platform", "0.055"), ("own-keys", "0.028")):
+        groups = found.results[strategy].ledger.by("group")
+        assert groups["gateway fee"] == (groups["api"] + groups.get("wasted", Decimal(0))) * Decimal(fee)
+    # The account's limits never bind, so keys of one's own meet the same fate call by call.
+    through, keys = (found.results[name].ledger.by("account") for name in ("through-platform", "own-keys"))
+    assert through["api/input"] == keys["api/input"]
+    # What it takes beyond the fee: prices of dearer hosts, which price^-2 asks too.
+    fee_usd, spared_usd = through["gateway fee"], one_time["five-contracts"] - one_time["through-platform"]
+    assert (
+        0
+        < fee_usd + through["api/input"] - found.results["five-contracts"].ledger.by("account")["api/input"]
+        < spared_usd
+    )
+
+
+def test_a_platform_is_available_as_often_as_it_is_up_itself_times_its_providers() -> None:
+    """Poisson starts: up with exp(-E[D] / mtbf). Outages of 0.65 h at the median and 1.2 h at 95 % every 1,950 h."""
+    sigma = math.log(1.2 / 0.65) / NormalDist().inv_cdf(0.95)
+    platform = math.exp(-0.65 * math.exp(sigma**2 / 2) / 1950)
+    lines = outage_lines(load("unified-platform"))
+    up = {key: math.exp(-line.duration_h.mean / line.mtbf_h) for key, line in lines.items()}
+    assert up["outage:gateway"] == pytest.approx(platform, rel=1e-12)
+    direct = 0.3 * up["outage:openai"] + 0.7 * up["outage:deepinfra"]
+    omni = 1 - (1 - up["outage:openai"]) * (1 - up["outage:azure"])
+    mini = 1 - math.prod(1 - up[f"outage:{host}"] for host in ("deepinfra", "groq", "fireworks"))
+    either = 0.3 * omni + 0.7 * mini
+    expected = {"two-contracts": direct, "five-contracts": either, "through-platform": platform * either}
+    for strategy, share in expected.items():
+        found = compared("unified-platform").results[strategy].estimates["", "availability"]
+        assert found.value == pytest.approx(share, abs=0.0006), strategy
+    assert expected["through-platform"] < 0.9998 < expected["five-contracts"]
+
+
+def test_a_platform_asks_hosts_by_their_price() -> None:
+    """Price^-2 of 0.23 + 0.40, 0.59 + 0.79 and 0.90 + 0.90 USD; two sellers of one price share alike."""
+    weights = {"mini-deepinfra": 0.63**-2, "mini-groq": 1.38**-2, "mini-fireworks": 1.80**-2}
+    found = compared("unified-platform").results["through-platform"].estimates
+    mini = sum(found["", f"served_share:{name}"].value for name in weights)
+    for name, weight in weights.items():
+        share = found["", f"served_share:{name}"].value / mini
+        assert share == pytest.approx(weight / sum(weights.values()), abs=0.02), name
+    assert found["", "served_share:omni-azure"].value == pytest.approx(
+        found["", "served_share:omni-openai"].value, abs=0.02
+    )
 
 
 def test_mail_that_may_not_leave_bars_strategies_that_send_it_out() -> None:

@@ -120,10 +120,11 @@ class CompiledEngine:
     def _plant_changes(self) -> None:
         """Edges of outages only leave an event, changes of a cap none; state timers, ranked like the reference's."""
         states = tables.OUTAGE_STATES
+        spells = [(tables.NO_DEPLOYMENT, spell) for spell in self.program.gateway_spells]
+        spells += [(one.index, spell) for one in self.program.targets.values() for spell in one.spells]
         edges = [
-            (time_ns, target.index, before, after)
-            for target in self.program.targets.values()
-            for spell in target.spells
+            (time_ns, index, before, after)
+            for index, spell in spells
             for time_ns, before, after in (
                 (spell.from_ns, tables.UP, states[spell.mode]),
                 (spell.to_ns, states[spell.mode], tables.UP),

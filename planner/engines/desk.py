@@ -28,6 +28,20 @@ if TYPE_CHECKING:
     from planner.engines.reference import Engine
 
 
+class Outages:
+    """Spells in order of their beginning, and which of them holds."""
+
+    def __init__(self, spells: tuple[Spell, ...]) -> None:
+        self.spells, self.starts = spells, [spell.from_ns for spell in spells]
+
+    def at(self, now: int) -> Spell | None:
+        """The last to begin of those that hold when an attempt starts; windows are half open, [from, to)."""
+        for index in range(bisect_right(self.starts, now) - 1, -1, -1):
+            if now < self.spells[index].to_ns:
+                return self.spells[index]
+        return None
+
+
 class Desk:
     """A deployment during a run: breaker, slots, limiters and the client queue in front of it."""
 
@@ -42,7 +56,8 @@ class Desk:
         pool.desks.append(self)
         self.settles = any(limiter.settles for limiter in target.limiters)
         self.wake_ns: int | None = None  # when the queue is looked at next because of a limiter
-        self.spell_starts = [spell.from_ns for spell in target.spells]
+        self.outages = Outages(target.spells)
+        self.gateway_outages = Outages(target.gateway_spells)
         self.memory: Memory | None = None  # of a selection that goes by earlier calls
         self.cache = None if target.cache is None else PromptCache(target.cache)
         self.uncounting = None if target.counts_cached or not target.limiters else self.cache
@@ -298,10 +313,12 @@ class Desk:
             index, engine = call.journey.index, self.engine
             kept = engine.sizes[target.name].kept[index]
             self.cache.meet(call, engine.tasks[index], engine.sessions[index], kept, now)
+        call.answers = True
         first_ns, total_ns = self._service(call, now)
         if call.outcome == tables.OK and target.break_rate > 0:
             first_ns, total_ns = self._broken(call, first_ns, total_ns)
-        call.answers = call.outcome not in (tables.ERROR, tables.LIMITED) or first_ns != NEVER
+        has_failed = call.outcome in (tables.ERROR, tables.LIMITED)
+        call.answers = call.answers and (not has_failed or first_ns != NEVER)
         cut_ns = target.timeout_ns
         if call.deadline_ns is not None:
             left_ns = call.deadline_ns - now
@@ -321,27 +338,20 @@ class Desk:
         """(first token, end) after the start, NEVER where it does not come; sets outcome and status."""
         target, engine = self.target, self.engine
         added_s = engine.draw(target, "gateway-latency", target.gateway_law, call)
-        spell = self._spell_at(now)
-        if (
-            spell is not None
-            and spell.share < 1.0
-            and engine.uniform(target, "outage-share", call) >= spell.share
-        ):
-            spell = None
-        mode = rules.UP if spell is None else spell.mode
-        if mode == rules.HANG:
-            call.outcome, call.status = tables.TIMEOUT, 0
-            return NEVER, NEVER
-        if mode == rules.ERROR:
-            assert spell is not None
-            call.outcome, call.status = tables.ERROR, spell.status
-            answer_s = engine.draw(target, "outage-latency", spell.latency_law, call)
-            return NEVER, to_ns(added_s) + to_ns(answer_s)
-        if mode == rules.OVERLOADED:
-            assert spell is not None
-            call.outcome, call.status, call.retry_after_ns = tables.LIMITED, 429, spell.retry_after_ns
-            answer_s = engine.draw(target, "outage-latency", spell.latency_law, call)
-            return NEVER, to_ns(added_s) + to_ns(answer_s)
+        # What the platform does of itself comes first: the call never gets to the provider.
+        gate = self._met(self.gateway_outages, "gateway-outage-share", call, now)
+        slowdown = 1.0
+        if gate is not None:
+            if gate.mode != rules.DEGRADED:
+                call.answers = False  # nobody makes tokens, though a hang is only seen when it is cut
+                return self._out(call, gate, "gateway-outage-latency", 0.0)
+            slowdown = gate.slowdown
+            added_s *= slowdown
+        spell = self._met(self.outages, "outage-share", call, now)
+        if spell is not None:
+            if spell.mode != rules.DEGRADED:
+                return self._out(call, spell, "outage-latency", added_s)
+            slowdown *= spell.slowdown
         if target.filter_share > 0 and engine.is_filtered(target, call):
             call.outcome, call.status = tables.ERROR, rules.FILTERED
             answer_s = engine.draw(target, "filter-latency", target.filter_law, call)
@@ -351,7 +361,6 @@ class Desk:
             answer_s = engine.draw(target, "error-latency", target.error_law, call)
             return NEVER, to_ns(added_s) + to_ns(answer_s)
         call.outcome, call.status = tables.OK, 200
-        slowdown = 1.0 if spell is None else spell.slowdown
         if call.service_ns != NEVER:
             total_ns = to_ns(added_s) + (
                 call.service_ns if slowdown == 1.0 else to_ns(call.service_ns / 1e9 * slowdown)
@@ -384,13 +393,23 @@ class Desk:
         call.broken_meters = (sent, cached, written, read, hidden, image, heard, visible - read)
         return first_ns, broken_ns
 
-    def _spell_at(self, now: int) -> Spell | None:
-        """The outage that holds when an attempt starts; windows are half open, [from, to)."""
-        for index in range(bisect_right(self.spell_starts, now) - 1, -1, -1):
-            spell = self.target.spells[index]
-            if now < spell.to_ns:
-                return spell
-        return None
+    def _met(self, outages: "Outages", share: str, call: Call, now: int) -> Spell | None:
+        """The outage that a call meets which starts now, if it is among the share of calls that do."""
+        spell = outages.at(now)
+        if spell is None or spell.share >= 1.0:
+            return spell
+        return spell if self.engine.uniform(self.target, share, call) < spell.share else None
+
+    def _out(self, call: Call, spell: Spell, latency: str, added_s: float) -> tuple[int, int]:
+        """(first token, end) of a call that an outage leaves without an answer."""
+        if spell.mode == rules.HANG:
+            call.outcome, call.status = tables.TIMEOUT, 0
+            return NEVER, NEVER
+        call.outcome, call.status = tables.ERROR, spell.status
+        if spell.mode == rules.OVERLOADED:
+            call.outcome, call.status, call.retry_after_ns = tables.LIMITED, 429, spell.retry_after_ns
+        answer_s = self.engine.draw(self.target, latency, spell.latency_law, call)
+        return NEVER, to_ns(added_s) + to_ns(answer_s)
 
     def cancel(self, call: Call, bill: int) -> None:
         """Nobody waits for a call any longer: it leaves the queue without a row, or ends here and now.

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from planner.engines.cache_rules import CacheRule
 from planner.engines.health_rules import HealthRule
-from planner.engines.program import Layer, Program, Target
+from planner.engines.program import Layer, Program, Spell, Target
 from planner.engines.rules import NO_LAW
 from planner.limiting import REQUESTS, TOKENS
 from planner.routing.routers import Group, Route
@@ -65,7 +65,9 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_HEDGE_AFTER, D_HEDGES, D_HEDGE_BILL, D_HEDGE_TO,
     D_FILTER_LAW, D_FILTER_BILLS, D_S_FILTER, D_S_FILTER_LATENCY,
     D_WAITS_BUSY, D_WHEN_LIMITED, D_QUEUE_LIMIT, D_PATIENCE_LAW, D_BILL, D_TTFT, D_SPEED, D_TOTAL, D_STREAMS,
-    D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS, D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
+    D_GATEWAY, D_ERROR_STATUS, D_ERROR_LAW, D_SPELLS, D_N_SPELLS,
+    D_GATEWAY_SPELLS, D_N_GATEWAY_SPELLS, D_S_GATEWAY_OUTAGE, D_S_GATEWAY_SHARE,  # of the platform before it
+    D_S_TTFT, D_S_SPEED, D_S_ERROR, D_S_ERROR_LATENCY,
     D_S_OUTAGE, D_S_OUTAGE_SHARE, D_S_GATEWAY, D_S_BACKOFF, D_S_PATIENCE, D_COUNTS, D_LONG_ABOVE, D_OUTSIDE,
     D_CLASS_TAILS,  # where the last waiting call of each class of priority stands
     D_MEMORY,  # of its earlier calls, where the selection goes by them; 0: none
@@ -75,7 +77,7 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(94)  # fmt: skip
+) = range(98)  # fmt: skip
 (
     F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_FACTOR, F_SPREAD, F_WEIGHT, F_PRICE, F_FILTER_SHARE, F_BREAK_RATE,
     F_RETRY_JITTER_S,
@@ -375,18 +377,10 @@ def new_state(
                 int(limiter.settles),
             ]
             m += [limiter.p, limiter.q, limiter.capacity, limiter.capacity]
-        row |= {D_SPELLS: len(m)}
-        for spell in target.spells:
-            m += [
-                spell.from_ns,
-                spell.to_ns,
-                spell.mode,
-                spell.status,
-                spell.latency_law,
-                spell.retry_after_ns,
-                len(f),
-            ]
-            f += [spell.slowdown, spell.share]
+        for place, spells in ((D_SPELLS, target.spells), (D_GATEWAY_SPELLS, target.gateway_spells)):
+            row |= {place: len(m)}
+            for spell in spells:
+                m += _spell_row(spell, f)
         row |= {D_CLASS_TAILS: len(m)}
         m += [NONE] * len(set(program.classes))
         for column, value in row.items():
@@ -496,6 +490,13 @@ def _groups(groups: Sequence[Group], desks: Mapping[str, int], m: list[int]) -> 
     place = len(m)
     m += rows
     return place
+
+
+def _spell_row(spell: Spell, f: list[float]) -> list[int]:
+    f += [spell.slowdown, spell.share]
+    return [
+        spell.from_ns, spell.to_ns, spell.mode, spell.status, spell.latency_law, spell.retry_after_ns, len(f) - 2,
+    ]  # fmt: skip
 
 
 def _sibling(targets: Sequence[Target], number: int, desks: Mapping[str, int]) -> int:
@@ -614,6 +615,9 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_S_FILTER: target.filter_stream,
         D_S_FILTER_LATENCY: streams["filter-latency"],
         D_N_SPELLS: len(target.spells),
+        D_N_GATEWAY_SPELLS: len(target.gateway_spells),
+        D_S_GATEWAY_OUTAGE: streams["gateway-outage-latency"],
+        D_S_GATEWAY_SHARE: streams["gateway-outage-share"],
         D_S_TTFT: streams["ttft"],
         D_S_SPEED: streams["speed"],
         D_S_ERROR: streams["error"],

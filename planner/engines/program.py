@@ -6,7 +6,7 @@ goes out: a `Program`. Both engines run programs, so every default and every ove
 """
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from planner import catalogue, tables
@@ -30,12 +30,12 @@ from planner.scenario.policy import Policy
 from planner.scenario.quotas import Quota, pool_of, quotas_of, since_day_began_ns
 from planner.scenario.steps import stairs
 from planner.scenario.supply import ContentFilter, Deployment, Errors, Outage, OutageLaw, Streaming, Total
-from planner.workload.outage_lines import line_of, outage_law
+from planner.workload.outage_lines import gateway_line_of, line_of, outage_law
 from planner.workload.windows import Window, eras
 
 _PURPOSES = (
     "ttft", "speed", "error", "error-latency", "outage-latency", "gateway-latency", "backoff", "queue-timeout",
-    "filter-latency", "mid-stream", "outage-share",
+    "filter-latency", "mid-stream", "outage-share", "gateway-outage-latency", "gateway-outage-share",
 )  # fmt: skip
 
 
@@ -151,6 +151,7 @@ class Target:
     filter_stream: int
     filter_bills: int
     spells: tuple[Spell, ...]
+    gateway_spells: tuple[Spell, ...]  # of the platform before it, which a call meets first
     concurrent: int | None  # at the window's start
     later_caps: tuple[tuple[int, int | None], ...]  # (ns, `concurrent` from then on), in order
     limiters: tuple[Limiter, ...]
@@ -233,6 +234,11 @@ class Program:
     verdict_stream: int = stream_id("verdict")
 
     @property
+    def gateway_spells(self) -> tuple[Spell, ...]:
+        """Outages of the platform before the targets; none where there is no platform."""
+        return next((one.gateway_spells for one in self.targets.values() if one.gateway_spells), ())
+
+    @property
     def chooses(self) -> bool:
         """Whether deployments are not simply asked one after the other, as written."""
         is_plain = (
@@ -251,6 +257,14 @@ class Program:
         return max(
             (target.hedge.most for target in self.targets.values() if target.hedge is not None), default=0
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Gate:
+    """What calls meet before they are at a provider: time added, and spells of the platform's outages."""
+
+    latency_s: Law
+    spells: tuple[Spell, ...]
 
 
 class _LawTable:
@@ -288,16 +302,13 @@ def compile_program(
         A rate limit whose exact arithmetic would overflow 64 bits.
     """
     table = _LawTable()
-    gateway = scenario.gateway_for(strategy)
     resolved = scenario.strategy(strategy)
     policy = scenario.strategy_policy(strategy)
-    targets = {}
-    for name in scenario.deployments_of(strategy):
-        deployment = scenario.deployments[name]
-        own = scenario.policy_for(strategy, name)
-        # A platform stands before providers, not before our own servers and devices.
-        through = Law.fixed(0) if deployment.is_own_hardware else gateway.latency_s
-        targets[name] = _target(scenario, name, models_in_force[name], own, through, window, table)
+    gate = _gate(scenario, strategy, window, table)
+    targets = {
+        name: _target(scenario, strategy, name, models_in_force[name], gate, window, table)
+        for name in scenario.deployments_of(strategy)
+    }
     if policy.select in ("cheapest", "inverse-price"):
         on = scenario.start + datetime.timedelta(seconds=window.start_s)
         targets = _by_price(scenario, policy.select, targets, on)
@@ -357,18 +368,19 @@ def _by_price(
 ) -> dict[str, Target]:
     """Targets with their list price on the window's day, and weights of price^-2 under inverse-price.
 
-    Weights are relative to the cheapest, so that nothing overflows (`theory.inverse_price_weights`).
+    Weights are relative to the cheapest that costs anything, so that nothing overflows
+    (`theory.inverse_price_weights`). One that is free has no equals: checked before any run.
     """
     found = {name: list_usd_per_mtok(scenario, name, target.model, on) for name, target in targets.items()}
     known = {name: price for name, price in found.items() if price is not None}
     unknown = [name for name in found if name not in known]
     assert not unknown, f"prices of {unknown} on {on} are known: checked before any run"
-    cheapest = min(known.values())
+    cheapest = min((price for price in known.values() if price > 0), default=1.0)
     changed = {}
     for name, target in targets.items():
         price = known[name]
         weight = target.weight
-        if select == "inverse-price":
+        if select == "inverse-price" and price > 0:
             weight = (cheapest / price) * (cheapest / price)
         changed[name] = replace(target, weight=weight, list_price=price)
     return changed
@@ -394,16 +406,32 @@ def _backoff(given: retrying.Backoff, table: _LawTable) -> Backoff:
     )
 
 
+def _gate(scenario: Scenario, strategy: str, window: Window, table: _LawTable) -> _Gate:
+    """What a strategy's calls meet before they are at a provider."""
+    gateway = scenario.gateway_for(strategy)
+    found: list[tuple[int, int, Outage | OutageLaw]] = []
+    if isinstance(gateway.outages, tuple):
+        found = [(int(to_ns(one.from_s)), int(to_ns(one.to_s)), one) for one in gateway.outages]
+    elif gateway.outages is not None:
+        line = gateway_line_of(scenario).get(strategy)  # none where nobody is behind it
+        found = [(start, end, gateway.outages) for key, start, end in window.spells if key == line]
+    spells = _in_order(found, table) if gateway.kind == "unified" else ()
+    return _Gate(latency_s=gateway.latency_s, spells=spells)
+
+
 def _target(
     scenario: Scenario,
+    strategy: str,
     name: str,
     model: str,
-    policy: Policy,
-    gateway_latency: Law,
+    gate: _Gate,
     window: Window,
     table: _LawTable,
 ) -> Target:
-    deployment = scenario.deployments[name]
+    deployment = scenario.limited(strategy, name)
+    policy = scenario.policy_for(strategy, name)
+    # A platform stands before providers, not before our own servers and devices.
+    own_gate = gate if deployment.is_behind_gateway else _Gate(latency_s=Law.fixed(0), spells=())
     ttft, speed, total, streams_answer = latency_laws(deployment, model)
     errors = errors_of(deployment)
     filtered = deployment.content_filter or ContentFilter()
@@ -421,7 +449,7 @@ def _target(
         speed_law=table.add(speed),
         total_law=table.add(total),
         streams_answer=streams_answer,
-        gateway_law=table.add(gateway_latency),
+        gateway_law=table.add(own_gate.latency_s),
         error_rate=errors.rate,
         error_status=errors.status,
         error_law=table.add(errors.latency_s),
@@ -434,9 +462,10 @@ def _target(
         filter_stream=stream_id("content-filter", deployment.provider or name),
         filter_bills=rules.BILLS.index(filtered.billed),
         spells=_spells(scenario, name, window, table),
+        gateway_spells=own_gate.spells,
         concurrent=caps[0][1],
         later_caps=tuple((int(to_ns(from_s)), cap) for from_s, cap in caps[1:]),
-        limiters=_limiters(scenario, name, quotas, window),
+        limiters=_limiters(scenario, name, deployment, quotas, window),
         pool=pool_of(deployment),
         charge=rules.CHARGES.index(charge),
         timeout_ns=None if policy.timeout_s is None else int(to_ns(policy.timeout_s)),
@@ -525,10 +554,10 @@ def errors_of(deployment: Deployment) -> Errors:
 
 
 def _limiters(
-    scenario: Scenario, name: str, quotas: tuple[Quota, ...], window: Window
+    scenario: Scenario, name: str, limited: Deployment, quotas: tuple[Quota, ...], window: Window
 ) -> tuple[Limiter, ...]:
-    """One limiter for each limit that is on."""
-    since_ns = since_day_began_ns(scenario, scenario.deployments[name], window.start_s)
+    """One limiter for each limit that is on; `limited` is the deployment with the limits that hold for it."""
+    since_ns = since_day_began_ns(scenario, limited, window.start_s)
     for quota in quotas:
         if not quota.is_exact:
             problem = Problem(
@@ -563,6 +592,11 @@ def _spells(scenario: Scenario, name: str, window: Window, table: _LawTable) -> 
         if law is None or line is None:
             return ()
         found = [(start, end, law) for key, start, end in window.spells if key == line]
+    return _in_order(found, table)
+
+
+def _in_order(found: Sequence[tuple[int, int, Outage | OutageLaw]], table: _LawTable) -> tuple[Spell, ...]:
+    """Spells (from, to, what they do) that reach into a window, by their beginning."""
     ordered = sorted(((start, end, law) for start, end, law in found if end > 0), key=lambda one: one[:2])
     return tuple(_spell(start, end, law, table) for start, end, law in ordered)
 

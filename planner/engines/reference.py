@@ -679,6 +679,10 @@ class Engine:
     def _plant_changes(self) -> None:
         """Edges of outages after the window's start are state timers that only leave an event; caps change, too."""
         kind = tables.EVENT_KINDS.index("outage")
+        for spell in self.program.gateway_spells:
+            state, nobody = tables.OUTAGE_STATES[spell.mode], tables.NO_DEPLOYMENT
+            self._edge(spell.from_ns, (kind, nobody, tables.UP, state, -1))
+            self._edge(spell.to_ns, (kind, nobody, state, tables.UP, -1))
         for desk in self.desks.values():
             for spell in desk.target.spells:
                 state = tables.OUTAGE_STATES[spell.mode]

@@ -16,11 +16,13 @@ from planner.finance import not_included as not_in_the_bill
 from planner.finance.dearest import dearest
 from planner.limiting import FIELDS, INPUT, OUTPUT, PER_DAY
 from planner.routing.quality import rating
+from planner.scenario.declare import shown
 from planner.scenario.fields import CascadeRouter, Scenario
+from planner.scenario.gateway import DOCUMENTED, Gateway, PooledLimits
 from planner.scenario.laws import Law
-from planner.scenario.quotas import capped_by_day, first_hour_of_days, pool_of
+from planner.scenario.quotas import PLATFORM, capped_by_day, first_hour_of_days, pool_of
 from planner.scenario.steps import stairs
-from planner.scenario.supply import CATALOGUE, Limits, Streaming, Total
+from planner.scenario.supply import CATALOGUE, Limits, OutageLaw, Streaming, Total
 from planner.scenario.worst_case import worst_case
 from planner.workload.conversations import has_followers
 from planner.workload.outage_lines import outage_law
@@ -43,6 +45,7 @@ def assumptions(scenario: Scenario) -> "pd.DataFrame":
             *(row for name in scenario.strategies for row in money_assumptions(scenario, name)),
             *_worst_cases(scenario),
             *_presets(scenario),
+            *_platforms(scenario),
             *_service(scenario),
             *_quality(scenario),
         ]
@@ -103,9 +106,60 @@ def _service(scenario: Scenario) -> Iterator[Assumption]:
     for name in _used(scenario):
         for era in eras(scenario):
             yield from _latency(scenario, name, era.models[name])
-            yield from _limits(scenario, name, era.models[name])
+            if _has_own_limits(scenario, name):
+                yield from _limits(scenario, name, era.models[name])
         yield from _prompt_cache(scenario, name)
         yield from _failures(scenario, name)
+
+
+def _has_own_limits(scenario: Scenario, name: str) -> bool:
+    """Whether they hold under some strategy, and no platform's in their place."""
+    users = [one for one in scenario.strategies if name in scenario.deployments_of(one)]
+    return not all(isinstance(scenario.limited(one, name).limits, PooledLimits) for one in users)
+
+
+def _platforms(scenario: Scenario) -> Iterator[Assumption]:
+    """What platforms before the providers add, limit and lose, and how they choose; the fee stands with the money."""
+    for name in scenario.strategies:
+        gateway = scenario.gateway_for(name)
+        whose = f"the platform of {name}"
+        if gateway.latency_s.mean:
+            yield _law(f"time that the gateway of {name} adds", gateway.latency_s, "s")
+        if not scenario.behind_gateway(name):
+            continue
+        if gateway.limits is not None:
+            given = gateway.limits.model_dump(exclude_unset=True, exclude_none=True)
+            yield Assumption(
+                what=f"limits of {whose}",
+                value=shown(given) if given else "none at all",
+                unit="",
+                source=GIVEN,
+                confidence=GIVEN,
+            )
+        if isinstance(gateway.outages, OutageLaw):
+            yield _outages(f"outages of {whose}", gateway.outages, GIVEN, None, GIVEN)
+        if scenario.is_routed_by_platform(name):
+            documented = preset(DOCUMENTED) if gateway.routing is None else None
+            yield Assumption(
+                what=f"choice of {whose} among equals",
+                value=str(gateway.selection),
+                unit="",
+                source=GIVEN if documented is None else documented.source,
+                as_of=None if documented is None else documented.as_of,
+                confidence=GIVEN if documented is None else documented.confidence,
+            )
+
+
+def _outages(what: str, law: OutageLaw, source: str, as_of: str | None, confidence: str | None) -> Assumption:
+    share = law.duration_h.mean / law.mtbf_h
+    return Assumption(
+        what=what,
+        value=f"every {law.mtbf_h:.0f} h for {law.duration_h.mean:.3g} h on average ({share:.2%} of the time), {law.mode}",
+        unit="h",
+        source=source,
+        as_of=as_of,
+        confidence=confidence,
+    )
 
 
 def _latency(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
@@ -271,15 +325,7 @@ def _failures(scenario: Scenario, name: str) -> Iterator[Assumption]:
         source, as_of, confidence = f"{profile.source}{borrowed}", profile.as_of, profile.confidence
     else:
         source, as_of, confidence = GIVEN, None, GIVEN
-    share = law.duration_h.mean / law.mtbf_h
-    yield Assumption(
-        what=f"outages at {name}",
-        value=f"every {law.mtbf_h:.0f} h for {law.duration_h.mean:.3g} h on average ({share:.2%} of the time), {law.mode}",
-        unit="h",
-        source=source,
-        as_of=as_of,
-        confidence=confidence,
-    )
+    yield _outages(f"outages at {name}", law, source, as_of, confidence)
 
 
 def _quality(scenario: Scenario) -> Iterator[Assumption]:
@@ -324,6 +370,11 @@ def not_included(scenario: Scenario) -> tuple[str, ...]:
     return tuple(left_out)
 
 
+def _gateways(scenario: Scenario) -> list[Gateway]:
+    """Platforms before somebody, by strategy."""
+    return [scenario.gateway_for(name) for name in scenario.strategies if scenario.behind_gateway(name)]
+
+
 def notices(scenario: Scenario) -> tuple[str, ...]:
     """What a reader must know about this run."""
     found = [str(notice) for notice in scenario.notices]
@@ -340,10 +391,13 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
             f"A cap of a day at {', '.join(capped)}: every simulated window holds whole days and begins at "
             f"{first_hour_of_days(scenario):02d}:00 UTC, when the cap is whole again."
         )
-    pools: dict[str, list[str]] = {}
+    pools: dict[str, dict[str, None]] = {}
     for name in _used(scenario):
-        if (pool := pool_of(scenario.deployments[name])) is not None:
-            pools.setdefault(pool, []).append(name)
+        for strategy in scenario.strategies:
+            is_used = name in scenario.deployments_of(strategy)
+            if is_used and (pool := pool_of(scenario.limited(strategy, name))) is not None:
+                whose = f"{pool} of {strategy}" if pool == PLATFORM else pool
+                pools.setdefault(whose, {})[name] = None
     found += [
         f"Deployments {', '.join(names)} draw on the same limits ({pool}), except for calls at once."
         for pool, names in pools.items()
@@ -352,6 +406,7 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
     begun = [
         name for name in _used(scenario) if (given := scenario.deployments[name].limits) and given.windows
     ]
+    begun += [PLATFORM] if any(one.limits and one.limits.windows for one in _gateways(scenario)) else []
     if begun:
         found.append(
             f"Quotas of limits.windows at {', '.join(begun)} are whole at the start of every simulated window, and their "
@@ -369,6 +424,11 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
         )
     planted = [name for name in _used(scenario) if isinstance(scenario.deployments[name].outages, tuple)]
     planted = [name for name in planted if scenario.deployments[name].outages]
+    planted += (
+        [PLATFORM]
+        if any(one.outages and isinstance(one.outages, tuple) for one in _gateways(scenario))
+        else []
+    )
     if planted:
         found.append(
             f"Every simulated window holds the planted outage of {', '.join(planted)}: measures and money describe "

@@ -45,7 +45,8 @@ from planner.experiments.drill_stretch import PEAK, Plan, Stretch, plan_drill, v
 from planner.finance import Ledger, plain, usd
 from planner.metrics.intervals import Estimate
 from planner.scenario.fields import Scenario
-from planner.scenario.quotas import beside_minutes
+from planner.scenario.gateway import PooledLimits
+from planner.scenario.quotas import PLATFORM, beside_minutes
 from planner.scenario.reading import load
 from planner.scenario.steps import is_capped
 from planner.workload.windows import DAY_S, eras
@@ -322,7 +323,17 @@ def _notices(scenario: Scenario, plan: Plan, stretch: Stretch, open_ones: Sequen
             f"Outages given as windows at {', '.join(sorted(given))} hold in both runs, in seconds since the simulated "
             f"stretch begins, {stretch.from_ns / 1e9:,.0f} s before the outage; where two overlap the later one counts."
         )
-    found += _starts(scenario, used, stretch)
+    platforms = [
+        name
+        for name in plan.strategies
+        if scenario.behind_gateway(name) and isinstance(scenario.gateway_for(name).outages, tuple)
+    ]
+    if platforms:
+        found.append(
+            f"Outages of the platform given as windows hold in both runs of {', '.join(platforms)}, in seconds since the "
+            "simulated stretch begins; a call meets them before any outage of a provider."
+        )
+    found += _starts(scenario, plan.strategies, stretch)
     start_of = {era.index: (era.start - scenario.start).days * DAY_S for era in eras(scenario)}
     if any(stretch.start_s < day < stretch.start_s + stretch.end_ns / 1e9 for day in start_of.values()):
         found.append(
@@ -339,16 +350,19 @@ def _notices(scenario: Scenario, plan: Plan, stretch: Stretch, open_ones: Sequen
     return found
 
 
-def _starts(scenario: Scenario, used: set[str], stretch: Stretch) -> list[str]:
+def _starts(scenario: Scenario, strategies: Sequence[str], stretch: Stretch) -> list[str]:
     """About quotas and caps that count from where the simulated stretch begins."""
     found = []
-    for name in sorted(used):
-        limits = scenario.deployments[name].limits
+    pairs = [(name, strategy) for strategy in strategies for name in scenario.deployments_of(strategy)]
+    for name, strategy in sorted(pairs):
+        limited = scenario.limited(strategy, name)
+        limits = limited.limits
         if limits is None:
             continue
         if limits.windows:
+            whose = PLATFORM if isinstance(limits, PooledLimits) else name
             found.append(
-                f"{name}: {', '.join(beside_minutes(scenario.deployments[name]))} begin whole where the simulated stretch "
+                f"{whose}: {', '.join(beside_minutes(limited))} begin whole where the simulated stretch "
                 f"begins, {stretch.from_ns / 1e9:,.0f} s before the outage."
             )
         if not isinstance(limits.concurrent, int) and is_capped(limits.concurrent):
@@ -356,7 +370,7 @@ def _starts(scenario: Scenario, used: set[str], stretch: Stretch) -> list[str]:
                 f"{name}: the steps of limits.concurrent count from where the simulated stretch begins, "
                 f"{stretch.from_ns / 1e9:,.0f} s before the outage."
             )
-    return found
+    return list(dict.fromkeys(found))
 
 
 # -- one strategy ----------------------------------------------------------------------------------

@@ -117,6 +117,16 @@ class _Search:
             return replace(
                 nothing, lost_by_cause=self._causes(rows), n_refused=self._refused(rows), text=text
             )
+        pooled = [name for name in self.others if name in self._pooled]
+        if pooled:
+            text = (
+                f"Not sought: {_listed(pooled)} and what is out draw on the same limits, those of the platform "
+                "(gateway.limits); planner limits tells what they would have to be."
+            )
+            rows = [pair.with_outage for pair in self.pairs]
+            return replace(
+                nothing, lost_by_cause=self._causes(rows), n_refused=self._refused(rows), text=text
+            )
         try:
             free = self._lifted({})
         except ScenarioError as error:
@@ -147,6 +157,13 @@ class _Search:
             together=together,
             text=self._text(now, left, n_refused, quotas, together),
         )
+
+    @property
+    def _pooled(self) -> tuple[str, ...]:
+        """Deployments whose own limits do not hold, as the platform's stand in their place."""
+        if self.scenario.gateway_for(self.strategy).limits is None:
+            return ()
+        return self.scenario.behind_gateway(self.strategy)
 
     # -- runs --
 
@@ -229,7 +246,7 @@ class _Search:
         """Fallbacks that are asked more often in the outage, those that share limits together."""
         units: list[tuple[str, ...]] = []
         for name in self.others:
-            unit = tuple(one for one in self.others if one in sharing(self.scenario, name))
+            unit = tuple(one for one in self.others if one in sharing(self.scenario, name, self.strategy))
             if unit in units:
                 continue
             asked, before = (

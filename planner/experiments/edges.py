@@ -25,19 +25,28 @@ class Edges:
         self.run, self.request = run, request
         self.deployments = list(run.scenario.deployments)
         events = run.event_arrays
-        chosen = np.isin(events["deployment"], [self.deployments.index(name) for name in route])
+        places = [self.deployments.index(name) for name in route]
+        if set(route) & set(run.scenario.behind_gateway(run.strategy)):
+            places.append(t.NO_DEPLOYMENT)  # the platform's outages
+        chosen = np.isin(events["deployment"], places)
         self.all = sorted(rows_of(events, chosen), key=lambda event: event["time_ns"])
 
     def of(self, deployment: str, kind: str) -> list[Row]:
         """Edges of a deployment's breaker or outage, in order of time."""
-        wanted = self.deployments.index(deployment), t.EVENT_KINDS.index(kind)
+        return self._of(self.deployments.index(deployment), kind)
+
+    def _of(self, place: int, kind: str) -> list[Row]:
+        wanted = place, t.EVENT_KINDS.index(kind)
         return [one for one in self.all if (one["deployment"], one["kind"]) == wanted]
 
     def last(self, deployment: str, kind: str, time_ns: int) -> Row | None:
         """The last edge until a moment that the request did not cause in that very moment."""
+        return self._last(self.of(deployment, kind), time_ns)
+
+    def _last(self, edges: list[Row], time_ns: int) -> Row | None:
         past = [
             one
-            for one in self.of(deployment, kind)
+            for one in edges
             if one["time_ns"] < time_ns or (one["time_ns"] == time_ns and one["request"] != self.request)
         ]
         return past[-1] if past else None
@@ -62,8 +71,16 @@ class Edges:
         return f"{since}, its next call is {'let through' if has_places else 'the probe'}"
 
     def outage_at(self, deployment: str, time_ns: int) -> str:
-        """An outage that is under way in words; one that began before the window shows in its end."""
-        last, edges = self.last(deployment, "outage", time_ns), self.of(deployment, "outage")
+        """An outage that is under way in words, the platform's first: it is what a call meets first."""
+        if deployment in self.run.scenario.behind_gateway(self.run.strategy):
+            found = self._under_way(self._of(t.NO_DEPLOYMENT, "outage"), time_ns)
+            if found:
+                return f"{found}, of the platform"
+        return self._under_way(self.of(deployment, "outage"), time_ns)
+
+    def _under_way(self, edges: list[Row], time_ns: int) -> str:
+        """One that began before the window shows in its end."""
+        last = self._last(edges, time_ns)
         if last is not None:
             began = f" since {seconds(last['time_ns'])} s"
             return "" if last["to"] == t.UP else f"outage ({t.STATES[last['to']]}){began}"

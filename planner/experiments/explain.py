@@ -448,7 +448,8 @@ class _Story:
         kind, owner = t.EVENT_KINDS[event["kind"]], event["request"]
         who = "" if owner < 0 else " by this request" if owner == self.name else f" by request {owner}"
         text = f"{kind} {t.STATES[event['from']]} to {t.STATES[event['to']]}{who}"
-        name = self.deployments[event["deployment"]]
+        place = event["deployment"]
+        name = "the platform" if place == t.NO_DEPLOYMENT else self.deployments[place]
         return Step(time_ns=event["time_ns"], what=kind, deployment=name, text=text)
 
     def _is_deadline(self, time_ns: int) -> bool:

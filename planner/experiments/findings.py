@@ -14,6 +14,7 @@ from planner.finance.token_prices import token_price
 from planner.metrics import Estimate, Sample
 from planner.scenario.fields import Scenario
 from planner.tables import WASTES
+from planner.workload.outage_lines import GATEWAY_LINE
 from planner.workload.sizes import resolve_model
 from planner.workload.windows import Window, eras
 
@@ -165,16 +166,28 @@ def limit_binds(facts: Facts) -> Iterator[Finding]:
     """A rate limit refuses calls."""
     names = list(facts.scenario.deployments)
     for strategy, samples in facts.samples.items():
-        for index, name in enumerate(names):
-            limited = sum(one.n_limited.get(index, 0) for one in samples)
-            calls = sum(one.n_calls.get(index, 0) for one in samples)
+        pooled = _pooled(facts.scenario, strategy)
+        limiters: list[tuple[str, tuple[str, ...]]] = [
+            (f"the rate limit of {name}", (name,)) for name in names if name not in pooled
+        ]
+        if pooled:
+            limiters.append(("the limit of the platform's account", pooled))
+        for whose, members in limiters:
+            places = [names.index(name) for name in members]
+            limited = sum(one.n_limited.get(index, 0) for one in samples for index in places)
+            calls = sum(one.n_calls.get(index, 0) for one in samples for index in places)
             if calls and limited / calls > LIMIT_SHARE:
                 yield Finding(
                     "limit-binds",
                     strategy,
-                    f"{strategy}: the rate limit of {name} refuses {limited / calls:.1%} of its calls (429).",
+                    f"{strategy}: {whose} refuses {limited / calls:.1%} of its calls (429).",
                     limited / calls,
                 )
+
+
+def _pooled(scenario: Scenario, strategy: str) -> tuple[str, ...]:
+    """Deployments that draw on the limits of a platform's account."""
+    return () if scenario.gateway_for(strategy).limits is None else scenario.behind_gateway(strategy)
 
 
 def waiting(facts: Facts) -> Iterator[Finding]:
@@ -315,10 +328,14 @@ def planted_outages(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "outage-windows",
             None,
-            f"{weight:.2%} of windows meet an outage of {line.removeprefix('outage:')}; they are simulated on purpose "
+            f"{weight:.2%} of windows meet an outage of {_whose(line)}; they are simulated on purpose "
             f"and weighted by that probability.",
             weight,
         )
+
+
+def _whose(line: str) -> str:
+    return "the platform" if line.startswith(GATEWAY_LINE) else line.removeprefix("outage:")
 
 
 def migrations(facts: Facts) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ requests and luck. Two observers count the same thing:
 A run without the deployment's rate limits comes first: it is the demand. Where the limits of a setting would have
 let every call of that run through at once, the run under them is the same run call by call, and is not repeated.
 Caps of a day and quotas of `limits.windows` are lifted for that run, too, and stay as they are in all others, which
-are always simulated then. Limits of an account or a provider change at all deployments that share them.
+are always simulated then. Limits of an account, a provider or a platform change at all deployments that share them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,11 +33,11 @@ from planner.errors import PlannerError, ScenarioError
 from planner.experiments.comparison import measure_weights
 from planner.metrics.intervals import Deletions, Estimate, deletions, estimate
 from planner.scenario.fields import MONTH_S, Scenario
-from planner.scenario.known import counts_cached, kind_of, limits_of
+from planner.scenario.gateway import PooledLimits
+from planner.scenario.known import counts_cached, kind_of, limits_of, refuses_when_out
 from planner.scenario.paths import render
 from planner.scenario.quotas import beside_minutes, capped_by_day, pool_of, sharing
 from planner.scenario.steps import is_capped
-from planner.scenario.supply import refuses_when_out
 from planner.workload import traces
 from planner.workload.requests import Requests, generate
 from planner.workload.windows import Window, eras, plan_windows, requests_per_month
@@ -152,12 +152,20 @@ class Bench:
         """Requests of one run, over all windows."""
         return sum(one.n for one in self.requests)
 
-    def changed(self, deployment: str, setting: Setting) -> Scenario:
+    def place(self, strategy: str, deployment: str) -> str:
+        """Where the limits are written that hold for a deployment under a strategy: its own, or a platform's."""
+        if isinstance(self.scenario.limited(strategy, deployment).limits, PooledLimits):
+            return render(("strategies", strategy, "gateway", "limits"))
+        return render(("deployments", deployment, "limits"))
+
+    def changed(self, strategy: str, deployment: str, setting: Setting) -> Scenario:
         """The scenario under a setting. Raises ScenarioError where it is refused."""
-        limits = setting.limits
-        found: dict[str, Any] = {render(("deployments", deployment, "limits")): limits}
-        if limits is not None and limits.get("scope", "deployment") != "deployment":
-            for name in sharing(self.scenario, deployment)[1:]:
+        limits, place = setting.limits, self.place(strategy, deployment)
+        found: dict[str, Any] = {place: limits}
+        if place.startswith("strategies"):  # where null would be the deployments' own
+            found[place] = {name: value for name, value in (limits or {}).items() if name != "concurrent"}
+        elif limits is not None and limits.get("scope", "deployment") != "deployment":
+            for name in sharing(self.scenario, deployment, strategy)[1:]:
                 own = self.scenario.deployments[name].limits
                 assert own is not None, "who shares limits has some"
                 concurrent = own.model_dump(exclude_unset=True).get("concurrent")
@@ -177,14 +185,14 @@ class Bench:
         """What the limits of a deployment do under a setting. Raises ScenarioError where it is refused."""
         key = (strategy, deployment, repr(setting))
         if key not in self._shares:
-            scenario = self.changed(deployment, setting)
+            scenario = self.changed(strategy, deployment, setting)
             works = self.works(scenario, strategy, setting.cap)
             counted, calls = self.unlimited(strategy, deployment, setting)
             is_watched = self.engine == "reference" or _needs_watching(scenario, strategy)
             look = _watched if is_watched else _from_rows
             found = []
             for window, work, free, one in zip(self.windows, works, counted, calls, strict=True):
-                if not lets_through(scenario, deployment, self.models(window)[deployment], one):
+                if not lets_through(scenario, strategy, deployment, self.models(window)[deployment], one):
                     program = compile_program(scenario, strategy, self.models(window), window)
                     free = look(scenario, program, deployment, work)
                     self.simulated += work.requests.n
@@ -206,7 +214,7 @@ class Bench:
                 name: value for name, value in (setting.limits or {}).items() if name not in BESIDE_MINUTES
             }
             lifted = {**kept, **dict.fromkeys(limiting.FIELDS)}
-            scenario = self.changed(deployment, Setting(lifted, setting.cap))
+            scenario = self.changed(strategy, deployment, Setting(lifted, setting.cap))
             works = self.works(scenario, strategy, setting.cap)
             self._unlimited[key] = ([], [])
             for window, work in zip(self.windows, works, strict=True):
@@ -216,7 +224,7 @@ class Bench:
                 self._unlimited[key][0].append(counted)
                 calls = [
                     _calls(scenario, name, self.models(window)[name], work, attempts)
-                    for name in sharing(scenario, deployment)
+                    for name in sharing(scenario, deployment, strategy)
                     if name in program.targets
                 ]
                 self._unlimited[key][1].append(_joined(calls))
@@ -339,7 +347,7 @@ def plan_within(scenario: Scenario, most: int) -> tuple[Scenario, tuple[Window, 
         try:
             scenario = scenario.set({"run.window_s": length_s})
         except ScenarioError:  # quotas of limits.windows, say, of which it would hold no whole number
-            if not any(beside_minutes(scenario.deployments[name]) for name in scenario.deployments):
+            if not _has_limits_beside_minutes(scenario):
                 raise
             length_s = given_s
         windows = plan_windows(scenario, replications)
@@ -359,6 +367,14 @@ def plan_within(scenario: Scenario, most: int) -> tuple[Scenario, tuple[Window, 
     return scenario, windows, notice
 
 
+def _has_limits_beside_minutes(scenario: Scenario) -> bool:
+    return any(
+        beside_minutes(scenario.limited(strategy, name))
+        for strategy in scenario.strategies
+        for name in scenario.deployments_of(strategy)
+    )
+
+
 def _expected(scenario: Scenario, windows: tuple[Window, ...]) -> float:
     if scenario.traffic.trace is not None:
         return float(traces.recording(scenario).n * len(windows))
@@ -374,8 +390,8 @@ def _needs_watching(scenario: Scenario, strategy: str) -> bool:
     """
     has_deadline = scenario.strategy_policy(strategy).deadline_s is not None
     for name in scenario.deployments_of(strategy):
-        policy, limits = scenario.policy_for(strategy, name), scenario.deployments[name].limits
-        if refuses_when_out(scenario.deployments[name]):
+        policy, limits = scenario.policy_for(strategy, name), scenario.limited(strategy, name).limits
+        if refuses_when_out(scenario, strategy, name):
             return True  # a provider's 429 in an outage is none of its limits
         if limits is None:
             continue
@@ -388,13 +404,13 @@ def _needs_watching(scenario: Scenario, strategy: str) -> bool:
 _SELECTS_BY_LIMITS = ("lowest-latency", "lowest-usage")
 
 
-def lets_through(scenario: Scenario, deployment: str, model: str, calls: Calls) -> bool:
+def lets_through(scenario: Scenario, strategy: str, deployment: str, model: str, calls: Calls) -> bool:
     """Whether the limits of a deployment surely let every one of these calls through at once.
 
     Bounded from above: a call takes what it needs or is charged, whichever is more, and at its end what it is
     billed beyond that; nothing is given back. True is a proof, False may be caution.
     """
-    found = scenario.deployments[deployment]
+    found = scenario.limited(strategy, deployment)
     rates, charge = limits_of(found, model)
     limits, kind = found.limits, kind_of(found)
     if limits is None:

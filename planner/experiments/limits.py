@@ -27,6 +27,7 @@ from planner.experiments.limit_runs import Bench, Demand, Setting, Shares
 from planner.metrics.intervals import Estimate
 from planner.scenario.declare import NOTHING
 from planner.scenario.fields import Scenario
+from planner.scenario.gateway import PooledLimits
 from planner.scenario.known import kind_of, limits_of
 from planner.scenario.paths import closest, render
 from planner.scenario.quotas import beside_minutes, sharing
@@ -260,12 +261,14 @@ def nothing_limited(scenario: Scenario, strategies: Sequence[str] | None = None)
 
 def _not_tried(scenario: Scenario, strategies: Sequence[str] | None) -> list[str]:
     """About deployments whose only limits are of a day or of `limits.windows`."""
-    used = [name for one in strategies or scenario.strategies for name in scenario.deployments_of(one)]
-    return [
+    used = [(one, name) for one in strategies or scenario.strategies for name in scenario.deployments_of(one)]
+    texts = [
         f"{name} has no limit per minute to try: {_listed(found)} stay in force as they are."
-        for name in dict.fromkeys(used)
-        if not _quotas(scenario, name) and (found := beside_minutes(scenario.deployments[name]))
+        for strategy, name in used
+        if not _quotas(scenario, strategy, name)
+        and (found := beside_minutes(scenario.limited(strategy, name)))
     ]
+    return list(dict.fromkeys(texts))
 
 
 # -- which deployments ---------------------------------------------------------------------------
@@ -277,24 +280,24 @@ def _pairs(
     """Strategies with those of their deployments that have rate limits."""
     for name in strategies or ():
         _known("strategy", name, scenario.strategies)
+    wanted = tuple(strategies or scenario.strategies)
     for name in deployments or ():
         _known("deployment", name, scenario.deployments)
-        if not _quotas(scenario, name):
-            beside = beside_minutes(scenario.deployments[name])
+        users = [one for one in wanted if name in scenario.deployments_of(one)]
+        if not users:
+            raise PlannerError(f"--deployment: {name} is used by none of {', '.join(wanted)}")
+        if not any(_quotas(scenario, one, name) for one in users):
+            beside = beside_minutes(scenario.limited(users[0], name))
             without = f"no limit per minute, only {_listed(beside)}" if beside else "no rate limit"
             raise PlannerError(
                 f"--deployment: {name} has {without}; give "
                 f"{render(('deployments', name, 'limits'))}.requests_per_minute or .tokens_per_minute"
             )
-    wanted = tuple(strategies or scenario.strategies)
-    for name in deployments or ():
-        if not any(name in scenario.deployments_of(strategy) for strategy in wanted):
-            raise PlannerError(f"--deployment: {name} is used by none of {', '.join(wanted)}")
     return [
         (strategy, name)
         for strategy in dict.fromkeys(wanted)
         for name in scenario.deployments_of(strategy)
-        if (deployments is None or name in deployments) and _quotas(scenario, name)
+        if (deployments is None or name in deployments) and _quotas(scenario, strategy, name)
     ]
 
 
@@ -306,11 +309,12 @@ def _known(what: str, name: str, names: Mapping[str, Any]) -> None:
         )
 
 
-def _quotas(scenario: Scenario, deployment: str) -> dict[str, int]:
-    """Limits per minute that are on, the highest of all models that come to serve there."""
+def _quotas(scenario: Scenario, strategy: str, deployment: str) -> dict[str, int]:
+    """Limits per minute that are on under a strategy, the highest of all models that come to serve there."""
     found: dict[str, int] = {}
+    limited = scenario.limited(strategy, deployment)
     for era in eras(scenario):
-        rates, _ = limits_of(scenario.deployments[deployment], era.models[deployment])
+        rates, _ = limits_of(limited, era.models[deployment])
         for name, rate in zip(limiting.FIELDS, rates, strict=True):
             if rate is not None:
                 found[name] = max(found.get(name, 0), rate)
@@ -330,20 +334,23 @@ class _Study:
         self.target, self.heard = target, heard
         self.done = 0
         scenario = bench.scenario
-        found = scenario.deployments[deployment]
+        found = scenario.limited(strategy, deployment)
         limits = found.limits
         assert limits is not None, "a deployment with quotas has limits"
+        self.place = bench.place(strategy, deployment)
         self.kind = kind_of(found)
         self.slice_s = limits.slice_s if self.kind == limiting.SUB_WINDOW else None
         _, self.charge = limits_of(found, eras(scenario)[0].models[deployment])
-        self.quotas = _quotas(scenario, deployment)
+        self.quotas = _quotas(scenario, strategy, deployment)
         # Kind and charge are those in force, so that a run under another kind changes nothing else by the way.
         self.given = limits.model_dump(exclude_unset=True)
         self.beside = beside_minutes(found)
         self.others = [
-            name for name in sharing(scenario, deployment)[1:] if name in scenario.deployments_of(strategy)
+            name
+            for name in sharing(scenario, deployment, strategy)[1:]
+            if name in scenario.deployments_of(strategy)
         ]
-        self.scope = limits.scope
+        self.scope = "the platform's" if isinstance(limits, PooledLimits) else f"scope {limits.scope}"
         self.burst_s, self.given_slice_s = limits.burst_s, limits.slice_s
         self.is_bound_by_requests = False
         self.when_limited = scenario.policy_for(strategy, deployment).when_limited
@@ -451,8 +458,7 @@ class _Study:
         try:
             return self.shares(limits, cap), ()
         except ScenarioError as error:
-            place = render(("deployments", self.deployment, "limits"))
-            return None, tuple(_reason(problem).removeprefix(f"{place}.") for problem in error.problems)
+            return None, tuple(_reason(problem).removeprefix(f"{self.place}.") for problem in error.problems)
         except LoadExceedsCapacity as error:  # such as a queue that a small quota never works off
             return None, (str(error),)
 
@@ -519,7 +525,7 @@ class _Study:
             parts.append(text + ".")
         if self.others:
             parts.append(
-                f"{_listed([self.deployment, *self.others])} draw on the same limits (scope {self.scope}): these change "
+                f"{_listed([self.deployment, *self.others])} draw on the same limits ({self.scope}): these change "
                 "for all of them together, and what the busiest minute asks is of all of them."
             )
         return " ".join(parts) or None

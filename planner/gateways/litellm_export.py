@@ -385,6 +385,13 @@ class _Writer:
         gateway = self.scenario.gateway_for(self.name)
         if gateway.kind != "direct" or gateway.fee:
             self.tell("gateway: LiteLLM is the gateway; what another one costs is not written")
+        if gateway.limits is not None:
+            self.tell(
+                "gateway.limits: LiteLLM keeps limits of each deployment, not of a platform's account; those of the "
+                "deployments are written, though they do not hold behind it"
+            )
+        if gateway.outages:
+            self.tell("gateway.outages: what is simulated is no part of a configuration")
         lonely = [name for name in self.scenario.deployments_of(self.name) if name not in self.met]
         for name in lonely:
             self.tell(f"deployment {name} is asked by a rule only, and not written")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from planner.scenario.checks_breakers import BREAKERS
 from planner.scenario.checks_caches import CACHES
 from planner.scenario.checks_demand import DEMAND
+from planner.scenario.checks_gateway import GATEWAYS
 from planner.scenario.checks_limits import LIMITS
 from planner.scenario.checks_money import MONEY
 from planner.scenario.checks_priorities import PRIORITIES
@@ -22,6 +23,7 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *DEMAND,
     *SUPPLY,
     *LIMITS,
+    *GATEWAYS,
     *STRATEGIES,
     *BREAKERS,
     *CACHES,

@@ -8,7 +8,7 @@ from planner.scenario.checks_supply import least_charge
 from planner.scenario.finding import Finding, View
 from planner.scenario.paths import Path, render
 from planner.scenario.quotas import Quota, day_begins_h, has_daily_cap, pool_of, quotas_of, sharing
-from planner.scenario.supply import Deployment
+from planner.scenario.supply import Deployment, Limits
 
 #: A rest of a window at the end, and a bucket that begins full, let at most 1 % and 10 % more through than the quota.
 LEAST_WINDOWS, LEAST_FILLS = 100, 10
@@ -19,21 +19,35 @@ def limits(view: View) -> Iterator[Finding]:
     """A bucket lets one request of every task through that can come, and can be counted exactly."""
     for name in view.used:
         deployment = view.scenario.deployments[name]
-        if deployment.limits is None or not known.is_known(view.scenario, deployment.model):
-            continue
-        quotas, charge = quotas_of(deployment, deployment.model)
-        for quota in quotas:
-            yield from _quota(view, name, quota, charge)
-        yield from _lengths(view, name)
-        yield from _uncounted(view, name, quotas)
+        if has_own_limits(view, name):
+            yield from limit_findings(view, ("deployments", name, "limits"), deployment)
+            if known.is_known(view.scenario, deployment.model):
+                yield from _uncounted(view, name, quotas_of(deployment, deployment.model)[0])
     yield from _days(view)
 
 
-def _quota(view: View, name: str, quota: Quota, charge: str) -> Iterator[Finding]:
-    deployment = view.scenario.deployments[name]
+def has_own_limits(view: View, name: str) -> bool:
+    """Whether the limits of a deployment in use hold under some strategy, none of a platform's in their place."""
+    return not all(
+        view.is_pooled(strategy, name)
+        for strategy in view.strategies
+        if name in view.deployments_of(strategy)
+    )
+
+
+def limit_findings(view: View, place: Path, deployment: Deployment) -> Iterator[Finding]:
+    """What is wrong with limits that hold for a deployment and stand at a place."""
+    if deployment.limits is None or not known.is_known(view.scenario, deployment.model):
+        return
+    quotas, charge = quotas_of(deployment, deployment.model)
+    for quota in quotas:
+        yield from _quota(view, place, deployment, quota, charge)
+    yield from _lengths(view, place, deployment.limits)
+
+
+def _quota(view: View, place: Path, deployment: Deployment, quota: Quota, charge: str) -> Iterator[Finding]:
     limits, kind = deployment.limits, known.kind_of(deployment)
     assert limits is not None
-    place = ("deployments", name, "limits")
     if quota.measure == limiting.REQUESTS and not quota.leaks and quota.capacity < quota.q:
         field = "slice_s" if kind == limiting.SUB_WINDOW else "burst_s"
         yield Finding(
@@ -57,15 +71,15 @@ def _quota(view: View, name: str, quota: Quota, charge: str) -> Iterator[Finding
             because=((*place, "charge"),),
         )
     if quota.measure != limiting.REQUESTS and not quota.leaks and view.scenario.traffic.trace is None:
-        yield from _too_large(view, name, quota, charge)
+        yield from _too_large(view, place, deployment, quota, charge)
 
 
-def _too_large(view: View, name: str, quota: Quota, charge: str) -> Iterator[Finding]:
+def _too_large(
+    view: View, place: Path, deployment: Deployment, quota: Quota, charge: str
+) -> Iterator[Finding]:
     """Tasks of which even the smallest request is larger than the quota: certain, whatever is drawn."""
-    deployment = view.scenario.deployments[name]
     model = view.facts(deployment.model)
     assert model is not None
-    place: Path = ("deployments", name, "limits")
     sizes = ("input_tokens", "output_tokens", "max_output_tokens", "shared_prefix_tokens")
     for task in view.scenario.tasks:
         if not set(view.scenario.tasks[task].modalities) <= model.modalities:
@@ -85,11 +99,10 @@ def _too_large(view: View, name: str, quota: Quota, charge: str) -> Iterator[Fin
             return
 
 
-def _lengths(view: View, name: str) -> Iterator[Finding]:
+def _lengths(view: View, place: Path, limits: Limits) -> Iterator[Finding]:
     """A quota of hours means something only where enough of them are simulated: every window begins with all of it."""
     scenario = view.scenario
-    limits = scenario.deployments[name].limits
-    if limits is None or scenario.traffic.trace is not None:
+    if scenario.traffic.trace is not None:
         return
     length_ns = round(scenario.run.window_s * 1e9)
     for number, window in enumerate(limits.windows):
@@ -102,11 +115,11 @@ def _lengths(view: View, name: str) -> Iterator[Finding]:
             wanted = f"at least {LEAST_FILLS} times per_s, as a bucket begins full"
         if not is_fair:
             yield Finding(
-                path=("deployments", name, "limits", "windows", number, "per_s"),
+                path=(*place, "windows", number, "per_s"),
                 text=f"windows of {scenario.run.window_s:g} s (run.window_s) begin with all of a quota of "
                 f"{window.per_s:g} s, so they would let too much through; they must be {wanted}",
                 hint="change run.window_s or per_s, or give a trace",
-                because=(("run", "window_s"), ("deployments", name, "limits", "windows", number, "kind")),
+                because=(("run", "window_s"), (*place, "windows", number, "kind")),
             )
 
 
@@ -116,7 +129,10 @@ def _uncounted(view: View, name: str, quotas: tuple[Quota, ...]) -> Iterator[Fin
     if limits is None or "counts_cached" not in limits.model_fields_set:
         return
     keeps = any(
-        view.scenario.deployments[other].prompt_cache is not None for other in sharing(view.scenario, name)
+        view.scenario.deployments[other].prompt_cache is not None
+        for strategy in view.strategies
+        if name in view.deployments_of(strategy)
+        for other in sharing(view.scenario, name, strategy)
     )
     counts_input = any(quota.measure in (limiting.TOKENS, limiting.INPUT) for quota in quotas)
     if keeps and counts_input:
@@ -142,34 +158,48 @@ def _days(view: View) -> Iterator[Finding]:
     nobody knows before the morning has been simulated.
     """
     scenario = view.scenario
-    capped = [name for name in view.used if has_daily_cap(scenario.deployments[name])]
     if scenario.traffic.trace is not None:
         return
-    for name in capped:
-        limits = scenario.deployments[name].limits
-        field = next(field for field in limiting.PER_DAY if getattr(limits, field) is not None)
+    capped = _capped(view)
+    for name, (place, deployment) in capped.items():
+        field = next(field for field in limiting.PER_DAY if getattr(deployment.limits, field) is not None)
         if scenario.run.window_s % 86_400:
             yield Finding(
-                path=("deployments", name, "limits", field),
+                path=(*place, field),
                 text=f"a cap of a day needs windows of whole days, not of {scenario.run.window_s:g} s, which would "
                 "begin with an unknown part of it used",
                 hint="give run.window_s: 86400, or a trace",
                 because=(("run", "window_s"),),
             )
             continue
-        first, hour = capped[0], day_begins_h(scenario.deployments[name])
-        if hour != day_begins_h(scenario.deployments[first]):
+        first, (first_place, other) = next(iter(capped.items()))
+        hour = day_begins_h(deployment)
+        if hour != day_begins_h(other):
             yield Finding(
-                path=("deployments", name, "limits", field),
-                text=f"its day begins at {hour} h UTC, that of {first} at {day_begins_h(scenario.deployments[first])} h; "
+                path=(*place, field),
+                text=f"its day begins at {hour} h UTC, that of {first} at {day_begins_h(other)} h; "
                 "windows of whole days begin with one of them",
                 hint="give the same day_resets_at to both, or a trace",
                 because=(
-                    ("deployments", first, "limits"),
+                    first_place,
                     ("deployments", name, "provider"),
                     ("deployments", first, "provider"),
                 ),
             )
+
+
+def _capped(view: View) -> dict[str, tuple[Path, Deployment]]:
+    """NAME: (place of its limits, deployment) of whoever has a cap of a day, in order; platforms last."""
+    found: dict[str, tuple[Path, Deployment]] = {}
+    for name in view.used:
+        deployment = view.scenario.deployments[name]
+        if has_daily_cap(deployment) and has_own_limits(view, name):
+            found[name] = ("deployments", name, "limits"), deployment
+    for strategy in view.strategies:
+        at, behind = view.gateway_at("limits", strategy), view.scenario.behind_gateway(strategy)
+        if at is not None and behind and has_daily_cap(limited := view.scenario.limited(strategy, behind[0])):
+            found[f"the platform ({render(at)})"] = at, limited
+    return found
 
 
 def scopes(view: View) -> Iterator[Finding]:
@@ -214,7 +244,7 @@ def scopes(view: View) -> Iterator[Finding]:
                 path=(*place, "limits", differ),
                 text=f"not as at {other}, which draws on the same limits (scope {limits.scope})",
                 hint=f"give the same as {render(('deployments', other, 'limits', differ))}"
-                + _at_line(view, ("deployments", other, "limits")),
+                + at_line(view, ("deployments", other, "limits")),
                 because=(("deployments", other, "limits"), (*place, "provider"), (*place, "account")),
             )
 
@@ -236,7 +266,7 @@ def _difference(one: Deployment, other: Deployment) -> str | None:
     return None
 
 
-def _at_line(view: View, path: Path) -> str:
+def at_line(view: View, path: Path) -> str:
     line = view.line(path)
     return "" if line is None else f" (line {line})"
 

@@ -21,13 +21,13 @@ def episodes(view: View) -> Iterator[Finding]:
         at: Path = ("deployments", name, "outages")
         given = deployment.outages
         if isinstance(given, OutageLaw):
-            yield from _unread(at, given)
+            yield from unread(at, given)
         elif isinstance(given, tuple):
             for index, episode in enumerate(given):
-                yield from _unread((*at, index), episode)
+                yield from unread((*at, index), episode)
 
 
-def _unread(at: Path, episode: Outage | OutageLaw) -> Iterator[Finding]:
+def unread(at: Path, episode: Outage | OutageLaw) -> Iterator[Finding]:
     for field, modes in READ_IN.items():
         if field in episode.model_fields_set and episode.mode not in modes:
             yield Finding(

@@ -47,12 +47,15 @@ def _missed_calls(view: View) -> Iterator[Finding]:
         if policy.select != "lowest-usage" or not policy.lowest_usage.off_by_one or at is None:
             continue
         for deployment in view.deployments_of(name):
-            limits = view.scenario.deployments[deployment].limits
+            limits = view.scenario.limited(name, deployment).limits
             if limits is not None and limits.requests_per_minute == 1:
                 yield Finding(
                     path=(*at, "off_by_one"),
                     text=f"never sends a call to {deployment}, whose requests_per_minute is 1",
-                    because=(("deployments", deployment, "limits", "requests_per_minute"),),
+                    because=(
+                        ("deployments", deployment, "limits", "requests_per_minute"),
+                        ("gateway", "limits"),
+                    ),
                     is_notice=True,
                 )
 

@@ -34,7 +34,7 @@ def priorities_act(view: View) -> Iterator[Finding]:
 
 def _can_queue(view: View, strategy: str, name: str) -> bool:
     """Whether calls may wait before a deployment: for one of its calls in flight to end, or for its limiters."""
-    limits, policy = view.scenario.deployments[name].limits, view.scenario.policy_for(strategy, name)
+    limits, policy = view.scenario.limited(strategy, name).limits, view.scenario.policy_for(strategy, name)
     if limits is None or policy.queue_limit == 0:
         return False
     return (is_capped(limits.concurrent) and policy.when_busy == "wait") or policy.when_limited == "wait"

@@ -228,7 +228,7 @@ def retry_afters(view: View) -> Iterator[Finding]:
             at = view.given_at("retry_after_cap_s", name, deployment)
             policy, limits = (
                 view.scenario.policy_for(name, deployment),
-                view.scenario.deployments[deployment].limits,
+                view.scenario.limited(name, deployment).limits,
             )
             cap_s = policy.retry_after_cap_s
             is_asked = limits is not None and policy.when_limited == "retry"
@@ -410,7 +410,8 @@ def selections(view: View) -> Iterator[Finding]:
                 is_notice=True,
             )
         if select == "inverse-price":
-            yield from _free(view, name, at or ("strategies", name))
+            equals = {one for levels in lists for level in levels if len(level) > 1 for one in level}
+            yield from _free(view, name, at or ("strategies", name), equals)
     for name, deployment in view.scenario.deployments.items():
         if "weight" in deployment.model_fields_set and name not in weighted:
             yield Finding(
@@ -434,9 +435,14 @@ def _chooses_by(policy: Policy) -> str:
     return "" if policy.asks_equals else "asks_equals false"
 
 
-def _free(view: View, strategy: str, at: Path) -> Iterator[Finding]:
-    """Deployments whose tokens cost nothing, which price^-2 cannot weigh."""
+def _free(view: View, strategy: str, at: Path, equals: set[str]) -> Iterator[Finding]:
+    """Deployments among equals whose tokens cost nothing, which price^-2 cannot weigh."""
     for name in view.deployments_of(strategy):
+        is_told = (
+            view.scenario.is_routed_by_platform(strategy) and view.scenario.deployments[name].is_own_hardware
+        )
+        if name not in equals or is_told:
+            continue
         for service in view.services_of.get(name, ()):
             if known.list_usd_per_mtok(view.scenario, name, service.model, service.start) == 0:
                 yield Finding(

@@ -26,14 +26,13 @@ from planner.scenario.declare import (
     later_choices,
 )
 from planner.scenario.demand import Slo, Tasks, Traffic
+from planner.scenario.gateway import Gateway
 from planner.scenario.policy import Policy
 from planner.scenario.strategies import (
     CascadeRouter,
-    Gateway,
     Strategies,
     Strategy,
     ThresholdRouter,
-    merge_given,
 )
 from planner.scenario.supply import Deployment, Deployments, Models
 
@@ -195,12 +194,38 @@ class Scenario(Fields):
         return self.deployments[deployment].policy.over(self.strategy_policy(strategy))
 
     def strategy_policy(self, strategy: str) -> Policy:
-        """Strategy over scenario, field by field."""
-        return self.strategy(strategy).policy.over(self.policy)
+        """Strategy over scenario, field by field; a platform chooses among equals as it does where neither says how."""
+        policy = self.strategy(strategy).policy.over(self.policy)
+        if "select" in policy.model_fields_set or not self.is_routed_by_platform(strategy):
+            return policy
+        return policy.model_copy(update={"select": self.gateway_for(strategy).selection})
+
+    def is_routed_by_platform(self, strategy: str) -> bool:
+        """Whether a platform chooses among equals: there are some, and no policy says how."""
+        given = self.strategy(strategy).policy.model_fields_set | self.policy.model_fields_set
+        has_equals = any(len(level) > 1 for level in self.levels_of(strategy))
+        return has_equals and "select" not in given and self.gateway_for(strategy).kind == "unified"
 
     def gateway_for(self, strategy: str) -> Gateway:
-        """The strategy's gateway over the scenario's, field by field."""
-        return merge_given(self.gateway, self.strategy(strategy).gateway)
+        """The strategy's gateway over the scenario's, field by field; see `Gateway.over`."""
+        return self.strategy(strategy).gateway.over(self.gateway)
+
+    def behind_gateway(self, strategy: str) -> tuple[str, ...]:
+        """Deployments of a strategy whose calls go through a platform; none where there is no platform."""
+        if self.gateway_for(strategy).kind != "unified":
+            return ()
+        names = self.deployments_of(strategy)
+        return tuple(
+            name for name in names if name in self.deployments and self.deployments[name].is_behind_gateway
+        )
+
+    def limited(self, strategy: str, deployment: str) -> Deployment:
+        """A deployment with the limits that hold under a strategy: a platform's in place of its own rates."""
+        found, pooled = self.deployments[deployment], self.gateway_for(strategy).limits
+        if pooled is None or deployment not in self.behind_gateway(strategy):
+            return found
+        concurrent = None if found.limits is None else found.limits.concurrent
+        return found.model_copy(update={"limits": pooled.at(concurrent)})
 
     def lineage(self, strategy: str) -> tuple[str, ...]:
         """The strategy and all it is `like`, nearest first (costs of those cover it too)."""
@@ -211,10 +236,14 @@ class Scenario(Fields):
 
     def deployments_of(self, strategy: str) -> tuple[str, ...]:
         """Every deployment that a strategy can use, in order of first mention."""
+        return tuple(dict.fromkeys(name for level in self.levels_of(strategy) for name in level))
+
+    def levels_of(self, strategy: str) -> tuple[tuple[str, ...], ...]:
+        """Levels of equals of all groups and rules of a strategy."""
         found = self.strategy(strategy)
         levels = [level for group in found.group_names for level in found.group(group) or ()]
         levels += [level for rule in found.rules if isinstance(rule.to, tuple) for level in rule.to]
-        return tuple(dict.fromkeys(name for level in levels for name in level))
+        return tuple(levels)
 
     def is_verified_outside(self, strategy: str) -> bool:
         """Whether a cascade's verifier reads private data outside the house.

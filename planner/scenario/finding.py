@@ -13,6 +13,7 @@ from pathlib import Path as FilePath
 
 from planner.scenario.declare import shown
 from planner.scenario.fields import Scenario
+from planner.scenario.gateway import Gateway, PooledLimits
 from planner.scenario.known import Facts, Service, facts, services
 from planner.scenario.paths import Path, closest
 from planner.scenario.policy import Policy
@@ -161,7 +162,33 @@ class View:
         for path, policy in places:
             if field in policy.model_fields_set:
                 return (*path, "preset" if field in policy.from_preset else field)
+        if field == "select" and self.scenario.is_routed_by_platform(strategy):
+            return self.gateway_at("routing", strategy)
         return None
+
+    def gateway_at(self, field: str, strategy: str) -> Path | None:
+        """Where the field of the gateway in force was given, strategy over scenario; None: the default.
+
+        A gateway of another kind begins anew (`Gateway.over`).
+        """
+        names = self.scenario.lineage(strategy)
+        places: list[tuple[Path, Gateway]] = [
+            *((("strategies", name, "gateway"), self.scenario.strategies[name].gateway) for name in names),
+            (("gateway",), self.scenario.gateway),
+        ]
+        kind = None
+        for path, gateway in places:
+            if "kind" in gateway.model_fields_set:
+                if kind is not None and gateway.kind != kind:
+                    return None
+                kind = gateway.kind
+            if field in gateway.model_fields_set:
+                return (*path, field)
+        return None
+
+    def is_pooled(self, strategy: str, deployment: str) -> bool:
+        """Whether a platform's limits stand in place of a deployment's own."""
+        return isinstance(self.scenario.limited(strategy, deployment).limits, PooledLimits)
 
     def tier_at(self, strategy: str, field: str) -> Path:
         """Where a field of a strategy was given: its own, or that of the strategy it is like."""

@@ -13,7 +13,7 @@ from planner.errors import CatalogueError, PriceUnknown
 from planner.scenario.fields import Scenario
 from planner.scenario.paths import Path, nearest
 from planner.scenario.strategies import CascadeRouter
-from planner.scenario.supply import Deployment, OwnModel
+from planner.scenario.supply import Deployment, Outage, OutageLaw, OwnModel
 
 if TYPE_CHECKING:
     from planner.catalogue.models import Model, Retirement
@@ -160,6 +160,15 @@ def limits_of(deployment: Deployment, model: str) -> tuple[tuple[int | None, ...
     if charge == "catalogue":
         charge = "estimate" if published is None else published.charge
     return rates, charge
+
+
+def refuses_when_out(scenario: Scenario, strategy: str, deployment: str) -> bool:
+    """Whether calls at a deployment may meet an episode of 429s, of its own or of the platform before it."""
+    found = [scenario.deployments[deployment].outages]
+    if deployment in scenario.behind_gateway(strategy):
+        found.append(scenario.gateway_for(strategy).outages)
+    episodes = [one for given in found for one in (given if isinstance(given, tuple) else (given,))]
+    return any(isinstance(one, Outage | OutageLaw) and one.mode == "limited" for one in episodes)
 
 
 def kind_of(deployment: Deployment) -> str:

@@ -143,6 +143,11 @@ class Policy(Fields):
         return base.model_copy(update={name: getattr(self, name) for name in self.model_fields_set})
 
 
+def preset_field(name: str, field: str) -> Any:
+    """What a preset gives for a field."""
+    return _preset_fields(name)[field]
+
+
 def _preset_fields(name: str) -> Mapping[str, Any]:
     from planner.catalogue.policies import preset, presets
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from planner import limiting
 from planner.scenario.fields import Scenario
+from planner.scenario.gateway import PooledLimits
 from planner.scenario.known import kind_of, limits_of
 from planner.scenario.paths import Path
 from planner.scenario.supply import MEASURES, Deployment, Limits, QuotaWindow
@@ -15,6 +16,8 @@ from planner.scenario.supply import MEASURES, Deployment, Limits, QuotaWindow
 #: Hour (UTC) at which a provider's day begins, where it is not midnight. Google's is midnight Pacific time
 #: (ai.google.dev/gemini-api/docs/rate-limits): taken as 08:00 UTC all year, one hour late in summer.
 DAY_BEGINS_H = {"google": 8}
+#: Name of the limiters of a platform's account.
+PLATFORM = "the platform"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +122,8 @@ def _of_field(limits: Limits, kind: str, field: str, measure: int, rate: int, ch
 def pool_of(deployment: Deployment) -> str | None:
     """Name of the limiters that a deployment shares with others; None where they are its own."""
     limits = deployment.limits
+    if isinstance(limits, PooledLimits):
+        return PLATFORM
     if limits is None or limits.scope == "deployment":
         return None
     if limits.scope == "provider":
@@ -126,11 +131,15 @@ def pool_of(deployment: Deployment) -> str | None:
     return f"account {deployment.account or ''} of {deployment.provider}"
 
 
-def sharing(scenario: Scenario, deployment: str) -> tuple[str, ...]:
-    """A deployment, then the others that draw on the same limiters."""
-    pool = pool_of(scenario.deployments[deployment])
-    others = (name for name, found in scenario.deployments.items() if pool_of(found) == pool)
-    return (deployment, *(name for name in others if pool is not None and name != deployment))
+def sharing(scenario: Scenario, deployment: str, strategy: str) -> tuple[str, ...]:
+    """A deployment, then the others that draw on the same limiters under a strategy."""
+    pool = pool_of(scenario.limited(strategy, deployment))
+    others = (
+        name
+        for name in scenario.deployments
+        if pool is not None and pool_of(scenario.limited(strategy, name)) == pool
+    )
+    return (deployment, *(name for name in others if name != deployment))
 
 
 def beside_minutes(deployment: Deployment) -> tuple[str, ...]:
@@ -167,12 +176,16 @@ def day_begins_h(deployment: Deployment) -> int:
     return DAY_BEGINS_H.get(deployment.provider or "", 0)
 
 
-def capped_by_day(scenario: Scenario) -> tuple[str, ...]:
-    """Deployments in use that have a cap of a day."""
-    used = {name for strategy in scenario.strategies for name in scenario.deployments_of(strategy)}
-    return tuple(
-        name for name, found in scenario.deployments.items() if name in used and has_daily_cap(found)
-    )
+def capped_by_day(scenario: Scenario) -> dict[str, Deployment]:
+    """NAME: deployment in use that has a cap of a day, with the limits that hold; a platform's once, under its name."""
+    found: dict[str, Deployment] = {}
+    for name in scenario.deployments:
+        for strategy in scenario.strategies:
+            if name in scenario.deployments_of(strategy):
+                limited = scenario.limited(strategy, name)
+                if has_daily_cap(limited):
+                    found.setdefault(PLATFORM if isinstance(limited.limits, PooledLimits) else name, limited)
+    return found
 
 
 def first_hour_of_days(scenario: Scenario) -> int | None:
@@ -180,7 +193,7 @@ def first_hour_of_days(scenario: Scenario) -> int | None:
     capped = capped_by_day(scenario)
     if not capped or scenario.traffic.trace is not None:
         return None
-    return day_begins_h(scenario.deployments[capped[0]])
+    return day_begins_h(next(iter(capped.values())))
 
 
 def since_day_began_ns(scenario: Scenario, deployment: Deployment, start_s: float) -> int:

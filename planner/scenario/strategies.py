@@ -15,9 +15,9 @@ from planner.scenario.declare import (
     Fields,
     Key,
     field,
-    later,
     shown,
 )
+from planner.scenario.gateway import Gateway
 from planner.scenario.laws import Law
 from planner.scenario.policy import Policy
 
@@ -177,15 +177,6 @@ class Rule(Fields):
     to: Target = field("omni, mini, a name under groups, or deployments in order")
 
 
-class Gateway(Fields):
-    """What stands between us and the providers. Under a strategy only the given fields count."""
-
-    kind: Literal["direct", "unified"] = field("straight to providers, or one platform in front", "direct")
-    fee: float = field("fee on API spend", 0.0, unit="share", ge=0, le=10, slider=(0, 0.2))
-    latency_s: Law = field("time added to every call", Law.fixed(0), unit="s")
-    outages: Annotated[Any, later("outages of a gateway")] = field("outages of the gateway itself", None)
-
-
 class Strategy(Fields):
     """A way to serve all requests: which deployments, which router, which rules."""
 
@@ -240,7 +231,7 @@ class Strategy(Fields):
         if "policy" in self.model_fields_set:
             nested["policy"] = merge_given(base.policy, self.policy)
         if "gateway" in self.model_fields_set:
-            nested["gateway"] = merge_given(base.gateway, self.gateway)
+            nested["gateway"] = self.gateway.over(base.gateway)
         return merged.model_copy(update=nested) if nested else merged
 
 

@@ -337,13 +337,6 @@ def _outages_form(value: Any) -> str:
     return "windows" if isinstance(value, list | tuple) else "law"
 
 
-def refuses_when_out(deployment: "Deployment") -> bool:
-    """Whether calls at a deployment may meet an episode of 429s."""
-    outages = deployment.outages
-    found = outages if isinstance(outages, tuple) else (outages,)
-    return any(isinstance(one, Outage | OutageLaw) and one.mode == "limited" for one in found)
-
-
 Outages = Annotated[
     Annotated[Literal["catalogue"], Tag("catalogue")]
     | Annotated[tuple[Outage, ...], AsTuple, Tag("windows")]
@@ -431,6 +424,11 @@ class Deployment(Fields):
     def is_own_hardware(self) -> bool:
         """Own hardware is paid by the hour or the piece, not by the token."""
         return self.server is not None or self.device is not None
+
+    @property
+    def is_behind_gateway(self) -> bool:
+        """Whether calls go through what stands before providers: own hardware is called straight."""
+        return not self.is_own_hardware
 
 
 Models = Annotated[Mapping[str, OwnModel], AsMap, DumpMap]

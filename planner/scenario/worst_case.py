@@ -8,11 +8,11 @@ import math
 from dataclasses import dataclass
 
 from planner.scenario.fields import Scenario
+from planner.scenario.known import refuses_when_out
 from planner.scenario.policy import Policy
 from planner.scenario.retrying import Backoff
 from planner.scenario.steps import is_capped
 from planner.scenario.strategies import TIER_GROUPS, CascadeRouter, Levels, Strategy
-from planner.scenario.supply import refuses_when_out
 
 MOST_WAYS = 5_000  # of a group, that are followed one by one
 
@@ -205,10 +205,10 @@ def _target_s(scenario: Scenario, strategy: str, name: str) -> tuple[float, str]
 
 def _waits_s(scenario: Scenario, strategy: str, name: str, retries: int) -> list[float]:
     """Longest waits after the failures of a turn at a deployment, the last one's too."""
-    policy, deployment = scenario.policy_for(strategy, name), scenario.deployments[name]
+    policy, deployment = scenario.policy_for(strategy, name), scenario.limited(strategy, name)
     waits = [longest_wait_s(policy.backoff, k) for k in range(retries + 1)]
     may_be_asked = deployment.limits is not None and policy.when_limited == "retry"
-    if (may_be_asked or refuses_when_out(deployment)) and policy.honours_retry_after:
+    if (may_be_asked or refuses_when_out(scenario, strategy, name)) and policy.honours_retry_after:
         asked_s = policy.retry_after_cap_s + policy.retry_after_jitter_s
         waits = [max(wait, asked_s) for wait in waits]
     if not policy.sleep_after_last or retries == 0:
@@ -229,7 +229,7 @@ def _hedged_s(scenario: Scenario, strategy: str, name: str) -> tuple[float, str]
 
 def _call_s(scenario: Scenario, strategy: str, name: str) -> tuple[float, str]:
     """(longest time of one call at a deployment, from its asking to its end; what has no bound there)."""
-    policy, limits = scenario.policy_for(strategy, name), scenario.deployments[name].limits
+    policy, limits = scenario.policy_for(strategy, name), scenario.limited(strategy, name).limits
     queue_s = 0.0
     is_queued = limits is not None and (
         (is_capped(limits.concurrent) and policy.when_busy == "wait") or policy.when_limited == "wait"

@@ -38,6 +38,7 @@ from planner.scenario.supply import OutageLaw
 MAX_SPELLS = 100_000.0
 # Longest line that is followed from the horizon's start, in spells.
 MAX_LINE = 1e8
+GATEWAY_LINE = "outage:gateway"
 
 
 class Spell(NamedTuple):
@@ -82,11 +83,39 @@ def outage_law(scenario: Scenario, deployment: str) -> OutageLaw | None:
 
 
 def outage_lines(scenario: Scenario) -> Mapping[str, Line]:
-    """KEY: line, for all deployments that some strategy can use, in the scenario's order.
+    """KEY: line, for all deployments that some strategy can use, in the scenario's order; then those of platforms.
 
     The key is "outage:PROVIDER", or "outage:DEPLOYMENT" without a provider. A second law with other times at
     the same provider is another line, and its key ends in a digest of those times.
     """
+    lines = _deployment_lines(scenario)
+    return {**lines, **{line.key: line for line in _gateway_lines(scenario).values()}}
+
+
+def _gateway_lines(scenario: Scenario) -> dict[str, Line]:
+    """STRATEGY: line of the platform before its providers. Strategies whose platforms fail at the same times share it.
+
+    The key is "outage:gateway", whatever the strategy is called, so that what is compared has the same luck; other
+    times are another platform, and its key ends in a digest of them.
+    """
+    found: dict[str, Line] = {}
+    for name in scenario.strategies:
+        law = scenario.gateway_for(name).outages
+        if not isinstance(law, OutageLaw) or not scenario.behind_gateway(name):
+            continue
+        first = next(iter(found.values()), None)
+        key = GATEWAY_LINE if first is None or _same_times(first, law) else f"{GATEWAY_LINE}:{_digest(law)}"
+        found[name] = Line(key, law.mtbf_h, law.duration_h, ())
+    return found
+
+
+def gateway_line_of(scenario: Scenario) -> Mapping[str, str]:
+    """STRATEGY: key of its platform's line, for those that have one."""
+    return {name: line.key for name, line in _gateway_lines(scenario).items()}
+
+
+def _deployment_lines(scenario: Scenario) -> dict[str, Line]:
+    """KEY: line of deployments."""
     used = {name for strategy in scenario.strategies for name in scenario.deployments_of(strategy)}
     lines: dict[str, Line] = {}
     for name, deployment in scenario.deployments.items():
@@ -94,6 +123,8 @@ def outage_lines(scenario: Scenario) -> Mapping[str, Line]:
         if law is None:
             continue
         key = f"outage:{deployment.provider or name}"
+        if key == GATEWAY_LINE:  # a deployment of that name, which is no platform
+            key = f"{key}:deployment"
         if key in lines and not _same_times(lines[key], law):
             key = f"{key}:{_digest(law)}"
         before = lines[key].deployments if key in lines else ()
@@ -255,7 +286,9 @@ def _check_mean(line: Line, length_s: float) -> None:
 
 def _too_many(line: Line) -> Problem:
     return Problem(
-        field=f"deployments.{line.deployments[0]}.outages.mtbf_h",
+        field=f"deployments.{line.deployments[0]}.outages.mtbf_h"
+        if line.deployments
+        else "gateway.outages.mtbf_h",
         given=f"{line.mtbf_h:g} with durations of {line.duration_h.mean:g} h on average",
         allowed=f"at most {MAX_SPELLS:,.0f} outages in one window and {MAX_LINE:,.0f} over the horizon",
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from planner.engines import rules
 from tests.engines.cache_fields import draw_caches
+from tests.engines.gateway_fields import draw_platforms
 from tests.engines.retry_fields import draw_retries
 from tests.engines.session_fields import draw_sessions
 
@@ -45,6 +46,7 @@ def draw_scenario(random: Random) -> dict[str, Any]:
     draw_retries(random.choice, scenario)
     draw_caches(random.choice, scenario)
     draw_sessions(random.choice, scenario)
+    draw_platforms(random.choice, scenario)
     return scenario
 
 

@@ -6,6 +6,7 @@ strategy `s` is run. Moments stand on a grid of half seconds, so that much happe
 the plainest choice of each list stands first.
 """
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,13 +16,14 @@ from hypothesis import strategies as st
 from planner import tables
 from planner.engines import rules
 from planner.engines.run import Run, reduce_window, run_window
-from planner.errors import LoadExceedsCapacity
+from planner.errors import LoadExceedsCapacity, ScenarioError
 from planner.finance import count, from_counts
 from planner.scenario import Scenario, load
 from planner.scenario.fields import MONTH_S
 from planner.workload.requests import generate
 from planner.workload.windows import Window, plan_windows
 from tests.engines.cache_fields import draw_caches
+from tests.engines.gateway_fields import draw_platforms
 from tests.engines.retry_fields import draw_retries
 from tests.engines.session_fields import draw_sessions
 
@@ -512,7 +514,18 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
     draw_retries(pick, drawn)
     draw_caches(pick, drawn)
     draw_sessions(pick, drawn)
-    return drawn
+    with_platform = copy.deepcopy(drawn)
+    draw_platforms(pick, with_platform)
+    return with_platform if _is_sound(with_platform) else drawn
+
+
+def _is_sound(drawn: Raw) -> bool:
+    """Whether the language takes it: a platform's draw may not suit what stands there, such as a hang that nothing ends."""
+    try:
+        load(drawn)
+    except ScenarioError:
+        return False
+    return True
 
 
 def _mentioned(strategies: Raw) -> set[str]:

@@ -51,7 +51,7 @@ def check(seed: int, seen: Counter[str], draw: Callable[[Random], dict[str, Any]
     for deployment in scenario.deployments_of("s"):
         for setting in (drawn_setting(random) for _ in range(3)):
             try:
-                changed = bench.changed(deployment, setting)
+                changed = bench.changed("s", deployment, setting)
             except ScenarioError:
                 continue
             # Slots differ from setting to setting here, and what is kept of runs does not tell them apart.
@@ -69,7 +69,7 @@ def check(seed: int, seen: Counter[str], draw: Callable[[Random], dict[str, Any]
                     seen["rows"] += 1
                     told = limit_runs._from_rows(changed, program, deployment, work)
                     assert is_same(told, watched), (seed, deployment, setting)
-                if limit_runs.lets_through(changed, deployment, bench.models(window)[deployment], one):
+                if limit_runs.lets_through(changed, "s", deployment, bench.models(window)[deployment], one):
                     seen["free"] += 1
                     assert is_same(free, watched), (seed, deployment, setting)
 

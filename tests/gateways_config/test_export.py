@@ -151,6 +151,14 @@ def test_limits_of_a_provider_are_not_the_gateways() -> None:
         ({"policy__backoff": {"kind": "full-jitter"}}, "policy.backoff"),
         ({"policy__breaker": {"kind": "sampling-window"}}, "policy.breaker sampling-window"),
         ({"gateway__kind": "unified", "gateway__fee": 0.05}, "gateway: LiteLLM is the gateway"),
+        (
+            {"gateway": {"kind": "unified", "limits": {"requests_per_minute": 9}}},
+            "gateway.limits: LiteLLM keeps limits of each",
+        ),
+        (
+            {"gateway": {"kind": "unified", "outages": {"mtbf_h": 999, "duration_h": 1}}},
+            "gateway.outages: what is simulated",
+        ),
         ({"policy__select": "lowest-usage"}, "LiteLLM takes a deployment for full one call early"),
     ],
     ids=str,

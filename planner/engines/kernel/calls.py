@@ -51,12 +51,14 @@ def start(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         note_sent(m, desk, now)
     if m[desk + c.D_CACHE]:
         meet(m, desk, slot)
+    m[slot + c.L_ANSWERS] = 1
     first_ns, total_ns = service(m, f, e, laws, desk, slot, now)
     m[slot + c.L_STREAMED] = c.NONE
     if f[m[desk + c.D_FLOATS] + c.F_BREAK_RATE] > 0.0 and m[slot + c.L_CALL_OUTCOME] == t.OK:
         first_ns, total_ns = broken(m, f, e, laws, desk, slot, first_ns, total_ns)
     has_failed = m[slot + c.L_CALL_OUTCOME] == t.ERROR or m[slot + c.L_CALL_OUTCOME] == t.LIMITED
-    m[slot + c.L_ANSWERS] = not has_failed or first_ns != t.NEVER
+    if has_failed and first_ns == t.NEVER:
+        m[slot + c.L_ANSWERS] = 0
     cut_ns = m[desk + c.D_TIMEOUT]
     if m[slot + c.L_DEADLINE] != c.NONE:
         left_ns = m[slot + c.L_DEADLINE] - now

@@ -11,15 +11,33 @@ from planner.engines.kernel.signatures import BOOL, FLOAT, INT, MEMORY, chance_o
 from planner.jit import jit
 
 
-@jit(INT(*MEMORY, INT, INT), forceinline=True, late=True)
-def spell_at(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
-    """The outage that holds when an attempt starts: the last to begin whose [from, to) holds now."""
-    first = m[desk + c.D_SPELLS]
-    for number in range(m[desk + c.D_N_SPELLS] - 1, -1, -1):
+@jit(INT(*MEMORY, INT, INT, INT, INT, INT, INT), late=True)
+def met(m, f, e, laws, desk, first, n, share, slot, now):  # type: ignore[no-untyped-def]
+    """The outage that a call meets which starts now: the last to begin whose [from, to) holds, if the call is among
+    the share that do."""
+    for number in range(n - 1, -1, -1):
         spell = first + number * c.N_SPELL
         if m[spell + c.P_FROM] <= now < m[spell + c.P_TO]:
+            wanted = f[m[spell + c.P_FLOAT] + 1]
+            if wanted < 1.0 and chance_of(m, f, e, laws, desk, share, slot) >= wanted:
+                return c.NONE
             return spell
     return c.NONE
+
+
+@jit(numba.types.UniTuple(INT, 2)(*MEMORY, INT, INT, INT, FLOAT, INT), late=True)
+def out(m, f, e, laws, desk, spell, stream, added_s, slot):  # type: ignore[no-untyped-def]
+    """(first token, end) of a call that an outage leaves without an answer."""
+    mode = m[spell + c.P_MODE]
+    if mode == rules.HANG:
+        m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.TIMEOUT, 0
+        return t.NEVER, t.NEVER
+    m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.ERROR, m[spell + c.P_STATUS]
+    if mode == rules.OVERLOADED:
+        m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.LIMITED, 429
+        m[slot + c.L_RETRY_AFTER] = m[spell + c.P_RETRY_AFTER]
+    answer_s = draw(m, f, e, laws, desk, stream, m[spell + c.P_LAW], slot)
+    return t.NEVER, to_ns(added_s) + to_ns(answer_s)
 
 
 @jit(INT(*MEMORY, INT), forceinline=True, late=True)
@@ -71,27 +89,24 @@ def service(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
     added_s = 0.0
     if m[desk + c.D_GATEWAY] != rules.NO_LAW:
         added_s = draw(m, f, e, laws, desk, c.D_S_GATEWAY, m[desk + c.D_GATEWAY], slot)
-    spell = spell_at(m, f, e, laws, desk, now)
     slowdown = 1.0
-    if (
-        spell != c.NONE
-        and f[m[spell + c.P_FLOAT] + 1] < 1.0
-        and chance_of(m, f, e, laws, desk, c.D_S_OUTAGE_SHARE, slot) >= f[m[spell + c.P_FLOAT] + 1]
-    ):
-        spell = c.NONE
-    if spell != c.NONE:
-        mode = m[spell + c.P_MODE]
-        if mode == rules.HANG:
-            m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.TIMEOUT, 0
-            return t.NEVER, t.NEVER
-        if mode == rules.ERROR or mode == rules.OVERLOADED:
-            m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.ERROR, m[spell + c.P_STATUS]
-            if mode == rules.OVERLOADED:
-                m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.LIMITED, 429
-                m[slot + c.L_RETRY_AFTER] = m[spell + c.P_RETRY_AFTER]
-            answer_s = draw(m, f, e, laws, desk, c.D_S_OUTAGE, m[spell + c.P_LAW], slot)
-            return t.NEVER, to_ns(added_s) + to_ns(answer_s)
-        slowdown = f[m[spell + c.P_FLOAT]]
+    n = m[desk + c.D_N_GATEWAY_SPELLS]
+    if n:
+        # What the platform does of itself comes first: the call never gets to the provider.
+        gate = met(m, f, e, laws, desk, m[desk + c.D_GATEWAY_SPELLS], n, c.D_S_GATEWAY_SHARE, slot, now)
+        if gate != c.NONE:
+            if m[gate + c.P_MODE] != rules.DEGRADED:
+                m[slot + c.L_ANSWERS] = 0  # nobody makes tokens, though a hang is only seen when it is cut
+                return out(m, f, e, laws, desk, gate, c.D_S_GATEWAY_OUTAGE, 0.0, slot)
+            slowdown = f[m[gate + c.P_FLOAT]]
+            added_s *= slowdown
+    n = m[desk + c.D_N_SPELLS]
+    if n:
+        spell = met(m, f, e, laws, desk, m[desk + c.D_SPELLS], n, c.D_S_OUTAGE_SHARE, slot, now)
+        if spell != c.NONE:
+            if m[spell + c.P_MODE] != rules.DEGRADED:
+                return out(m, f, e, laws, desk, spell, c.D_S_OUTAGE, added_s, slot)
+            slowdown *= f[m[spell + c.P_FLOAT]]
     share = f[m[desk + c.D_FLOATS] + c.F_FILTER_SHARE]
     if share > 0.0 and is_filtered(m, f, e, laws, desk, slot, share):
         m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.ERROR, rules.FILTERED
