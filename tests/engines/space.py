@@ -21,6 +21,7 @@ from planner.scenario import Scenario, load
 from planner.scenario.fields import MONTH_S
 from planner.workload.requests import generate
 from planner.workload.windows import Window, plan_windows
+from tests.engines.batch_fields import draw_batches
 from tests.engines.cache_fields import draw_caches
 from tests.engines.retry_fields import draw_retries
 

@@ -17,7 +17,7 @@ from planner.engines.kernel.endings import begin_layers, give_up, pause
 from planner.engines.kernel.hedging import hedge
 from planner.engines.kernel.queues import leave, offer
 from planner.engines.kernel.requests import advance, end_check, go_on_after
-from planner.engines.kernel.signatures import BOOL, INT, MARGIN
+from planner.engines.kernel.signatures import BOOL, INT, MARGIN, is_unhurried
 from planner.engines.kernel.turns import begin_pass
 from planner.jit import jit
 from planner.raw import raw
@@ -83,7 +83,7 @@ def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
     m[slot + c.L_FACTS] = block.facts[index]
     m[slot + c.L_INPUT] = block.inputs[index]
     m[slot + c.L_OUTPUT] = block.outputs[index]
-    deadline = m[c.C_DEADLINE]
+    deadline = c.NONE if is_unhurried(m, slot) else m[c.C_DEADLINE]
     m[slot + c.L_DEADLINE] = c.NONE if deadline == c.NONE else now + deadline
     m[slot + c.L_ATTEMPTS] = 0
     m[slot + c.L_CAUSE] = t.NO_ELIGIBLE
