@@ -19,6 +19,7 @@ class BatchProfile:
     """Turnaround of batches, one law for every provider, as nobody has published one of each."""
 
     turnaround_p50_s: float
+    turnaround_p90_s: float
     turnaround_sigma: float  # of the logarithm
     expires_s: float
     source: str
@@ -29,9 +30,8 @@ class BatchProfile:
     @property
     def note(self) -> str:
         """One line for a table of assumptions."""
-        p90_s = self.turnaround_p50_s * math.exp(_Z90 * self.turnaround_sigma)
         return (
-            f"turnaround of batch APIs: p50 {self.turnaround_p50_s / 60:.0f} min, p90 {p90_s / 60:.0f} min, "
+            f"turnaround of batch APIs: p50 {self.turnaround_p50_s / 60:.0f} min, p90 {self.turnaround_p90_s / 60:.0f} min, "
             f"cancelled after {self.expires_s / 3600:.0f} h; {self.source}; confidence {self.confidence}"
         )
 
@@ -43,6 +43,7 @@ def batch() -> BatchProfile:
     p50_s, p90_s = float(row["turnaround_p50_s"]), float(row["turnaround_p90_s"])
     return BatchProfile(
         turnaround_p50_s=p50_s,
+        turnaround_p90_s=p90_s,
         turnaround_sigma=math.log(p90_s / p50_s) / _Z90,
         expires_s=float(row["expires_s"]),
         source=row["source"],

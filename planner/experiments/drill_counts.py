@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from planner import tables
+from planner.experiments.causes import awaited
 from planner.experiments.drill_runs import Arrays, Pair, Rows
 from planner.experiments.drill_stretch import Stretch
 from planner.metrics.intervals import Deletions, Estimate, deletions, estimate
@@ -104,7 +105,7 @@ class Seen:
     served: Mapping[str, Integers]  # "without" or "with": (phases, deployments)
     lost: Mapping[str, Integers]  # the same: (phases, causes)
     calls: Mapping[str, Integers]  # the same: (phases,), to deployments, checks of a verifier left out
-    latency_p95_s: Mapping[str, Floats]  # the same: (phases,), of all requests, NaN where there are none
+    latency_p95_s: Mapping[str, Floats]  # the same: (phases,), of tasks that somebody waits for, NaN where there are none
     steps: (
         Integers  # (requests changed as they ended, 2): moment, +1 ended without the outage, -1 ended with it
     )
@@ -151,7 +152,10 @@ def seen(scenario: Scenario, stretch: Stretch, pair: Pair) -> Seen:
             for name, run in runs.items()
         },
         calls={name: _calls(run, phase) for name, run in runs.items()},
-        latency_p95_s={name: _p95(run, phase) for name, run in runs.items()},
+        latency_p95_s={
+            name: _p95(run, np.where(np.isin(a["task"], awaited(scenario)), phase, -1))
+            for name, run in runs.items()
+        },
         steps=steps,
         recovered_ns=int(steps[:, 0].max()) if changed.any() else None,
         cleared_ns=_cleared(steps),

@@ -511,6 +511,7 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
     }  # fmt: skip
     draw_retries(pick, drawn)
     draw_caches(pick, drawn)
+    draw_batches(pick, drawn)
     return drawn
 
 
