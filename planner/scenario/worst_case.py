@@ -49,16 +49,17 @@ def worst_case(scenario: Scenario, strategy: str) -> WorstCase:
     """
     policy = scenario.strategy_policy(strategy)
     passes = passes_of(policy)
+    found = ways(scenario, strategy)
     calls = max(
         (
             sum(_calls(scenario, strategy, turn) for turn in way.turns) + way.has_check
-            for way in ways(scenario, strategy)
+            for way in found
         ),
         default=0,
     )
     # Tasks in no hurry have no deadline, and their calls may last as long as a batch API has for them.
     longest = [
-        _longest_s(scenario, strategy, is_batch)
+        _longest_s(scenario, strategy, found, is_batch)
         for is_batch in dict.fromkeys(task.is_batch for task in scenario.tasks.values())
     ]
     total_s, reason = max(longest, key=lambda one: one[0], default=(0.0, ""))
@@ -69,12 +70,14 @@ def worst_case(scenario: Scenario, strategy: str) -> WorstCase:
     return WorstCase(calls=passes * calls, passes=passes, seconds=total_s)
 
 
-def _longest_s(scenario: Scenario, strategy: str, is_batch: bool) -> tuple[float, str]:
-    """(longest time of a request of tasks with this urgency, what has no bound)."""
+def _longest_s(
+    scenario: Scenario, strategy: str, found: "list[Way]", is_batch: bool
+) -> tuple[float, str]:
+    """(longest time on these ways of a request of tasks with this urgency, what has no bound)."""
     policy, router = scenario.strategy_policy(strategy), scenario.strategy(strategy).router
     decision_s = router.latency_s.upper if router is not None else 0.0
     longest_s, reason = 0.0, ""
-    for way in ways(scenario, strategy):
+    for way in found:
         way_s = (
             router.verifier.latency_s.upper if way.has_check and isinstance(router, CascadeRouter) else 0.0
         )
