@@ -26,6 +26,7 @@ NAMES = (
     "launch-2024",
     "o1-mini-2024",
     "on-device",
+    "overnight-labels",
     "photo-search",
     "support-chatbot",
     "voice-assistant",
