@@ -154,16 +154,14 @@ def _difference(value: Any, low: Any, high: Any, *, unit: str) -> Cell:
 
 def service_rows(comparison: "Comparison") -> Iterator[Row]:
     """Latency, reliability, quality and tokens with their intervals."""
-    tasks = comparison.scenario.tasks
-    unhurried = [name for name, task in tasks.items() if task.is_batch]
-    waited = [name for name in tasks if name not in unhurried]
-    yield Row(f"Latency of {', '.join(waited)}, s" if unhurried and waited else "Latency, s")
+    timed = comparison.timed
+    yield Row(f"Latency of {', '.join(timed)}, s" if comparison.is_timed_in_part else "Latency, s")
     for statistic in ("mean", "p50", "p95", "p99"):
         yield _measure(comparison, statistic, f"latency_{statistic}_s")
     yield _measure(comparison, "first token, p95", "ttft_p95_s")
     yield _measure(comparison, "wait, mean", "wait_mean_s")
     yield _measure(comparison, "output tokens/s, mean", "speed_mean")
-    for task in unhurried if waited else ():
+    for task in (task for task in comparison.scenario.tasks if task not in timed):
         yield Row(f"Turnaround of {task}, s")
         for statistic in ("p50", "p90", "p95"):
             yield _measure(comparison, statistic, f"latency_{statistic}_s", task)

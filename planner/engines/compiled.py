@@ -11,9 +11,8 @@ import numba
 import numpy as np
 
 from planner import tables
-from planner.engines import kernel
+from planner.engines import kernel, rules
 from planner.engines import layout as c
-from planner.engines import rules
 from planner.engines.heap import push_first
 from planner.engines.layout import Block, Integers, State
 from planner.engines.program import Program

@@ -458,9 +458,7 @@ def _target(
     )
 
 
-def _batch(
-    scenario: Scenario, name: str, model: str, on: datetime.date, table: _LawTable
-) -> BatchApi | None:
+def _batch(scenario: Scenario, name: str, model: str, on: datetime.date, table: _LawTable) -> BatchApi | None:
     """The batch API of a deployment, where some task would use it."""
     terms = terms_of(scenario, name, model, on) if has_batch_tasks(scenario) else None
     if terms is None:

@@ -94,7 +94,7 @@ BILLED = {
     "error": "none; content_filter.billed where a filter refused the prompt, policy.bill_mid_stream where the answer "
     "broke off after its first token",
     "limited": "none",
-    "timeout": "policy.bill_timeouts; none where an error would have come",
+    "timeout": "policy.bill_timeouts; none where an error would have come, or where a batch API's window has ended",
     "cancelled": "policy.hedge.bill_losers; none where an error would have come",
     "rejected": "none",
 }

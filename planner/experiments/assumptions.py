@@ -142,7 +142,11 @@ def _batch(scenario: Scenario, name: str, model: str, on: date) -> Iterator[Assu
     terms = terms_of(scenario, name, model, on) if has_batch_tasks(scenario) else None
     if terms is None:
         return
-    given, profile, what = scenario.deployments[name].batch, profiles.batch(), f"turnaround of the batch API of {name}"
+    given, profile, what = (
+        scenario.deployments[name].batch,
+        profiles.batch(),
+        f"turnaround of the batch API of {name}",
+    )
     if isinstance(given, Batch) and given.turnaround_s is not None:
         yield _law(what, given.turnaround_s, "s")
     else:

@@ -127,6 +127,17 @@ class Comparison:
         return tuple(self.results)
 
     @property
+    def timed(self) -> tuple[str, ...]:
+        """Tasks whose latency, time to first token, waits and speed those over all tasks are: see `causes.awaited`."""
+        names = list(self.scenario.tasks)
+        return tuple(names[i] for i in awaited(self.scenario))
+
+    @property
+    def is_timed_in_part(self) -> bool:
+        """Whether there are tasks in no hurry beside those."""
+        return len(self.timed) < len(self.scenario.tasks)
+
+    @property
     def summary(self) -> "pd.DataFrame":
         """Measures: strategy, task ("" for all), measure, value, low, high, unit."""
         import pandas as pd

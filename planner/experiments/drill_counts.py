@@ -105,7 +105,9 @@ class Seen:
     served: Mapping[str, Integers]  # "without" or "with": (phases, deployments)
     lost: Mapping[str, Integers]  # the same: (phases, causes)
     calls: Mapping[str, Integers]  # the same: (phases,), to deployments, checks of a verifier left out
-    latency_p95_s: Mapping[str, Floats]  # the same: (phases,), of tasks that somebody waits for, NaN where there are none
+    latency_p95_s: Mapping[
+        str, Floats
+    ]  # the same: (phases,), of tasks that somebody waits for, NaN where there are none
     steps: (
         Integers  # (requests changed as they ended, 2): moment, +1 ended without the outage, -1 ended with it
     )

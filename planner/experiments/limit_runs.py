@@ -547,9 +547,7 @@ def _counted(scenario: Scenario, outcomes: Arrays, **rows: Integers) -> Counted:
     return Counted(**by_task)
 
 
-def _calls(
-    scenario: Scenario, program: Program, deployment: str, work: Work, attempts: Arrays
-) -> Calls:
+def _calls(scenario: Scenario, program: Program, deployment: str, work: Work, attempts: Arrays) -> Calls:
     sizes, names = work.sizes[deployment], work.requests.request
     order = np.argsort(names, kind="stable")
     all_rows = order[np.searchsorted(names, attempts["request"], sorter=order)]

@@ -273,7 +273,13 @@ class _Bill:
             found = token_price(self.scenario, model, deployment.provider, meter, self.day, is_long=is_long)
         else:
             found = batch_price(
-                self.scenario, model, deployment.provider, meter, self.day, factor=terms.price_factor, is_long=is_long
+                self.scenario,
+                model,
+                deployment.provider,
+                meter,
+                self.day,
+                factor=terms.price_factor,
+                is_long=is_long,
             )
         return Fraction(found.usd)
 
@@ -281,7 +287,8 @@ class _Bill:
         """Money of one call that is billed for these tokens, with the gateway's fee where it goes through it."""
         is_long = self._is_long(name, sizes)
         total = sum(
-            (n * self._usd_per_token(name, meter, is_long, terms) for meter, n in sizes.items() if n), _NOTHING
+            (n * self._usd_per_token(name, meter, is_long, terms) for meter, n in sizes.items() if n),
+            _NOTHING,
         )
         return total if self.scenario.deployments[name].is_own_hardware else total * self.fee
 

@@ -134,9 +134,7 @@ class Tariff:
             price = token_price(self.scenario, model, provider, key.meter, on, is_long=is_long)
         else:
             factor, account = terms.price_factor, f"{kind}/{q.BATCH}/{key.meter}"
-            price = batch_price(
-                self.scenario, model, provider, key.meter, on, factor=factor, is_long=is_long
-            )
+            price = batch_price(self.scenario, model, provider, key.meter, on, factor=factor, is_long=is_long)
         yield Charge(
             view=INVOICED,
             account=account,

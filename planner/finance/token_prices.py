@@ -129,9 +129,7 @@ def batch_price(
         plain_usd = prices.price(model, where, "output" if meter == "reasoning" else meter, on).usd_per_mtok
         usd = _exact_ratio(ordinary.usd, found.usd_per_mtok, plain_usd)
         source = f"{ordinary.source}, in the ratio of its batch price to its ordinary one"
-    return UnitPrice(
-        usd=usd, source=source, as_of=str(found.known_until), confidence=found.confidence
-    )
+    return UnitPrice(usd=usd, source=source, as_of=str(found.known_until), confidence=found.confidence)
 
 
 def _exact_ratio(value: Decimal, above: Decimal, below: Decimal) -> Decimal:

@@ -221,4 +221,6 @@ def _shares(
 def latency_curve(pool: Pool, scope: Scope | None = None, points: int = 400) -> tuple[Floats, Floats]:
     """(shares, latencies in s) of the latency distribution of some tasks (all if not given), denser towards the tail."""
     shares = 1 - np.geomspace(1, 1e-3, points)
-    return shares, pool.quantiles("latency_s", range(pool.n_tasks) if scope is None else scope, list(shares))[:, 0]
+    return shares, pool.quantiles("latency_s", range(pool.n_tasks) if scope is None else scope, list(shares))[
+        :, 0
+    ]

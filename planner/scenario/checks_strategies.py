@@ -291,7 +291,10 @@ def hangs(view: View) -> Iterator[Finding]:
             has_deadline = view.scenario.strategy_policy(name).deadline_s is not None
             unhurried = without_deadline(view, deployment)
             if policy.timeout_s is None and (unhurried or not has_deadline):
-                what, hint = "there is neither timeout_s nor deadline_s", "give policy.timeout_s or policy.deadline_s"
+                what, hint = (
+                    "there is neither timeout_s nor deadline_s",
+                    "give policy.timeout_s or policy.deadline_s",
+                )
                 if has_deadline:
                     what = f"there is no timeout_s, and deadline_s does not hold for task {unhurried} (urgency batch)"
                     hint = "give policy.timeout_s"

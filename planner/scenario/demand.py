@@ -215,7 +215,8 @@ class Task(Fields):
     )
     sensitive: float = field("share of requests with private data", 0.0, unit="share", ge=0, le=1)
     urgency: Literal["interactive", "batch"] = field(
-        "interactive, or batch: in no hurry, through the batch API of a deployment that has one", "interactive"
+        "interactive, or batch: in no hurry, through the batch API of a deployment that has one",
+        "interactive",
     )
     priority: int = field(
         "lower first in a client queue, equals first come, first served; calls in flight are never stopped for it",

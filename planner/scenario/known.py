@@ -199,7 +199,12 @@ def lists_batch(model: str, provider: str, on: datetime.date) -> bool:
 
 
 #: Which batch price a meter has. Speech has none that is known, and a batch API neither reads nor writes prompt caches.
-BATCH_METERS = {"input": "batch_input", "image": "batch_input", "output": "batch_output", "reasoning": "batch_output"}
+BATCH_METERS = {
+    "input": "batch_input",
+    "image": "batch_input",
+    "output": "batch_output",
+    "reasoning": "batch_output",
+}
 
 
 def batch_price_problem(

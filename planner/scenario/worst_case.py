@@ -51,10 +51,7 @@ def worst_case(scenario: Scenario, strategy: str) -> WorstCase:
     passes = passes_of(policy)
     found = ways(scenario, strategy)
     calls = max(
-        (
-            sum(_calls(scenario, strategy, turn) for turn in way.turns) + way.has_check
-            for way in found
-        ),
+        (sum(_calls(scenario, strategy, turn) for turn in way.turns) + way.has_check for way in found),
         default=0,
     )
     # Tasks in no hurry have no deadline, and their calls may last as long as a batch API has for them.
@@ -70,9 +67,7 @@ def worst_case(scenario: Scenario, strategy: str) -> WorstCase:
     return WorstCase(calls=passes * calls, passes=passes, seconds=total_s)
 
 
-def _longest_s(
-    scenario: Scenario, strategy: str, found: "list[Way]", is_batch: bool
-) -> tuple[float, str]:
+def _longest_s(scenario: Scenario, strategy: str, found: "list[Way]", is_batch: bool) -> tuple[float, str]:
     """(longest time on these ways of a request of tasks with this urgency, what has no bound)."""
     policy, router = scenario.strategy_policy(strategy), scenario.strategy(strategy).router
     decision_s = router.latency_s.upper if router is not None else 0.0

@@ -5,7 +5,15 @@ from typing import Any
 
 Pick = Callable[[Sequence[Any]], Any]
 
-TURNAROUNDS = (3, 0.5, 0, 2, {"exponential_mean": 3}, {"p50": 0.5, "p95": 10}, {"empirical": [0.25, 1, 1, 30]})
+TURNAROUNDS = (
+    3,
+    0.5,
+    0,
+    2,
+    {"exponential_mean": 3},
+    {"p50": 0.5, "p95": 10},
+    {"empirical": [0.25, 1, 1, 30]},
+)
 
 
 def draw_batches(pick: Pick, scenario: dict[str, Any]) -> None:

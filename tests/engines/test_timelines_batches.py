@@ -43,7 +43,10 @@ def asked(*tasks_at: tuple[str, float], **given: Any) -> list[dict[str, Any]]:
 
 
 def run(
-    rows: list[dict[str, Any]], deployments: dict[str, Any], policy: dict[str, Any] | None = None, **given: Any
+    rows: list[dict[str, Any]],
+    deployments: dict[str, Any],
+    policy: dict[str, Any] | None = None,
+    **given: Any,
 ) -> Run:
     """Both engines' run, whose counts without rows are those that follow from the rows."""
     given.setdefault("tasks", TASKS)

@@ -110,6 +110,7 @@ def test_times_over_all_tasks_are_of_those_that_somebody_waits_for(compared: Com
         assert found["", measure] == found["chat", measure], measure
     assert found["", "latency_p95_s"].value < 10
     assert found["night", "latency_p50_s"].value > 300
+    assert compared.timed == ("chat",)
     curve = compared.results["s"].curve[1]
     assert curve.max() < 60
 
@@ -122,7 +123,9 @@ def test_they_are_the_quantiles_of_the_chats_rows(compared: Comparison) -> None:
         is_chat = rows["task"] == 0
         took.append((rows["ended_ns"] - rows["arrived_ns"])[is_chat] / 1e9)
     pooled = np.concatenate(took)
-    assert compared.results["s"].estimates["", "latency_mean_s"].value == pytest.approx(pooled.mean(), rel=0.02)
+    assert compared.results["s"].estimates["", "latency_mean_s"].value == pytest.approx(
+        pooled.mean(), rel=0.02
+    )
     assert compared.results["s"].estimates["", "latency_p95_s"].value == pytest.approx(
         np.quantile(pooled, 0.95), rel=0.05
     )
@@ -248,7 +251,9 @@ def test_a_drill_loses_no_batch_answer_and_its_latency_is_the_chats() -> None:
 
 
 def test_a_window_of_a_minute_drains_for_a_day_and_keeps_its_rates() -> None:
-    scenario = both(**{"run.window_s": 60, "deployments.a.batch": {"price_factor": 0.5, "turnaround_s": 80_000}})
+    scenario = both(
+        **{"run.window_s": 60, "deployments.a.batch": {"price_factor": 0.5, "turnaround_s": 80_000}}
+    )
     run = simulate(scenario, "s")
     ends_s = run.outcome_arrays["ended_ns"] / 1e9
     is_night = run.outcome_arrays["task"] == 1

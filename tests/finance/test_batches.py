@@ -130,7 +130,9 @@ def test_on_the_same_requests_a_batch_costs_half_to_the_last_digit() -> None:
     }  # fmt: skip
     sums = []
     for urgency in ("interactive", "batch"):
-        found = load(tree).set({"tasks.faq.urgency": urgency, "deployments.omni.batch": {"expires_s": 604_800}})
+        found = load(tree).set(
+            {"tasks.faq.urgency": urgency, "deployments.omni.batch": {"expires_s": 604_800}}
+        )
         windows = plan_windows(found)
         run = run_window(found, "omni-only", windows[0], engine="compiled")
         counts = count(found, "omni-only", run.outcome_arrays, run.attempt_arrays)
@@ -158,7 +160,9 @@ def test_the_dearest_request_of_a_task_in_no_hurry_is_at_batch_prices_once() -> 
 
 def test_assumptions_list_batch_prices_only_where_a_task_is_in_no_hurry() -> None:
     def batch_rows(plan: Scenario) -> dict[str, str]:
-        return {row.what: row.value for row in assumptions(plan, "omni-only") if row.what.startswith("batch ")}
+        return {
+            row.what: row.value for row in assumptions(plan, "omni-only") if row.what.startswith("batch ")
+        }
 
     assert batch_rows(scenario()) == {}
     assert batch_rows(scenario(tasks__faq__urgency="batch")) == {

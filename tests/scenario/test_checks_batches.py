@@ -32,7 +32,9 @@ def test_terms_have_bounds(field: str, value: float, allowed: str) -> None:
     assert allowed in problem
 
 
-@pytest.mark.parametrize("hardware", [{"server": {"gpu": "l40s"}}, {"device": {"kind": "phone-high-end", "fleet": 1}}])
+@pytest.mark.parametrize(
+    "hardware", [{"server": {"gpu": "l40s"}}, {"device": {"kind": "phone-high-end", "fleet": 1}}]
+)
 def test_own_hardware_has_no_batch_api(hardware: dict[str, object]) -> None:
     own = {"model": "m", "latency": {"total_s": 1}, "batch": {"price_factor": 0.5}} | hardware
     text = (
@@ -79,7 +81,11 @@ def test_an_own_price_of_a_listed_model_needs_a_factor_of_ones_own() -> None:
 
 def test_a_batch_api_that_begins_inside_the_plan_must_be_decided_on() -> None:
     # o1-mini has batch prices from 2025-01-31 on, and none before.
-    begins = {"deployments.a.model": "o1-mini", "finance.horizon_months": 6, "deployments.a.latency": {"total_s": 5}}
+    begins = {
+        "deployments.a.model": "o1-mini",
+        "finance.horizon_months": 6,
+        "deployments.a.latency": {"total_s": 5},
+    }
     assert problems_with(NIGHT | begins) == [
         "deployments.a.model: o1-mini has a batch price at openai from 2025-01-31 on, and none before; "
         "give deployments.a.batch: {price_factor: 0.5}, or null"
@@ -136,7 +142,14 @@ def test_terms_are_the_catalogues_unless_given() -> None:
 
 def test_the_longest_time_of_a_request_knows_the_window_of_a_batch_api() -> None:
     # A chat ends by its deadline. A night may expire three times, with waits of at most 0.5 and 1 s between.
-    policy = {"policy": {"timeout_s": 5, "deadline_s": 12, "retries": 2, "backoff": {"kind": "fixed", "waits_s": [0.5, 1]}}}
+    policy = {
+        "policy": {
+            "timeout_s": 5,
+            "deadline_s": 12,
+            "retries": 2,
+            "backoff": {"kind": "fixed", "waits_s": [0.5, 1]},
+        }
+    }
     policy |= {"deployments.a.limits": None}  # no refusal that asks to wait
     assert worst_case(scenario(policy), "omni-only").seconds == 12
     assert worst_case(scenario(policy | NIGHT), "omni-only").seconds == 3 * 86_400 + 1.5
