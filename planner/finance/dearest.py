@@ -105,7 +105,8 @@ class _Bill:
         answers: list[Fraction] = []
         for name in turn.deployments:
             policy = self.scenario.policy_for(self.strategy, name)
-            hedge, n_hedges = policy.hedge, hedges_of(policy)
+            is_hedged = not self.scenario.tasks[task].is_batch  # a task in no hurry never is
+            hedge, n_hedges = (policy.hedge, hedges_of(policy)) if is_hedged else (None, 0)
             whole, left = self._call(task, name, policy, way) or (_NOTHING, _NOTHING)
             beside, beside_left = _NOTHING, _NOTHING
             if hedge is not None:

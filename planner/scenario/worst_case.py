@@ -192,8 +192,10 @@ def turns_of(levels: Levels, policy: Policy) -> tuple[Turn, ...]:
 
 
 def _calls(scenario: Scenario, strategy: str, turn: Turn) -> int:
-    """Most calls of a turn."""
+    """Most calls of a turn; those of tasks in no hurry are not hedged."""
     own = [scenario.policy_for(strategy, name) for name in turn.deployments]
+    if all(task.is_batch for task in scenario.tasks.values()):
+        return 1 + max(one.most_retries for one in own)
     if turn.reselects:
         return (1 + max(one.most_retries for one in own)) * (1 + max(hedges_of(one) for one in own))
     return max(calls_of(one) for one in own)
