@@ -43,6 +43,8 @@ MEASURES = {
     "omni_share": "sent to omni",
     "goodput_per_s": "goodput (requests that meet every target)",
     "attempts_mean": "calls per request",
+    "repeated_share": "questions asked once more",
+    "unasked_share": "turns never asked, of the traffic",
     "over_context_share": "beyond a context window",
     "sensitive_outside": "sensitive requests sent outside, per window",
     "input_tokens_mean": "input tokens, mean",

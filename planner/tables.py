@@ -89,6 +89,14 @@ REQUESTS = (
     Column("router_score", "float64", "", "what a threshold router sees; 0..1 unless recorded"),
     Column("verifier_score", "float64", "", "recorded score of mini's answer; NaN if none"),
     Column("session", "int64", "", "conversation; -1 if none"),
+    Column("turn", "int64", "count", "questions of its conversation before it"),
+    Column("repeat", "int64", "count", "how often the question was asked before"),
+    Column(
+        "pause_ns", "int64", "ns", "time since the end, or arrival, of the row before; -1: arrives by itself"
+    ),
+    Column("shared_tokens", "int64", "tokens", "part of the prefix shared with other conversations"),
+    Column("image_sets", "int64", "count", "how often it holds the images of its task"),
+    Column("resent_speech_ms", "int64", "ms", "earlier spoken answers sent again"),
 )
 ATTEMPTS = (
     Column("request", "int64", "", "name of the request"),
@@ -120,7 +128,7 @@ OUTCOMES_TABLE = (
     Column("cause", "int64", "", "why it failed", CAUSES),
     Column("correct", "int64", "", "1 right, 0 wrong, -1 unrated or failed"),
 )
-FACT_SENSITIVE, FACT_OVER_CONTEXT, FACT_ASKED, FACT_OUTSIDE = 1, 2, 4, 8
+FACT_SENSITIVE, FACT_OVER_CONTEXT, FACT_ASKED, FACT_OUTSIDE, FACT_REPEATED = 1, 2, 4, 8, 16
 FACTS = (
     *OUTCOMES_TABLE,
     Column("wait_ns", "int64", "ns", "sum over attempts of started minus queued; backoff apart"),

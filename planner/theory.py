@@ -32,6 +32,13 @@ class FiniteQueue(NamedTuple):
     carried_load: float  # mean number in service, erlang
 
 
+class ClosedLoop(NamedTuple):
+    """What users get who wait for their answers."""
+
+    requests_per_s: float
+    response_s: float
+
+
 class ImpatientQueue(NamedTuple):
     """Steady state of M/M/c+M (Erlang A)."""
 
@@ -219,6 +226,25 @@ def mm_c_k(arrivals_per_s: float, service_s: float, servers: int, places: int) -
     admitted_per_s = arrivals_per_s * (1.0 - blocked)
     wait_s = queue / admitted_per_s if admitted_per_s > 0.0 else 0.0
     return FiniteQueue(blocked, wait_s, queue, load * (1.0 - blocked))
+
+
+def machine_repairman(users: int, think_s: float, service_s: float, servers: int) -> ClosedLoop:
+    """M/M/c//N: each of N users thinks an exponential time, then waits for one of c servers and for its answer.
+
+    Source: birth-death product form (Palm's machine interference model); the interactive response-time law
+    N = X (R + Z) of Denning and Buzen 1978 gives R from X.
+
+    >>> found = machine_repairman(users=1, think_s=9.0, service_s=1.0, servers=3)
+    >>> round(found.requests_per_s, 12), round(found.response_s, 12)
+    (0.1, 1.0)
+    """
+    _count(1, users=users, servers=servers)
+    _above(0.0, think_s=think_s, service_s=service_s)
+    number = np.arange(users + 1)  # at the servers
+    deaths = np.minimum(number[1:], servers) / (service_s * (users - number[:-1]))
+    shares = _shares_of_states(1.0 / think_s, deaths)
+    requests_per_s = float(np.sum((users - number) * shares)) / think_s
+    return ClosedLoop(requests_per_s, users / requests_per_s - think_s)
 
 
 def erlang_a(arrivals_per_s: float, service_s: float, patience_s: float, servers: int) -> ImpatientQueue:

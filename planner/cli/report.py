@@ -176,6 +176,8 @@ def service_rows(comparison: "Comparison") -> Iterator[Row]:
     yield _measure(comparison, "sent to omni", "omni_share")
     yield from _grouped(comparison, "served_share:", "served by ")
     for label, measure in (
+        ("asked once more", "repeated_share"),
+        ("never asked, of the traffic", "unasked_share"),
         ("over the context", "over_context_share"),
         ("sensitive sent outside, a window", "sensitive_outside"),
     ):

@@ -15,6 +15,7 @@ from planner.engines import kernel, rules
 from planner.engines import layout as c
 from planner.engines.heap import push_first
 from planner.engines.layout import Block, Integers, State
+from planner.engines.overload import too_many_to_come
 from planner.engines.program import Program
 from planner.engines.rules import MODES, Round
 from planner.engines.work import Work
@@ -56,7 +57,7 @@ class CompiledEngine:
             n_tasks=n_tasks,
             wants_rows=wants_rows,
             n_recorded=n_recorded,
-            slots=FIRST_SLOTS if program.most_hedges else min(FIRST_SLOTS, program.max_in_flight),
+            slots=FIRST_SLOTS,
             long_above=long_above or {},
         )
         self._plant_changes()
@@ -82,7 +83,14 @@ class CompiledEngine:
                 block, following = make_block(state, following), next(waiting, None)
                 state.m[c.R_NEXT_REQUEST] = 0
             elif status == c.NEED_SLOTS:
-                self._more_slots()
+                state.more_slots(2 * state.n_slots)
+            elif status == c.TOO_MUCH:
+                raise LoadExceedsCapacity(self._too_much())
+            elif status == c.TOO_MANY_TO_COME:
+                m = state.m
+                raise LoadExceedsCapacity(
+                    too_many_to_come(self.program.max_in_flight, int(m[c.R_NOW]), int(m[c.R_DONE]))
+                )
             elif status == c.NEED_EVENTS:
                 state.more_events(2 * int(state.e[c.H_CAPACITY]))
 
@@ -97,16 +105,6 @@ class CompiledEngine:
             taken.append(m[first : m[row]].reshape(-1, columns).copy())
             m[row] = first
         return Rows(*taken)
-
-    def _more_slots(self) -> None:
-        n, m, most = self.state.n_slots, self.state.m, self.program.max_in_flight
-        # With hedges in slots of their own there may be no slot though few requests are in flight, and the reverse.
-        is_full = m[c.R_FREE_SLOT] != c.NONE if self.program.most_hedges else n >= most
-        if is_full:
-            raise LoadExceedsCapacity(self._too_much())
-        if self.program.most_hedges:
-            most = most * (1 + self.program.most_hedges) + kernel.MARGIN  # each hedge has a slot of its own
-        self.state.more_slots(min(2 * n, most))
 
     def _too_much(self) -> str:
         m, desks = self.state.m, self.state.desks
@@ -170,6 +168,7 @@ def run_rows(
 def make_block(state: State, work: Work) -> Block:
     """A block of requests as arrays that the kernel copies from."""
     requests, routing, keys = work.requests, work.routing, state.models
+    state.m[c.C_IS_OPEN] = requests.is_open
     n = requests.n
     table = np.empty((n, len(keys), c.N_SIZE), np.int64)
     correct = np.zeros((n, len(keys)), np.int64)
@@ -182,6 +181,7 @@ def make_block(state: State, work: Work) -> Block:
         correct[:, index] = work.correct[key[0]]
     facts = tables.FACT_SENSITIVE * requests.sensitive.astype(np.int64)
     facts += tables.FACT_ASKED * routing.asked.astype(np.int64)
+    facts += tables.FACT_REPEATED * (requests.repeat > 0).astype(np.int64)
     facts += tables.FACT_OVER_CONTEXT * work.over_context().astype(np.int64)
     service = requests.service_ns
     return Block(
@@ -199,6 +199,9 @@ def make_block(state: State, work: Work) -> Block:
         kept=np.column_stack([work.kept[name] for name in state.caches])
         if state.caches
         else np.zeros((n, 0), np.int64),
+        pauses=np.ascontiguousarray(requests.pause_ns, np.int64),
+        repeats=np.ascontiguousarray(requests.repeat, np.int64),
+        sessions=np.ascontiguousarray(requests.session, np.int64),
     )
 
 

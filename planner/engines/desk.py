@@ -297,8 +297,9 @@ class Desk:
         if self.memory is not None:
             self.memory.sent(now)
         if self.cache is not None:
-            index = call.journey.index
-            self.cache.meet(call, self.engine.tasks[index], self.engine.sizes[target.name].kept[index], now)
+            index, engine = call.journey.index, self.engine
+            kept = engine.sizes[target.name].kept[index]
+            self.cache.meet(call, engine.tasks[index], engine.sessions[index], kept, now)
         first_ns, total_ns = self._service(call, now)
         if call.outcome == tables.OK and target.break_rate > 0:
             first_ns, total_ns = self._broken(call, first_ns, total_ns)
@@ -447,7 +448,8 @@ class Desk:
         if call.outcome == tables.OK:
             billed = call.meters
             if self.cache is not None:
-                self.cache.touch(call, self.engine.tasks[call.journey.index])
+                index = call.journey.index
+                self.cache.touch(call, self.engine.tasks[index], self.engine.sessions[index])
         elif call.outcome == tables.TIMEOUT:
             billed = self._billed_when_cut(call, self.target.bill_timeouts)
         elif call.status == rules.FILTERED:

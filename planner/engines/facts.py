@@ -28,9 +28,8 @@ def facts(
     `is_verified_outside` says it of a cascade's verifier.
     """
     requests = work.requests
-    order = np.argsort(requests.request, kind="stable")
     names = outcomes["request"]
-    assert np.array_equal(requests.request[order], names), "Outcomes and Requests name the same requests"
+    order = work.came(names)
     place = np.searchsorted(names, attempts["request"])  # row of each call's request
     rows = np.zeros((len(names), len(tables.FACTS)), np.int64)
     columns = [column.name for column in tables.FACTS]
@@ -55,6 +54,7 @@ def facts(
         + tables.FACT_ASKED * work.routing.asked[order].astype(np.int64)
         + tables.FACT_OVER_CONTEXT * work.over_context()[order].astype(np.int64)
         + tables.FACT_OUTSIDE * left.astype(np.int64)
+        + tables.FACT_REPEATED * (requests.repeat[order] > 0).astype(np.int64)
     )
     rows[:, columns.index("input_tokens")] = requests.input_tokens[order]
     rows[:, columns.index("output_tokens")] = requests.output_tokens[order]

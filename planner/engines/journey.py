@@ -54,6 +54,7 @@ class Journey:
         "chain",
         "choices",
         "deadline_ns",
+        "group",
         "groups",
         "has_asked",
         "index",
@@ -73,6 +74,7 @@ class Journey:
         self.next_attempt = 0  # number of the next call: more than every number in a row so far
         self.calls: dict[str, int] = {}  # calls so far by deployment: the attempt number of chance
         self.chain: tuple[str, ...] = ()  # deployments of the group that is tried
+        self.group = 0  # the one that is tried, by its place
         self.groups = 0  # bits of those asked in this pass
         self.broke_off = False  # an answer that was seen in part ends the pass
         self.can_fall_back = False  # the group that is tried has fallbacks
@@ -86,8 +88,9 @@ class Journey:
             NOBODY  # deployments of the group whose limits can never take the request
         )
 
-    def turn_to(self, group: Group) -> None:
+    def turn_to(self, group: Group, index: int) -> None:
         """A group is tried; nobody in it has been asked yet."""
+        self.group = index
         self.chain, self.can_fall_back, self.has_asked = group.chain, bool(group.fallbacks), False
 
     def is_over(self, now: int) -> bool:
@@ -98,9 +101,10 @@ class Call:
     """One attempt at a deployment: waiting, then sent, then ended or turned away."""
 
     __slots__ = (
-        "answers", "attempt", "broken_meters", "cold_tokens", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "is_cancelled",
+        "answers", "attempt", "broken_meters", "cold_tokens", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "found_own", "found_tokens",
+        "is_cancelled",
         "is_probe", "is_waiting",
-        "journey", "meters", "needed", "outcome", "prefix_tokens", "queued_ns", "retry_after_ns", "role", "service_ns", "started_ns",
+        "journey", "kept", "meters", "needed", "outcome", "queued_ns", "retry_after_ns", "role", "service_ns", "started_ns",
         "status", "taken", "target", "turned_away", "was_seen_to_break",
     )  # fmt: skip
 
@@ -132,7 +136,11 @@ class Call:
             None  # of an answer that breaks off: what has come by then
         )
         self.epoch = 0
-        self.prefix_tokens = self.cold_tokens = 0  # of a prompt cache: what it would keep, and had not
+        # Of a prompt cache: what it may find and leave there, what it found, whether it was its conversation's, and what
+        # it might have found and did not.
+        self.kept: tuple[int, ...] = (0, 0, 0)
+        self.found_tokens = self.cold_tokens = 0
+        self.found_own = False
         self.was_seen_to_break = False  # it, or a call beside it, broke off after its first token
 
     @property

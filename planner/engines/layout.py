@@ -35,6 +35,7 @@ OPEN_TO = -3  # of a level: somebody can be asked
 # Registers, which change, and constants of a run: the first places of `m`.
 (
     R_NOW, R_TICKET, R_FREE_SLOT, R_IN_FLIGHT, R_WAITING, R_NEXT_REQUEST, R_DONE, R_RETRYING,
+    R_TO_COME, R_IS_TOO_MUCH,  # rows of conversations that have begun; whether more is in flight than may be
     R_OUTCOME_ROW, R_OUTCOME_FIRST, R_OUTCOME_END, R_ATTEMPT_ROW, R_ATTEMPT_FIRST, R_ATTEMPT_END,
     R_EVENT_ROW, R_EVENT_FIRST, R_EVENT_END,
     R_BATCHES,  # calls that wait for a batch API
@@ -45,10 +46,13 @@ OPEN_TO = -3  # of a level: somebody can be asked
     C_SELECT_STREAM,
     C_CHOOSES, C_RULE, C_SPILL_PPM,  # whether a selection is asked, what it goes by, the factor on healthy shares
     C_ASKS_EQUALS, C_RESELECTS,
+    C_IS_OPEN,  # pauses of conversations count from arrivals
+    C_REMEMBERS, C_TALK_END,  # whether conversations keep anything, and where in their slot it ends
+    C_PIN_TTL, C_REPINS,  # of their affinity; NONE: none
     C_CLASSES,  # of priority, by task; 0 where all tasks are served alike
     C_BATCH,  # by task, whether it is in no hurry; 0 where none is
     N_HEADER,
-) = range(58)  # fmt: skip
+) = range(65)  # fmt: skip
 # First places of `f`.
 CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 
@@ -115,9 +119,10 @@ A_KEPT, A_NEXT, A_TOTAL, N_LATENCIES = range(N_USAGE, N_USAGE + 4)
 ) = range(18)  # fmt: skip
 ZB_START, ZB_CALLS, ZB_FAILED, ZB_SLOW, N_BUCKET = range(5)
 
-# A prompt cache: where a slot says how much of its prefix it would keep, its rule (`cache_rules.CacheRule`), the place of
-# its one real number; behind the columns an entry for each task.
-J_KEPT, J_TTL, J_MAX_AGE, J_REFRESHES, J_CHARGES, J_COLD, N_CACHE = range(7)
+# A prompt cache: where a slot says what of its prefix it would find and leave (the three of `Work.kept`), its rule
+# (`cache_rules.CacheRule`), the place of its one real number, and where a conversation has its entry; behind the columns
+# an entry for each task.
+J_KEPT, J_TTL, J_MAX_AGE, J_REFRESHES, J_CHARGES, J_COLD, J_TALK, N_CACHE = range(8)
 I_TOKENS, I_WRITTEN, I_TOUCHED, N_ENTRY = range(4)  # no tokens: nothing was ever written
 
 # Columns of a layer of retries. A request's passes and waits by layer stand behind its recorded service times, what
@@ -148,10 +153,17 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     L_ASKED_REQUESTS, L_ASKED_TOKENS, L_ASKED_INPUT, L_ASKED_OUTPUT,  # by what a limiter counts
     L_NEXT, L_PREVIOUS, L_SERVED, L_SERVED_FIRST, L_SERVED_OUTPUT, L_SERVED_NS, L_WAIT_NS,
     L_FACTS, L_INPUT, L_OUTPUT, L_FLOATS, L_FREE, L_COUNTS,
+    L_TALK, L_LATER,  # slots of its conversation and of the row behind it, or NONE
+    L_PAUSE, L_IS_REPEAT,  # before it arrives; whether it asks once more
+    L_PINNED,  # the deployment that was asked first, as its conversation stays there
+    L_FOUND_OWN,  # whether a prompt cache had something of its conversation
     L_READ, L_WRITTEN,  # tokens of the present call that a prompt cache gave, and that it took where it charges for them
     # Who answered, and the two of that call; and once more.
     L_ANSWERED, L_ANSWERED_READ, L_ANSWERED_WRITTEN, L_ANSWERED_AGAIN, L_AGAIN_READ, L_AGAIN_WRITTEN, N_SLOT,
-) = range(77)  # fmt: skip
+) = range(83)  # fmt: skip
+# What a conversation keeps, in a slot of its own, behind the columns that every slot has: its rows that are not over;
+# by group who answered it (0: nobody) and when last; by prompt cache an entry.
+TALK_ROWS, TALK_PINS = N_SLOT, N_SLOT + 1
 # A slot's real numbers in `f`.
 G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
@@ -165,11 +177,26 @@ MINI_STAGE, OMNI_STAGE = range(2)
 
 # The event list `e`: a header, then `capacity` times, events, free events, and events of N_EVENT columns.
 H_CAPACITY, H_EVENTS, H_FREE, H_SEQUENCE, H_HEAP_NS = range(5)
-K_END, K_CHECK, K_RESUME, K_LEFT, K_HAND_OVER, K_WAKE, K_EXPIRE, K_GIVE_UP, K_EDGE, K_HEDGE, K_CAP = range(11)
+(
+    K_END,
+    K_CHECK,
+    K_RESUME,
+    K_LEFT,
+    K_HAND_OVER,
+    K_WAKE,
+    K_EXPIRE,
+    K_GIVE_UP,
+    K_EDGE,
+    K_HEDGE,
+    K_CAP,
+    K_BEGIN,
+) = range(12)
 E_ROUND, E_NAME, E_ATTEMPT, E_SEQUENCE, E_KIND, E_WHO, E_TICKET, E_CAUSE, N_EVENT = range(9)
 
 # Counts of a task: of its requests and of a verifier's calls ...
-Q_ARRIVED, Q_COMPLETED, Q_FAILED, Q_ASKED, Q_CHECKS, Q_CHECK_TOKENS, N_TASK_COUNTS = 0, 1, 2, 3, 4, 5, 13
+(Q_ARRIVED, Q_COMPLETED, Q_FAILED, Q_ASKED, Q_REPEATED, Q_UNASKED, Q_CHECKS, Q_CHECK_TOKENS, N_TASK_COUNTS) = (
+    0, 1, 2, 3, 4, 5, 6, 7, 15,
+)  # fmt: skip
 # ... and, desk by desk, of its calls there: billed tokens by meter that led to an answer and, by kind of waste
 # from WASTED on, that did not; the same above a long-context threshold; then time, calls, tokens sent and passed
 # on, answers.
@@ -182,7 +209,7 @@ QD_TOKENS = 0
 )  # fmt: skip
 
 # Why the kernel comes back.
-FINISHED, NEED_REQUESTS, NEED_SLOTS, NEED_EVENTS, NEED_ROWS, TICK = range(6)
+FINISHED, NEED_REQUESTS, NEED_SLOTS, NEED_EVENTS, NEED_ROWS, TICK, TOO_MUCH, TOO_MANY_TO_COME = range(8)
 
 N_EVENT_COLUMNS = 6
 N_ATTEMPT_COLUMNS = 29
@@ -207,14 +234,17 @@ class Block(NamedTuple):
     sizes: Integers  # (n, models, N_SIZE)
     correct: Integers  # (n, models)
     service: Integers  # (n, recorded calls)
-    kept: Integers  # (n, prompt caches)
+    kept: Integers  # (n, 3 x prompt caches)
+    pauses: Integers  # NEVER: arrives by itself
+    repeats: Integers
+    sessions: Integers  # -1: of no conversation
 
 
 _I1 = numba.int64[::1]
 #: Numba's type of `Block`.
 BLOCK_TYPE = numba.types.NamedTuple(
     (_I1, _I1, _I1, _I1, _I1, _I1, _I1, numba.float64[::1], numba.int64[:, :, ::1], numba.int64[:, ::1], numba.int64[:, ::1],
-     numba.int64[:, ::1]),
+     numba.int64[:, ::1], _I1, _I1, _I1),
     Block,
 )  # fmt: skip
 
@@ -247,6 +277,8 @@ class State:
             "completed": table[:, Q_COMPLETED],
             "failed": table[:, Q_FAILED],
             "asked": table[:, Q_ASKED],
+            "repeated": table[:, Q_REPEATED],
+            "unasked": table[:, Q_UNASKED],
             "checks": table[:, Q_CHECKS],
             "check_tokens": table[:, Q_CHECK_TOKENS:N_TASK_COUNTS],  # (T, meters)
             "tokens": by_desk[..., QD_TOKENS:QD_BUSY_NS].reshape(len(table), n_desks, N_KINDS, -1),
@@ -369,7 +401,9 @@ def new_state(
         m += [route.tier, groups + route.group * N_GROUP, escalate]
     calls_end = behind + len(models) + len(targets)
     caches = [target.name for target in targets if target.cache is not None]
-    frames = calls_end + n_recorded + len(caches)
+    talk_caches = TALK_PINS + 2 * len(program.groups)
+    talk_end = talk_caches + N_ENTRY * len(caches)
+    frames = calls_end + n_recorded + 3 * len(caches)
     passes = frames + (2 * program.max_fallbacks if any(one.fallbacks for one in program.groups) else 0)
     layers = len(m)
     for layer in program.layers:
@@ -385,15 +419,16 @@ def new_state(
             m += _health_row(target.breaker.health)
         if target.cache is not None:
             m[desks[target.name] + D_CACHE] = len(m)
-            place = calls_end + n_recorded + caches.index(target.name)
-            m += _cache_row(target.cache, place, n_tasks, f)
+            number = caches.index(target.name)
+            place = calls_end + n_recorded + 3 * number
+            m += _cache_row(target.cache, place, talk_caches + N_ENTRY * number, n_tasks, f)
     header = _header(program) | {
         C_HEDGES: program.most_hedges, C_MAX_IN_FLIGHT: program.max_in_flight,
         C_GROUPS: groups, C_MAX_FALLBACKS: program.max_fallbacks, C_FRAMES: frames,
         C_RULE: rule,
         C_LAYERS: layers, C_N_LAYERS: len(program.layers), C_PASSES: passes,
         C_WANTS_ROWS: int(wants_rows), C_N_DESKS: len(targets), C_SERVICE: calls_end, C_N_SERVICE: n_recorded,
-        R_FREE_SLOT: NONE,
+        R_FREE_SLOT: NONE, C_TALK_END: talk_end, C_REMEMBERS: int(program.remembers),
     }  # fmt: skip
     if program.classes:
         header |= {C_CLASSES: len(m)}
@@ -405,6 +440,7 @@ def new_state(
     header |= {C_COUNTS: len(m), C_TASK_WIDTH: task_width}
     m += [0] * (n_tasks * task_width)
     slot_width = passes + (2 * len(program.layers) + 3 * len(targets) if program.layers else 0)
+    slot_width = max(slot_width, talk_end)
     end = len(m)  # rows follow, and the slots behind them
     for at, room, columns in (
         (R_OUTCOME_ROW, ROOM, N_OUTCOME_COLUMNS),
@@ -513,11 +549,11 @@ def _health_row(rule: HealthRule) -> list[int]:
     return settings + [0] * (N_HEALTH - len(settings) + rule.places * width)
 
 
-def _cache_row(rule: CacheRule, place: int, n_tasks: int, f: list[float]) -> list[int]:
+def _cache_row(rule: CacheRule, place: int, of_talk: int, n_tasks: int, f: list[float]) -> list[int]:
     """A prompt cache that keeps nothing yet; `place` is where a slot says what it would keep."""
     f.append(rule.cold_s_per_token)
     settings = [
-        place, rule.ttl_ns, rule.max_age_ns, int(rule.refreshes), int(rule.charges_writes), len(f) - 1,
+        place, rule.ttl_ns, rule.max_age_ns, int(rule.refreshes), int(rule.charges_writes), len(f) - 1, of_talk,
     ]  # fmt: skip
     return settings + [0] * (N_ENTRY * n_tasks)
 
@@ -634,7 +670,10 @@ def _header(program: Program) -> dict[int, int]:
         C_ASKS_EQUALS: int(program.asks_equals),
         C_RESELECTS: int(program.reselects),
         C_SPILL_PPM: _or_none(program.spill_ppm),
+        C_PIN_TTL: NONE,
     }
+    if program.affinity is not None:
+        values |= {C_PIN_TTL: program.affinity.ttl_ns, C_REPINS: int(program.affinity.repins)}
     if program.retry_budget is not None:
         values |= {
             C_RETRY_PPM: program.retry_budget.ratio_ppm,

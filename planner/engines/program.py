@@ -204,6 +204,14 @@ class Verifier:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Affinity:
+    """Conversations stay with who answered them."""
+
+    ttl_ns: int
+    repins: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Program:
     """All that an engine needs to know about a strategy in a window."""
 
@@ -229,6 +237,7 @@ class Program:
     lowest_latency: LatencyRule | None = None
     lowest_usage: UsageRule | None = None
     spill_ppm: int | None = None  # levels share the load by their health
+    affinity: Affinity | None = None
     router_stream: int = stream_id("router-latency")
     verifier_stream: int = stream_id("verifier-latency")
     verdict_stream: int = stream_id("verdict")
@@ -236,8 +245,15 @@ class Program:
     @property
     def chooses(self) -> bool:
         """Whether deployments are not simply asked one after the other, as written."""
-        is_plain = self.asks_equals and not self.reselects and self.spill_ppm is None
+        is_plain = (
+            self.asks_equals and not self.reselects and self.spill_ppm is None and self.affinity is None
+        )
         return self.select != rules.IN_ORDER or not is_plain
+
+    @property
+    def remembers(self) -> bool:
+        """Whether it matters which conversation a request belongs to."""
+        return self.affinity is not None or any(target.cache is not None for target in self.targets.values())
 
     @property
     def most_hedges(self) -> int:
@@ -343,6 +359,9 @@ def compile_program(
         lowest_latency=latency_rule(policy),
         lowest_usage=usage_rule(policy),
         spill_ppm=spill_ppm(policy),
+        affinity=None
+        if policy.affinity is None
+        else Affinity(ttl_ns=int(to_ns(policy.affinity.ttl_s)), repins=policy.affinity.repin),
     )
 
 

@@ -1,4 +1,7 @@
-"""A deployment's prompt cache during a run: what of a task's prefix a call finds there, and what it leaves behind.
+"""A deployment's prompt cache during a run: what of its prefix a call finds there, and what it leaves behind.
+
+There is an entry for the prefix of each task, and one for each conversation, which holds all that it last sent. A call
+finds the longer of the two; one that found anything has touched the shared prefix, too, as that stands in front.
 
 The definition. A call looks when it is sent. One that ends well touches the entry as of its start; one that fails,
 is cut or is cancelled never does. So a call that is sent while the first is under way finds nothing: nobody knows yet
@@ -7,15 +10,18 @@ the end of the call that wrote it: anthropic-sdk-python, issue 1451). A longer p
 is kept of it and adds the rest, which makes the entry longer but no younger.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from planner.engines.cache_rules import CacheRule, is_warm
 from planner.engines.journey import Call
 
+NO_CONVERSATION = -1
+
 
 @dataclass
 class Entry:
-    """The prefix of a task."""
+    """What is kept of a prefix."""
 
     tokens: int
     written_ns: int
@@ -23,30 +29,42 @@ class Entry:
 
 
 class PromptCache:
-    """The prefixes that a deployment keeps, by task."""
+    """The prefixes that a deployment keeps: of tasks, and of conversations."""
 
     def __init__(self, rule: CacheRule) -> None:
         self.rule = rule
-        self.entries: dict[int, Entry] = {}
+        self.tasks: dict[int, Entry] = {}
+        self.conversations: dict[int, Entry] = {}
 
-    def meet(self, call: Call, task: int, tokens: int, now: int) -> None:
-        """A call is sent whose prefix would be kept with so many tokens: what of them it finds, by meter."""
-        entry = self.entries.get(task)
-        found = min(tokens, entry.tokens) if entry is not None and self._is_warm(entry, now) else 0
-        call.prefix_tokens, call.cold_tokens = tokens, tokens - found
+    def meet(self, call: Call, task: int, session: int, kept: Sequence[int], now: int) -> None:
+        """A call is sent: what it finds of its prefix, by meter. `kept` are the three of `Work.kept`."""
+        own, shared, left = kept
+        found_own = self._found(self.conversations.get(session), own, now)
+        found = max(found_own, self._found(self.tasks.get(task), shared, now))
+        call.kept, call.found_tokens, call.found_own = tuple(kept), found, found_own > 0
+        call.cold_tokens = max(own, shared) - found
         sent, _, _, *others = call.meters
-        call.meters = (sent, found, call.cold_tokens if self.rule.charges_writes else 0, *others)
+        written = max(left, shared) - found if self.rule.charges_writes else 0
+        call.meters = (sent, found, written, *others)
 
-    def touch(self, call: Call, task: int) -> None:
+    def touch(self, call: Call, task: int, session: int) -> None:
         """A call has ended well."""
-        tokens, started = call.prefix_tokens, call.started_ns
+        _, shared, left = call.kept
+        started = call.started_ns
+        self._touch(self.tasks, task, shared, started, is_hit=call.found_tokens > 0)
+        if session != NO_CONVERSATION:
+            self._touch(self.conversations, session, left, started, is_hit=call.found_own)
+
+    def _found(self, entry: Entry | None, tokens: int, now: int) -> int:
+        return min(tokens, entry.tokens) if entry is not None and self._is_warm(entry, now) else 0
+
+    def _touch(self, entries: dict[int, Entry], key: int, tokens: int, started: int, *, is_hit: bool) -> None:
         if tokens == 0:
             return
-        entry = self.entries.get(task)
+        entry = entries.get(key)
         if entry is None:
-            self.entries[task] = Entry(tokens, started, started)
+            entries[key] = Entry(tokens, started, started)
             return
-        is_hit = call.cold_tokens < tokens
         entry.tokens = max(tokens, entry.tokens) if is_hit or self._is_warm(entry, started) else tokens
         if not is_hit:
             entry.written_ns = max(entry.written_ns, started)

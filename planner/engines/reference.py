@@ -18,9 +18,11 @@ import simpy
 from planner import failures, tables
 from planner.chance import to_ns, uniform
 from planner.engines import rules
+from planner.engines.conversations import Pins, Script
 from planner.engines.desk import Desk
 from planner.engines.hedging import Bundle
 from planner.engines.journey import Call, Clock, Journey, Moment, billed_when_cut, input_only
+from planner.engines.overload import too_many_to_come
 from planner.engines.pools import pools_of
 from planner.engines.program import Backoff, Program, Target
 from planner.engines.rules import Round, rank
@@ -50,6 +52,9 @@ class Engine:
         self.names = requests.request.tolist()
         self.arrived = requests.arrived_ns.tolist()
         self.tasks = requests.task.tolist()
+        self.sessions = requests.session.tolist()
+        self.script = Script(requests)
+        self.pins = None if program.affinity is None else Pins(program.affinity)
         pools = pools_of(list(program.targets.values()))
         self.desks = {
             name: self.desk_type(self, target, pools[name]) for name, target in program.targets.items()
@@ -64,6 +69,8 @@ class Engine:
         self.verifier_score = requests.verifier_score.tolist()
         self.n_in_flight = self.n_done = self.n_retrying = 0
         self.n_in_batches = 0  # calls that wait for a batch API
+        self.n_to_come = 0  # rows of conversations that have begun
+        self.n_passed = 0  # those that never came
         self.outcomes: list[tuple[int, ...]] = []
         self.attempts: list[tuple[int, ...]] = []
         self.events: list[tuple[int, ...]] = []
@@ -77,8 +84,11 @@ class Engine:
             self.env.run()
         else:
             self._run_told(self.report)
-        assert len(self.outcomes) == len(self.names), (len(self.outcomes), len(self.names))
-        assert self.n_in_flight == self.n_retrying == 0, (self.n_in_flight, self.n_retrying)
+        n = len(self.names)
+        assert len(self.outcomes) + self.n_passed == n, (len(self.outcomes), self.n_passed, n)
+        assert self.n_in_flight == self.n_retrying == self.n_to_come == 0, (
+            self.n_in_flight, self.n_retrying, self.n_to_come,
+        )  # fmt: skip
         self.outcomes.sort()
         self.attempts.sort()
         if self.report is not None:
@@ -98,16 +108,39 @@ class Engine:
 
     def _arrive_next(self, index: int) -> None:
         def arrive(_: simpy.Event) -> None:
-            if index + 1 < len(self.names):
-                self._arrive_next(index + 1)
-            self.n_in_flight += 1
-            if self.n_in_flight > self.program.max_in_flight:
-                raise self._too_much()
-            self.env.process(self._life(index))
+            rows = self.script.rows(index)
+            if index + rows < len(self.names):
+                self._arrive_next(index + rows)
+            self.n_to_come += rows - 1
+            if self.n_to_come > self.program.max_in_flight:
+                raise self._too_many_to_come()
+            self._begin(index)
 
         moment = Moment(self.env)
         moment.callbacks.append(arrive)
         moment.at(self.arrived[index] - self.env.ns, rank(Round.ARRIVALS, self.names[index], 0))
+
+    def _begin(self, index: int) -> None:
+        self.n_in_flight += 1
+        if self.n_in_flight > self.program.max_in_flight:
+            raise self._too_much()
+        self.arrived[index] = self.env.ns
+        if self.script.is_open:
+            self._follow(self.script.later(index))
+        self.env.process(self._life(index))
+
+    def _follow(self, index: int | None) -> None:
+        """A later row of a conversation arrives after its pause."""
+        if index is None:
+            return
+
+        def arrive(_: simpy.Event) -> None:
+            self.n_to_come -= 1
+            self._begin(index)
+
+        moment = Moment(self.env)
+        moment.callbacks.append(arrive)
+        moment.at(self.script.pause_ns[index], rank(Round.ARRIVALS, self.names[index], 0))
 
     # -- a request's life --
 
@@ -204,10 +237,23 @@ class Engine:
     def _ask(self, journey: Journey, index: int, first_role: int, next_role: int) -> Life:
         """Try a group's levels in order, in each the deployments as they are chosen; the successful call, or None."""
         group = self.program.groups[index]
-        journey.turn_to(group)
+        journey.turn_to(group, index)
+        pinned = self._pinned(journey, index, group.chain)
+        if pinned is not None:
+            if journey.is_over(self.env.ns):
+                journey.cause = DEADLINE
+                return None
+            journey.has_asked = True
+            call = yield from self._try(
+                journey, self.desks[pinned], self.sizes[pinned], first_role, next_role
+            )
+            if call is not None or journey.cause == DEADLINE or journey.broke_off:
+                return call
+            if group.leaves_when_filtered and journey.cause == tables.CONTENT_POLICY:
+                return None
         for number in self._order(journey, group):
             level = group.levels[number]
-            left = [name for name in level if self.sizes[name].eligible[journey.index]]
+            left = [name for name in level if self.sizes[name].eligible[journey.index] and name != pinned]
             place = (index, number)
             while True:
                 now = self.env.ns
@@ -240,7 +286,7 @@ class Engine:
         When the retries are used up, each level after the first follows with as many of its own.
         """
         group = self.program.groups[index]
-        journey.turn_to(group)
+        journey.turn_to(group, index)
         journey.too_large = set()
         order = self._order(journey, group)
         for turn in range(len(order)):
@@ -301,9 +347,12 @@ class Engine:
 
     def _choose_anew(self, journey: Journey, index: int, numbers: Sequence[int]) -> str | None:
         """One of the first of these levels where somebody can be asked; None where nobody can."""
-        now = self.env.ns
+        now, levels = self.env.ns, self.program.groups[index].levels
+        pinned = self._pinned(journey, index, [name for number in numbers for name in levels[number]])
+        if pinned is not None:
+            return pinned
         for number in numbers:
-            level = self.program.groups[index].levels[number]
+            level = levels[number]
             left = [
                 name
                 for name in level
@@ -315,6 +364,17 @@ class Engine:
                 continue
             return self._choose(journey, (index, number), level, left)
         return None
+
+    def _pinned(self, journey: Journey, index: int, names: Sequence[str]) -> str | None:
+        """The one of these deployments that the conversation stays with in a group, if it can be asked now."""
+        session = self.sessions[journey.index]
+        if self.pins is None or session < 0:
+            return None
+        name, now = self.pins.of(session, index, self.env.ns), self.env.ns
+        if name is None or name not in names or name in journey.too_large:
+            return None
+        can_take = self.sizes[name].eligible[journey.index]
+        return name if can_take and not self.desks[name].avoids(journey, now) else None
 
     def _has_somebody(self, journey: Journey, now: int) -> bool:
         """Whether somebody of the group that is tried could be asked for this request."""
@@ -399,7 +459,17 @@ class Engine:
         self._is_retried(journey)
         self.count_call(call)
         self._classify(journey, call)
+        if call.outcome == tables.OK and self.pins is not None:
+            self._pin(journey, call)
         return call
+
+    def _pin(self, journey: Journey, call: Call) -> None:
+        """A call was answered: the conversation may stay with who did."""
+        assert self.pins is not None
+        assert call.target is not None
+        session, name = self.sessions[journey.index], call.target.name
+        if session >= 0 and name in journey.chain:
+            self.pins.answered(session, journey.group, name, self.env.ns)
 
     def new_call(self, journey: Journey, desk: Desk, role: int, attempt: int, draw: int) -> Call:
         """A call that nobody has been asked for yet."""
@@ -542,6 +612,12 @@ class Engine:
                 correct,
             )
         )
+        if not self.script.is_open:
+            after, passed = self.script.follows(i, served is not None, correct)
+            self.n_to_come -= passed
+            self.n_passed += passed
+            self.n_done += passed
+            self._follow(after)
 
     # -- luck and rows --
 
@@ -619,6 +695,9 @@ class Engine:
             moment.callbacks.append(lambda _: self.events.append((time_ns, *change)))
             moment.at(time_ns, rank(Round.TIMERS, 0, change[1]))
 
+    def _too_many_to_come(self) -> LoadExceedsCapacity:
+        return LoadExceedsCapacity(too_many_to_come(self.program.max_in_flight, self.env.ns, self.n_done))
+
     def _too_much(self) -> LoadExceedsCapacity:
         waiting = ", ".join(
             f"{name}: {desk.n_waiting} waiting, {desk.busy} in flight" for name, desk in self.desks.items()
@@ -674,4 +753,4 @@ class _Rows:
         )
         self.max_output = sizes.max_output.tolist()
         self.eligible = sizes.eligible.tolist()
-        self.kept = [] if kept is None else kept.tolist()  # by its prompt cache, where it has one
+        self.kept = [] if kept is None else kept.tolist()  # see `Work.kept`, where it has a prompt cache

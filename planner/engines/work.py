@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from planner.engines.program import Program
-from planner.errors import Problem, ScenarioError
 from planner.routing.quality import correctness
 from planner.routing.routers import Routing, decide
 from planner.scenario.fields import Scenario
+from planner.scenario.prompt_caches import PromptCache
 from planner.workload.requests import Requests
-from planner.workload.sizes import Sizes, prefix_tokens, resolve_model, sizes
+from planner.workload.sizes import Model, Sizes, prefix_tokens, resolve_model, sizes
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,25 @@ class Work:
     sizes: Mapping[str, Sizes]  # by deployment
     sizes_by_model: Mapping[tuple[str, str | None], Sizes]  # by (model, provider)
     correct: Mapping[str, npt.NDArray[np.int8]]  # by model
-    # DEPLOYMENT with a prompt cache: tokens of each request's prefix that it would keep
+    # DEPLOYMENT with a prompt cache: by request, what it may find of its own conversation, what it may find of others',
+    # and what it would leave of its conversation, tokens; shape (n, 3)
     kept: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+
+    def came(self, names: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Rows of the requests that Outcomes name, in ascending order of names: all but those that never came."""
+        order = np.argsort(self.requests.request, kind="stable")
+        ordered = self.requests.request[order]
+        place = np.searchsorted(ordered, names)
+        assert np.array_equal(ordered[np.minimum(place, len(ordered) - 1)], names) or not len(names), (
+            "Outcomes name requests of the window"
+        )
+        return order[place]
+
+    def unasked(self, names: npt.NDArray[np.int64], n_tasks: int) -> npt.NDArray[np.int64]:
+        """Turns by task that never came, where Outcomes have these names; repeats are no turns. Shape (n_tasks,)."""
+        came = self.came(names)
+        asked = self.requests.task[came[self.requests.repeat[came] == 0]]
+        return self.requests.planned(n_tasks) - np.bincount(asked, minlength=n_tasks)
 
     def over_context(self) -> npt.NDArray[np.bool_]:
         """Requests that some deployment of their route, fallbacks apart, cannot take for their size."""
@@ -60,19 +77,18 @@ def prepare(
         measured[name] = same[key]
         cache = scenario.deployments[name].prompt_cache
         if cache is not None:
-            _no_conversations(name, requests)
-            kept[name] = cache.kept(prefix_tokens(requests, resolve_model(scenario, target.model, provider)))
+            kept[name] = _kept(cache, requests, resolve_model(scenario, target.model, provider))
     models = dict.fromkeys(target.model for target in program.targets.values())
     rated = {model: correctness(scenario, requests, program.replication, model) for model in models}
     return Work(requests, routing, measured, same, rated, kept)
 
 
-def _no_conversations(name: str, requests: Requests) -> None:
-    """The prefix of a conversation is one of its own, which grows with every turn."""
-    if ((requests.session >= 0) & (requests.prefix_tokens > 0)).any():
-        problem = Problem(
-            field=f"deployments.{name}.prompt_cache",
-            text="not supported yet: prompt caches of a recording's conversations",
-            hint="leave out the column session or prefix_tokens",
-        )
-        raise ScenarioError([problem])
+def _kept(cache: PromptCache, requests: Requests, model: Model) -> npt.NDArray[np.int64]:
+    """What a cache may give to requests and take from them; see `Work.kept`."""
+    shared = cache.kept(prefix_tokens(requests.shared_tokens, model))
+    talks = requests.session >= 0
+    if not cache.conversations or not talks.any():
+        return np.column_stack([shared, shared, shared])
+    own = np.where(talks, cache.kept(prefix_tokens(requests.prefix_tokens, model)), shared)
+    left = np.where(talks, cache.kept(prefix_tokens(requests.input_tokens, model)), shared)
+    return np.column_stack([own, shared, left])

@@ -24,6 +24,7 @@ from planner.scenario.quotas import capped_by_day, first_hour_of_days, pool_of
 from planner.scenario.steps import stairs
 from planner.scenario.supply import Limits, Streaming, Total
 from planner.scenario.worst_case import worst_case
+from planner.workload.conversations import has_followers
 from planner.workload.outage_lines import outage_law
 from planner.workload.windows import eras, volume_notice
 
@@ -400,10 +401,7 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
             f"Every simulated window begins with the first step of limits.concurrent of {', '.join(stepped)}: measures and "
             f"money describe windows in which the cap changes so, not the long run."
         )
-    if scenario.traffic.sessions.turns_mean != 1:
-        found.append(
-            "traffic.sessions.turns_mean is used to count conversations only; context does not grow yet."
-        )
+    found += _of_conversations(scenario)
     if any(isinstance(scenario.strategy(name).router, CascadeRouter) for name in scenario.strategies):
         found.append("A cascade's verifier is taken never to fail; its calls have no limits.")
     remembering = [
@@ -417,3 +415,26 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
             f"gateway that do not share it would each know less."
         )
     return tuple(dict.fromkeys(found))
+
+
+def _of_conversations(scenario: Scenario) -> list[str]:
+    """What is taken for granted of users who talk."""
+    traffic = scenario.traffic
+    if traffic.trace is not None or not has_followers(scenario):
+        return []
+    found = []
+    if max(scenario.turns_by_task().values()) > 1.0:
+        found.append(
+            "No conversation is under way at the start of a simulated window, and all that begin in it are followed to "
+            "their end: load is lower in its first minutes than that of real traffic."
+        )
+        if traffic.sessions.context == "resend":
+            found.append(
+                "Later turns send all earlier ones again, uncut and without a summary; resent speech costs the full price "
+                "of speech heard."
+            )
+    if any(task.requery_probability > 0 for task in scenario.tasks.values()):
+        found.append(
+            "Whoever asks again sends the same question, as hard as before; the new answer takes the place of the old one."
+        )
+    return found

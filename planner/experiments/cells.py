@@ -105,7 +105,10 @@ def _compiled_cell(
     billed = dict(zip(tables.METERS, tokens.tolist(), strict=True))
     limited = dict(zip(places, counts["limited"].sum(axis=0).tolist(), strict=True))
     calls = dict(zip(places, counts["calls"].sum(axis=0).tolist(), strict=True))
-    return Cell(tally.sample(billed, limited, calls), from_counts(scenario, run.deployments, counts))
+    return Cell(
+        tally.sample(billed, limited, calls, counts["unasked"]),
+        from_counts(scenario, run.deployments, counts),
+    )
 
 
 def _table_cell(
@@ -134,18 +137,22 @@ def reduce_run(run: Run) -> Cell:
     limited = sent[attempts["outcome"][is_real] == tables.LIMITED]
     n_deployments = len(scenario.deployments)
     billed = {meter: int(attempts[f"billed_{meter}_tokens"].sum()) for meter in tables.METERS}
+    came = run.work.came(run.outcome_arrays["request"])
+    unasked = run.work.unasked(run.outcome_arrays["request"], len(scenario.tasks))
     taken = tally.sample(
         billed,
         dict(enumerate(np.bincount(limited, minlength=n_deployments).tolist())),
         dict(enumerate(np.bincount(sent, minlength=n_deployments).tolist())),
+        unasked,
     )
-    by_name = np.argsort(run.work.requests.request, kind="stable")
     quantities = count(
         scenario,
         run.strategy,
         run.outcome_arrays,
         attempts,
-        asked=run.work.routing.asked[by_name],
+        asked=run.work.routing.asked[came],
+        repeated=run.work.requests.repeat[came] > 0,
+        unasked=unasked,
         long_above=long_thresholds(scenario, run.strategy, run.models, eras(scenario)[run.window.era].start),
     )
     return Cell(taken, quantities)

@@ -113,6 +113,8 @@ def _measures(comparison: "Comparison", result: "StrategyResult", task: str) -> 
         "goodput_per_s",
         "sensitive_outside",
         "over_context_share",
+        "repeated_share",
+        "unasked_share",
     ):
         found[name] = of(name)
     found["served_share"] = _grouped(result, task, "served_share:")

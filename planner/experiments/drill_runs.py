@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,7 +28,7 @@ from planner.scenario.supply import Outage, OutageLaw
 from planner.workload import traces
 from planner.workload.arrivals import hourly_weights
 from planner.workload.outage_lines import outage_law
-from planner.workload.requests import Requests, generate
+from planner.workload.requests import Requests, as_they_came, follows, generate, kept
 from planner.workload.windows import eras, requests_per_month
 
 ENGINES = ("compiled", "reference")
@@ -88,8 +88,17 @@ class Bench:
         """Requests with their routes and sizes, which no outage and no limit changes."""
 
         def one(replication: int) -> Work:
-            program = self._program(self.scenario, strategy, replication)
-            return prepare(self.scenario, strategy, program, self.requests[replication])
+            program, requests = (
+                self._program(self.scenario, strategy, replication),
+                self.requests[replication],
+            )
+            work = prepare(self.scenario, strategy, program, requests)
+            if not follows(requests) or not requests.n:
+                return work
+            # Turns come as they do without the outage, so that each request has its like in every run.
+            found = self.outcomes(self.scenario, strategy, replication, work)
+            came = as_they_came(requests, found["request"], found["arrived_ns"])
+            return prepare(self.scenario, strategy, program, came)
 
         return self.each(one, self.replications)
 
@@ -241,20 +250,7 @@ def _requests(scenario: Scenario, stretch: Stretch, replication: int) -> Request
     found = generate(scenario, stretch.window(replication))
     if stretch.leads_in:
         return found
-    return _kept(found, found.arrived_ns >= stretch.counted_ns)
-
-
-def _kept(requests: Requests, kept: npt.NDArray[np.bool_]) -> Requests:
-    columns: dict[str, Any] = {}
-    for column in fields(Requests):
-        value = getattr(requests, column.name)
-        if isinstance(value, np.ndarray):
-            columns[column.name] = value[kept]
-        elif isinstance(value, Mapping):
-            columns[column.name] = {name: inner[kept] for name, inner in value.items()}
-        else:
-            columns[column.name] = value
-    return Requests(**columns)
+    return kept(found, found.arrived_ns >= stretch.counted_ns)
 
 
 def calls_of(rows: Rows, scenario: Scenario, deployments: Sequence[str]) -> npt.NDArray[np.bool_]:

@@ -68,7 +68,8 @@ def find_request(run: Run, which: int | str) -> int:
     PlannerError
         No such request, with names that there are.
     """
-    names, outcomes = run.work.requests.request, run.outcome_arrays
+    outcomes = run.outcome_arrays
+    names = by_arrival(run)
     text = str(which).strip()
     if names.size == 0:
         raise PlannerError("request: no request arrives in this window")
@@ -86,11 +87,22 @@ def find_request(run: Run, which: int | str) -> int:
         return int(names[int(text[1:])])
     if re.fullmatch(r"\d{1,18}", text) and (names == int(text)).any():
         return int(text)
+    if re.fullmatch(r"\d{1,18}", text) and (run.work.requests.request == int(text)).any():
+        raise PlannerError(
+            f"request: {text} never comes: its conversation has ended before, or the answer it asks for once more was right"
+        )
     some = ", ".join(str(name) for name in names[:3])
     raise PlannerError(
         f"request: got {which!r}; allowed: a name of this window, such as {some}, #0 to #{names.size - 1} (by arrival), "
         f"{' or '.join(WORDS)}"
     )
+
+
+def by_arrival(run: Run) -> np.ndarray:
+    """Names of the requests that came, in the order in which they did."""
+    outcomes = run.outcome_arrays
+    found: np.ndarray = outcomes["request"][np.lexsort((outcomes["request"], outcomes["arrived_ns"]))]
+    return found
 
 
 def explain(run: Run, which: int | str) -> "pd.DataFrame":
@@ -140,6 +152,7 @@ class _Story:
     def __init__(self, run: Run, name: int) -> None:
         self.run, self.name = run, name
         self.deployments = list(run.scenario.deployments)
+        self.number = int(np.flatnonzero(by_arrival(run) == name)[0])
         self.index = int(np.flatnonzero(run.work.requests.request == name)[0])
         self.request = _one(run.work.requests, self.index)
         self.outcome = rows_of(run.outcome_arrays, run.outcome_arrays["request"] == name)[0]
@@ -160,12 +173,12 @@ class _Story:
     # -- what stands around the steps --
 
     def heading(self) -> str:
-        run, requests = self.run, self.run.work.requests
+        run = self.run
         start = datetime.datetime.combine(run.scenario.start, datetime.time()) + datetime.timedelta(
             seconds=run.window.start_s
         )
         return (
-            f"Request {self.name}, arrival #{self.index} of {requests.n:,}, under {run.strategy}\n"
+            f"Request {self.name}, arrival #{self.number} of {len(run.outcome_arrays['request']):,}, under {run.strategy}\n"
             f"Window {run.window.index}: {run.window.length_s:,g} s from {start:%Y-%m-%d %H:%M} UTC; "
             f"moments are seconds since its start"
         )
@@ -199,7 +212,7 @@ class _Story:
             f"task {list(self.run.scenario.tasks)[int(one.task[0])]}"
             + (" (in no hurry: urgency batch)" if self._task.is_batch else ""),
             f"{int(one.input_tokens[0]):,} input tokens"
-            + (f" ({prefix:,} of them shared)" if prefix else ""),
+            + (f" ({prefix:,} of them {self._of_prefix(prefix)})" if prefix else ""),
             f"{int(one.output_tokens[0]):,} output tokens",
         ]
         for side, values in (("heard", one.audio_input_ms), ("spoken", one.audio_output_ms)):
@@ -208,8 +221,15 @@ class _Story:
         if not np.isnan(one.verifier_score[0]):
             parts.append(f"recorded verifier score {one.verifier_score[0]:.4f}")
         parts += ["private data"] if one.sensitive[0] else []
-        parts += [f"conversation {one.session[0]}"] if one.session[0] >= 0 else []
+        if one.session[0] >= 0:
+            turn = f"turn {int(one.turn[0]) + 1} of " * (one.source == "generated")
+            parts.append(f"{turn}conversation {one.session[0]}")
+        if one.repeat[0] > 0:
+            parts.append(f"asked again ({int(one.repeat[0])})")
         return ", ".join(parts)
+
+    def _of_prefix(self, prefix: int) -> str:
+        return "shared" if prefix == int(self.request.shared_tokens[0]) else "shared or sent before"
 
     def _decision(self) -> str:
         """Why it goes where it goes, and in which order deployments are tried."""

@@ -23,10 +23,12 @@ from planner.scenario.migrations import model_in_force, models_in_force
 from planner.scenario.policy import Policy
 from planner.scenario.supply import Errors
 from planner.scenario.worst_case import Turn, Way, hedges_of, passes_of, ways
+from planner.workload.conversations import MAX_QUESTIONS
 from planner.workload.sizes import Model, eligible_task, resolve_model
 
 Tokens = dict[str, int]  # METER: tokens
 _NOTHING = Fraction(0)
+_WHOLE = 10**15  # tokens: of a conversation all that is sent may be kept
 _PROMPT = ("input", "cached_input", "cache_write", "image", "audio_input")
 
 
@@ -170,8 +172,16 @@ class _Bill:
         found = self.scenario.tasks[task]
         longest, answer, heard_s, spoken_s = self._bounds(task)
         recorded = self._recorded(task, model.name)
-        image, in_window = model.image_tokens.get(task, 0), model.image_context_tokens.get(task, 0)
-        heard = math.inf if math.isinf(heard_s) else round(heard_s * model.audio_input_tokens_per_s)
+        turns = self._turns(task)
+        in_window = model.image_context_tokens.get(task, 0)
+        sets = turns
+        if in_window and model.context_tokens is not None:
+            sets = max(1, min(turns, model.context_tokens // in_window))
+        image = model.image_tokens.get(task, 0) * sets
+        of_speech = turns * heard_s * model.audio_input_tokens_per_s
+        if turns > 1 and model.audio_output_tokens_per_s:
+            of_speech += (turns - 1) * spoken_s * model.audio_output_tokens_per_s
+        heard = of_speech if math.isinf(of_speech) else round(of_speech)
         text = _scaled(longest, model.input_token_factor)
         if model.context_tokens is not None:
             heard = min(heard, model.context_tokens)
@@ -215,13 +225,23 @@ class _Bill:
             return sizes
         return sizes | {"input": sizes["input"] - kept, dearest_meter: kept}
 
+    def _turns(self, task: str) -> int:
+        """Turns of a conversation whose questions and answers one prompt of the task may hold."""
+        scenario = self.scenario
+        talks = scenario.traffic.trace is None and scenario.turns_by_task()[task] > 1.0
+        return MAX_QUESTIONS if talks and scenario.traffic.sessions.context == "resend" else 1
+
     def _longest_prefix(self, task: str) -> int:
         found = self.scenario.tasks[task]
         if self.scenario.traffic.trace is None:
-            return found.shared_prefix_tokens
+            talks = self.scenario.turns_by_task()[task] > 1.0
+            return _WHOLE if talks else found.shared_prefix_tokens
         from planner.workload.traces import recording
 
-        return int(recording(self.scenario).prefix_tokens[self._rows_of(task)].max(initial=0))
+        rows, own = recording(self.scenario), self._rows_of(task)
+        if (rows.session[own] >= 0).any():
+            return _WHOLE
+        return int(rows.prefix_tokens[own].max(initial=0))
 
     def _bounds(self, task: str) -> tuple[float, float, float, float]:
         """Longest prompt and answer in tokens, longest speech in and out in seconds; inf where nothing bounds them."""
@@ -229,8 +249,12 @@ class _Bill:
         speech = found.audio if "audio" in found.modalities else None
         heard_s, spoken_s = (0.0, 0.0) if speech is None else (speech.input_s.upper, speech.output_s.upper)
         if self.scenario.traffic.trace is None:
-            prompt = _counted(found.input_tokens.upper) + found.shared_prefix_tokens
-            return prompt, _counted(found.output_tokens.upper), heard_s, spoken_s
+            turns, question = self._turns(task), _counted(found.input_tokens.upper)
+            answer = _counted(found.output_tokens.upper)
+            prompt = found.shared_prefix_tokens + turns * question
+            if turns > 1:
+                prompt += (turns - 1) * min(answer, found.max_output_tokens or math.inf)
+            return prompt, answer, heard_s, spoken_s
         from planner.workload.traces import recording  # half a second, for recordings only
 
         rows, own = recording(self.scenario), self._rows_of(task)

@@ -217,7 +217,9 @@ def _volumes(plan: Plan, rates: dict[int, Rates]) -> Iterator[Volume]:
     """Expected requests by month and task. Failed is what arrives and is not completed, to the last digit."""
     for month in plan.months:
         for task in plan.shares:
-            sums = dict.fromkeys(("arrived", "completed", "right", "wrong", "unrated"), Fraction(0))
+            sums = dict.fromkeys(
+                ("arrived", "repeated", "unasked", "completed", "right", "wrong", "unrated"), Fraction(0)
+            )
             for piece in plan.pieces:
                 if piece.month == month.name:
                     requests = plan.requests(piece, task)
@@ -225,5 +227,7 @@ def _volumes(plan: Plan, rates: dict[int, Rates]) -> Iterator[Volume]:
                         if key.kind in (REQUESTS, ANSWERS) and key.meter in sums:
                             sums[key.meter] += requests * rate
             found = {name: rounded(value) for name, value in sums.items()}
+            repeated, unasked = found.pop("repeated"), found.pop("unasked")
             failed = EXACT.subtract(found["arrived"], found["completed"])
-            yield Volume(month=month.name, task=task, failed=failed, **found)
+            planned = EXACT.add(EXACT.subtract(found["arrived"], repeated), unasked)
+            yield Volume(month=month.name, task=task, planned=planned, failed=failed, **found)

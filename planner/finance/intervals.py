@@ -18,7 +18,7 @@ import numpy.typing as npt
 from planner.finance.calendar import discount_factor
 from planner.finance.horizon import Plan, charged, plan_of, standing_ledger
 from planner.finance.ledger import EXACT, INVOICED, exact
-from planner.finance.quantities import ANSWERS, LONG, REQUESTS, WASTE_KINDS, WASTED, Key, Quantities
+from planner.finance.quantities import ANSWERS, LONG, WASTE_KINDS, WASTED, Key, Quantities, planned
 from planner.finance.rates import PlannedWindow, Rates, evening, rates_of, sources_of
 from planner.finance.totals import present_value
 from planner.metrics.intervals import jackknife, t_quantile
@@ -184,10 +184,7 @@ def cost_vectors(
         windows=tuple((window.era, window.stratum) for window in windows),
         weights=np.array([window.weight for window in windows]),
         requests=np.array(
-            [
-                [counted.get(Key(task, None, REQUESTS, "arrived"), 0) for task in tasks]
-                for counted in quantities
-            ],
+            [[planned(counted, task) for task in tasks] for counted in quantities],
             float,
         ).reshape(len(windows), len(tasks))
         * factors,

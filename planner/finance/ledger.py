@@ -126,10 +126,15 @@ class LedgerRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Volume:
-    """Expected requests of a task in a month, the denominators of unit costs. Decimals to 1e-6."""
+    """Expected requests of a task in a month, the denominators of unit costs. Decimals to 1e-6.
+
+    Planned are those that the traffic holds. Of them some never arrive, as their conversation had ended, and questions
+    that are asked once more arrive on top of them.
+    """
 
     month: str
     task: str
+    planned: Decimal
     arrived: Decimal
     completed: Decimal
     failed: Decimal

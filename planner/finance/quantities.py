@@ -23,7 +23,7 @@ LONG = "-long"  # suffix of these: calls whose prompt is above the model's long-
 BATCH = "batch"  # in accounts: all tokens of a task in no hurry at a deployment that has a batch API
 VERIFIED = "verifier"  # tokens and calls of a cascade's checks
 ROUTED = "router"  # requests that the router decided
-REQUESTS = "requests"  # arrived, completed, failed
+REQUESTS = "requests"  # arrived, completed, failed; of those that arrived, repeated; unasked are those that never did
 ANSWERS = "answers"  # right, wrong, unrated, by the deployment that served them
 BUSY = "busy"  # milliseconds in which calls were under way
 SENT = "sent"  # tokens and calls that left for a deployment, billed or not
@@ -50,6 +50,17 @@ class Key(NamedTuple):
 Quantities = dict[Key, int]
 
 
+def planned(quantities: Mapping[Key, int], task: str) -> int:
+    """Requests of a task that the traffic holds: what no strategy changes, and what use is counted by.
+
+    Repeats come on top of it; turns of conversations that ended early are a part of it.
+    """
+    arrived, repeated, unasked = (
+        quantities.get(Key(task, None, REQUESTS, meter), 0) for meter in ("arrived", "repeated", "unasked")
+    )
+    return arrived - repeated + unasked
+
+
 def count(
     scenario: Scenario,
     strategy: str,
@@ -57,6 +68,8 @@ def count(
     attempts: Arrays,
     *,
     asked: npt.NDArray[np.bool_] | None = None,
+    repeated: npt.NDArray[np.bool_] | None = None,
+    unasked: npt.NDArray[np.int64] | None = None,
     long_above: Mapping[str, int] | None = None,
 ) -> Quantities:
     """Counts of one window; keys whose count would be 0 are left out.
@@ -67,6 +80,10 @@ def count(
         As `tables.OUTCOMES_TABLE` and `tables.ATTEMPTS` say: codes, int64 nanoseconds.
     asked : bool array, shape (rows of outcomes,), optional
         Requests that the router decided, in the order of `outcomes`; none if left out.
+    repeated : bool array, shape (rows of outcomes,), optional
+        Questions asked once more after a bad answer, in the order of `outcomes`; none if left out.
+    unasked : int array, shape (tasks,), optional
+        Turns that never came because their conversation had ended; none if left out.
     long_above : mapping from deployment to tokens, optional
         Long-context thresholds of the models in force: a call whose whole prompt (cache reads and writes,
         images and audio included) is above it is counted apart, as all its tokens cost the higher price.
@@ -87,6 +104,11 @@ def count(
     counter.add(REQUESTS, "arrived", tasks, nobody, everything)
     counter.add(REQUESTS, "completed", tasks, nobody, is_ok)
     counter.add(REQUESTS, "failed", tasks, nobody, ~is_ok)
+    if repeated is not None:
+        counter.add(REQUESTS, "repeated", tasks, nobody, repeated)
+    if unasked is not None:
+        every = np.arange(len(scenario.tasks))
+        counter.add(REQUESTS, "unasked", every, np.full(every.shape, _Counter.NOBODY), unasked)
     for meter, code in (("right", 1), ("wrong", 0), ("unrated", UNRATED)):
         counter.add(ANSWERS, meter, tasks, served_by, is_ok & (correct == code))
     if asked is not None and scenario.strategy(strategy).router is not None:
@@ -104,7 +126,7 @@ def from_counts(
     ----------
     deployments : names, in the order of the second axis of `counts`
     counts : mapping to int64 arrays, T tasks and D deployments
-        arrived, completed, failed, asked, checks (T,); check_tokens (T, meters); tokens (T, D, kinds, meters) by
+        arrived, completed, failed, repeated, unasked, asked, checks (T,); check_tokens (T, meters); tokens (T, D, kinds, meters) by
         `TOKEN_KINDS`: useful, then wasted by cause, then the same above a long-context threshold; busy_ns, calls (T, D);
         sent (T, D, 3) and delivered (T, D, 2) by meter; answers (T, D, 3): wrong, right, unrated.
     """
@@ -117,7 +139,7 @@ def from_counts(
             if amount:
                 found[Key(task, deployment, kind, meter)] = amount
 
-        for meter in ("arrived", "completed", "failed"):
+        for meter in ("arrived", "completed", "failed", "repeated", "unasked"):
             put(REQUESTS, meter, int(counts[meter][index]))
         put(ROUTED, "requests", int(counts["asked"][index]))
         put(VERIFIED, "calls", int(counts["checks"][index]))

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from planner.errors import PlannerError
 from planner.finance.ledger import exact
-from planner.finance.quantities import REQUESTS, Key, Quantities
+from planner.finance.quantities import Key, Quantities, planned
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.migrations import model_in_force
 from planner.workload.windows import Era, task_share
@@ -114,11 +114,10 @@ def _pooled(
     strata: dict[tuple[int, str], list[int]] = {}
     for i in chosen:
         strata.setdefault((windows[i].era, windows[i].stratum), []).append(i)
-    arrived = Key(task, None, REQUESTS, "arrived")
     factors = evening(windows)
     parts = []
     for members in strata.values():
-        requests = sum(factors[i] * quantities[i].get(arrived, 0) for i in members)
+        requests = sum(factors[i] * planned(quantities[i], task) for i in members)
         weight = sum((Fraction(windows[i].weight) for i in members), Fraction(0))
         if requests and weight:
             parts.append((weight, requests, _summed(task, ((factors[i], quantities[i]) for i in members))))

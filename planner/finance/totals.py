@@ -79,7 +79,7 @@ def tco(scenario: Scenario, ledger: Ledger) -> Tco:
     assert len(strategies) <= 1, f"a ledger of several strategies has no one TCO: {sorted(strategies)}"
     invoiced, economic = ledger.total(INVOICED), ledger.total()
     rate = scenario.finance.discount_rate
-    expected = ledger.expected("arrived")
+    expected = ledger.expected("planned")
     correct, unknown = _correct(ledger)
     if not expected:
         unknown["per_1k_usd"] = "no requests are expected"

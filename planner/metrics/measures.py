@@ -192,6 +192,8 @@ def _shares(
     pool: Pool, scope: Scope, names: Sequence[str], mean_rate_per_s: float | None
 ) -> dict[str, Measure]:
     arrived, completed, rated = (pool.count(column, scope) for column in (s.ARRIVED, s.COMPLETED, s.RATED))
+    repeated, unasked = pool.count(s.REPEATED, scope), pool.count(s.UNASKED, scope)
+    planned = arrived - repeated + unasked
 
     def share(column: int, of: Floats = arrived) -> Floats:
         return pool.ratio(pool.count(column, scope), of)
@@ -201,13 +203,15 @@ def _shares(
         "accuracy": Measure(share(s.CORRECT, rated), "share", SHARE, int(rated.sum())),
         "omni_share": Measure(share(s.IS_OMNI), "share", SHARE),
         "over_context_share": Measure(share(s.OVER_CONTEXT), "share", SHARE),
+        "repeated_share": Measure(share(s.REPEATED), "share", SHARE),
+        "unasked_share": Measure(share(s.UNASKED, planned), "share", SHARE),
         "attempts_mean": Measure(share(s.ATTEMPTS), "attempts", POSITIVE),
         "sensitive_outside": Measure(
             pool.plan.weights @ pool.count(s.SENSITIVE_OUTSIDE, scope), "requests", POSITIVE
         ),
     }
     if mean_rate_per_s is not None:
-        found["goodput_per_s"] = Measure(share(s.GOOD) * mean_rate_per_s, "requests/s", POSITIVE)
+        found["goodput_per_s"] = Measure(share(s.GOOD, planned) * mean_rate_per_s, "requests/s", POSITIVE)
     for index, name in enumerate(names):
         if pool.count(s.N_COUNTS + index, scope).any():
             found[f"served_share:{name}"] = Measure(share(s.N_COUNTS + index, completed), "share", SHARE)

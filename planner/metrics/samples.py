@@ -46,10 +46,13 @@ COUNTS = (
     "sensitive_outside",
     "good",
     "attempts",
+    "repeated",
+    "unasked",
 )
-ARRIVED, COMPLETED, RATED, CORRECT, IS_OMNI, OVER_CONTEXT, SENSITIVE_OUTSIDE, GOOD, ATTEMPTS, N_COUNTS = (
-    range(10)
-)
+(
+    ARRIVED, COMPLETED, RATED, CORRECT, IS_OMNI, OVER_CONTEXT, SENSITIVE_OUTSIDE, GOOD, ATTEMPTS, REPEATED, UNASKED,
+    N_COUNTS,
+) = range(12)  # fmt: skip
 N_CAUSES = len(tables.CAUSES)
 
 SERIES = ("arrived", "failed", "latency_ns")  # per interval of arrival
@@ -60,7 +63,7 @@ _OK, _NEVER, _UNRATED, _OMNI, _RULE = tables.OK, tables.NEVER, tables.UNRATED, t
     _WAIT, _SPEED_OUTPUT, _SPEED_NS, _FLAGS, _INPUT, _OUTPUT,
 ) = range(1, 17)  # fmt: skip
 _SENSITIVE_AND_OUTSIDE = tables.FACT_SENSITIVE | tables.FACT_OUTSIDE
-_OVER = tables.FACT_OVER_CONTEXT
+_OVER, _REPEATED = tables.FACT_OVER_CONTEXT, tables.FACT_REPEATED
 assert [column.name for column in tables.FACTS][_WAIT] == "wait_ns"
 
 
@@ -157,6 +160,8 @@ def _reduce(
         counts[task, ATTEMPTS] += rows[i, _CALLS]
         if rows[i, _TIER] == _OMNI or (rows[i, _TIER] == _RULE and deployment >= 0 and is_omni[deployment]):
             counts[task, IS_OMNI] += 1
+        if flags & _REPEATED:
+            counts[task, REPEATED] += 1
         if flags & _OVER:
             counts[task, OVER_CONTEXT] += 1
         if flags & _SENSITIVE_AND_OUTSIDE == _SENSITIVE_AND_OUTSIDE:
@@ -225,8 +230,11 @@ class Tally:
         billed_tokens: Mapping[str, int],
         n_limited: Mapping[int, int],
         n_calls: Mapping[int, int],
+        unasked: Integers | None = None,
     ) -> Sample:
-        """The window so far. The arguments are sums over its calls (see `Sample`)."""
+        """The window so far. The arguments are sums over its calls (see `Sample`), and turns that never came, by task."""
+        if unasked is not None:
+            self.counts[:, UNASKED] = unasked
         assert not self.counts[:, -N_CAUSES + tables.NO_CAUSE].any(), "a request failed by no cause"
         has = self.has.copy()
         has[:, [LATENCY, WAIT, INPUT, OUTPUT]] = self.counts[:, [ARRIVED]]

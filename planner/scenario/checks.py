@@ -14,6 +14,7 @@ from planner.scenario.checks_demand import DEMAND
 from planner.scenario.checks_limits import LIMITS
 from planner.scenario.checks_money import MONEY
 from planner.scenario.checks_priorities import PRIORITIES
+from planner.scenario.checks_sessions import CONVERSATIONS
 from planner.scenario.checks_steps import STEPS
 from planner.scenario.checks_strategies import STRATEGIES
 from planner.scenario.checks_supply import SUPPLY
@@ -26,6 +27,7 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *STRATEGIES,
     *BREAKERS,
     *CACHES,
+    *CONVERSATIONS,
     *BATCHES,
     *MONEY,
     *PRIORITIES,

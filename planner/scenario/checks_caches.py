@@ -1,7 +1,6 @@
 """Rules about prompt caches: what they keep exists, fits the model, and has a price for every day."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from planner.scenario import known
 from planner.scenario.finding import Finding, View
@@ -69,30 +68,6 @@ def something_is_kept(view: View) -> Iterator[Finding]:
             complete=(("tasks",),),
             is_notice=True,
         )
-
-
-def no_conversations(view: View) -> Iterator[Finding]:
-    """The prefix of a recorded conversation is its own and grows, which is not simulated."""
-    trace = view.scenario.traffic.trace
-    if trace is None or trace.rows is None:
-        return
-    theirs = trace.columns or {}
-    session, prefix = theirs.get("session", "session"), theirs.get("prefix_tokens", "prefix_tokens")
-    if not any(_has_both(row, session, prefix) for row in trace.rows):
-        return
-    for _, _, path in _caches(view):
-        yield Finding(
-            path=path,
-            text="not supported yet: prompt caches of a recording's conversations",
-            hint="leave out the column session or prefix_tokens",
-            because=(("traffic", "trace"),),
-        )
-
-
-def _has_both(row: Mapping[str, Any], session: str, prefix: str) -> bool:
-    tokens = row.get(prefix)
-    has_prefix = isinstance(tokens, int | float) and not isinstance(tokens, bool) and tokens > 0
-    return row.get(session) is not None and has_prefix
 
 
 def writing_is_priced_throughout(view: View) -> Iterator[Finding]:
@@ -195,7 +170,6 @@ def own_hardware_prices_reading(view: View) -> Iterator[Finding]:
 CACHES = (
     kept_fits,
     something_is_kept,
-    no_conversations,
     writing_is_priced_throughout,
     writing_price_fits,
     defaults_fit,

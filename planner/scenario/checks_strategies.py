@@ -439,6 +439,8 @@ def _chooses_by(policy: Policy) -> str:
         return "spill_over"
     if policy.retry_target == "reselect":
         return "retry_target reselect"
+    if policy.affinity is not None:
+        return "affinity"
     return "" if policy.asks_equals else "asks_equals false"
 
 

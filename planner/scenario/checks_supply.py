@@ -312,6 +312,7 @@ def request_wide_fields(view: View) -> Iterator[Finding]:
         "lowest_latency": "targets are chosen before a deployment is asked",
         "lowest_usage": "targets are chosen before a deployment is asked",
         "spill_over": "levels share the load of a strategy",
+        "affinity": "a conversation stays in a group of deployments",
         "asks_equals": "targets are chosen before a deployment is asked",
         "retry_target": "a retry is chosen in a group",
         "sibling_wait": "a retry is chosen in a group",

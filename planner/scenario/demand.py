@@ -14,10 +14,9 @@ from planner.scenario.declare import (
     Fields,
     Key,
     field,
-    later,
     later_choices,
 )
-from planner.scenario.laws import Law
+from planner.scenario.laws import Law, parse_law
 
 Modality = Literal["text", "vision", "audio"]
 TRACE_COLUMNS = (
@@ -43,20 +42,33 @@ class Bursts(Fields):
     )
 
 
+#: RAGPulse: 85 % of the gaps between turns are lognormal with median 37 s and sigma 0.80; the rest are breaks of
+#: many minutes, in which most users have begun something new (facts: traces, sessions).
+THINK_TIME = {"p50": 36.9, "p95": 137.6}
+
+
 class Sessions(Fields):
-    """Conversations. Only their mean length is used so far, to count them."""
+    """Conversations: several turns of one task, in which everything is sent again with every turn."""
 
     turns_mean: float = field(
-        "mean user turns of a conversation (used for counts only)", 1.0, unit="turns", ge=1, le=1e4
+        "mean user turns of a conversation, geometric and at most 64; 1: every request stands alone",
+        1.0,
+        unit="turns",
+        ge=1,
+        le=20,
     )
-    think_time_s: Annotated[Any, later("thinking time between turns")] = field(
-        "time between answer and next turn", None, unit="s"
+    think_time_s: Law = field(
+        "time between an answer and the next turn; loop open: between the arrivals of two turns; a week at most",
+        parse_law(THINK_TIME),
+        unit="s",
     )
-    loop: Annotated[Any, later("closed or open session loops")] = field(
-        "closed: the next turn waits for the answer", None
+    loop: Literal["closed", "open"] = field(
+        "closed: the next turn waits for the answer, and a failed one ends the conversation; open: turns come at "
+        "their times whatever becomes of the others",
+        "closed",
     )
-    context: Annotated[Any, later("context resent and growing within a session")] = field(
-        "what a later turn resends", None
+    context: Literal["resend", "none"] = field(
+        "resend: a later turn sends all earlier questions, answers, images and speech again", "resend"
     )
 
 
@@ -210,8 +222,13 @@ class Task(Fields):
         "how far models are right on the same requests beyond difficulty", 0.5, ge=0, le=1
     )
     cost_of_wrong_answer_usd: float = field("economic cost of a wrong answer", 0.0, unit="USD", ge=0, le=1e9)
-    requery_probability: Annotated[Any, later("users asking again after a wrong answer", 0)] = field(
-        "asks again", 0
+    requery_probability: float = field(
+        "share of users who ask the same again after a wrong or failed answer, at most three times; such requests come "
+        "on top of the others",
+        0.0,
+        unit="share",
+        ge=0,
+        le=1,
     )
     sensitive: float = field("share of requests with private data", 0.0, unit="share", ge=0, le=1)
     urgency: Literal["interactive", "batch"] = field(

@@ -7,6 +7,7 @@ The root and the sections about the plan (targets, money, run); traffic and task
 import datetime
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -234,6 +235,15 @@ class Scenario(Fields):
             return dict.fromkeys(given, 1 / len(given))
         return {name: share or 0.0 for name, share in given.items()}
 
+    def turns_by_task(self) -> dict[str, float]:
+        """TASK: mean turns of its conversations."""
+        return dict.fromkeys(self.tasks, self.traffic.sessions.turns_mean)
+
+    def turns_per_conversation(self) -> float:
+        """Mean turns over the conversations of all tasks, each of which is of one task throughout."""
+        turns = self.turns_by_task()
+        return 1.0 / math.fsum(share / turns[name] for name, share in self.shares().items())
+
     def requests_per_month(self) -> float | None:
         """User turns in a mean month, given or derived from users; None where only a trace tells."""
         traffic = self.traffic
@@ -242,7 +252,7 @@ class Scenario(Fields):
         if traffic.users is not None:
             days = MONTH_S / 86_400
             users = traffic.users
-            return users.active_per_day * users.conversations_per_day * traffic.sessions.turns_mean * days
+            return users.active_per_day * users.conversations_per_day * self.turns_per_conversation() * days
         return None
 
     # -- identity and change -------------------------------------------------------------------

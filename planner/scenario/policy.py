@@ -9,7 +9,7 @@ from pydantic import model_validator
 from planner.scenario.breaker import Breaker
 from planner.scenario.declare import AsTuple, Fields, field
 from planner.scenario.laws import Law
-from planner.scenario.preferences import LowestLatency, LowestUsage, SpillOver
+from planner.scenario.preferences import Affinity, LowestLatency, LowestUsage, SpillOver
 from planner.scenario.retrying import Backoff, Hedge, Layer, RetriesAfter, RetryBudget
 
 
@@ -30,6 +30,10 @@ class Policy(Fields):
     lowest_usage: LowestUsage = field("what select: lowest-usage does at a limit", LowestUsage())
     spill_over: SpillOver | None = field(
         "null: a level is asked only where all before it failed; else levels share the load by their health",
+        None,
+    )
+    affinity: Affinity | None = field(
+        "whether a conversation stays with a deployment, {} for the defaults; null: each turn is sent as any other",
         None,
     )
     timeout_s: float | None = field("a call is cut after this; null: never", 30.0, unit="s", gt=0, le=86_400)

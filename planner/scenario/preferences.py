@@ -77,3 +77,23 @@ class SpillOver(Fields):
         ge=0.01,
         le=1000,
     )
+
+
+class Affinity(Fields):
+    """A conversation stays, group by group, with the deployment that answered it first: its prompt cache is warm there.
+
+    It is asked before all others, unless its breaker is open, it cannot take the request, or it has not answered the
+    conversation for `ttl_s` (LiteLLM's session affinity; facts: routing_semantics §12).
+    """
+
+    ttl_s: float = field(
+        "seconds after its last answer to a conversation from which on a deployment has no claim to it",
+        3600.0,
+        unit="s",
+        gt=0,
+        le=604_800,
+    )
+    repin: bool = field(
+        "whether a conversation stays with another one that answered it; false: it comes back once it can",
+        False,
+    )

@@ -15,7 +15,7 @@ Tokens = TypeVar("Tokens", int, "npt.NDArray[np.int64]")
 
 
 class PromptCache(Fields):
-    """The provider keeps the shared prefix of a task for a while and reads it at a price of its own.
+    """The provider keeps the shared prefix of a task, and what a conversation sent, and reads it at a price of its own.
 
     Defaults: OpenAI keeps prefixes of 1,024 tokens and more in steps of 128 for 5 to 10 idle minutes and an hour at
     most; Anthropic keeps them for 5 minutes after the last hit, from 512 to 4,096 tokens on by model and to the token
@@ -52,6 +52,11 @@ class PromptCache(Fields):
         unit="s/1e6 tokens",
         ge=0,
         le=1e6,
+    )
+
+    conversations: bool = field(
+        "whether all that a conversation has sent is kept for its next turn, not only the prefix shared with others",
+        True,
     )
 
     def kept(self, prefix: Tokens) -> Tokens:

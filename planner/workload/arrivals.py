@@ -11,7 +11,8 @@ Within a grid more volume keeps every old request: the count of a cell grows wit
 inverted), and the d-th arrival of a cell is a draw of its own.
 
 A name packs (cell counted from the horizon's start, draw in the cell, turn) into 39 + 16 + 8 bits: the same
-hour has the same names in every window.
+hour has the same names in every window. Of the turn's bits the lower six number the questions of a conversation, the
+upper two how often one was asked again. What arrives here are conversations: their first turns.
 """
 
 import datetime
@@ -31,6 +32,7 @@ HOUR_NS = 3_600_000_000_000
 MEAN_PER_CELL = 64
 LEAST_CELLS_LOG2, MOST_CELLS_LOG2 = 16, 21  # cells per hour
 CELL_BITS, DRAW_BITS, TURN_BITS = 39, 16, 8
+QUESTION_BITS = 6  # of the turn's
 MAX_CELL, MAX_DRAW, MAX_TURN = (1 << CELL_BITS) - 1, (1 << DRAW_BITS) - 1, (1 << TURN_BITS) - 1
 # Six standard deviations below the largest count that a name can hold.
 MAX_CELL_MEAN = 64_000.0
@@ -117,10 +119,11 @@ def day_factor(scenario: Scenario, replication: int, day: int) -> float:
 
 
 def hourly_means(scenario: Scenario, replication: int, first_hour: int, hours: int) -> Floats:
-    """Mean number of arrivals in each hour of one replication, its day factors included; shape (hours,)."""
+    """Mean number of conversations that begin in each hour of one replication, its day factors included."""
     volume = scenario.requests_per_month()
     assert volume is not None, "generated traffic needs a volume"
     means = hourly_weights(scenario, first_hour, hours) * (volume / MONTH_S * 3600.0)
+    means /= scenario.turns_per_conversation()
     if scenario.traffic.daily_spread > 0.0:
         for day in range(first_hour // 24, (first_hour + hours - 1) // 24 + 1):
             begin, end = max(day * 24 - first_hour, 0), min((day + 1) * 24 - first_hour, hours)

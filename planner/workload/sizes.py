@@ -138,8 +138,15 @@ def sizes(scenario: Scenario, requests: "Requests", model: Model) -> Sizes:
     cap = by_task([min(kind.max_output_tokens or no_cap, own_cap) for kind in kinds])
     output = np.minimum(answer, cap)
     reasoning = _rounded(output * model.reasoning_tokens_per_output_token)
-    audio_input = _rounded(requests.audio_input_ms * model.audio_input_tokens_per_s / 1e3)
-    prompt = sent + by_task([model.image_context_tokens.get(name, 0) for name in names]) + audio_input
+    audio_input = _rounded(
+        (
+            requests.audio_input_ms * model.audio_input_tokens_per_s
+            + requests.resent_speech_ms * model.audio_output_tokens_per_s
+        )
+        / 1e3
+    )
+    seen = by_task([model.image_context_tokens.get(name, 0) for name in names]) * requests.image_sets
+    prompt = sent + seen + audio_input
     is_capped = np.array([kind.max_output_tokens is not None for kind in kinds])[task]
     whole = prompt + np.where(is_capped, cap, output) + reasoning
     fits = np.ones(requests.n, bool)
@@ -148,7 +155,7 @@ def sizes(scenario: Scenario, requests: "Requests", model: Model) -> Sizes:
     takes = np.array([eligible_task(scenario, name, model) for name in names])[task]
     return Sizes(
         input=sent,
-        image=by_task([model.image_tokens.get(name, 0) for name in names]),
+        image=by_task([model.image_tokens.get(name, 0) for name in names]) * requests.image_sets,
         audio_input=audio_input,
         output=output,
         audio_output=_rounded(requests.audio_output_ms * model.audio_output_tokens_per_s / 1e3),
@@ -159,9 +166,9 @@ def sizes(scenario: Scenario, requests: "Requests", model: Model) -> Sizes:
     )
 
 
-def prefix_tokens(requests: "Requests", model: Model) -> Integers:
-    """Tokens of each request's shared prefix on a model, a part of its input; counted and rounded as that is."""
-    return _scaled(requests.prefix_tokens, model.input_token_factor)
+def prefix_tokens(counted: Integers, model: Model) -> Integers:
+    """Tokens of prefixes on a model, a part of the input; counted and rounded as that is."""
+    return _scaled(counted, model.input_token_factor)
 
 
 def _scaled(counted: Integers, factor: float) -> Integers:

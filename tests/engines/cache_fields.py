@@ -14,8 +14,6 @@ def draw_caches(pick: Pick, scenario: dict[str, Any]) -> None:
     prefixes = pick(((40,), (120, 40, 0), (1000, 120, 40), (0,)))
     for row in rows:
         row["prefix_tokens"] = min(row["input_tokens"], pick(prefixes))
-        if row["prefix_tokens"]:
-            row.pop("session", None)
     for model in scenario["models"].values():
         model["cached_input_usd_per_mtok"] = 0.1
         if pick((True, False)):

@@ -15,6 +15,7 @@ import pandas as pd
 from planner import tables
 from planner.engines.run import Run, run_window
 from planner.scenario import Scenario, load
+from planner.workload.requests import Requests
 from planner.workload.windows import Window, plan_windows
 
 MODEL = {
@@ -106,10 +107,15 @@ def run_rows(
     return on_both_engines(scenario, "s")
 
 
-def on_both_engines(scenario: Scenario, strategy: str, window: Window | None = None) -> Run:
+def on_both_engines(
+    scenario: Scenario, strategy: str, window: Window | None = None, requests: Requests | None = None
+) -> Run:
     """The reference engine's run, of the first window unless given, after the compiled one gave the same rows."""
     window = plan_windows(scenario)[0] if window is None else window
-    runs = [run_window(scenario, strategy, window, engine=engine) for engine in ("reference", "compiled")]
+    runs = [
+        run_window(scenario, strategy, window, engine=engine, requests=requests)
+        for engine in ("reference", "compiled")
+    ]
     for name in ("outcome_arrays", "attempt_arrays", "event_arrays"):
         one, other = (getattr(run, name) for run in runs)
         for column in one:

@@ -12,6 +12,7 @@ from planner.engines import rules
 from tests.engines.batch_fields import draw_batches
 from tests.engines.cache_fields import draw_caches
 from tests.engines.retry_fields import draw_retries
+from tests.engines.session_fields import draw_sessions
 
 SECONDS = (0, 0.25, 0.5, 1, 2)
 OFF = None  # what is switched off by null
@@ -44,6 +45,7 @@ def draw_scenario(random: Random) -> dict[str, Any]:
     _share_limits(random, deployments)
     draw_retries(random.choice, scenario)
     draw_caches(random.choice, scenario)
+    draw_sessions(random.choice, scenario)
     draw_batches(random.choice, scenario)
     return scenario
 

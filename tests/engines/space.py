@@ -24,6 +24,7 @@ from planner.workload.windows import Window, plan_windows
 from tests.engines.batch_fields import draw_batches
 from tests.engines.cache_fields import draw_caches
 from tests.engines.retry_fields import draw_retries
+from tests.engines.session_fields import draw_sessions
 
 Pick = Callable[[Sequence[Any]], Any]
 Raw = dict[str, Any]
@@ -511,6 +512,7 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
     }  # fmt: skip
     draw_retries(pick, drawn)
     draw_caches(pick, drawn)
+    draw_sessions(pick, drawn)
     draw_batches(pick, drawn)
     return drawn
 
@@ -677,9 +679,12 @@ def _reduced_difference(found: Scenario, name: str, window: Window, run: Run) ->
     taken: list[np.ndarray] = []
     reduced = reduce_window(found, name, window, [generate(found, window)], taken.append)
     counted = from_counts(found, reduced.deployments, reduced.counts)
-    order = np.argsort(run.work.requests.request, kind="stable")
-    asked = run.work.routing.asked[order]
-    billed = count(found, name, run.outcome_arrays, run.attempt_arrays, asked=asked)
+    names = run.outcome_arrays["request"]
+    came = run.work.came(names)
+    billed = count(
+        found, name, run.outcome_arrays, run.attempt_arrays, asked=run.work.routing.asked[came],
+        repeated=run.work.requests.repeat[came] > 0, unasked=run.work.unasked(names, len(found.tasks)),
+    )  # fmt: skip
     if counted != billed:
         keys = sorted(key for key in counted.keys() | billed.keys() if counted.get(key) != billed.get(key))
         return f"counts: {[(key, billed.get(key), counted.get(key)) for key in keys[:3]]}"

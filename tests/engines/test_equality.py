@@ -188,7 +188,7 @@ NOT_FOR_ENGINES = (
     "deployments.DEPLOYMENT.policy.select", "deployments.DEPLOYMENT.policy.layers", "deployments.DEPLOYMENT.policy.retry_budget",
     "deployments.DEPLOYMENT.policy.max_fallbacks", "deployments.DEPLOYMENT.policy.special_fallbacks_only",
     "deployments.DEPLOYMENT.policy.lowest_latency", "deployments.DEPLOYMENT.policy.lowest_usage",
-    "deployments.DEPLOYMENT.policy.spill_over", "deployments.DEPLOYMENT.policy.asks_equals",
+    "deployments.DEPLOYMENT.policy.spill_over", "deployments.DEPLOYMENT.policy.asks_equals", "deployments.DEPLOYMENT.policy.affinity",
     "deployments.DEPLOYMENT.policy.retry_target", "deployments.DEPLOYMENT.policy.sibling_wait",
     "deployments.DEPLOYMENT.policy.retries_after", "deployments.DEPLOYMENT.policy.honours_retry_after",
     "deployments.DEPLOYMENT.policy.retry_after_above_cap", "deployments.DEPLOYMENT.policy.retry_after_jitter_s",

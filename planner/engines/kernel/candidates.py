@@ -24,6 +24,7 @@ def is_left(m, f, e, laws, slot, level, index):  # type: ignore[no-untyped-def]
     return (
         not (m[slot + c.L_TRIED] >> index_in_group(m, slot, level, index)) & 1
         and m[slot + m[desk + c.D_SIZES] + c.M_ELIGIBLE] != 0
+        and desk != m[slot + c.L_PINNED]
     )
 
 

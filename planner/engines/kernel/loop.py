@@ -13,15 +13,38 @@ from planner.engines import layout as c
 from planner.engines import rules
 from planner.engines.heap import pop
 from planner.engines.kernel.calls import end_call, hand_over
+from planner.engines.kernel.conversations import begin_talk, follow, has_slots, take_slot
 from planner.engines.kernel.endings import begin_layers, give_up, pause
 from planner.engines.kernel.hedging import hedge
 from planner.engines.kernel.queues import leave, offer
 from planner.engines.kernel.requests import advance, end_check, go_on_after
-from planner.engines.kernel.signatures import BOOL, INT, MARGIN, is_unhurried
+from planner.engines.kernel.signatures import ARRIVALS, BOOL, INT, MARGIN, MEMORY, VOID, is_unhurried
 from planner.engines.kernel.turns import begin_pass
 from planner.jit import jit
-from planner.raw import raw
+from planner.raw import RAW_INTEGERS, raw
 from planner.sampling import LAWS_TYPE, draw_law
+
+
+@jit(VOID(*MEMORY, INT), late=True)
+def begin(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """A request's life begins."""
+    now = m[c.R_NOW]
+    deadline = c.NONE if is_unhurried(m, slot) else m[c.C_DEADLINE]
+    m[c.R_IN_FLIGHT] += 1
+    m[slot + c.L_ARRIVED] = now
+    m[slot + c.L_DEADLINE] = c.NONE if deadline == c.NONE else now + deadline
+    if m[c.C_IS_OPEN] and m[slot + c.L_LATER] != c.NONE:
+        follow(m, f, e, laws, m[slot + c.L_LATER])
+    thinking_ns = 0
+    law = m[c.C_ROUTER_LAW]
+    if m[slot + c.L_FACTS] & t.FACT_ASKED and law != rules.NO_LAW:
+        seed, replication = m[c.C_SEED], m[c.C_REPLICATION]
+        stream = m[c.C_ROUTER_STREAM]
+        thinking_ns = to_ns(draw_law(laws, law, seed, replication, stream, m[slot + c.L_NAME], 0))
+    if thinking_ns == 0 and deadline != 0:
+        advance(m, f, e, laws, slot, c.NEXT)  # nothing else is left to happen at this instant
+    else:
+        pause(m, f, e, laws, slot, thinking_ns, c.NEXT)
 
 
 @jit(inline="always")
@@ -67,24 +90,30 @@ def handle(m, f, e, laws, event, now):  # type: ignore[no-untyped-def]
         m[row + 4] = e[event + c.E_TICKET]
         m[row + 5] = -1
         m[c.R_EVENT_ROW] = row + c.N_EVENT_COLUMNS
+    elif kind == c.K_BEGIN:
+        m[c.R_TO_COME] -= 1
+        if m[c.R_IN_FLIGHT] >= m[c.C_MAX_IN_FLIGHT]:
+            m[c.R_IS_TOO_MUCH] = 1
+        else:
+            begin(m, f, e, laws, who)
     elif kind == c.K_CAP:
         m[who + c.D_CONCURRENT] = e[event + c.E_CAUSE]
         offer(m, f, e, laws, who)
 
 
 @jit(inline="always")
-def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
-    """A request enters: its facts are copied, so that a block can go while it is under way."""
-    now = m[c.R_NOW]
+def enter(m, f, slot, block, index):  # type: ignore[no-untyped-def]
+    """A request's facts are copied into its slot, so that a block can go while it is under way or still to come."""
     m[slot + c.L_NAME] = block.names[index]
     m[slot + c.L_TASK] = block.tasks[index]
-    m[slot + c.L_ARRIVED] = now
     m[slot + c.L_ROUTE] = block.routes[index]
     m[slot + c.L_FACTS] = block.facts[index]
     m[slot + c.L_INPUT] = block.inputs[index]
     m[slot + c.L_OUTPUT] = block.outputs[index]
-    deadline = c.NONE if is_unhurried(m, slot) else m[c.C_DEADLINE]
-    m[slot + c.L_DEADLINE] = c.NONE if deadline == c.NONE else now + deadline
+    m[slot + c.L_PAUSE] = block.pauses[index]
+    m[slot + c.L_IS_REPEAT] = block.repeats[index] > 0
+    m[slot + c.L_TALK] = c.NONE
+    m[slot + c.L_LATER] = c.NONE
     m[slot + c.L_ATTEMPTS] = 0
     m[slot + c.L_CAUSE] = t.NO_ELIGIBLE
     m[slot + c.L_OUTCOME] = t.REJECTED
@@ -124,16 +153,39 @@ def arrive(m, f, e, laws, slot, block, index):  # type: ignore[no-untyped-def]
         for k in range(m[c.C_N_LAYERS] + 3 * m[c.C_N_DESKS]):
             m[at + k] = 0
         begin_layers(m, f, slot, 0)
-    thinking_ns = 0
-    law = m[c.C_ROUTER_LAW]
-    if m[slot + c.L_FACTS] & t.FACT_ASKED and law != rules.NO_LAW:
-        seed, replication = m[c.C_SEED], m[c.C_REPLICATION]
-        stream = m[c.C_ROUTER_STREAM]
-        thinking_ns = to_ns(draw_law(laws, law, seed, replication, stream, m[slot + c.L_NAME], 0))
-    if thinking_ns == 0 and deadline != 0:
-        advance(m, f, e, laws, slot, c.NEXT)  # nothing else is left to happen at this instant
-    else:
-        pause(m, f, e, laws, slot, thinking_ns, c.NEXT)
+
+
+@jit(inline="always")
+def arrive(m, f, e, laws, block, index, rows):  # type: ignore[no-untyped-def]
+    """A request arrives; the rows of its conversation that may follow wait in slots of their own."""
+    first = slot = take_slot(m)
+    enter(m, f, slot, block, index)
+    for later in range(index + 1, index + rows):
+        after = take_slot(m)
+        m[slot + c.L_LATER] = after
+        slot = after
+        enter(m, f, slot, block, later)
+    if rows > 1:
+        m[c.R_TO_COME] += rows - 1
+        if m[c.C_REMEMBERS] and block.sessions[index] >= 0:
+            begin_talk(m, first, rows)
+    begin(m, f, e, laws, first)
+
+
+@jit(INT(c.BLOCK_TYPE, INT), late=True)
+def rows_of(block, index):  # type: ignore[no-untyped-def]
+    """Rows of the conversation that a request begins."""
+    rows = 1
+    while index + rows < block.pauses.shape[0] and block.pauses[index + rows] != t.NEVER:
+        rows += 1
+    return rows
+
+
+@jit(BOOL(RAW_INTEGERS, INT), forceinline=True, late=True)
+def is_first_event(e, name):  # type: ignore[no-untyped-def]
+    """Whether the first event comes before an arrival of the same instant."""
+    event = e[c.H_HEAP_NS + e[c.H_CAPACITY]]
+    return e[event + c.E_ROUND] != ARRIVALS or e[event + c.E_NAME] < name
 
 
 @jit(INT(numba.int64[::1], numba.float64[::1], numba.int64[::1], LAWS_TYPE, c.BLOCK_TYPE, BOOL, INT))
@@ -158,19 +210,29 @@ def run(memory, floats, event_list, law_table, block, is_last, steps):  # type: 
         index = m[c.R_NEXT_REQUEST]
         if index >= n and not is_last:
             return c.NEED_REQUESTS
-        if e[c.H_EVENTS] and (index >= n or e[c.H_HEAP_NS] <= block.arrived[index]):
+        if e[c.H_EVENTS] and (
+            index >= n
+            or e[c.H_HEAP_NS] < block.arrived[index]
+            or (e[c.H_HEAP_NS] == block.arrived[index] and is_first_event(e, block.names[index]))
+        ):
             now = e[c.H_HEAP_NS]
             m[c.R_NOW] = now
             handle(m, f, e, laws, pop(e), now)
+            if m[c.R_IS_TOO_MUCH]:
+                return c.TOO_MUCH
         elif index < n:
             m[c.R_NOW] = block.arrived[index]
-            slot = m[c.R_FREE_SLOT]
-            if slot == c.NONE or (m[c.C_HEDGES] and m[c.R_IN_FLIGHT] >= m[c.C_MAX_IN_FLIGHT]):
+            rows = 1
+            if index + 1 < n and block.pauses[index + 1] != t.NEVER:
+                rows = rows_of(block, index)
+            if m[c.R_TO_COME] + rows - 1 > m[c.C_MAX_IN_FLIGHT]:
+                return c.TOO_MANY_TO_COME
+            if m[c.R_IN_FLIGHT] >= m[c.C_MAX_IN_FLIGHT]:
+                return c.TOO_MUCH
+            if m[c.R_FREE_SLOT] == c.NONE or (rows > 1 and not has_slots(m, rows + 1)):
                 return c.NEED_SLOTS
-            m[c.R_FREE_SLOT] = m[slot + c.L_FREE]
-            m[c.R_IN_FLIGHT] += 1
-            m[c.R_NEXT_REQUEST] = index + 1
-            arrive(m, f, e, laws, slot, block, index)
+            m[c.R_NEXT_REQUEST] = index + rows
+            arrive(m, f, e, laws, block, index, rows)
         else:
             return c.FINISHED
     return c.TICK

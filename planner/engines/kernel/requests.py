@@ -9,6 +9,7 @@ from planner.engines import rules
 from planner.engines.heap import push
 from planner.engines.kernel.breakers import turns_away
 from planner.engines.kernel.calls import place
+from planner.engines.kernel.conversations import pin_to
 from planner.engines.kernel.endings import finish, give_up, is_retried, keep_answer, may_retry, pause
 from planner.engines.kernel.hedging import begin_bundle, count_call, decide
 from planner.engines.kernel.signatures import (
@@ -37,6 +38,8 @@ def serve(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     now = m[c.R_NOW]
     desk = m[slot + c.L_DESK]
     size = slot + m[desk + c.D_SIZES]
+    if m[c.C_PIN_TTL] != c.NONE:
+        pin_to(m, slot)
     m[slot + c.L_SERVED] = desk
     m[slot + c.L_SERVED_FIRST] = m[slot + c.L_FIRST]
     m[slot + c.L_SERVED_OUTPUT] = m[size + c.M_OUTPUT] + m[size + c.M_SPOKEN]

@@ -9,8 +9,8 @@ from planner.jit import jit
 from planner.raw import RAW_FLOATS, RAW_INTEGERS
 from planner.sampling import draw_law
 
-ENDS, TIMERS, STARTS, EXPIRIES = 1, 2, 3, 4  # rules.Round, as plain integers
-assert tuple(rules.Round)[:4] == (ENDS, TIMERS, STARTS, EXPIRIES)
+ENDS, TIMERS, STARTS, EXPIRIES, ARRIVALS = 1, 2, 3, 4, 5  # rules.Round, as plain integers
+assert tuple(rules.Round) == (ENDS, TIMERS, STARTS, EXPIRIES, ARRIVALS)
 
 MEMORY = (RAW_INTEGERS, RAW_FLOATS, RAW_INTEGERS, RAW_FLOATS)  # m, f, e, laws
 INT, FLOAT, BOOL, VOID = numba.int64, numba.float64, numba.boolean, numba.void

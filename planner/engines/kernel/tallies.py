@@ -136,6 +136,7 @@ def tally_request(m, slot, is_served):  # type: ignore[no-untyped-def]
     """Count a request that is over, and the answers it had."""
     counts = m[slot + c.L_COUNTS]
     m[counts + c.Q_ARRIVED] += 1
+    m[counts + c.Q_REPEATED] += m[slot + c.L_IS_REPEAT]
     if m[slot + c.L_FACTS] & t.FACT_ASKED:
         m[counts + c.Q_ASKED] += 1
     if m[slot + c.L_ANSWERED] != c.NONE:

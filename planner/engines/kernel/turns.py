@@ -4,8 +4,9 @@ from planner import failures
 from planner import tables as t
 from planner.engines import layout as c
 from planner.engines import rules
-from planner.engines.kernel.breakers import turns_away
+from planner.engines.kernel.breakers import avoids, turns_away
 from planner.engines.kernel.candidates import index_in_group, is_left
+from planner.engines.kernel.conversations import pinned
 from planner.engines.kernel.endings import finish, give_up, pass_failed
 from planner.engines.kernel.selection import choose
 from planner.engines.kernel.signatures import BOOL, INT, MEMORY, VOID, is_over
@@ -30,6 +31,7 @@ def enter(m, slot, group):  # type: ignore[no-untyped-def]
     m[slot + c.L_GROUP] = group
     m[slot + c.L_HAS_ASKED] = 0
     m[slot + c.L_PLACE] = -1
+    m[slot + c.L_PINNED] = c.NONE
     m[slot + c.L_GROUPS] |= 1 << m[group + c.U_INDEX]
 
 
@@ -114,6 +116,32 @@ def leaves(m, slot, group):  # type: ignore[no-untyped-def]
     )
 
 
+@jit(INT(RAW_INTEGERS, INT, INT), late=True)
+def place_in_group(m, slot, desk):  # type: ignore[no-untyped-def]
+    """Place of a deployment among those of the group that is tried."""
+    chain, place = m[m[slot + c.L_GROUP] + c.U_CHAIN], 0
+    while m[chain + place] != desk:
+        place += 1
+    return place
+
+
+@jit(INT(*MEMORY, INT, INT), late=True)
+def open_pin(m, f, e, laws, slot, level):  # type: ignore[no-untyped-def]
+    """The deployment that the conversation stays with, if it can be asked now, in a level (NONE: in the group)."""
+    if m[c.C_PIN_TTL] == c.NONE:
+        return c.NONE
+    desk = pinned(m, slot)
+    if desk == c.NONE or not m[slot + m[desk + c.D_SIZES] + c.M_ELIGIBLE]:
+        return c.NONE
+    place = place_in_group(m, slot, desk)
+    if level != c.NONE:
+        begins = m[level + c.V_FIRST] - m[m[slot + c.L_GROUP] + c.U_CHAIN]
+        if place < begins or place >= begins + m[level + c.V_LENGTH]:
+            return c.NONE
+    is_tried = m[c.C_RESELECTS] and (m[slot + c.L_TRIED] >> place) & 1
+    return c.NONE if is_tried or avoids(m, f, e, laws, desk, slot, m[c.R_NOW]) else desk
+
+
 @jit(BOOL(*MEMORY, INT), late=True)
 def next_chosen(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """Move to the deployment that the selection names; False where the request is over."""
@@ -124,6 +152,15 @@ def next_chosen(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
             if goes_on(m, f, e, laws, slot):
                 continue
             return False
+        if m[slot + c.L_PLACE] < 0 and m[slot + c.L_PINNED] == c.NONE:
+            desk = open_pin(m, f, e, laws, slot, c.NONE)
+            if desk != c.NONE:
+                if is_over(m, f, e, laws, slot, m[c.R_NOW]):
+                    give_up(m, f, e, laws, slot)
+                    return False
+                m[slot + c.L_PINNED] = desk
+                ask(m, f, e, laws, slot, desk)
+                return True
         if m[slot + c.L_PLACE] >= 0:
             if is_over(m, f, e, laws, slot, m[c.R_NOW]):
                 give_up(m, f, e, laws, slot)
@@ -150,15 +187,6 @@ def next_chosen(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
             if goes_on(m, f, e, laws, slot):
                 continue
             return False
-
-
-@jit(INT(RAW_INTEGERS, INT, INT), late=True)
-def place_in_group(m, slot, desk):  # type: ignore[no-untyped-def]
-    """Place of a deployment among those of the group that is tried."""
-    chain, place = m[m[slot + c.L_GROUP] + c.U_CHAIN], 0
-    while m[chain + place] != desk:
-        place += 1
-    return place
 
 
 @jit(BOOL(*MEMORY, INT), late=True)
@@ -215,6 +243,14 @@ def next_anew(m, f, e, laws, slot, is_retry):  # type: ignore[no-untyped-def]
             give_up(m, f, e, laws, slot)
             return False
         turn = m[slot + c.L_PLACE]
+        number = (m[slot + c.L_FIRST_LEVEL] + turn) % n_levels
+        desk = open_pin(m, f, e, laws, slot, levels + number * c.N_LEVEL if turn else c.NONE)
+        if desk != c.NONE:
+            if m[slot + c.L_TRY] == 0:
+                ask(m, f, e, laws, slot, desk)
+            m[slot + c.L_DESK] = desk
+            m[slot + c.L_HAS_ASKED] = 1
+            return True
         for place in range(turn, turn + 1 if turn else n_levels):
             level = levels + (m[slot + c.L_FIRST_LEVEL] + place) % n_levels * c.N_LEVEL
             found = open_to(m, f, e, laws, slot, level)
