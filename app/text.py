@@ -70,6 +70,7 @@ CAUSES = {
     "no-eligible-deployment": "no deployment could take it",
     "too-large": "it was larger than a limit's bucket",
     "content-policy": "a content filter refused the prompt",
+    "expired": "the batch API had no answer in its window",
 }
 UNITS = {"share": "%", "factor": "×"}
 

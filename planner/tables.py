@@ -25,12 +25,12 @@ OK, ERROR, LIMITED, TIMEOUT, CANCELLED, REJECTED = range(6)
 
 CAUSES = (
     "", "provider-error", "limit", "own-breaker", "queue", "deadline", "timeout", "no-eligible-deployment", "too-large",
-    "content-policy",
+    "content-policy", "expired",
 )  # fmt: skip
 (
     NO_CAUSE, PROVIDER_ERROR, LIMIT, OWN_BREAKER, QUEUE, DEADLINE, TIMED_OUT, NO_ELIGIBLE, TOO_LARGE,
-    CONTENT_POLICY,
-) = range(10)  # fmt: skip
+    CONTENT_POLICY, EXPIRED,
+) = range(11)  # fmt: skip
 
 # What a call's tokens were wasted by where nobody got an answer for them, by the call's outcome. An ok call is
 # waste only where its request failed all the same. Another kind of waste is another word here.

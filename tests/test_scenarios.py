@@ -27,6 +27,7 @@ NAMES = (
     "launch-2024",
     "o1-mini-2024",
     "on-device",
+    "overnight-labels",
     "photo-search",
     "support-chatbot",
     "unified-platform",
@@ -436,3 +437,42 @@ def test_three_hundred_devices_are_bought_once_in_three_years() -> None:
     assert ledger.by("account")["devices/purchase"] == 300 * 250
     assert "devices/replacement" not in ledger.by("account")
     assert "api" not in ledger.by("group")
+
+
+# -- overnight labels: half the price, and back by the morning ---------------------------------------
+
+
+def test_labels_in_batches_cost_half_of_what_they_cost_as_calls() -> None:
+    """No label is lost to an outage in batches, so they are a little more than half; the chat's bill is the same."""
+    found = compared("overnight-labels").results
+    sums = {name: one.ledger.by("task", "account", view="invoiced") for name, one in found.items()}
+    for size in ("small", "better"):
+        for meter in ("input", "output"):
+            ordinary = sums[f"{size}-as-calls"]["label", f"api/{meter}"]
+            in_batch = sums[f"{size}-in-batches"]["label", f"api/batch/{meter}"]
+            assert float(in_batch / ordinary) == pytest.approx(0.5, rel=0.01)
+            assert in_batch * 2 > ordinary
+
+
+def test_the_batch_api_decides_which_model_labels_and_is_back_in_time() -> None:
+    found = compared("overnight-labels")
+    total = {name: one.tco.economic_usd for name, one in found.results.items()}
+    assert total["small-as-calls"] < total["better-as-calls"]
+    assert total["better-in-batches"] < total["small-in-batches"]
+    assert found.winner == "better-in-batches"
+    for name in ("small-in-batches", "better-in-batches"):
+        estimates = found.results[name].estimates
+        # The catalogue's law: exp(ln 420 + 1.645 x 1.6764) = 6,622 s.
+        assert estimates["label", "latency_p95_s"].value == pytest.approx(6622, rel=0.15)
+        assert estimates["", "latency_p95_s"] == estimates["chat", "latency_p95_s"]
+
+
+def test_the_price_of_a_label_in_a_batch_is_that_of_its_tokens() -> None:
+    """Mean tokens of a label, times 1 and 5 USD per million, times all labels of the plan."""
+    found = compared("overnight-labels").results["better-in-batches"]
+    rows = [row for row in found.ledger.rows if row.account == "api/batch/output"]
+    tokens = sum((row.quantity for row in rows), Decimal(0))
+    assert sum((row.amount_usd for row in rows), Decimal(0)) == tokens * Decimal("0.000005")
+    labels = sum((one.completed for one in found.ledger.volumes if one.task == "label"), Decimal(0))
+    # A lognormal with p50 120 and p95 300, cut at 600: its mean is 140 less the tail beyond the cut.
+    assert float(tokens / labels) == pytest.approx(139.5, rel=0.02)

@@ -253,6 +253,8 @@ def _show_charts(comparison: Comparison) -> None:
         with grid.cell():
             st.subheader(title, anchor=False)
             _draw(gallery[name], name)
+            if name == "latency" and comparison.is_timed_in_part:
+                st.caption(f"Of {', '.join(comparison.timed)}: nobody waits for the other tasks.")
     for k, part in enumerate(panels(gallery["tradeoff"])):
         with second.cell():
             _draw(part.properties(width="container"), f"tradeoff-{k}")

@@ -4,6 +4,7 @@ Latency, limits, outages and random failures by provider; devices, GPUs, transfe
 `source`, `as_of`, `confidence` and a one-line `note` for a table of assumptions (`describe` on a Range).
 """
 
+from planner.catalogue.batches import BatchProfile, batch
 from planner.catalogue.hardware import (
     Device,
     Gpu,
@@ -22,6 +23,7 @@ from planner.catalogue.reading import Range
 from planner.catalogue.reliability import ErrorProfile, OutageProfile, errors, outages
 
 __all__ = [
+    "BatchProfile",
     "Device",
     "ErrorProfile",
     "Gpu",
@@ -31,6 +33,7 @@ __all__ = [
     "OutageProfile",
     "Range",
     "UnknownHardware",
+    "batch",
     "counts_cached",
     "default_limits",
     "device",

@@ -154,12 +154,18 @@ def _difference(value: Any, low: Any, high: Any, *, unit: str) -> Cell:
 
 def service_rows(comparison: "Comparison") -> Iterator[Row]:
     """Latency, reliability, quality and tokens with their intervals."""
-    yield Row("Latency, s")
+    timed = comparison.timed
+    yield Row(f"Latency of {', '.join(timed)}, s" if comparison.is_timed_in_part else "Latency, s")
     for statistic in ("mean", "p50", "p95", "p99"):
         yield _measure(comparison, statistic, f"latency_{statistic}_s")
     yield _measure(comparison, "first token, p95", "ttft_p95_s")
     yield _measure(comparison, "wait, mean", "wait_mean_s")
     yield _measure(comparison, "output tokens/s, mean", "speed_mean")
+    for task in (task for task in comparison.scenario.tasks if task not in timed):
+        yield Row(f"Turnaround of {task}, s")
+        for statistic in ("p50", "p90", "p95"):
+            yield _measure(comparison, statistic, f"latency_{statistic}_s", task)
+        yield _measure(comparison, "availability", "availability", task)
     yield Row("Reliability")
     yield _measure(comparison, "availability", "availability")
     yield from _grouped(comparison, "failed:", "failed, ")
@@ -251,11 +257,12 @@ def _money(comparison: "Comparison", label: str, measure: str, write: Callable[[
     return Row(label, tuple(cells))
 
 
-def _measure(comparison: "Comparison", label: str, measure: str) -> Row:
+def _measure(comparison: "Comparison", label: str, measure: str, task: str = "") -> Row:
+    """A measure of all tasks together, or of one."""
     cells = []
     for result in comparison.results.values():
-        found = result.estimates.get(("", measure))
-        is_share = found is not None and result.measures["", measure].unit == "share"
+        found = result.estimates.get((task, measure))
+        is_share = found is not None and result.measures[task, measure].unit == "share"
         cells.append(Cell(DASH) if found is None else _estimate(found, "share" if is_share else ""))
     return Row(label, tuple(cells))
 

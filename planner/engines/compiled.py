@@ -11,7 +11,7 @@ import numba
 import numpy as np
 
 from planner import tables
-from planner.engines import kernel
+from planner.engines import kernel, rules
 from planner.engines import layout as c
 from planner.engines.heap import push_first
 from planner.engines.layout import Block, Integers, State
@@ -112,9 +112,8 @@ class CompiledEngine:
             f"{name}: {m[desk + c.D_WAITING]} waiting, {m[desk + c.D_BUSY]} in flight"
             for name, desk in desks.items()
         )
-        return (
-            f"load exceeds capacity: more than run.max_in_flight = {self.program.max_in_flight} requests in flight "
-            f"{m[c.R_NOW] / 1e9:.3f} s into the window ({m[c.R_DONE]} done; {waiting})"
+        return rules.too_much(
+            self.program.max_in_flight, int(m[c.R_NOW]), int(m[c.R_DONE]), waiting, int(m[c.R_BATCHES])
         )
 
     def _plant_changes(self) -> None:

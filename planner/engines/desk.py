@@ -14,7 +14,7 @@ from planner import tables
 from planner.chance import to_ns
 from planner.engines import limiters, rules
 from planner.engines.breakers import breaker_of
-from planner.engines.journey import NO_METERS, Call, Moment, billed_when_cut, without_cached
+from planner.engines.journey import NO_METERS, Call, Journey, Moment, billed_when_cut, without_cached
 from planner.engines.pools import Pool
 from planner.engines.priorities import ClientQueue
 from planner.engines.program import Spell, Target
@@ -67,6 +67,9 @@ class Desk:
     def place(self, call: Call, max_output_tokens: int) -> bool:
         """Ask for admission. True: `call.done` will happen; False: turned away or limited, at once."""
         now = call.queued_ns = self.env.ns
+        if call.is_batch:
+            self._hand_in(call)
+            return True
         call.max_output_tokens = max_output_tokens
         self._measure(call)  # as if nothing were kept of it: what is too large then is too large
         if self.is_rejecting(now):
@@ -119,6 +122,18 @@ class Desk:
     def is_rejecting(self, now: int) -> bool:
         """Whether the breaker lets no call through."""
         return self.breaker.rejects and self.breaker.is_open(now)
+
+    def avoids(self, journey: Journey, now: int) -> bool:
+        """As `is_avoided`, for a request: a batch API is never avoided."""
+        return self.is_avoided(now) and not self.takes_batch(journey)
+
+    def turns_away(self, journey: Journey, now: int) -> bool:
+        """As `is_rejecting`, for a request."""
+        return self.is_rejecting(now) and not self.takes_batch(journey)
+
+    def takes_batch(self, journey: Journey) -> bool:
+        """Whether a request's call here is handed in to a batch API."""
+        return journey.is_batch and self.target.batch is not None
 
     def limiter_wait(self, call: Call, now: int) -> int:
         """Nanoseconds until every limiter holds what the call needs, by what the prompt cache would give it now."""
@@ -410,6 +425,37 @@ class Desk:
             call.outcome, call.status, call.retry_after_ns = tables.LIMITED, 429, spell.retry_after_ns
         answer_s = self.engine.draw(self.target, latency, spell.latency_law, call)
         return NEVER, to_ns(added_s) + to_ns(answer_s)
+
+    def _hand_in(self, call: Call) -> None:
+        """Send a call to the batch API (`rules.BATCH_CALLS`)."""
+        now, target, batch = self.env.ns, self.target, self.target.batch
+        assert batch is not None
+        call.started_ns = now
+        total_ns = call.service_ns
+        if total_ns == NEVER:
+            total_ns = to_ns(self.engine.draw(target, "batch", batch.turnaround_law, call))
+        if total_ns > batch.expires_ns:
+            total_ns, call.outcome = batch.expires_ns, tables.TIMEOUT
+        elif target.filter_share > 0 and self.engine.is_filtered(target, call):
+            call.outcome, call.status = tables.ERROR, rules.FILTERED
+        else:
+            call.outcome, call.status = tables.OK, 200
+            call.first_token_ns = now + total_ns
+        self.engine.n_in_batches += 1
+        call.done = Moment(self.env)
+        call.done.callbacks.insert(0, lambda _: self._take_back(call))
+        call.done.at(total_ns, rank(Round.ENDS, call.journey.name, call.attempt))
+
+    def _take_back(self, call: Call) -> None:
+        """A call to the batch API is over: its row, and nothing else that others would notice."""
+        call.ended_ns = self.env.ns
+        self.engine.n_in_batches -= 1
+        billed = NO_METERS
+        if call.outcome == tables.OK:
+            billed = call.meters
+        elif call.status == rules.FILTERED:
+            billed = billed_when_cut(call.meters, self.target.filter_bills)
+        self.engine.record(call, billed)
 
     def cancel(self, call: Call, bill: int) -> None:
         """Nobody waits for a call any longer: it leaves the queue without a row, or ends here and now.

@@ -58,6 +58,7 @@ class Journey:
         "groups",
         "has_asked",
         "index",
+        "is_batch",
         "is_retrying",
         "name",
         "next_attempt",
@@ -66,8 +67,9 @@ class Journey:
         "too_large",
     )
 
-    def __init__(self, index: int, name: int, deadline_ns: int | None) -> None:
+    def __init__(self, index: int, name: int, deadline_ns: int | None, is_batch: bool) -> None:
         self.index, self.name, self.deadline_ns = index, name, deadline_ns
+        self.is_batch = is_batch  # in no hurry: its calls go through batch APIs where there are some
         self.attempts = 0  # rows so far
         self.next_attempt = 0  # number of the next call: more than every number in a row so far
         self.calls: dict[str, int] = {}  # calls so far by deployment: the attempt number of chance
@@ -143,6 +145,11 @@ class Call:
             0  # what it asked for, and what its limiters do not count of it
         )
         self.was_seen_to_break = False  # it, or a call beside it, broke off after its first token
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether it is handed in to a batch API."""
+        return self.journey.is_batch and self.target is not None and self.target.batch is not None
 
     @property
     def broke_off(self) -> bool:

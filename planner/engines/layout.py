@@ -38,6 +38,7 @@ OPEN_TO = -3  # of a level: somebody can be asked
     R_TO_COME, R_IS_TOO_MUCH,  # rows of conversations that have begun; whether more is in flight than may be
     R_OUTCOME_ROW, R_OUTCOME_FIRST, R_OUTCOME_END, R_ATTEMPT_ROW, R_ATTEMPT_FIRST, R_ATTEMPT_END,
     R_EVENT_ROW, R_EVENT_FIRST, R_EVENT_END,
+    R_BATCHES,  # calls that wait for a batch API
     C_SEED, C_REPLICATION, C_DEADLINE, C_ROUTER_LAW, C_ROUTER_STREAM, C_CHECK_LAW, C_CHECK_STREAM, C_VERDICT_STREAM,
     C_CHECK_INPUT, C_CHECK_OUTPUT, C_CHECK_BILL, C_CHECK_OUTSIDE, C_HAS_ACCEPT, C_WANTS_ROWS, C_N_DESKS, C_SERVICE, C_N_SERVICE,
     C_GROUPS, C_MAX_FALLBACKS, C_FRAMES, C_HEDGES, C_SLOT_WIDTH, C_MAX_IN_FLIGHT,
@@ -49,8 +50,9 @@ OPEN_TO = -3  # of a level: somebody can be asked
     C_REMEMBERS, C_TALK_END,  # whether conversations keep anything, and where in their slot it ends
     C_PIN_TTL, C_REPINS,  # of their affinity; NONE: none
     C_CLASSES,  # of priority, by task; 0 where all tasks are served alike
+    C_BATCH,  # by task, whether it is in no hurry; 0 where none is
     N_HEADER,
-) = range(63)  # fmt: skip
+) = range(65)  # fmt: skip
 # First places of `f`.
 CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 
@@ -73,11 +75,12 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_MEMORY,  # of its earlier calls, where the selection goes by them; 0: none
     D_RING,  # the window of ends of its breaker, where it has one; 0: none
     D_CACHE, D_UNCOUNTS,  # its prompt cache, where it has one (0: none); whether its limiters leave out what that gives
+    D_BATCH_LAW, D_EXPIRES, D_S_BATCH,  # turnaround of its batch API; NO_LAW: it has none, or no task wants one
     # ... and its state.
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
     N_DESK,
-) = range(98)  # fmt: skip
+) = range(101)  # fmt: skip
 (
     F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_FACTOR, F_SPREAD, F_WEIGHT, F_PRICE, F_FILTER_SHARE, F_BREAK_RATE,
     F_RETRY_JITTER_S,
@@ -426,6 +429,9 @@ def new_state(
     if program.classes:
         header |= {C_CLASSES: len(m)}
         m += program.classes
+    if program.batch_tasks:
+        header |= {C_BATCH: len(m)}
+        m += [int(is_batch) for is_batch in program.batch_tasks]
     task_width = N_TASK_COUNTS + len(targets) * N_DESK_COUNTS
     header |= {C_COUNTS: len(m), C_TASK_WIDTH: task_width}
     m += [0] * (n_tasks * task_width)
@@ -631,8 +637,13 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_TAIL: NONE,
         D_WAKE: NONE,
         D_HEDGE_AFTER: NONE,
+        D_BATCH_LAW: NO_LAW,
         D_STATE: CLOSED,
     }
+    if target.batch is not None:
+        row |= {
+            D_BATCH_LAW: target.batch.turnaround_law, D_EXPIRES: target.batch.expires_ns, D_S_BATCH: streams["batch"],
+        }  # fmt: skip
     if target.hedge is not None:
         hedge = target.hedge
         row |= {D_HEDGE_AFTER: hedge.after_ns, D_HEDGES: hedge.most, D_HEDGE_BILL: hedge.bill_losers}

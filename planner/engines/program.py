@@ -22,6 +22,7 @@ from planner.routing.routers import Group, groups_of
 from planner.sampling import Laws, pack_laws
 from planner.scenario import breaker as breakers
 from planner.scenario import retrying
+from planner.scenario.batches import has_batch_tasks, terms_of
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import counts_cached, limits_of, list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
@@ -35,7 +36,7 @@ from planner.workload.windows import Window, eras
 
 _PURPOSES = (
     "ttft", "speed", "error", "error-latency", "outage-latency", "gateway-latency", "backoff", "queue-timeout",
-    "filter-latency", "mid-stream", "outage-share", "gateway-outage-latency", "gateway-outage-share",
+    "filter-latency", "mid-stream", "outage-share", "gateway-outage-latency", "gateway-outage-share", "batch",
 )  # fmt: skip
 
 
@@ -127,6 +128,14 @@ class Hedge:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BatchApi:
+    """What takes calls of tasks that are in no hurry."""
+
+    turnaround_law: int
+    expires_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """A deployment as an engine sees it."""
 
@@ -178,6 +187,7 @@ class Target:
     rates: tuple[int | None, ...] = ()  # limits per minute by what they count, as in `limiting.FIELDS`
     cache: CacheRule | None = None  # of prompts
     counts_cached: bool  # in its limits of tokens; False: what the cache gives a call is not charged
+    batch: BatchApi | None = None  # None also where no task wants one
     streams: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -221,6 +231,7 @@ class Program:
     layers: tuple[Layer, ...] = ()  # outermost first
     retry_budget: RetryBudget | None = None
     classes: tuple[int, ...] = ()  # of priority in queues, by task; 0 is served first; () where all are alike
+    batch_tasks: tuple[bool, ...] = ()  # by task, whether it is in no hurry; () where none is
     select: int = rules.IN_ORDER
     asks_equals: bool = True  # after one of a level failed
     reselects: bool = False  # retries are of a group, and choose anew in it
@@ -351,6 +362,9 @@ def compile_program(
         layers=layers,
         retry_budget=_retry_budget(policy),
         classes=priority_classes([task.priority for task in scenario.tasks.values()]),
+        batch_tasks=tuple(task.is_batch for task in scenario.tasks.values())
+        if has_batch_tasks(scenario)
+        else (),
         select=rules.SELECTIONS.index(policy.select),
         asks_equals=policy.asks_equals,
         reselects=policy.retry_target == "reselect",
@@ -489,8 +503,17 @@ def _target(
         rates=rates,
         cache=cache_rule(scenario, name, model, eras(scenario)[window.era].start),
         counts_cached=deployment.prompt_cache is None or counts_cached(deployment, model),
+        batch=_batch(scenario, name, model, eras(scenario)[window.era].start, table),
         streams={purpose: stream_id(purpose, name) for purpose in _PURPOSES},
     )
+
+
+def _batch(scenario: Scenario, name: str, model: str, on: datetime.date, table: _LawTable) -> BatchApi | None:
+    """The batch API of a deployment, where some task would use it."""
+    terms = terms_of(scenario, name, model, on) if has_batch_tasks(scenario) else None
+    if terms is None:
+        return None
+    return BatchApi(turnaround_law=table.add(terms.turnaround_s), expires_ns=int(to_ns(terms.expires_s)))
 
 
 def _retries(policy: Policy) -> tuple[int, int, int]:

@@ -68,6 +68,7 @@ class Engine:
         self.asked = work.routing.asked.tolist()
         self.verifier_score = requests.verifier_score.tolist()
         self.n_in_flight = self.n_done = self.n_retrying = 0
+        self.n_in_batches = 0  # calls that wait for a batch API
         self.n_to_come = 0  # rows of conversations that have begun
         self.n_passed = 0  # those that never came
         self.outcomes: list[tuple[int, ...]] = []
@@ -145,8 +146,9 @@ class Engine:
 
     def _life(self, index: int) -> Life:
         program, now = self.program, self.env.ns
-        deadline_ns = None if program.deadline_ns is None else now + program.deadline_ns
-        journey = Journey(index, self.names[index], deadline_ns)
+        is_batch = bool(program.batch_tasks) and program.batch_tasks[self.tasks[index]]
+        deadline_ns = None if program.deadline_ns is None or is_batch else now + program.deadline_ns
+        journey = Journey(index, self.names[index], deadline_ns, is_batch)
         route = self.work.routing.routes[self.route[index]]
         thinking_ns = 0
         if self.asked[index] and program.router_law != rules.NO_LAW:
@@ -199,7 +201,8 @@ class Engine:
         if budget is None:
             return True
         self._is_retried(journey)
-        allowed = rules.retries_allowed(self.n_in_flight, budget.ratio_ppm, budget.minimum)
+        active = self.n_in_flight - self.n_in_batches
+        allowed = rules.retries_allowed(active, budget.ratio_ppm, budget.minimum)
         if self.n_retrying >= allowed:
             return False
         journey.is_retrying = True
@@ -355,7 +358,7 @@ class Engine:
                 for name in level
                 if self.sizes[name].eligible[journey.index] and name not in journey.too_large
             ]
-            if all(self.desks[name].is_rejecting(now) for name in left):
+            if all(self.desks[name].turns_away(journey, now) for name in left):
                 if left:
                     journey.cause, journey.outcome, journey.has_asked = OWN_BREAKER, tables.REJECTED, True
                 continue
@@ -371,14 +374,14 @@ class Engine:
         if name is None or name not in names or name in journey.too_large:
             return None
         can_take = self.sizes[name].eligible[journey.index]
-        return name if can_take and not self.desks[name].is_avoided(now) else None
+        return name if can_take and not self.desks[name].avoids(journey, now) else None
 
     def _has_somebody(self, journey: Journey, now: int) -> bool:
         """Whether somebody of the group that is tried could be asked for this request."""
         return any(
             self.sizes[name].eligible[journey.index]
             and name not in journey.too_large
-            and not self.desks[name].is_rejecting(now)
+            and not self.desks[name].turns_away(journey, now)
             for name in journey.chain
         )
 
@@ -424,7 +427,7 @@ class Engine:
                 return leaves
         else:
             has_sibling = False
-            if not is_last and desk.is_rejecting(now):
+            if not is_last and desk.turns_away(journey, now):
                 return leaves
         wait_ns = call.retry_after_ns
         is_asked = wait_ns != NEVER and target.honours_retry_after
@@ -447,7 +450,7 @@ class Engine:
         draw = journey.calls.get(desk.target.name, 0)
         call = self.new_call(journey, desk, role, journey.next_attempt, draw)
         will_happen = desk.place(call, sizes.max_output[journey.index])
-        if will_happen and desk.target.hedge is not None:
+        if will_happen and desk.target.hedge is not None and not journey.is_batch:
             call = yield Bundle(self, journey, desk, call).waiter
         elif will_happen:
             assert call.done is not None
@@ -492,7 +495,7 @@ class Engine:
         elif call.outcome == tables.LIMITED:
             journey.cause = LIMIT
         elif call.outcome == tables.TIMEOUT:
-            journey.cause = TIMED_OUT
+            journey.cause = tables.EXPIRED if call.is_batch else TIMED_OUT
 
     def _go_on(self, journey: Journey, call: Call) -> Life:
         """Leave this target: the next one, if any, is a start of this instant."""
@@ -704,8 +707,7 @@ class Engine:
             f"{name}: {desk.n_waiting} waiting, {desk.busy} in flight" for name, desk in self.desks.items()
         )
         return LoadExceedsCapacity(
-            f"load exceeds capacity: more than run.max_in_flight = {self.program.max_in_flight} requests in flight "
-            f"{self.env.ns / 1e9:.3f} s into the window ({self.n_done} done; {waiting})"
+            rules.too_much(self.program.max_in_flight, self.env.ns, self.n_done, waiting, self.n_in_batches)
         )
 
 

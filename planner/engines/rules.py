@@ -94,9 +94,24 @@ BILLED = {
     "error": "none; content_filter.billed where a filter refused the prompt, policy.bill_mid_stream where the answer "
     "broke off after its first token",
     "limited": "none",
-    "timeout": "policy.bill_timeouts; none where an error would have come",
+    "timeout": "policy.bill_timeouts; none where an error would have come, or where a batch API's window has ended",
     "cancelled": "policy.hedge.bill_losers; none where an error would have come",
     "rejected": "none",
+}
+
+
+#: A call of a task with `urgency: batch` to a deployment with a batch API (facts: routing_semantics §13).
+BATCH_CALLS = {
+    "sent": "at once: breaker, concurrency, queue and limiters are not asked, and it neither counts in them nor in what a "
+    "selection remembers; a selection sees neither an open breaker nor a full minute of the deployment",
+    "answered": "all at once after the drawn turnaround, stream batch:DEPLOYMENT; a recorded service time wins over the law",
+    "left out": "outages and slow spells, random errors, breaks in mid-stream, the gateway's own time and prompt caches: the "
+    "provider works it off within its window, and the measured turnaround holds all that",
+    "content filter": "refuses the same prompts as ever, when the turnaround is over",
+    "expired": "no answer after expires_s: a timeout by the cause expired, billed nothing; then retries_after.timeout and "
+    "fallbacks as after any timeout. An answer after exactly expires_s has come",
+    "task": "deadline_s, hedges and the size of the retry budget are about requests that somebody waits for: none of them holds "
+    "for the task, wherever its calls go. timeout_s holds for its calls to deployments without a batch API",
 }
 
 
@@ -186,6 +201,7 @@ FAILURE_OF = {
     "queue": "limit",
     "too-large": "limit",
     "timeout": "timeout",
+    "expired": "timeout",
     "no-eligible-deployment": "context-window",
     "content-policy": "content-policy",
 }
@@ -207,7 +223,7 @@ def failure_of(cause: int) -> int:
     """Class of a failure, as in `failures.FAILURES`; after the deadline nobody asks (`FAILURE_OF`)."""
     if cause == tables.PROVIDER_ERROR:
         return failures.ERROR
-    if cause == tables.TIMED_OUT:
+    if cause == tables.TIMED_OUT or cause == tables.EXPIRED:
         return failures.TIMEOUT
     if cause == tables.NO_ELIGIBLE:
         return failures.CONTEXT_WINDOW
@@ -244,6 +260,18 @@ def is_final(cause: int) -> bool:
 def retries_allowed(active: int, ratio_ppm: int, minimum: int) -> int:
     """Retries that may be under way at once: max(minimum, ratio x active), rounded down (`theory.retry_budget`)."""
     return max(minimum, active * ratio_ppm // 1_000_000)
+
+
+def too_much(max_in_flight: int, now_ns: int, n_done: int, waiting: str, n_in_batches: int) -> str:
+    """Why a run ends when more requests are under way than are allowed."""
+    what = "load exceeds capacity"
+    if 2 * n_in_batches > max_in_flight:
+        what = "run.max_in_flight is too small for so many answers of batch APIs under way"
+    batches = f"; {n_in_batches} handed in to batch APIs" if n_in_batches else ""
+    return (
+        f"{what}: more than run.max_in_flight = {max_in_flight} requests in flight {now_ns / 1e9:.3f} s into the window "
+        f"({n_done} done; {waiting}{batches})"
+    )
 
 
 @jit("float64(float64)")

@@ -78,8 +78,9 @@ class Selector:
         """
         if self.program.select == rules.IN_ORDER and not self.program.reselects:
             return left[0]
-        able = [name for name in left if not self.desks[name].is_avoided(now)]
-        candidates = able or [name for name in left if not self.desks[name].is_rejecting(now)] or list(left)
+        able = [name for name in left if not self.desks[name].avoids(journey, now)]
+        open_to = [name for name in left if not self.desks[name].turns_away(journey, now)]
+        candidates = able or open_to or list(left)
         kind = self.program.select
         if kind == rules.IN_ORDER:
             return candidates[0]
@@ -137,7 +138,8 @@ class Selector:
             found = {
                 name: memory
                 for name, memory in found.items()
-                if not memory.usage.is_full(sum(input_only(meters[name])), now)
+                if self.desks[name].takes_batch(journey)
+                or not memory.usage.is_full(sum(input_only(meters[name])), now)
             }
             if not found:
                 return None
@@ -157,7 +159,10 @@ class Selector:
         rule = self.program.lowest_usage
         assert rule is not None
         open_ones = [
-            name for name in candidates if not self.usage[name].is_full(sum(input_only(meters[name])), now)
+            name
+            for name in candidates
+            if self.desks[name].takes_batch(journey)
+            or not self.usage[name].is_full(sum(input_only(meters[name])), now)
         ]
         if not open_ones and not rule.asks_lowest:
             return None

@@ -5,6 +5,7 @@ latency, limits, outages, failures and quality, and what must be said about the 
 """
 
 from collections.abc import Iterator
+from datetime import date
 from typing import TYPE_CHECKING
 
 from planner import catalogue
@@ -16,6 +17,7 @@ from planner.finance import not_included as not_in_the_bill
 from planner.finance.dearest import dearest
 from planner.limiting import FIELDS, INPUT, OUTPUT, PER_DAY
 from planner.routing.quality import rating
+from planner.scenario.batches import Batch, has_batch_tasks, terms_of
 from planner.scenario.declare import shown
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.gateway import DOCUMENTED, Gateway, PooledLimits
@@ -108,6 +110,7 @@ def _service(scenario: Scenario) -> Iterator[Assumption]:
             yield from _latency(scenario, name, era.models[name])
             if _has_own_limits(scenario, name):
                 yield from _limits(scenario, name, era.models[name])
+            yield from _batch(scenario, name, era.models[name], era.start)
         yield from _prompt_cache(scenario, name)
         yield from _failures(scenario, name)
 
@@ -185,6 +188,29 @@ def _latency(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
                 as_of=profile.as_of,
                 confidence=profile.confidence,
             )
+
+
+def _batch(scenario: Scenario, name: str, model: str, on: date) -> Iterator[Assumption]:
+    """Turnaround of a batch API, where some task would use it."""
+    terms = terms_of(scenario, name, model, on) if has_batch_tasks(scenario) else None
+    if terms is None:
+        return
+    given, profile, what = (
+        scenario.deployments[name].batch,
+        profiles.batch(),
+        f"turnaround of the batch API of {name}",
+    )
+    if isinstance(given, Batch) and given.turnaround_s is not None:
+        yield _law(what, given.turnaround_s, "s")
+    else:
+        yield Assumption(
+            what=what,
+            value=f"p50 {profile.turnaround_p50_s:g}, p90 {profile.turnaround_p90_s:g}, cut at {terms.expires_s:g}",
+            unit="s",
+            source=f"measured: {profile.source}; the same law for every provider",
+            as_of=profile.as_of,
+            confidence=profile.confidence,
+        )
 
 
 def _law(what: str, law: Law, unit: str) -> Assumption:
@@ -365,7 +391,7 @@ def not_included(scenario: Scenario) -> tuple[str, ...]:
     """What is left out of the bill and of the simulation."""
     left_out = [*not_in_the_bill()]
     left_out.append(
-        "sessions with growing context and caches of them, batch prices and users who ask again: not simulated yet"
+        "sessions with growing context and caches of them, and users who ask again: not simulated yet"
     )
     return tuple(left_out)
 
@@ -381,6 +407,12 @@ def notices(scenario: Scenario) -> tuple[str, ...]:
     volume = volume_notice(scenario)
     if volume is not None:
         found.append(volume)
+    unhurried = [name for name, task in scenario.tasks.items() if task.is_batch]
+    if 0 < len(unhurried) < len(scenario.tasks):
+        found.append(
+            f"Latency, time to first token, waits, speed and targets of all tasks together are of those that somebody waits "
+            f"for; answers to {', '.join(unhurried)} (urgency batch) come in their own time, told by task."
+        )
     capped = capped_by_day(scenario)
     if capped and scenario.traffic.trace is not None:
         found.append(

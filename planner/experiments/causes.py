@@ -26,6 +26,16 @@ def scopes(scenario: Scenario) -> list[tuple[str, Sequence[int]]]:
     return [("", range(len(scenario.tasks))), *((task, [i]) for i, task in enumerate(scenario.tasks))]
 
 
+def awaited(scenario: Scenario) -> Sequence[int]:
+    """Indices of the tasks whose answers somebody waits for; all where nobody does for any.
+
+    A batch answer after seven minutes is no slow chat: latency, time to first token, waits and speed over all tasks
+    are of these alone.
+    """
+    found = [i for i, task in enumerate(scenario.tasks.values()) if not task.is_batch]
+    return found or range(len(scenario.tasks))
+
+
 def lost(result: "StrategyResult", scope: Sequence[int]) -> dict[str, int]:
     """CAUSE: requests of the tasks in `scope` that failed by it, over all windows; causes that came up.
 

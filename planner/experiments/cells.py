@@ -159,12 +159,18 @@ def reduce_run(run: Run) -> Cell:
 
 
 def rules_of(scenario: Scenario, strategy: str) -> Rules:
-    """Targets of each task (its own, else the scenario's) and the deployments of the omni tier."""
+    """Targets of each task (its own, else the scenario's) and the deployments of the omni tier.
+
+    The scenario's are about answers that somebody waits for, unless nobody does for any.
+    """
+    is_about_batches = all(task.is_batch for task in scenario.tasks.values())
     targets = np.full((len(scenario.tasks), len(TARGETS)), np.nan)
     for row, task in zip(targets, scenario.tasks.values(), strict=True):
         for column, name in enumerate(TARGETS):
             own, common = getattr(task.slo, name), getattr(scenario.slo, name)
-            chosen = common if own is None else own
+            chosen = own
+            if own is None and (is_about_batches or not task.is_batch):
+                chosen = common
             row[column] = np.nan if chosen is None else chosen
     omni = flat(scenario.strategy(strategy).omni)
     return Rules(targets=targets, is_omni=np.array([name in omni for name in scenario.deployments], np.bool_))

@@ -17,7 +17,7 @@ from planner.errors import PlannerError
 from planner.experiments import answer as answers
 from planner.experiments.answer import Cost, SloRow, Verdict
 from planner.experiments.assumptions import assumptions, not_included, notices
-from planner.experiments.causes import all_wasted, lost, scopes, wasted
+from planner.experiments.causes import all_wasted, awaited, lost, scopes, wasted
 from planner.experiments.cells import Cell, Progress, clock, run_cells
 from planner.experiments.findings import Facts, Finding, findings
 from planner.finance import (
@@ -125,6 +125,17 @@ class Comparison:
     @property
     def strategies(self) -> tuple[str, ...]:
         return tuple(self.results)
+
+    @property
+    def timed(self) -> tuple[str, ...]:
+        """Tasks whose latency, time to first token, waits and speed those over all tasks are: see `causes.awaited`."""
+        names = list(self.scenario.tasks)
+        return tuple(names[i] for i in awaited(self.scenario))
+
+    @property
+    def is_timed_in_part(self) -> bool:
+        """Whether there are tasks in no hurry beside those."""
+        return len(self.timed) < len(self.scenario.tasks)
 
     @property
     def summary(self) -> "pd.DataFrame":
@@ -386,7 +397,11 @@ def _result(
     for task, scope in scopes(scenario):
         share = shares.get(task, 0.0) if task else 1.0
         for measure, one in measures(
-            pool, scope, deployments, None if rate is None else rate * share
+            pool,
+            scope,
+            deployments,
+            None if rate is None else rate * share,
+            awaited=None if task else awaited(scenario),
         ).items():
             found[task, measure] = one
     quantities = [cell.quantities for cell in cells]
@@ -396,7 +411,7 @@ def _result(
         cells=cells,
         measures=found,
         estimates={key: one.estimate(plan.strata) for key, one in found.items()},
-        curve=latency_curve(pool),
+        curve=latency_curve(pool, awaited(scenario)),
         ledger=ledger,
         tco=tco(scenario, ledger),
         vectors=cost_vectors(scenario, name, windows, quantities),

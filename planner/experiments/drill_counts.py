@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from planner import tables
 from planner.chance import to_ns
+from planner.experiments.causes import awaited
 from planner.experiments.drill_runs import Arrays, Pair, Rows
 from planner.experiments.drill_stretch import Stretch
 from planner.metrics.intervals import Deletions, Estimate, deletions, estimate
@@ -111,7 +112,9 @@ class Seen:
         Integers  # (phases,), of those lost by `limit` with the outage: its own 429 was what they met last
     )
     calls: Mapping[str, Integers]  # the same: (phases,), to deployments, checks of a verifier left out
-    latency_p95_s: Mapping[str, Floats]  # the same: (phases,), of all requests, NaN where there are none
+    latency_p95_s: Mapping[
+        str, Floats
+    ]  # the same: (phases,), of tasks that somebody waits for, NaN where there are none
     steps: (
         Integers  # (requests changed as they ended, 2): moment, +1 ended without the outage, -1 ended with it
     )
@@ -157,7 +160,10 @@ def seen(hit: Scenario, deployments: Sequence[str], stretch: Stretch, pair: Pair
         },
         refused=_by_phase(np.where(refused(hit, deployments, stretch, pair.with_outage), phase, -1)),
         calls={name: _calls(run, phase) for name, run in runs.items()},
-        latency_p95_s={name: _p95(run, phase) for name, run in runs.items()},
+        latency_p95_s={
+            name: _p95(run, np.where(np.isin(a["task"], awaited(hit)), phase, -1))
+            for name, run in runs.items()
+        },
         steps=steps,
         recovered_ns=int(steps[:, 0].max()) if changed.any() else None,
         cleared_ns=_cleared(steps),

@@ -20,9 +20,12 @@ from planner.errors import PlannerError
 from planner.experiments.call_cost import CallCosts
 from planner.experiments.edges import Edges, Row, rows_of, seconds
 from planner.routing.routers import Levels, Route, flat, matches, reachable
+from planner.scenario.batches import terms_of
+from planner.scenario.demand import Task
 from planner.scenario.fields import ThresholdRouter
 from planner.scenario.strategies import Rule
 from planner.workload.requests import Requests, router_scores
+from planner.workload.windows import eras
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -206,7 +209,8 @@ class _Story:
         one = self.request
         prefix = int(one.prefix_tokens[0])
         parts = [
-            f"task {list(self.run.scenario.tasks)[int(one.task[0])]}",
+            f"task {list(self.run.scenario.tasks)[int(one.task[0])]}"
+            + (" (in no hurry: urgency batch)" if self._task.is_batch else ""),
             f"{int(one.input_tokens[0]):,} input tokens"
             + (f" ({prefix:,} of them {self._of_prefix(prefix)})" if prefix else ""),
             f"{int(one.output_tokens[0]):,} output tokens",
@@ -381,7 +385,7 @@ class _Story:
     def _call(self, call: Row, name: str) -> Iterator[Step]:
         what = f"call {call['attempt']} ({t.ROLES[call['role']]}, {self.run.models[name]})"
         queued_ns, started_ns, ended_ns = call["queued_ns"], call["started_ns"], call["ended_ns"]
-        sent = f"{what} is sent"
+        sent = f"{what} is {'handed in to the batch API' if self._is_handed_in(call) else 'sent'}"
         if started_ns > queued_ns:
             yield Step(time_ns=queued_ns, what="queued", deployment=name, text=f"{what} joins the queue")
             sent = f"call {call['attempt']} is sent after {seconds(started_ns - queued_ns)} s in the queue"
@@ -400,7 +404,9 @@ class _Story:
 
     def _ending(self, call: Row) -> str:
         how = t.OUTCOMES[call["outcome"]]
-        if call["outcome"] == t.TIMEOUT:
+        if call["outcome"] == t.TIMEOUT and self._is_handed_in(call):
+            how += " (expired in the batch API)"
+        elif call["outcome"] == t.TIMEOUT:
             how += " (cut by the deadline)" if self._is_deadline(call["ended_ns"]) else " (cut)"
         status = f", status {call['status']}" if call["status"] else ""
         return f"call {call['attempt']} ends: {how}{status}; {self.costs.tokens(self.outcome, call)}"
@@ -452,7 +458,21 @@ class _Story:
         name = "the platform" if place == t.NO_DEPLOYMENT else self.deployments[place]
         return Step(time_ns=event["time_ns"], what=kind, deployment=name, text=text)
 
+    def _is_handed_in(self, call: Row) -> bool:
+        """Whether a call went to a batch API."""
+        if call["deployment"] < 0 or not self._task.is_batch:
+            return False
+        scenario, name = self.run.scenario, self.deployments[call["deployment"]]
+        on = eras(scenario)[self.run.window.era].start
+        return terms_of(scenario, name, self.run.models[name], on) is not None
+
+    @property
+    def _task(self) -> Task:
+        return list(self.run.scenario.tasks.values())[self.outcome["task"]]
+
     def _is_deadline(self, time_ns: int) -> bool:
+        if self._task.is_batch:
+            return False
         deadline_s = self.run.scenario.strategy_policy(self.run.strategy).deadline_s
         return deadline_s is not None and time_ns == self.outcome["arrived_ns"] + int(to_ns(deadline_s))
 

@@ -34,7 +34,7 @@ from planner.experiments.comparison import measure_weights
 from planner.metrics.intervals import Deletions, Estimate, deletions, estimate
 from planner.scenario.fields import MONTH_S, Scenario
 from planner.scenario.gateway import PooledLimits
-from planner.scenario.known import counts_cached, kind_of, limits_of, refuses_when_out
+from planner.scenario.known import kind_of, limits_of, refuses_when_out
 from planner.scenario.paths import render
 from planner.scenario.quotas import beside_minutes, capped_by_day, pool_of, sharing
 from planner.scenario.steps import is_capped
@@ -220,10 +220,10 @@ class Bench:
             for window, work in zip(self.windows, works, strict=True):
                 program = compile_program(scenario, strategy, self.models(window), window)
                 outcomes, attempts = _rows(program, work, self.engine)
-                counted = _count_rows(scenario, deployment, outcomes, attempts, has_limits=False)
+                counted = _count_rows(scenario, program, deployment, outcomes, attempts, has_limits=False)
                 self._unlimited[key][0].append(counted)
                 calls = [
-                    _calls(scenario, name, self.models(window)[name], work, attempts)
+                    _calls(scenario, program, name, work, attempts)
                     for name in sharing(scenario, deployment, strategy)
                     if name in program.targets
                 ]
@@ -489,11 +489,24 @@ def _rows(program: Program, work: Work, engine: str) -> tuple[Arrays, Arrays]:
 
 def _from_rows(scenario: Scenario, program: Program, deployment: str, work: Work) -> Counted:
     """Counts of a run whose refusals all left rows."""
-    return _count_rows(scenario, deployment, *_rows(program, work, "compiled"))
+    return _count_rows(scenario, program, deployment, *_rows(program, work, "compiled"))
+
+
+def _are_handed_in(program: Program, deployment: str, task: Integers) -> npt.NDArray[np.bool_]:
+    """Whether calls of requests of these tasks are handed in to a deployment's batch API, which no limit decides about."""
+    if not program.batch_tasks or program.targets[deployment].batch is None:
+        return np.zeros(task.shape, np.bool_)
+    return np.array(program.batch_tasks, np.bool_)[task]
 
 
 def _count_rows(
-    scenario: Scenario, deployment: str, outcomes: Arrays, attempts: Arrays, *, has_limits: bool = True
+    scenario: Scenario,
+    program: Program,
+    deployment: str,
+    outcomes: Arrays,
+    attempts: Arrays,
+    *,
+    has_limits: bool = True,
 ) -> Counted:
     """Both tables stand in the order of requests, attempts in their own order after it.
 
@@ -511,10 +524,11 @@ def _count_rows(
     by_limit = np.isin(outcomes["cause"], (tables.LIMIT, tables.TOO_LARGE, tables.DEADLINE))
     failed = (outcomes["outcome"] != tables.OK) & by_limit
     row = np.searchsorted(outcomes["request"], request)
+    asked = mine & ~_are_handed_in(program, deployment, outcomes["task"][row])
     return _counted(
         scenario,
         outcomes,
-        asked=row[mine],
+        asked=row[asked],
         held=row[refused],
         lost=row[refused & is_last & failed[row]],
         too_large=row[refused & (attempts["retry_after_ns"] == tables.NEVER)],
@@ -552,13 +566,15 @@ def _counted(scenario: Scenario, outcomes: Arrays, **rows: Integers) -> Counted:
     return Counted(**by_task)
 
 
-def _calls(scenario: Scenario, deployment: str, model: str, work: Work, attempts: Arrays) -> Calls:
-    found = scenario.deployments[deployment]
-    counts = found.prompt_cache is None or counts_cached(found, model)
-    mine = attempts["deployment"] == list(scenario.deployments).index(deployment)
+def _calls(scenario: Scenario, program: Program, deployment: str, work: Work, attempts: Arrays) -> Calls:
+    counts = program.targets[deployment].counts_cached
     sizes, names = work.sizes[deployment], work.requests.request
     order = np.argsort(names, kind="stable")
-    rows = order[np.searchsorted(names, attempts["request"][mine], sorter=order)]
+    all_rows = order[np.searchsorted(names, attempts["request"], sorter=order)]
+    handed_in = _are_handed_in(program, deployment, work.requests.task)
+    mine = attempts["deployment"] == list(scenario.deployments).index(deployment)
+    mine &= ~handed_in[all_rows]
+    rows = all_rows[mine]
     # A limiter charges what the call would have answered, also where it then fails: the row of such a call has none.
     sent = sizes.input + sizes.image + sizes.audio_input
     answered = sizes.output + sizes.reasoning + sizes.audio_output
@@ -570,7 +586,8 @@ def _calls(scenario: Scenario, deployment: str, model: str, work: Work, attempts
         return found
 
     read = [attempts[f"{billed}cached_input_tokens"][mine] * (not counts) for billed in ("", "billed_")]
-    nothing = np.zeros(int(sizes.eligible.sum()), np.int64)
+    able = sizes.eligible & ~handed_in
+    nothing = np.zeros(int(able.sum()), np.int64)
     return Calls(
         started_ns=attempts["started_ns"][mine],
         ended_ns=attempts["ended_ns"][mine],
@@ -584,9 +601,9 @@ def _calls(scenario: Scenario, deployment: str, model: str, work: Work, attempts
         able=Calls(
             started_ns=nothing,
             ended_ns=nothing,
-            sent=sent[sizes.eligible],
-            answered=answered[sizes.eligible],
-            caps=sizes.max_output[sizes.eligible],
+            sent=sent[able],
+            answered=answered[able],
+            caps=sizes.max_output[able],
             billed_sent=nothing,
             billed_answered=nothing,
             uncounted=nothing,  # what is too large is so without a cache

@@ -4,9 +4,10 @@ Comes in: a scenario and one of its strategies; goes out: rows for the table of 
 the bill would ask for and nobody knows is listed as unknown, not left out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 
 from planner.catalogue import profiles
 from planner.errors import PriceUnknown
@@ -20,8 +21,9 @@ from planner.finance.standing import (
     strategy_pays,
 )
 from planner.finance.tariff import fee_source, router_source
-from planner.finance.token_prices import has_own_prices, token_price
+from planner.finance.token_prices import UnitPrice, batch_price, has_own_prices, token_price
 from planner.scenario import paths
+from planner.scenario.batches import has_batch_tasks, terms_of
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import charges_writes
 from planner.scenario.migrations import model_in_force
@@ -66,7 +68,7 @@ def not_included() -> list[str]:
     return [
         "taxes, duties and foreign exchange: all amounts are net US dollars",
         "negotiated discounts, free tiers, credits and commitments, unless given as own prices under models",
-        "the batch, flex and priority price levels of providers",
+        "the flex and priority price levels of providers, and batch prices but for tasks with urgency batch",
         "support plans, seats and minimum fees of providers",
         "storage of prompts, answers, images and logs; monitoring and evaluation tools",
         "embeddings, retrieval, tool calls and fine-tuning",
@@ -91,6 +93,7 @@ def _token_prices(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
                 continue
             for meter in (*_meters(scenario), *_cache_meters(scenario, name, model, era.start)):
                 yield _token_price(scenario, model, deployment.provider, meter, era.start)
+            yield from _batch_prices(scenario, name, model, era.start)
         router = scenario.strategy(strategy).router
         if isinstance(router, CascadeRouter):
             model = model_in_force(scenario, router.verifier.model, era.start)
@@ -100,6 +103,18 @@ def _token_prices(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
         yield _given(
             step.factor, "times", f"price of {step.model} from {step.at}", "finance", "price_steps", index
         )
+
+
+def _batch_prices(scenario: Scenario, name: str, model: str, on: date) -> Iterator[Assumption]:
+    """Prices of a deployment's batch API, where some task would use it."""
+    terms = terms_of(scenario, name, model, on) if has_batch_tasks(scenario) else None
+    if terms is None:
+        return
+    provider = scenario.deployments[name].provider
+    where = f" at {provider}" if provider else ""
+    for meter in _meters(scenario):
+        ask = partial(batch_price, scenario, model, provider, meter, on, factor=terms.price_factor)
+        yield _priced(f"batch {meter} price of {model}{where} from {on}", ask)
 
 
 def _meters(scenario: Scenario) -> tuple[str, ...]:
@@ -120,8 +135,13 @@ def _cache_meters(scenario: Scenario, deployment: str, model: str, on: date) -> 
 
 def _token_price(scenario: Scenario, model: str, provider: str | None, meter: str, on: date) -> Assumption:
     what = f"{meter} price of {model}" + (f" at {provider}" if provider else "") + f" from {on}"
+    return _priced(what, partial(token_price, scenario, model, provider, meter, on))
+
+
+def _priced(what: str, ask: Callable[[], UnitPrice]) -> Assumption:
+    """A price of tokens, or that nobody knows it."""
     try:
-        found = token_price(scenario, model, provider, meter, on)
+        found = ask()
     except PriceUnknown as unknown:
         return Assumption(
             what=what, value="unknown", unit="USD/1e6 tokens", source=str(unknown), confidence=None

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from planner.errors import PriceUnknown
 from planner.finance.ledger import exact
-from planner.finance.token_prices import long_threshold, own_price, token_price
+from planner.finance.token_prices import batch_price, long_threshold, own_price, token_price
+from planner.scenario.batches import Terms, terms_of
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import charges_writes
 from planner.scenario.migrations import model_in_force, models_in_force
@@ -106,7 +107,8 @@ class _Bill:
         answers: list[Fraction] = []
         for name in turn.deployments:
             policy = self.scenario.policy_for(self.strategy, name)
-            hedge, n_hedges = policy.hedge, hedges_of(policy)
+            is_hedged = not self.scenario.tasks[task].is_batch  # a task in no hurry never is
+            hedge, n_hedges = (policy.hedge, hedges_of(policy)) if is_hedged else (None, 0)
             whole, left = self._call(task, name, policy, way) or (_NOTHING, _NOTHING)
             beside, beside_left = _NOTHING, _NOTHING
             if hedge is not None:
@@ -129,23 +131,37 @@ class _Bill:
         model = resolve_model(self.scenario, self.models[name], deployment.provider)
         if not eligible_task(self.scenario, task, model):
             return None
-        sizes = self._as_cached(task, name, model, self._largest(task, name, model))
-        whole, sent = self._usd(name, sizes), self._usd(name, _sent(sizes))
+        terms = self._batch_terms(task, name)
+        sizes = self._largest(task, name, model)
+        if terms is None:
+            sizes = self._as_cached(task, name, model, sizes)
+        whole, sent = self._usd(name, sizes, terms), self._usd(name, _sent(sizes), terms)
         amounts = {"none": _NOTHING, "input": sent, "full": whole, "partial": whole}
-        return whole, max(amounts[bill] for bill in self._bills(name, asked_by, way))
+        bills = self._bills(name, asked_by, way) if terms is None else self._filter_bills(name)
+        return whole, max(amounts[bill] for bill in ("none", *bills))
+
+    def _batch_terms(self, task: str, name: str) -> Terms | None:
+        """The batch API that takes a task's calls to a deployment."""
+        if not self.scenario.tasks[task].is_batch:
+            return None
+        return terms_of(self.scenario, name, self.models[name], self.day)
+
+    def _filter_bills(self, name: str) -> Iterator[str]:
+        """How a prompt that a content filter refuses is billed."""
+        content_filter = self.scenario.deployments[name].content_filter
+        if content_filter is not None and content_filter.share > 0:
+            yield content_filter.billed
 
     def _bills(self, name: str, asked_by: Policy, way: Way) -> Iterator[str]:
         """How a call may be billed that was no answer, or not the one that is counted as such."""
-        yield "none"
         policy = self.scenario.policy_for(self.strategy, name)
         deadline_s = self.scenario.strategy_policy(self.strategy).deadline_s
         if policy.timeout_s is not None or deadline_s is not None:
             yield policy.bill_timeouts
         if asked_by.hedge is not None:
             yield asked_by.hedge.bill_losers
+        yield from self._filter_bills(name)
         deployment = self.scenario.deployments[name]
-        if deployment.content_filter is not None and deployment.content_filter.share > 0:
-            yield deployment.content_filter.billed
         # One that breaks off ends the pass in place of an answer, unless it is tried again.
         is_tried_again = asked_by.retries_mid_stream or asked_by.hedge is not None or way.has_check
         if isinstance(deployment.errors, Errors) and deployment.errors.mid_stream > 0 and is_tried_again:
@@ -273,19 +289,31 @@ class _Bill:
         above = long_threshold(self.scenario, self.models[name], deployment.provider, self.day)
         return above is not None and sum(sizes.get(meter, 0) for meter in _PROMPT) > above
 
-    def _usd_per_token(self, name: str, meter: str, is_long: bool) -> Fraction:
+    def _usd_per_token(self, name: str, meter: str, is_long: bool, terms: Terms | None = None) -> Fraction:
         """Price of a token at a deployment; 0 on own hardware without one, which is paid by the hour or the piece."""
         deployment, model = self.scenario.deployments[name], self.models[name]
         if deployment.is_own_hardware and own_price(self.scenario, model, deployment.provider, meter) is None:
             return _NOTHING
-        found = token_price(self.scenario, model, deployment.provider, meter, self.day, is_long=is_long)
+        if terms is None:
+            found = token_price(self.scenario, model, deployment.provider, meter, self.day, is_long=is_long)
+        else:
+            found = batch_price(
+                self.scenario,
+                model,
+                deployment.provider,
+                meter,
+                self.day,
+                factor=terms.price_factor,
+                is_long=is_long,
+            )
         return Fraction(found.usd)
 
-    def _usd(self, name: str, sizes: Tokens) -> Fraction:
+    def _usd(self, name: str, sizes: Tokens, terms: Terms | None) -> Fraction:
         """Money of one call that is billed for these tokens, with the gateway's fee where it goes through it."""
         is_long = self._is_long(name, sizes)
         total = sum(
-            (n * self._usd_per_token(name, meter, is_long) for meter, n in sizes.items() if n), _NOTHING
+            (n * self._usd_per_token(name, meter, is_long, terms) for meter, n in sizes.items() if n),
+            _NOTHING,
         )
         return total if self.scenario.deployments[name].is_own_hardware else total * self.fee
 

@@ -20,6 +20,7 @@ WASTED = (
     "wasted"  # billed tokens that no user got anything from: wasted/CAUSE, a kind for each of `tables.WASTES`
 )
 LONG = "-long"  # suffix of these: calls whose prompt is above the model's long-context threshold
+BATCH = "batch"  # in accounts: all tokens of a task in no hurry at a deployment that has a batch API
 VERIFIED = "verifier"  # tokens and calls of a cascade's checks
 ROUTED = "router"  # requests that the router decided
 REQUESTS = "requests"  # arrived, completed, failed; of those that arrived, repeated; unasked are those that never did

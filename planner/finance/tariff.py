@@ -18,6 +18,7 @@ from planner.finance.ledger import ECONOMIC, EXACT, INVOICED, View, exact
 from planner.finance.quantities import Key
 from planner.finance.standing import device_watts
 from planner.finance.token_prices import (
+    batch_price,
     has_own_prices,
     long_threshold,
     own_price,
@@ -25,7 +26,9 @@ from planner.finance.token_prices import (
     token_price,
 )
 from planner.scenario import paths
+from planner.scenario.batches import has_batch_tasks, terms_of
 from planner.scenario.fields import CascadeRouter, Scenario
+from planner.scenario.known import BATCH_METERS
 from planner.scenario.migrations import model_in_force
 from planner.scenario.strategies import Verifier
 from planner.scenario.supply import Deployment
@@ -69,10 +72,15 @@ class Tariff:
         """Days inside (start, end) on which a price that this strategy may pay changes."""
         days: set[date] = set()
         for model, provider in self._sold():
-            days.update(price_days(self.scenario, model, provider, METERS, start, end))
+            days.update(price_days(self.scenario, model, provider, self._meters, start, end))
         if self._verifier is not None:
             days.update(one.at for one in self.scenario.finance.migrations if start < one.at < end)
         return days
+
+    @property
+    def _meters(self) -> tuple[str, ...]:
+        """Meters whose price may change the bill."""
+        return (*METERS, *dict.fromkeys(BATCH_METERS.values())) if has_batch_tasks(self.scenario) else METERS
 
     def charges(self, key: Key, models: Mapping[str, str], on: date) -> tuple[Charge, ...]:
         """What a count costs on a day with these models in force.
@@ -117,10 +125,19 @@ class Tariff:
         provider = deployment.provider
         if deployment.is_own_hardware and own_price(self.scenario, model, provider, key.meter) is None:
             return  # paid by the hour or the piece
-        price = token_price(self.scenario, model, provider, key.meter, on, is_long=key.kind.endswith(q.LONG))
+        is_long, account = key.kind.endswith(q.LONG), f"{kind}/{key.meter}"
+        terms = None
+        if self.scenario.tasks[key.task].is_batch:
+            assert key.deployment is not None, f"use of nobody: {key}"
+            terms = terms_of(self.scenario, key.deployment, model, on)
+        if terms is None:
+            price = token_price(self.scenario, model, provider, key.meter, on, is_long=is_long)
+        else:
+            factor, account = terms.price_factor, f"{kind}/{q.BATCH}/{key.meter}"
+            price = batch_price(self.scenario, model, provider, key.meter, on, factor=factor, is_long=is_long)
         yield Charge(
             view=INVOICED,
-            account=f"{kind}/{key.meter}",
+            account=account,
             unit="token",
             unit_price_usd=price.usd,
             source=price.source,

@@ -6,9 +6,10 @@ error, never 0; months after the last reading say that the price is carried forw
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 
 from planner.catalogue import models as catalogue
@@ -17,6 +18,7 @@ from planner.errors import PriceUnknown
 from planner.finance.ledger import EXACT, exact
 from planner.scenario import paths
 from planner.scenario.fields import Scenario
+from planner.scenario.known import BATCH_METERS, batch_price_problem
 from planner.scenario.supply import OwnModel
 
 MTOK_EXPONENT = -6  # prices are listed per million tokens
@@ -87,6 +89,55 @@ def token_price(
     )
 
 
+def batch_price(
+    scenario: Scenario,
+    model: str,
+    provider: str | None,
+    meter: str,
+    on: date,
+    *,
+    factor: float | None,
+    is_long: bool = False,
+) -> UnitPrice:
+    """Price of a token of a call to a batch API on a day.
+
+    Parameters
+    ----------
+    factor : float, optional
+        On the ordinary price of the meter. Without one the listed batch price holds; over the long-context threshold,
+        where none is listed, the ordinary price there in the ratio that the list has below it.
+
+    Raises
+    ------
+    PriceUnknown
+        No ordinary price, or without a factor no batch price.
+    """
+    ordinary = token_price(scenario, model, provider, meter, on, is_long=is_long)
+    if factor is not None:
+        in_batch, why = EXACT.multiply(ordinary.usd, exact(factor)), "batch.price_factor of the deployment"
+        return replace(ordinary, usd=in_batch, source=f"{ordinary.source}, times {exact(factor)} ({why})")
+    where = provider if provider is not None else home_provider(model)
+    problem = batch_price_problem(scenario, model, where, meter, on)
+    if problem is not None or where is None:
+        raise PriceUnknown(f"{problem}; give batch.price_factor of the deployment")
+    found = prices.price(model, where, BATCH_METERS[meter], on)
+    steps, words = _steps(scenario, model, on)
+    carried = f", {found.carried_text}" if found.carried_text else ""
+    source = f"{where} batch price of {model} since {found.effective_from} ({found.source}){carried}{words}"
+    usd = _per_token(found.usd_per_mtok, steps)
+    if is_long:
+        plain_usd = prices.price(model, where, "output" if meter == "reasoning" else meter, on).usd_per_mtok
+        usd = _exact_ratio(ordinary.usd, found.usd_per_mtok, plain_usd)
+        source = f"{ordinary.source}, in the ratio of its batch price to its ordinary one"
+    return UnitPrice(usd=usd, source=source, as_of=str(found.known_until), confidence=found.confidence)
+
+
+def _exact_ratio(value: Decimal, above: Decimal, below: Decimal) -> Decimal:
+    """value x above / below, where a decimal holds it; all listed ratios are halves."""
+    ratio = Fraction(above) / Fraction(below)
+    return EXACT.multiply(value, EXACT.divide(Decimal(ratio.numerator), Decimal(ratio.denominator)))
+
+
 def own_price(scenario: Scenario, model: str, provider: str | None, meter: str) -> tuple[Decimal, str] | None:
     """An own or negotiated price in USD per million tokens and its field; None where none is given.
 
@@ -128,7 +179,7 @@ def price_days(
     if where is None:
         return
     for meter in meters:
-        if own_price(scenario, model, provider, meter) is None:
+        if meter in BATCH_METERS.values() or own_price(scenario, model, provider, meter) is None:
             try:
                 yield from prices.price_changes(model, where, meter, start, end)
             except PriceUnknown:  # raised again, with the day, where tokens of that meter were really used

@@ -382,6 +382,11 @@ class _Writer:
             self.tell(f"router: LiteLLM does not choose between tiers; the application asks for {both}")
         if self.strategy.rules:
             self.tell("rules: the application asks for the model_name that a rule would choose")
+        unhurried = [name for name, task in self.scenario.tasks.items() if task.is_batch]
+        if unhurried:
+            self.tell(
+                f"urgency batch: the application hands {', '.join(unhurried)} in to batch APIs; the router sends all alike"
+            )
         gateway = self.scenario.gateway_for(self.name)
         if gateway.kind != "direct" or gateway.fee:
             self.tell("gateway: LiteLLM is the gateway; what another one costs is not written")

@@ -152,25 +152,32 @@ def weighted_quantiles(
 
 
 def measures(
-    pool: Pool, scope: Scope, names: Sequence[str], mean_rate_per_s: float | None
+    pool: Pool,
+    scope: Scope,
+    names: Sequence[str],
+    mean_rate_per_s: float | None,
+    awaited: Scope | None = None,
 ) -> dict[str, Measure]:
     """Every measure over the requests of the tasks in `scope`.
 
     Parameters
     ----------
+    awaited : tasks, optional
+        Those in `scope` whose answers somebody waits for: times and speeds are of these alone (all if not given).
     names : deployments in the scenario's order
     mean_rate_per_s : float or None
         Mean arrivals per second of the scope over the horizon, for goodput; None where unknown.
     """
     found: dict[str, Measure] = {}
+    timed = scope if awaited is None else awaited
     for column in ("latency_s", "ttft_s", "wait_s"):
         base = column.removesuffix("_s")
-        found[f"{base}_mean_s"] = Measure(pool.mean(column, scope), "s", POSITIVE)
-        for name, row in zip(QUANTILES, pool.quantiles(column, scope, list(QUANTILES.values())), strict=True):
+        found[f"{base}_mean_s"] = Measure(pool.mean(column, timed), "s", POSITIVE)
+        for name, row in zip(QUANTILES, pool.quantiles(column, timed, list(QUANTILES.values())), strict=True):
             found[f"{base}_{name}_s"] = Measure(row, "s", POSITIVE)
-    found["speed_mean"] = Measure(pool.mean("speed", scope), "tokens/s", POSITIVE)
+    found["speed_mean"] = Measure(pool.mean("speed", timed), "tokens/s", POSITIVE)
     for name, row in zip(
-        SPEED_QUANTILES, pool.quantiles("speed", scope, list(SPEED_QUANTILES.values())), strict=True
+        SPEED_QUANTILES, pool.quantiles("speed", timed, list(SPEED_QUANTILES.values())), strict=True
     ):
         found[f"speed_{name}"] = Measure(row, "tokens/s", POSITIVE)
     for column in ("input_tokens", "output_tokens"):
@@ -215,7 +222,9 @@ def _shares(
     return found
 
 
-def latency_curve(pool: Pool, points: int = 400) -> tuple[Floats, Floats]:
-    """(shares, latencies in s) of the latency distribution, denser towards the tail."""
+def latency_curve(pool: Pool, scope: Scope | None = None, points: int = 400) -> tuple[Floats, Floats]:
+    """(shares, latencies in s) of the latency distribution of some tasks (all if not given), denser towards the tail."""
     shares = 1 - np.geomspace(1, 1e-3, points)
-    return shares, pool.quantiles("latency_s", range(pool.n_tasks), list(shares))[:, 0]
+    return shares, pool.quantiles("latency_s", range(pool.n_tasks) if scope is None else scope, list(shares))[
+        :, 0
+    ]

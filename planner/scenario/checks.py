@@ -1,11 +1,13 @@
 """The table of rules across fields: what a scenario must satisfy beyond each field's own bounds.
 
 Each rule is a function from a View to findings; adding one is writing it and naming it in its table
-(`checks_demand`, `checks_supply`, `checks_limits`, `checks_strategies`, `checks_breakers`, `checks_caches`, `checks_money`).
+(`checks_demand`, `checks_supply`, `checks_limits`, `checks_strategies`, `checks_breakers`, `checks_caches`, `checks_batches`,
+`checks_money`).
 """
 
 from collections.abc import Callable, Iterator
 
+from planner.scenario.checks_batches import BATCHES
 from planner.scenario.checks_breakers import BREAKERS
 from planner.scenario.checks_caches import CACHES
 from planner.scenario.checks_demand import DEMAND
@@ -28,6 +30,7 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *BREAKERS,
     *CACHES,
     *CONVERSATIONS,
+    *BATCHES,
     *MONEY,
     *PRIORITIES,
     *STEPS,

@@ -52,7 +52,7 @@ def pooled_limits(view: View) -> Iterator[Finding]:
         if at is None or view.scenario.gateway_for(name).limits is None:
             continue
         for deployment in view.scenario.behind_gateway(name):
-            for finding in limit_findings(view, at, view.scenario.limited(name, deployment)):
+            for finding in limit_findings(view, at, deployment, view.scenario.limited(name, deployment)):
                 if finding.path not in told:
                     told.add(finding.path)
                     yield finding

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from planner import limiting
 from planner.scenario import known
+from planner.scenario.batches import terms_of
 from planner.scenario.checks_supply import least_charge
 from planner.scenario.finding import Finding, View
 from planner.scenario.paths import Path, render
@@ -20,7 +21,7 @@ def limits(view: View) -> Iterator[Finding]:
     for name in view.used:
         deployment = view.scenario.deployments[name]
         if has_own_limits(view, name):
-            yield from limit_findings(view, ("deployments", name, "limits"), deployment)
+            yield from limit_findings(view, ("deployments", name, "limits"), name, deployment)
             if known.is_known(view.scenario, deployment.model):
                 yield from _uncounted(view, name, quotas_of(deployment, deployment.model)[0])
     yield from _days(view)
@@ -35,17 +36,19 @@ def has_own_limits(view: View, name: str) -> bool:
     )
 
 
-def limit_findings(view: View, place: Path, deployment: Deployment) -> Iterator[Finding]:
-    """What is wrong with limits that hold for a deployment and stand at a place."""
+def limit_findings(view: View, place: Path, name: str, deployment: Deployment) -> Iterator[Finding]:
+    """What is wrong with limits that hold for a deployment of this name and stand at a place."""
     if deployment.limits is None or not known.is_known(view.scenario, deployment.model):
         return
     quotas, charge = quotas_of(deployment, deployment.model)
     for quota in quotas:
-        yield from _quota(view, place, deployment, quota, charge)
+        yield from _quota(view, place, name, deployment, quota, charge)
     yield from _lengths(view, place, deployment.limits)
 
 
-def _quota(view: View, place: Path, deployment: Deployment, quota: Quota, charge: str) -> Iterator[Finding]:
+def _quota(
+    view: View, place: Path, name: str, deployment: Deployment, quota: Quota, charge: str
+) -> Iterator[Finding]:
     limits, kind = deployment.limits, known.kind_of(deployment)
     assert limits is not None
     if quota.measure == limiting.REQUESTS and not quota.leaks and quota.capacity < quota.q:
@@ -71,11 +74,11 @@ def _quota(view: View, place: Path, deployment: Deployment, quota: Quota, charge
             because=((*place, "charge"),),
         )
     if quota.measure != limiting.REQUESTS and not quota.leaks and view.scenario.traffic.trace is None:
-        yield from _too_large(view, place, deployment, quota, charge)
+        yield from _too_large(view, place, name, deployment, quota, charge)
 
 
 def _too_large(
-    view: View, place: Path, deployment: Deployment, quota: Quota, charge: str
+    view: View, place: Path, name: str, deployment: Deployment, quota: Quota, charge: str
 ) -> Iterator[Finding]:
     """Tasks of which even the smallest request is larger than the quota: certain, whatever is drawn."""
     model = view.facts(deployment.model)
@@ -84,6 +87,9 @@ def _too_large(
     for task in view.scenario.tasks:
         if not set(view.scenario.tasks[task].modalities) <= model.modalities:
             continue
+        is_batch = view.scenario.tasks[task].is_batch
+        if is_batch and terms_of(view.scenario, name, deployment.model, view.scenario.start) is not None:
+            continue  # no limit is asked about a call to a batch API
         needed = least_charge(view, task, model, charge, quota.measure)
         if needed * quota.q > quota.capacity:
             yield Finding(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from planner.scenario import known
+from planner.scenario.checks_batches import without_deadline
 from planner.scenario.checks_eligibility import TIERS, eligibility, ways
 from planner.scenario.checks_fallbacks import FALLBACKS, unknown_group
 from planner.scenario.checks_preferences import preferences
@@ -287,12 +288,21 @@ def hangs(view: View) -> Iterator[Finding]:
             if deployment not in view.deployments_of(name):
                 continue
             policy = view.scenario.policy_for(name, deployment)
-            if policy.timeout_s is None and view.scenario.strategy_policy(name).deadline_s is None:
+            has_deadline = view.scenario.strategy_policy(name).deadline_s is not None
+            unhurried = without_deadline(view, deployment)
+            if policy.timeout_s is None and (unhurried or not has_deadline):
+                what, hint = (
+                    "there is neither timeout_s nor deadline_s",
+                    "give policy.timeout_s or policy.deadline_s",
+                )
+                if has_deadline:
+                    what = f"there is no timeout_s, and deadline_s does not hold for task {unhurried} (urgency batch)"
+                    hint = "give policy.timeout_s"
                 for path in hanging:
                     yield Finding(
                         path=path,
-                        text=f"a hang that nothing ends: under strategy {name} there is neither timeout_s nor deadline_s",
-                        hint="give policy.timeout_s or policy.deadline_s",
+                        text=f"a hang that nothing ends: under strategy {name} {what}",
+                        hint=hint,
                         because=(
                             ("policy", "timeout_s"),
                             ("policy", "deadline_s"),

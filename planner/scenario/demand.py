@@ -231,8 +231,9 @@ class Task(Fields):
         le=1,
     )
     sensitive: float = field("share of requests with private data", 0.0, unit="share", ge=0, le=1)
-    urgency: Annotated[Literal["interactive"], later_choices("urgency", "batch")] = field(
-        "interactive or batch", "interactive"
+    urgency: Literal["interactive", "batch"] = field(
+        "interactive, or batch: in no hurry, through the batch API of a deployment that has one",
+        "interactive",
     )
     priority: int = field(
         "lower first in a client queue, equals first come, first served; calls in flight are never stopped for it",
@@ -241,6 +242,11 @@ class Task(Fields):
         le=1_000_000,
     )
     slo: Slo = field("targets of this task", Slo())
+
+    @property
+    def is_batch(self) -> bool:
+        """In no hurry: calls go through batch APIs where there are some."""
+        return self.urgency == "batch"
 
 
 Tasks = Annotated[Mapping[Key, Task], AsMap, DumpMap]

@@ -265,8 +265,9 @@ class Scenario(Fields):
         return {name: share or 0.0 for name, share in given.items()}
 
     def turns_by_task(self) -> dict[str, float]:
-        """TASK: mean turns of its conversations."""
-        return dict.fromkeys(self.tasks, self.traffic.sessions.turns_mean)
+        """TASK: mean turns of its conversations; what nobody waits for is no conversation."""
+        turns = self.traffic.sessions.turns_mean
+        return {name: 1.0 if task.is_batch else turns for name, task in self.tasks.items()}
 
     def turns_per_conversation(self) -> float:
         """Mean turns over the conversations of all tasks, each of which is of one task throughout."""

@@ -210,6 +210,51 @@ def charges_writes(scenario: Scenario, deployment: str, model: str, on: datetime
     return price_problem(scenario, model, found.provider, "cache_write", on) is None
 
 
+def lists_batch(model: str, provider: str, on: datetime.date) -> bool:
+    """Whether a provider lists batch prices of a model on a day, so that it has a batch API of it."""
+    from planner.catalogue import prices
+
+    try:
+        for meter in ("batch_input", "batch_output"):
+            prices.price(model, provider, meter, on)
+    except PriceUnknown:
+        return False
+    return True
+
+
+#: Which batch price a meter has. Speech has none that is known, and a batch API neither reads nor writes prompt caches.
+BATCH_METERS = {
+    "input": "batch_input",
+    "image": "batch_input",
+    "output": "batch_output",
+    "reasoning": "batch_output",
+}
+
+
+def batch_price_problem(
+    scenario: Scenario, model: str, provider: str | None, meter: str, on: datetime.date
+) -> str | None:
+    """Why no listed batch price of a meter is known on a day; None where one is.
+
+    Beside an own price it says nothing: what a negotiated price is in a batch nobody but the user knows.
+    """
+    from planner.catalogue import prices
+
+    own = scenario.models.get(model)
+    if own is not None and (_own_price(own, meter) is not None or _own_price(own, "input") is not None):
+        return f"the price of {model} is your own, and the list does not say what it is in a batch"
+    if provider is None or meter not in BATCH_METERS:
+        return f"no batch price of {meter} tokens of {model} is known"
+    try:
+        listed = prices.meters(model, provider)
+        if meter == "image" and meter in listed:
+            return f"no batch price of {meter} tokens of {model} at {provider} is known"
+        prices.price(model, provider, BATCH_METERS[meter], on)
+    except PriceUnknown as error:
+        return str(error)
+    return None
+
+
 def list_usd_per_mtok(scenario: Scenario, deployment: str, model: str, on: datetime.date) -> float | None:
     """Input plus output list price of a deployment's model on a day, as selections by price see it; None: unknown.
 

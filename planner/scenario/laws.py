@@ -112,6 +112,14 @@ class Law:
     def fixed(value: float) -> "Law":
         return Law((Component(1.0, Kind.FIXED, float(value)),), form=value)
 
+    @staticmethod
+    def lognormal(p50: float, sigma: float) -> "Law":
+        """By its median and the spread of its logarithm."""
+        return Law(
+            (Component(1.0, Kind.LOGNORMAL, math.log(p50), sigma),),
+            form={"p50": p50, "p95": p50 * math.exp(sigma * Z95)},
+        )
+
     @classmethod
     def __get_pydantic_core_schema__(
         cls, source: Any, handler: GetCoreSchemaHandler

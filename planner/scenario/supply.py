@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from planner.scenario.batches import Batches
 from planner.scenario.declare import (
     NOTHING,
     AsMap,
@@ -397,6 +398,11 @@ class Deployment(Fields):
     prompt_cache: PromptCache | None = field(
         "what the provider keeps of shared prefixes, {} for the defaults; null: every prefix is plain input",
         None,
+    )
+    batch: Batches | None = field(
+        "batch API, for tasks with urgency batch: catalogue (where the provider lists batch prices of the model), its terms, "
+        "or null: none",
+        CATALOGUE,
     )
     provisioned: Annotated[Any, later("provisioned throughput")] = field("provisioned units", None)
     server: Server | None = field("own or rented GPUs", None)

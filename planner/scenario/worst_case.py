@@ -7,8 +7,10 @@ every request; most requests stay far below.
 import math
 from dataclasses import dataclass
 
+from planner.scenario.batches import terms_of
 from planner.scenario.fields import Scenario
 from planner.scenario.known import refuses_when_out
+from planner.scenario.migrations import models_in_force
 from planner.scenario.policy import Policy
 from planner.scenario.retrying import Backoff
 from planner.scenario.steps import is_capped
@@ -47,27 +49,42 @@ def worst_case(scenario: Scenario, strategy: str) -> WorstCase:
     """
     policy = scenario.strategy_policy(strategy)
     passes = passes_of(policy)
-    router = scenario.strategy(strategy).router
-    decision_s = router.latency_s.upper if router is not None else 0.0
-    calls, longest_s, reason = 0, 0.0, ""
-    for way in ways(scenario, strategy):
-        calls = max(calls, sum(_calls(scenario, strategy, turn) for turn in way.turns) + way.has_check)
-        way_s = (
-            router.verifier.latency_s.upper if way.has_check and isinstance(router, CascadeRouter) else 0.0
-        )
-        for turn in way.turns:
-            turn_s, why = _turn_s(scenario, strategy, turn)
-            way_s += turn_s
-            reason = reason or why
-        longest_s = max(longest_s, way_s)
-    total_s = decision_s + passes * longest_s + _layer_waits_s(policy)
-    if policy.deadline_s is not None:
-        total_s = min(total_s, policy.deadline_s)
+    found = ways(scenario, strategy)
+    calls = max(
+        (sum(_calls(scenario, strategy, turn) for turn in way.turns) + way.has_check for way in found),
+        default=0,
+    )
+    # Tasks in no hurry have no deadline, and their calls may last as long as a batch API has for them.
+    longest = [
+        _longest_s(scenario, strategy, found, is_batch)
+        for is_batch in dict.fromkeys(task.is_batch for task in scenario.tasks.values())
+    ]
+    total_s, reason = max(longest, key=lambda one: one[0], default=(0.0, ""))
     if math.isinf(total_s):
         return WorstCase(
             calls=passes * calls, passes=passes, seconds=None, unbounded=reason or "a wait without bound"
         )
     return WorstCase(calls=passes * calls, passes=passes, seconds=total_s)
+
+
+def _longest_s(scenario: Scenario, strategy: str, found: "list[Way]", is_batch: bool) -> tuple[float, str]:
+    """(longest time on these ways of a request of tasks with this urgency, what has no bound)."""
+    policy, router = scenario.strategy_policy(strategy), scenario.strategy(strategy).router
+    decision_s = router.latency_s.upper if router is not None else 0.0
+    longest_s, reason = 0.0, ""
+    for way in found:
+        way_s = (
+            router.verifier.latency_s.upper if way.has_check and isinstance(router, CascadeRouter) else 0.0
+        )
+        for turn in way.turns:
+            turn_s, why = _turn_s(scenario, strategy, turn, is_batch)
+            way_s += turn_s
+            reason = reason or why
+        longest_s = max(longest_s, way_s)
+    total_s = decision_s + passes_of(policy) * longest_s + _layer_waits_s(policy)
+    if policy.deadline_s is not None and not is_batch:
+        total_s = min(total_s, policy.deadline_s)
+    return total_s, reason
 
 
 @dataclass(frozen=True)
@@ -175,19 +192,21 @@ def turns_of(levels: Levels, policy: Policy) -> tuple[Turn, ...]:
 
 
 def _calls(scenario: Scenario, strategy: str, turn: Turn) -> int:
-    """Most calls of a turn."""
+    """Most calls of a turn; those of tasks in no hurry are not hedged."""
     own = [scenario.policy_for(strategy, name) for name in turn.deployments]
+    if all(task.is_batch for task in scenario.tasks.values()):
+        return 1 + max(one.most_retries for one in own)
     if turn.reselects:
         return (1 + max(one.most_retries for one in own)) * (1 + max(hedges_of(one) for one in own))
     return max(calls_of(one) for one in own)
 
 
-def _turn_s(scenario: Scenario, strategy: str, turn: Turn) -> tuple[float, str]:
+def _turn_s(scenario: Scenario, strategy: str, turn: Turn, is_batch: bool) -> tuple[float, str]:
     """(longest time of a turn, what has no bound there)."""
     if not turn.reselects:
-        return max(_target_s(scenario, strategy, name) for name in turn.deployments)
+        return max(_target_s(scenario, strategy, name, is_batch) for name in turn.deployments)
     own = [scenario.policy_for(strategy, name) for name in turn.deployments]
-    call_s, why = max(_hedged_s(scenario, strategy, name) for name in turn.deployments)
+    call_s, why = max(_hedged_s(scenario, strategy, name, is_batch) for name in turn.deployments)
     retries = max(one.most_retries for one in own)
     waits = [
         max(_waits_s(scenario, strategy, name, retries)[k] for name in turn.deployments)
@@ -196,10 +215,10 @@ def _turn_s(scenario: Scenario, strategy: str, turn: Turn) -> tuple[float, str]:
     return (1 + retries) * call_s + sum(waits), why
 
 
-def _target_s(scenario: Scenario, strategy: str, name: str) -> tuple[float, str]:
+def _target_s(scenario: Scenario, strategy: str, name: str, is_batch: bool) -> tuple[float, str]:
     """(longest time at a deployment, what has no bound there)."""
     retries = scenario.policy_for(strategy, name).most_retries
-    call_s, why = _hedged_s(scenario, strategy, name)
+    call_s, why = _hedged_s(scenario, strategy, name, is_batch)
     return (1 + retries) * call_s + sum(_waits_s(scenario, strategy, name, retries)), why
 
 
@@ -216,15 +235,26 @@ def _waits_s(scenario: Scenario, strategy: str, name: str, retries: int) -> list
     return waits
 
 
-def _hedged_s(scenario: Scenario, strategy: str, name: str) -> tuple[float, str]:
+def _hedged_s(scenario: Scenario, strategy: str, name: str, is_batch: bool) -> tuple[float, str]:
     """(longest time of a call and its hedges, what has no bound there)."""
     policy = scenario.policy_for(strategy, name)
     call_s, why = _call_s(scenario, strategy, name)
+    if is_batch:
+        return _batch_s(scenario, name, call_s, why)
     if policy.hedge is not None:
         # The last further call begins so much later, and may be at another deployment with other limits and timeouts.
         hedge_s, why_hedge = _call_s(scenario, strategy, policy.hedge.to or name)
         call_s, why = max(call_s, policy.hedge.max * policy.hedge.after_s + hedge_s), why or why_hedge
     return call_s, why
+
+
+def _batch_s(scenario: Scenario, name: str, call_s: float, why: str) -> tuple[float, str]:
+    """The same of a call that is never hedged: through a batch API for as long as the models there have one."""
+    days = [scenario.start, *(one.at for one in scenario.finance.migrations)]
+    found = [terms_of(scenario, name, models_in_force(scenario, day)[name], day) for day in days]
+    windows_s = [terms.expires_s for terms in found if terms is not None]
+    longest_s, why = (call_s, why) if None in found else (0.0, "")
+    return max([longest_s, *windows_s]), why
 
 
 def _call_s(scenario: Scenario, strategy: str, name: str) -> tuple[float, str]:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 import planner
 from app import cards, details, state, text
 from planner.api import Comparison
-from tests.app.library import write_library
+from tests.app.library import SMALL, write_library
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
 Start = Callable[..., AppTest]
@@ -97,6 +97,18 @@ def test_a_quick_second_move_that_still_carries_the_old_link_is_kept(start: Star
     app.slider[0].set_value(0.06).run()
     assert app.slider[0].value == 0.06
     assert app.query_params["traffic.growth_per_month"] == "0.06"
+
+
+def test_the_latency_chart_says_whose_times_it_shows_where_a_task_is_in_no_hurry(
+    start: Start, tmp_path: Path
+) -> None:
+    assert "nobody waits for the other tasks" not in texts(start())
+    unhurried = SMALL.replace("hard: {share: 0.3,", "hard: {share: 0.3, urgency: batch,")
+    assert unhurried != SMALL
+    (tmp_path / "support-chatbot.yaml").write_text(unhurried, encoding="utf-8")
+    app = start()
+    assert not app.exception
+    assert "Of faq: nobody waits for the other tasks." in texts(app)
 
 
 def test_a_link_edited_in_the_address_bar_wins_over_the_widgets(start: Start) -> None:

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from planner.engines import rules
+from tests.engines.batch_fields import draw_batches
 from tests.engines.cache_fields import draw_caches
 from tests.engines.gateway_fields import draw_platforms
 from tests.engines.retry_fields import draw_retries
@@ -47,6 +48,7 @@ def draw_scenario(random: Random) -> dict[str, Any]:
     draw_caches(random.choice, scenario)
     draw_sessions(random.choice, scenario)
     draw_platforms(random.choice, scenario)
+    draw_batches(random.choice, scenario)
     return scenario
 
 

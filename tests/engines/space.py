@@ -22,6 +22,7 @@ from planner.scenario import Scenario, load
 from planner.scenario.fields import MONTH_S
 from planner.workload.requests import generate
 from planner.workload.windows import Window, plan_windows
+from tests.engines.batch_fields import draw_batches
 from tests.engines.cache_fields import draw_caches
 from tests.engines.gateway_fields import draw_platforms
 from tests.engines.retry_fields import draw_retries
@@ -514,6 +515,7 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
     draw_retries(pick, drawn)
     draw_caches(pick, drawn)
     draw_sessions(pick, drawn)
+    draw_batches(pick, drawn)
     with_platform = copy.deepcopy(drawn)
     draw_platforms(pick, with_platform)
     return with_platform if _is_sound(with_platform) else drawn

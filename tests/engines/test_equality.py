@@ -169,7 +169,7 @@ NOT_FOR_ENGINES = (
     # how many requests come and when: generated before, once for both
     "traffic.users", "traffic.growth_per_month", "traffic.weekly_shape", "traffic.daily_spread", "traffic.bursts",
     "traffic.sessions", "traffic.trace.file", "traffic.trace.format", "traffic.trace.columns", "tasks.TASK.share",
-    "tasks.TASK.images.N.detail", "tasks.TASK.audio", "tasks.TASK.urgency",
+    "tasks.TASK.images.N.detail", "tasks.TASK.audio",
     # money, targets, judgement of answers, names for people: after
     "finance", "slo", "tasks.TASK.slo", "tasks.TASK.accuracy", "tasks.TASK.cost_of_wrong_answer_usd",
     "models.MODEL.params_billions", "models.MODEL.bytes_per_weight", "models.MODEL.kv_bytes_per_token",

@@ -75,6 +75,7 @@ def one_loss_by_each_cause() -> Scenario:
         "small": target(model="short"),
         "bucket": target(limits=limits(tokens_per_minute=600, burst_s=10, charge="estimate")),  # holds 100 tokens
         "filtered": target(content_filter={"share": 1, "latency_s": 0.25}),
+        "late": target(batch={"turnaround_s": 30, "expires_s": 20, "price_factor": 0.5}),
     }  # fmt: skip
     rows = [
         *at(0, task="served"),
@@ -87,12 +88,13 @@ def one_loss_by_each_cause() -> Scenario:
         *at(0, task="small", input_tokens=1000),
         *at(0, task="bucket", input_tokens=101),
         *at(0, task="filtered"),
+        *at(0, task="late"),
     ]
     return load(
         {
             "name": "one loss by each cause",
             "traffic": {"trace": {"rows": rows}},
-            "tasks": {name: {} for name in deployments},
+            "tasks": {name: {"urgency": "batch"} if name == "late" else {} for name in deployments},
             "models": {"m": MODEL, "short": MODEL | {"context_tokens": 500}},
             "deployments": deployments,
             "strategies": {
@@ -124,10 +126,11 @@ LOSSES: dict[str, tuple[int, int, dict[str, int]]] = {
     "small": (1, 0, {"no-eligible-deployment": 1}),  # 1,000 tokens do not fit into 500
     "bucket": (1, 0, {"too-large": 1}),  # 101 tokens never fit into 100
     "filtered": (1, 0, {"content-policy": 1}),  # the provider refuses the prompt
+    "late": (1, 0, {"expired": 1}),  # 30 s are wanted, the batch API has 20; the deadline does not hold
 }
 LOST = {
     "provider-error": 2, "limit": 1, "own-breaker": 1, "queue": 1, "deadline": 1, "timeout": 1,
-    "no-eligible-deployment": 1, "too-large": 1, "content-policy": 1,
+    "no-eligible-deployment": 1, "too-large": 1, "content-policy": 1, "expired": 1,
 }  # fmt: skip
 
 
@@ -150,6 +153,7 @@ def test_each_cause_takes_one_request_and_says_so() -> None:
         small   0         0       rejected 0        no-eligible-deployment
         bucket  0         0       rejected 0        too-large
         filtered 0        0.25    error    1        content-policy
+        late    0         20      timeout  1        expired
         """,
     )
     for cell in cells(run):
@@ -161,15 +165,15 @@ def test_each_cause_takes_one_request_and_says_so() -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_lost_requests_are_shown_as_shares_and_numbers_of_all_and_of_each_task(engine: str) -> None:
-    """13 arrive, three are served, ten are lost: 2 of 13 by provider errors, 1 of 13 by each other cause."""
+    """14 arrive, three are served, 11 are lost: 2 of 14 by provider errors, 1 of 14 by each other cause."""
     found = compare(one_loss_by_each_cause(), engine=engine)
     document = found.to_dict()["strategies"]["s"]
-    assert document["requests"] == {"arrived": 13, "completed": 3, "failed": 10}
+    assert document["requests"] == {"arrived": 14, "completed": 3, "failed": 11}
     assert document["failed_requests"] == LOST
     assert sum(document["failed_requests"].values()) == document["requests"]["failed"]
     for cause, n in LOST.items():
-        assert document["failed_share"][cause]["value"] == pytest.approx(n / 13, abs=1e-15)
-    assert document["availability"]["value"] == pytest.approx(3 / 13, abs=1e-15)
+        assert document["failed_share"][cause]["value"] == pytest.approx(n / 14, abs=1e-15)
+    assert document["availability"]["value"] == pytest.approx(3 / 14, abs=1e-15)
     for task, (arrived, completed, lost) in LOSSES.items():
         one = document["tasks"][task]
         assert one["failed_requests"] == lost
@@ -180,7 +184,7 @@ def test_lost_requests_are_shown_as_shares_and_numbers_of_all_and_of_each_task(e
     table = {task: rows.set_index("cause") for task, rows in found.lost.groupby("task")}
     assert table[""]["requests"].to_dict() == LOST
     assert table["limited"]["requests"].to_dict() == {"limit": 1}
-    assert table[""]["share"].sum() == pytest.approx(10 / 13, abs=1e-15)
+    assert table[""]["share"].sum() == pytest.approx(11 / 14, abs=1e-15)
     assert "served" not in found.lost["task"].to_numpy()
 
 
@@ -217,10 +221,10 @@ def test_a_cause_that_one_strategy_never_met_is_a_share_of_0_in_differences() ->
     raw["strategies"]["always"] = {"omni": ["served"]}
     found = compare(load(raw))
     rows = {row["measure"]: row for row in found.to_dict()["differences"]}
-    # Sent to the plain deployment all thirteen are served: each cause takes its share less.
+    # Sent to the plain deployment all fourteen are served: each cause takes its share less.
     assert found.to_dict()["strategies"]["always"]["requests"]["failed"] == 0
     for cause, n in LOST.items():
-        assert rows[f"failed:{cause}"]["value"] == pytest.approx(-n / 13, abs=1e-15)
+        assert rows[f"failed:{cause}"]["value"] == pytest.approx(-n / 14, abs=1e-15)
     assert found.to_dict()["strategies"]["always"]["failed_share"] == {}
 
 

@@ -95,6 +95,12 @@ def test_two_tiers_are_two_model_names_and_the_router_is_the_applications() -> N
     assert any(one.startswith("rules: the application asks") for one in notices)
 
 
+def test_handing_in_to_batch_apis_is_the_applications() -> None:
+    text = "urgency batch: the application hands chat in to batch APIs; the router sends all alike"
+    assert text not in written("one")[1]
+    assert text in written("one", tasks__chat__urgency="batch")[1]
+
+
 def test_groups_and_their_fallbacks() -> None:
     found = written("backed")[0]
     assert [one["model_name"] for one in found["model_list"]] == ["backed", "spare", "long"]

@@ -77,7 +77,7 @@ from tests.scenario.samples import problems_with
         # not simulated yet
         ("traffic.sessions.loop", "half", "got 'half'; allowed: closed or open"),
         ("traffic.bursts.kind", "cox", "not supported yet: bursts cox"),
-        ("tasks.faq.urgency", "batch", "not supported yet: urgency batch"),
+        ("tasks.faq.urgency", "night", "got 'night'; allowed: interactive or batch"),
         ("currency", "EUR", "not supported yet: currency EUR"),
         # sections that must hold together
         ("traffic.trace", {}, "got neither file nor rows; allowed: one of file and rows"),

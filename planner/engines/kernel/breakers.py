@@ -6,7 +6,7 @@ from planner.engines import rules
 from planner.engines.health_rules import is_sick, is_slow
 from planner.engines.kernel.health import add_call, add_to_bucket, clear_window, tally
 from planner.engines.kernel.queues import leave
-from planner.engines.kernel.signatures import BOOL, INT, MEMORY, VOID
+from planner.engines.kernel.signatures import BOOL, INT, MEMORY, VOID, is_batch
 from planner.jit import jit
 from planner.raw import RAW_INTEGERS
 
@@ -38,6 +38,18 @@ def is_avoided(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
 def is_rejecting(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
     """Whether the breaker lets no call through."""
     return m[desk + c.D_REJECTS] != 0 and is_avoided(m, f, e, laws, desk, now)
+
+
+@jit(BOOL(*MEMORY, INT, INT, INT), forceinline=True, late=True)
+def avoids(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
+    """As `is_avoided`, for a request: a batch API is never avoided."""
+    return is_avoided(m, f, e, laws, desk, now) and not is_batch(m, desk, slot)
+
+
+@jit(BOOL(*MEMORY, INT, INT, INT), forceinline=True, late=True)
+def turns_away(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
+    """As `is_rejecting`, for a request."""
+    return is_rejecting(m, f, e, laws, desk, now) and not is_batch(m, desk, slot)
 
 
 @jit(VOID(RAW_INTEGERS, INT, INT), forceinline=True, late=True)

@@ -6,13 +6,14 @@ from planner import tables as t
 from planner.engines import layout as c
 from planner.engines import rules
 from planner.engines.heap import push
+from planner.engines.kernel.batches import hand_in, take_back
 from planner.engines.kernel.breakers import begin_probe, count, count_refusal, is_rejecting
 from planner.engines.kernel.caches import meet, touch
 from planner.engines.kernel.limits import limiter_wait, measure, settle, take
 from planner.engines.kernel.memories import note_end, note_sent
 from planner.engines.kernel.queues import dequeue, is_busy, join, leave, offer, wake_in
 from planner.engines.kernel.service import broken, service
-from planner.engines.kernel.signatures import AT_ONCE, ENDS, INT, MEMORY, VOID, WILL_HAPPEN, is_over
+from planner.engines.kernel.signatures import AT_ONCE, ENDS, INT, MEMORY, VOID, WILL_HAPPEN, is_batch, is_over
 from planner.engines.kernel.tallies import PARTLY, record
 from planner.jit import jit
 from planner.raw import RAW_INTEGERS
@@ -147,6 +148,9 @@ def billed_when_cut(m, desk, slot, policy):  # type: ignore[no-untyped-def]
 def end_call(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """A call has ended: what of it is billed, and all that its end sets free."""
     desk = m[slot + c.L_DESK]
+    if is_batch(m, desk, slot):
+        take_back(m, f, e, laws, desk, slot)
+        return
     outcome = m[slot + c.L_CALL_OUTCOME]
     bills_input, bills_output = 0, 0
     if outcome == t.OK:
@@ -188,6 +192,9 @@ def place(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_READ] = 0
     m[slot + c.L_WRITTEN] = 0
     m[slot + c.L_UNCOUNTED] = 0
+    if is_batch(m, desk, slot):
+        hand_in(m, f, e, laws, desk, slot)
+        return WILL_HAPPEN
     is_too_large = measure(m, f, e, laws, desk, slot)
     if is_rejecting(m, f, e, laws, desk, now):
         m[slot + c.L_TURNED_AWAY] = t.OWN_BREAKER

@@ -1,7 +1,7 @@
 """Who of a level can be asked; `planner.engines.selection` is the definition."""
 
 from planner.engines import layout as c
-from planner.engines.kernel.breakers import is_avoided, is_rejecting
+from planner.engines.kernel.breakers import avoids, turns_away
 from planner.engines.kernel.signatures import BOOL, INT, MEMORY
 from planner.jit import jit
 from planner.raw import RAW_INTEGERS
@@ -37,5 +37,5 @@ def is_candidate(m, f, e, laws, slot, level, index, takes):  # type: ignore[no-u
         return True
     desk = m[m[level + c.V_FIRST] + index]
     if takes == OPEN_TO:
-        return not is_rejecting(m, f, e, laws, desk, m[c.R_NOW])
-    return not is_avoided(m, f, e, laws, desk, m[c.R_NOW])
+        return not turns_away(m, f, e, laws, desk, slot, m[c.R_NOW])
+    return not avoids(m, f, e, laws, desk, slot, m[c.R_NOW])

@@ -39,7 +39,7 @@ def may_retry(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     if m[c.C_RETRY_PPM] == c.NONE:
         return True
     is_retried(m, f, e, laws, slot)  # a retry that found nobody to ask has no call to wait for
-    allowed = rules.retries_allowed(m[c.R_IN_FLIGHT], m[c.C_RETRY_PPM], m[c.C_RETRY_MINIMUM])
+    allowed = rules.retries_allowed(m[c.R_IN_FLIGHT] - m[c.R_BATCHES], m[c.C_RETRY_PPM], m[c.C_RETRY_MINIMUM])
     if m[c.R_RETRYING] >= allowed:
         return False
     m[slot + c.L_RETRYING] = 1

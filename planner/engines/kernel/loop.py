@@ -18,7 +18,7 @@ from planner.engines.kernel.endings import begin_layers, give_up, pause
 from planner.engines.kernel.hedging import hedge
 from planner.engines.kernel.queues import leave, offer
 from planner.engines.kernel.requests import advance, end_check, go_on_after
-from planner.engines.kernel.signatures import ARRIVALS, BOOL, INT, MARGIN, MEMORY, VOID
+from planner.engines.kernel.signatures import ARRIVALS, BOOL, INT, MARGIN, MEMORY, VOID, is_unhurried
 from planner.engines.kernel.turns import begin_pass
 from planner.jit import jit
 from planner.raw import RAW_INTEGERS, raw
@@ -28,7 +28,8 @@ from planner.sampling import LAWS_TYPE, draw_law
 @jit(VOID(*MEMORY, INT), late=True)
 def begin(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """A request's life begins."""
-    now, deadline = m[c.R_NOW], m[c.C_DEADLINE]
+    now = m[c.R_NOW]
+    deadline = c.NONE if is_unhurried(m, slot) else m[c.C_DEADLINE]
     m[c.R_IN_FLIGHT] += 1
     m[slot + c.L_ARRIVED] = now
     m[slot + c.L_DEADLINE] = c.NONE if deadline == c.NONE else now + deadline

@@ -6,7 +6,7 @@ from planner.engines import layout as c
 from planner.engines import preference, rules
 from planner.engines.kernel.candidates import is_candidate
 from planner.engines.kernel.limits import answered, sent
-from planner.engines.kernel.signatures import BOOL, FLOAT, INT, MEMORY, VOID
+from planner.engines.kernel.signatures import BOOL, FLOAT, INT, MEMORY, VOID, is_batch
 from planner.jit import jit
 from planner.raw import RAW_INTEGERS
 
@@ -82,7 +82,9 @@ def note_end(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
 
 @jit(BOOL(*MEMORY, INT, INT), late=True)
 def is_full(m, f, e, laws, slot, desk):  # type: ignore[no-untyped-def]
-    """Whether one more call would pass a limit of the present minute."""
+    """Whether one more call would pass a limit of the present minute; a batch API has none of these limits."""
+    if is_batch(m, desk, slot):
+        return False
     memory = m[desk + c.D_MEMORY]
     turn(m, memory, m[c.R_NOW])
     return preference.is_full(

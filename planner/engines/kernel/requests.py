@@ -7,7 +7,7 @@ from planner.chance import to_ns, uniform
 from planner.engines import layout as c
 from planner.engines import rules
 from planner.engines.heap import push
-from planner.engines.kernel.breakers import is_rejecting
+from planner.engines.kernel.breakers import turns_away
 from planner.engines.kernel.calls import place
 from planner.engines.kernel.conversations import pin_to
 from planner.engines.kernel.endings import finish, give_up, is_retried, keep_answer, may_retry, pause
@@ -22,7 +22,9 @@ from planner.engines.kernel.signatures import (
     WILL_HAPPEN,
     chance_of,
     draw,
+    is_batch,
     is_over,
+    is_unhurried,
 )
 from planner.engines.kernel.tallies import record
 from planner.engines.kernel.turns import begin_pass, escalate, has_somebody, next_target, place_in_group
@@ -149,7 +151,7 @@ def judge(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     elif outcome == t.LIMITED:
         m[slot + c.L_CAUSE] = t.LIMIT
     elif outcome == t.TIMEOUT:
-        m[slot + c.L_CAUSE] = t.TIMED_OUT
+        m[slot + c.L_CAUSE] = t.EXPIRED if is_batch(m, desk, slot) else t.TIMED_OUT
     if outcome == t.OK:
         serve(m, f, e, laws, slot)
         return c.NONE
@@ -166,7 +168,7 @@ def judge(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         or (turned_away != t.NO_CAUSE and not reselects)
         or (is_last and (not m[desk + c.D_SLEEPS] or m[slot + c.L_TRY] == 0))
         or (reselects and not is_last and not has_sibling)
-        or (not reselects and not is_last and is_rejecting(m, f, e, laws, desk, now))
+        or (not reselects and not is_last and turns_away(m, f, e, laws, desk, slot, now))
     )
     if (
         (was_seen or (outcome == t.ERROR and m[slot + c.L_STREAMED] != c.NONE))
@@ -237,7 +239,7 @@ def advance(m, f, e, laws, slot, resume):  # type: ignore[no-untyped-def]
         else:
             m[slot + c.L_ROLE] = t.PRIMARY if is_first else t.RETRY
         if place(m, f, e, laws, desk, slot) == WILL_HAPPEN:
-            if m[desk + c.D_HEDGE_AFTER] != c.NONE:
+            if m[desk + c.D_HEDGE_AFTER] != c.NONE and not is_unhurried(m, slot):
                 begin_bundle(m, f, e, laws, desk, slot)
             return
         resume = conclude(m, f, e, laws, slot)

@@ -3,7 +3,7 @@
 from planner.chance import uniform
 from planner.engines import layout as c
 from planner.engines import rules
-from planner.engines.kernel.breakers import is_avoided, is_rejecting
+from planner.engines.kernel.breakers import avoids, turns_away
 from planner.engines.kernel.candidates import ABLE, ANY, OPEN_TO, is_candidate, is_left
 from planner.engines.kernel.memories import by_latency, by_usage
 from planner.engines.kernel.signatures import INT, MEMORY
@@ -18,9 +18,9 @@ def choose(m, f, e, laws, slot, level):  # type: ignore[no-untyped-def]
     for index in range(length):
         if is_left(m, f, e, laws, slot, level, index):
             n_left += 1
-            if not is_avoided(m, f, e, laws, m[first + index], m[c.R_NOW]):
+            if not avoids(m, f, e, laws, m[first + index], slot, m[c.R_NOW]):
                 takes = ABLE
-            elif takes == ANY and not is_rejecting(m, f, e, laws, m[first + index], m[c.R_NOW]):
+            elif takes == ANY and not turns_away(m, f, e, laws, m[first + index], slot, m[c.R_NOW]):
                 takes = OPEN_TO
     if n_left == 0:
         return c.NONE

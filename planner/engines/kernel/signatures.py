@@ -39,6 +39,18 @@ def chance_of(m, f, e, laws, desk, stream_column, slot):  # type: ignore[no-unty
     return uniform(seed, replication, stream, m[slot + c.L_NAME], m[slot + c.L_DRAW])
 
 
+@jit(BOOL(RAW_INTEGERS, INT), forceinline=True, late=True)
+def is_unhurried(m, slot):  # type: ignore[no-untyped-def]
+    """Whether a request is of a task with `urgency: batch`."""
+    return m[c.C_BATCH] != 0 and m[m[c.C_BATCH] + m[slot + c.L_TASK]] != 0
+
+
+@jit(BOOL(RAW_INTEGERS, INT, INT), forceinline=True, late=True)
+def is_batch(m, desk, slot):  # type: ignore[no-untyped-def]
+    """Whether a request's call to a desk is handed in to a batch API."""
+    return m[desk + c.D_BATCH_LAW] != rules.NO_LAW and is_unhurried(m, slot)
+
+
 @jit(BOOL(*MEMORY, INT, INT), forceinline=True, late=True)
 def is_over(m, f, e, laws, slot, now):  # type: ignore[no-untyped-def]
     deadline = m[slot + c.L_DEADLINE]

@@ -4,7 +4,7 @@ from planner import failures
 from planner import tables as t
 from planner.engines import layout as c
 from planner.engines import rules
-from planner.engines.kernel.breakers import is_avoided, is_rejecting
+from planner.engines.kernel.breakers import avoids, turns_away
 from planner.engines.kernel.candidates import index_in_group, is_left
 from planner.engines.kernel.conversations import pinned
 from planner.engines.kernel.endings import finish, give_up, pass_failed
@@ -139,7 +139,7 @@ def open_pin(m, f, e, laws, slot, level):  # type: ignore[no-untyped-def]
         if place < begins or place >= begins + m[level + c.V_LENGTH]:
             return c.NONE
     is_tried = m[c.C_RESELECTS] and (m[slot + c.L_TRIED] >> place) & 1
-    return c.NONE if is_tried or is_avoided(m, f, e, laws, desk, m[c.R_NOW]) else desk
+    return c.NONE if is_tried or avoids(m, f, e, laws, desk, slot, m[c.R_NOW]) else desk
 
 
 @jit(BOOL(*MEMORY, INT), late=True)
@@ -196,7 +196,7 @@ def has_somebody(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     for place in range(m[group + c.U_LENGTH]):
         desk = m[m[group + c.U_CHAIN] + place]
         can_take = m[slot + m[desk + c.D_SIZES] + c.M_ELIGIBLE] and not (m[slot + c.L_TRIED] >> place) & 1
-        if can_take and not is_rejecting(m, f, e, laws, desk, m[c.R_NOW]):
+        if can_take and not turns_away(m, f, e, laws, desk, slot, m[c.R_NOW]):
             return True
     return False
 
@@ -208,7 +208,7 @@ def open_to(m, f, e, laws, slot, level):  # type: ignore[no-untyped-def]
     for index in range(m[level + c.V_LENGTH]):
         if is_left(m, f, e, laws, slot, level, index):
             n_left += 1
-            if not is_rejecting(m, f, e, laws, m[m[level + c.V_FIRST] + index], m[c.R_NOW]):
+            if not turns_away(m, f, e, laws, m[m[level + c.V_FIRST] + index], slot, m[c.R_NOW]):
                 return c.OPEN_TO
     return c.FULL if n_left else c.NONE
 
