@@ -33,6 +33,20 @@ def without_deadline(view: View, deployment: str) -> str | None:
     return None
 
 
+def lacks_an_end(view: View, strategy: str, deployment: str) -> tuple[str, str] | None:
+    """(what is lacking, what would mend it) where nothing ends a call that hangs; None: something does."""
+    has_deadline = view.scenario.strategy_policy(strategy).deadline_s is not None
+    if view.scenario.policy_for(strategy, deployment).timeout_s is not None:
+        return None
+    if not has_deadline:
+        return "there is neither timeout_s nor deadline_s", "give policy.timeout_s or policy.deadline_s"
+    unhurried = without_deadline(view, deployment)
+    if unhurried is None:
+        return None
+    what = f"there is no timeout_s, and deadline_s does not hold for task {unhurried} (urgency batch)"
+    return what, "give policy.timeout_s"
+
+
 def own_hardware(view: View) -> Iterator[Finding]:
     """Terms of a batch API are a provider's."""
     for name, deployment in view.scenario.deployments.items():

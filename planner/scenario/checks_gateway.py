@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from planner.scenario.checks_batches import lacks_an_end
 from planner.scenario.checks_limits import at_line, limit_findings
 from planner.scenario.checks_outages import unread
 from planner.scenario.finding import Finding, View, listed
@@ -95,17 +96,18 @@ def outages(view: View) -> Iterator[Finding]:
             for path, one in _episodes(at or ("gateway", "outages"), gateway.outages)
             if one.mode == "hang"
         ]
-        if at is None or not hanging or view.scenario.strategy_policy(name).deadline_s is not None:
+        if at is None or not hanging:
             continue
         for deployment in view.scenario.behind_gateway(name):
-            if view.scenario.policy_for(name, deployment).timeout_s is not None or hanging[0] in told:
+            lacking = lacks_an_end(view, name, deployment)
+            if lacking is None or hanging[0] in told:
                 continue
             told.add(hanging[0])
+            what, hint = lacking
             yield Finding(
                 path=(*hanging[0], "mode"),
-                text=f"a hang that nothing ends: at {deployment} under strategy {name} there is neither timeout_s nor "
-                "deadline_s",
-                hint="give policy.timeout_s or policy.deadline_s",
+                text=f"a hang that nothing ends: at {deployment} under strategy {name} {what}",
+                hint=hint,
                 because=(
                     ("policy", "timeout_s"),
                     ("policy", "deadline_s"),

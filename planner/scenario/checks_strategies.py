@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from planner.scenario import known
-from planner.scenario.checks_batches import without_deadline
+from planner.scenario.checks_batches import lacks_an_end
 from planner.scenario.checks_eligibility import TIERS, eligibility, ways
 from planner.scenario.checks_fallbacks import FALLBACKS, unknown_group
 from planner.scenario.checks_preferences import preferences
@@ -287,17 +287,8 @@ def hangs(view: View) -> Iterator[Finding]:
         for name in view.strategies:
             if deployment not in view.deployments_of(name):
                 continue
-            policy = view.scenario.policy_for(name, deployment)
-            has_deadline = view.scenario.strategy_policy(name).deadline_s is not None
-            unhurried = without_deadline(view, deployment)
-            if policy.timeout_s is None and (unhurried or not has_deadline):
-                what, hint = (
-                    "there is neither timeout_s nor deadline_s",
-                    "give policy.timeout_s or policy.deadline_s",
-                )
-                if has_deadline:
-                    what = f"there is no timeout_s, and deadline_s does not hold for task {unhurried} (urgency batch)"
-                    hint = "give policy.timeout_s"
+            if (lacking := lacks_an_end(view, name, deployment)) is not None:
+                what, hint = lacking
                 for path in hanging:
                     yield Finding(
                         path=path,

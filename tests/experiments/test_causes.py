@@ -522,8 +522,12 @@ def test_losses_and_waste_add_up_whatever_the_scenario(raw: dict[str, Any]) -> N
     reduced = reduce_window(
         scenario, space.STRATEGY, window, blocks, lambda rows: None, long_above=long_above
     )
-    asked = run.work.routing.asked[np.argsort(run.work.requests.request, kind="stable")]
-    counted = count(scenario, space.STRATEGY, outcomes, attempts, asked=asked, long_above=long_above)
+    came = run.work.came(outcomes["request"])
+    counted = count(
+        scenario, space.STRATEGY, outcomes, attempts, asked=run.work.routing.asked[came],
+        repeated=run.work.requests.repeat[came] > 0,
+        unasked=run.work.unasked(outcomes["request"], len(scenario.tasks)), long_above=long_above,
+    )  # fmt: skip
     assert from_counts(scenario, reduced.deployments, reduced.counts) == counted
 
 
