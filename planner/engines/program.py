@@ -66,6 +66,11 @@ class Spell:
     retry_after_ns: int  # NEVER where a refusal says nothing
     share: float  # of the calls that start in it
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no call that starts in it is answered."""
+        return self.share >= 1.0 and self.mode in (rules.ERROR, rules.HANG, rules.OVERLOADED)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Backoff:
@@ -166,6 +171,8 @@ class Target:
     retry_after_jitter_s: float
     skips_wait: bool  # where a sibling is healthy
     breaker: Breaker | None
+    lag_ns: int  # after the end of a call until its breaker is told
+    knows_outages: bool  # whoever is wholly out is passed over
     hedge: Hedge | None
     weight: float  # among equals, under weighted and inverse-price
     list_price: float  # input + output, under cheapest and inverse-price; 0 elsewhere
@@ -429,6 +436,8 @@ def _target(
         retry_after_jitter_s=policy.retry_after_jitter_s,
         skips_wait=policy.sibling_wait == "none",
         breaker=None if policy.breaker is None else breaker_of(policy.breaker),
+        lag_ns=int(to_ns(policy.health.lag_s)),
+        knows_outages=policy.health.knowledge == "perfect",
         hedge=None if policy.hedge is None else _hedge(policy.hedge),
         weight=deployment.weight,
         list_price=0.0,

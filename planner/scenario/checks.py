@@ -1,7 +1,7 @@
 """The table of rules across fields: what a scenario must satisfy beyond each field's own bounds.
 
 Each rule is a function from a View to findings; adding one is writing it and naming it in its table
-(`checks_demand`, `checks_supply`, `checks_limits`, `checks_strategies`, `checks_breakers`, `checks_caches`, `checks_money`).
+(`checks_demand`, `checks_supply`, `checks_limits`, `checks_strategies`, `checks_breakers`, `checks_health`, `checks_caches`, `checks_money`).
 """
 
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from planner.scenario.checks_breakers import BREAKERS
 from planner.scenario.checks_caches import CACHES
 from planner.scenario.checks_demand import DEMAND
+from planner.scenario.checks_health import HEALTH
 from planner.scenario.checks_limits import LIMITS
 from planner.scenario.checks_money import MONEY
 from planner.scenario.checks_priorities import PRIORITIES
@@ -23,6 +24,7 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *LIMITS,
     *STRATEGIES,
     *BREAKERS,
+    *HEALTH,
     *CACHES,
     *MONEY,
     *PRIORITIES,

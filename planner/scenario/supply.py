@@ -332,6 +332,17 @@ def _outages_form(value: Any) -> str:
     return "windows" if isinstance(value, list | tuple) else "law"
 
 
+def may_be_out(deployment: "Deployment") -> bool:
+    """Whether some episode may meet every call to a deployment."""
+    outages = deployment.outages
+    if outages == "catalogue":
+        return deployment.provider is not None
+    found = outages if isinstance(outages, tuple) else (outages,)
+    return any(
+        isinstance(one, Outage | OutageLaw) and one.mode != "degraded" and one.share >= 1.0 for one in found
+    )
+
+
 def refuses_when_out(deployment: "Deployment") -> bool:
     """Whether calls at a deployment may meet an episode of 429s."""
     outages = deployment.outages

@@ -10,6 +10,7 @@ from typing import Any
 
 from planner.engines import rules
 from tests.engines.cache_fields import draw_caches
+from tests.engines.health_fields import draw_health
 from tests.engines.retry_fields import draw_retries
 
 SECONDS = (0, 0.25, 0.5, 1, 2)
@@ -43,6 +44,7 @@ def draw_scenario(random: Random) -> dict[str, Any]:
     _share_limits(random, deployments)
     draw_retries(random.choice, scenario)
     draw_caches(random.choice, scenario)
+    draw_health(random.choice, scenario)
     return scenario
 
 

@@ -22,6 +22,7 @@ from planner.scenario.fields import MONTH_S
 from planner.workload.requests import generate
 from planner.workload.windows import Window, plan_windows
 from tests.engines.cache_fields import draw_caches
+from tests.engines.health_fields import draw_health
 from tests.engines.retry_fields import draw_retries
 
 Pick = Callable[[Sequence[Any]], Any]
@@ -510,6 +511,7 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
     }  # fmt: skip
     draw_retries(pick, drawn)
     draw_caches(pick, drawn)
+    draw_health(pick, drawn)
     return drawn
 
 

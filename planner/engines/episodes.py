@@ -1,0 +1,23 @@
+"""Episodes of a deployment that overlap: what holds when, and when it is wholly out."""
+
+from collections.abc import Sequence
+
+from planner.engines.program import Spell
+
+
+def full_outages(spells: Sequence[Spell]) -> tuple[tuple[int, int], ...]:
+    """Stretches [from, to) in which the episode that holds, the last to begin, meets every call; in order, apart.
+
+    `spells` are in order of their starts.
+    """
+    edges = sorted({edge for spell in spells for edge in (spell.from_ns, spell.to_ns)})
+    found: list[tuple[int, int]] = []
+    for start, end in zip(edges, edges[1:], strict=False):
+        holding = [spell for spell in spells if spell.from_ns <= start < spell.to_ns]
+        if not holding or not holding[-1].is_full:
+            continue
+        if found and found[-1][1] == start:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((start, end))
+    return tuple(found)
