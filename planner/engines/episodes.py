@@ -1,6 +1,7 @@
 """Episodes of a deployment that overlap: what holds when, and when it is wholly out."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from planner.engines.program import Spell
 
@@ -12,7 +13,7 @@ def full_outages(spells: Sequence[Spell]) -> tuple[tuple[int, int], ...]:
     """
     edges = sorted({edge for spell in spells for edge in (spell.from_ns, spell.to_ns)})
     found: list[tuple[int, int]] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         holding = [spell for spell in spells if spell.from_ns <= start < spell.to_ns]
         if not holding or not holding[-1].is_full:
             continue

@@ -25,12 +25,13 @@ from planner.scenario import retrying
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import limits_of, list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
+from planner.scenario.outages import Harm
 from planner.scenario.paths import render
 from planner.scenario.policy import Policy
 from planner.scenario.quotas import Quota, pool_of, quotas_of, since_day_began_ns
 from planner.scenario.steps import stairs
-from planner.scenario.supply import ContentFilter, Deployment, Errors, Outage, OutageLaw, Streaming, Total
-from planner.workload.outage_lines import line_of, outage_law
+from planner.scenario.supply import ContentFilter, Deployment, Errors, Streaming, Total
+from planner.workload.outage_lines import lines_of, outage_law
 from planner.workload.windows import Window, eras
 
 _PURPOSES = (
@@ -541,21 +542,21 @@ def _limiters(
 
 
 def _spells(scenario: Scenario, name: str, window: Window, table: _LawTable) -> tuple[Spell, ...]:
-    """Outage windows of a deployment in a window, planted or cut from its provider's line."""
+    """Outage windows of a deployment in a window, planted or cut from the lines that hit it."""
     outages = scenario.deployments[name].outages
-    found: list[tuple[int, int, Outage | OutageLaw]]
+    found: list[tuple[int, int, Harm]]
     if isinstance(outages, tuple):
         found = [(int(to_ns(one.from_s)), int(to_ns(one.to_s)), one) for one in outages]
     else:
-        law, line = outage_law(scenario, name), line_of(scenario).get(name)
-        if law is None or line is None:
+        law, lines = outage_law(scenario, name), lines_of(scenario).get(name, ())
+        if law is None:
             return ()
-        found = [(start, end, law) for key, start, end in window.spells if key == line]
+        found = [(start, end, law.harm(luck)) for key, start, end, luck in window.spells if key in lines]
     ordered = sorted(((start, end, law) for start, end, law in found if end > 0), key=lambda one: one[:2])
     return tuple(_spell(start, end, law, table) for start, end, law in ordered)
 
 
-def _spell(start: int, end: int, law: Outage | OutageLaw, table: _LawTable) -> Spell:
+def _spell(start: int, end: int, law: Harm, table: _LawTable) -> Spell:
     return Spell(
         from_ns=start,
         to_ns=end,

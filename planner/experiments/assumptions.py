@@ -107,6 +107,7 @@ def _service(scenario: Scenario) -> Iterator[Assumption]:
             yield from _limits(scenario, name, era.models[name])
         yield from _prompt_cache(scenario, name)
         yield from _failures(scenario, name)
+    yield from _together(scenario)
 
 
 def _latency(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
@@ -260,14 +261,42 @@ def _failures(scenario: Scenario, name: str) -> Iterator[Assumption]:
     else:
         source, as_of, confidence = GIVEN, None, GIVEN
     share = law.duration_h.mean / law.mtbf_h
+    does = " or ".join(dict.fromkeys(harm.mode for harm in law.harms))
+    where = f", {law.regional:.0%} of them in its region alone" if law.regional else ""
     yield Assumption(
         what=f"outages at {name}",
-        value=f"every {law.mtbf_h:.0f} h for {law.duration_h.mean:.3g} h on average ({share:.2%} of the time), {law.mode}",
+        value=f"every {law.mtbf_h:.0f} h for {law.duration_h.mean:.3g} h on average ({share:.2%} of the time), {does}{where}",
         unit="h",
         source=source,
         as_of=as_of,
         confidence=confidence,
     )
+    if law.starts == "weekday-peaks":
+        pattern = profiles.start_profile()
+        yield Assumption(
+            what=f"outages at {name} begin",
+            value=pattern.value,
+            unit="",
+            source=pattern.source,
+            as_of=pattern.as_of,
+            confidence=pattern.confidence,
+        )
+    elif law.starts != "uniform":
+        yield Assumption(
+            what=f"outages at {name} begin", value="by 168 weights of the week", unit="", source=GIVEN
+        )
+
+
+def _together(scenario: Scenario) -> Iterator[Assumption]:
+    """Providers that are out by one cause: nobody publishes how often."""
+    for pair in scenario.outages_together:
+        yield Assumption(
+            what=f"outages of {' and '.join(pair.providers)} at once",
+            value=f"{pair.share:.0%} of those of the one that has fewer",
+            unit="",
+            source=GIVEN,
+            confidence=GIVEN,
+        )
 
 
 def _quality(scenario: Scenario) -> Iterator[Assumption]:

@@ -23,8 +23,8 @@ from planner.engines.work import Work, prepare
 from planner.errors import LoadExceedsCapacity, PlannerError
 from planner.experiments.drill_stretch import Plan, Stretch
 from planner.scenario.fields import MONTH_S, Scenario
+from planner.scenario.outages import Harm, Outage, OutageLaw
 from planner.scenario.paths import render
-from planner.scenario.supply import Outage, OutageLaw
 from planner.workload import traces
 from planner.workload.arrivals import hourly_weights
 from planner.workload.outage_lines import outage_law
@@ -180,7 +180,7 @@ def planted(scenario: Scenario, plan: Plan, stretch: Stretch) -> Scenario:
             "from_s": stretch.from_ns / 1e9,
             "to_s": stretch.to_ns / 1e9,
             "mode": plan.mode,
-            **_manner(law, plan.mode),
+            **_manner(_like(law, plan.mode), plan.mode),
         }
         others = (
             [one.model_dump(exclude_unset=True) for one in given if isinstance(one, Outage)]
@@ -191,7 +191,12 @@ def planted(scenario: Scenario, plan: Plan, stretch: Stretch) -> Scenario:
     return scenario.set(changes)
 
 
-def _manner(law: OutageLaw | None, mode: str) -> dict[str, Any]:
+def _like(law: OutageLaw | None, mode: str) -> Harm | None:
+    """The kind of a law's episodes that does the same, or the law."""
+    return None if law is None else next((harm for harm in law.harms if harm.mode == mode), law)
+
+
+def _manner(law: Harm | None, mode: str) -> dict[str, Any]:
     """What the mode reads of a law: another field would change nothing. Its share is left out: all calls meet a drill."""
     if law is None:
         return {}

@@ -14,6 +14,7 @@ from planner.finance.token_prices import token_price
 from planner.metrics import Estimate, Sample
 from planner.scenario.fields import Scenario
 from planner.tables import WASTES
+from planner.workload.outage_lines import said_of_line
 from planner.workload.sizes import resolve_model
 from planner.workload.windows import Window, eras
 
@@ -315,7 +316,7 @@ def planted_outages(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "outage-windows",
             None,
-            f"{weight:.2%} of windows meet an outage of {line.removeprefix('outage:')}; they are simulated on purpose "
+            f"{weight:.2%} of windows meet an outage of {said_of_line(line)}; they are simulated on purpose "
             f"and weighted by that probability.",
             weight,
         )

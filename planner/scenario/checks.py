@@ -1,7 +1,7 @@
 """The table of rules across fields: what a scenario must satisfy beyond each field's own bounds.
 
 Each rule is a function from a View to findings; adding one is writing it and naming it in its table
-(`checks_demand`, `checks_supply`, `checks_limits`, `checks_strategies`, `checks_breakers`, `checks_health`, `checks_caches`, `checks_money`).
+(`checks_demand`, `checks_supply`, `checks_limits`, `checks_outages`, `checks_strategies`, `checks_breakers`, `checks_health`, `checks_caches`, `checks_money`).
 """
 
 from collections.abc import Callable, Iterator
@@ -12,6 +12,7 @@ from planner.scenario.checks_demand import DEMAND
 from planner.scenario.checks_health import HEALTH
 from planner.scenario.checks_limits import LIMITS
 from planner.scenario.checks_money import MONEY
+from planner.scenario.checks_outages import OUTAGES
 from planner.scenario.checks_priorities import PRIORITIES
 from planner.scenario.checks_steps import STEPS
 from planner.scenario.checks_strategies import STRATEGIES
@@ -22,6 +23,7 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *DEMAND,
     *SUPPLY,
     *LIMITS,
+    *OUTAGES,
     *STRATEGIES,
     *BREAKERS,
     *HEALTH,

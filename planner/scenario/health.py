@@ -18,7 +18,7 @@ class Health(Fields):
         0.0,
         unit="s",
         ge=0,
-        le=86_400,
+        le=3_600,
     )
     knowledge: Literal["own", "perfect"] = field(
         "own: what breakers learn; perfect: whoever is wholly out is also known to be, with no delay",

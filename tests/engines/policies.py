@@ -11,6 +11,7 @@ from typing import Any
 from planner.engines import rules
 from tests.engines.cache_fields import draw_caches
 from tests.engines.health_fields import draw_health
+from tests.engines.outage_fields import draw_outages
 from tests.engines.retry_fields import draw_retries
 
 SECONDS = (0, 0.25, 0.5, 1, 2)
@@ -45,6 +46,7 @@ def draw_scenario(random: Random) -> dict[str, Any]:
     draw_retries(random.choice, scenario)
     draw_caches(random.choice, scenario)
     draw_health(random.choice, scenario)
+    draw_outages(random.choice, scenario)
     return scenario
 
 

@@ -23,6 +23,7 @@ from planner.workload.requests import generate
 from planner.workload.windows import Window, plan_windows
 from tests.engines.cache_fields import draw_caches
 from tests.engines.health_fields import draw_health
+from tests.engines.outage_fields import draw_outages
 from tests.engines.retry_fields import draw_retries
 
 Pick = Callable[[Sequence[Any]], Any]
@@ -512,6 +513,7 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
     draw_retries(pick, drawn)
     draw_caches(pick, drawn)
     draw_health(pick, drawn)
+    draw_outages(pick, drawn)
     return drawn
 
 

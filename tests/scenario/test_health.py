@@ -1,6 +1,6 @@
 """What is said of `policy.health` where nothing reads it."""
 
-from tests.scenario.samples import notices_with, problems_with
+from tests.scenario.samples import notices_with, problems_with, scenario
 
 OUT = {"mtbf_h": 100, "duration_h": 1}
 
@@ -34,7 +34,7 @@ def test_perfect_knowledge_of_nothing_is_noticed() -> None:
 
 def test_a_lag_below_zero_or_unknown_knowledge_is_refused() -> None:
     assert problems_with({"policy.health": {"lag_s": -1, "knowledge": "best"}}) == [
-        "policy.health.lag_s: got -1; allowed: 0 to 86400 (s)",
+        "policy.health.lag_s: got -1; allowed: 0 to 3600 (s)",
         "policy.health.knowledge: got 'best'; allowed: own or perfect",
     ]
 
@@ -50,3 +50,9 @@ def test_load_spills_over_by_perfect_knowledge_without_any_breaker() -> None:
     assert len(said) == 2
     knowing = spill | {"policy.health": {"knowledge": "perfect"}}
     assert [text for text in notices_with(knowing) if "spill_over" in text] == []
+
+
+def test_either_bound_is_set_by_its_path() -> None:
+    found = scenario().set({"policy.health.lag_s": 30, "policy.health.knowledge": "perfect"})
+    policy = found.policy_for("omni-only", "a")
+    assert (policy.health.lag_s, policy.health.knowledge) == (30.0, "perfect")
