@@ -20,7 +20,7 @@ from planner.catalogue.hardware import (
 from planner.catalogue.latency import Latency, LatencyUnknown, has_latency, latency
 from planner.catalogue.limits import LimitSet, counts_cached, default_limits, limit_tiers, limiter_kind
 from planner.catalogue.reading import Range
-from planner.catalogue.reliability import ErrorProfile, OutageProfile, errors, outages
+from planner.catalogue.reliability import ErrorProfile, OutageProfile, errors, outages, start_profile
 
 __all__ = [
     "BatchProfile",
@@ -48,5 +48,6 @@ __all__ = [
     "outages",
     "parameter",
     "parameters",
+    "start_profile",
     "transfer",
 ]

@@ -8,6 +8,7 @@ law and says so.
 import math
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 from planner.catalogue.latency import Z95
 from planner.catalogue.reading import read
@@ -27,6 +28,9 @@ class OutageProfile:
     source: str
     confidence: str
     borrowed_from: str | None
+    starts: Literal[
+        "uniform", "weekday-peaks"
+    ]  # when in the week: by the provider's own incidents, or at any time alike
 
     @property
     def availability(self) -> float:
@@ -95,6 +99,40 @@ def outages(provider: str) -> OutageProfile:
         source=row["source"],
         confidence=row["confidence"] if is_own else "low",
         borrowed_from=None if is_own else lender,
+        starts="weekday-peaks" if provider in content["outage_starts"] else "uniform",
+    )
+
+
+@cache
+def start_weights() -> tuple[float, ...]:
+    """Weights of the 168 hours of a week, Monday 00:00 UTC first, of mean 1: `starts: weekday-peaks`.
+
+    Weekday x hour of the day, as OpenAI's incidents began (the only provider with enough of them).
+    """
+    row = read("reliability")["outage_starts"]["openai"]
+    products = [float(day) * float(hour) for day in row["weekdays"] for hour in row["hours"]]
+    mean = math.fsum(products) / len(products)
+    return tuple(product / mean for product in products)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartProfile:
+    """Where `start_weights` come from, in words."""
+
+    value: str
+    source: str
+    as_of: str
+    confidence: str
+
+
+def start_profile() -> StartProfile:
+    """What to say of `starts: weekday-peaks`."""
+    row, weights = read("reliability")["outage_starts"]["openai"], start_weights()
+    return StartProfile(
+        value=f"on weekday peaks: hours of the week count {min(weights):.2g} to {max(weights):.2g} times their mean",
+        source=f"weekday and hour of {row['incidents']} incidents, taken as independent and smoothed: {row['source']}",
+        as_of=row["as_of"],
+        confidence=row["confidence"],
     )
 
 

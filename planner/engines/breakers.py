@@ -1,7 +1,8 @@
 """Breakers during a run: when a deployment is no longer asked, and when it is tried again.
 
-A desk asks `is_open` before it admits a call, tells a breaker of the starts and ends of calls, and
-sends its queue on when the breaker opens. Every edge is a row of Events.
+A desk asks `is_open` before it admits a call, tells a breaker of the starts and, with the delay of
+`policy.health`, of the ends of calls, and sends its queue on when the breaker opens. Now is when it is told: an
+end counts in the windows, and opens it, from then on. Every edge is a row of Events.
 """
 
 from typing import TYPE_CHECKING
@@ -138,7 +139,7 @@ class WindowBreaker(Breaker):
             if self.state == HALF_OPEN:
                 self.admitted -= 1  # it tells nothing: another call takes its place
             return
-        slow = is_slow(now - call.started_ns, rule.slow_ns)
+        slow = is_slow(call.ended_ns - call.started_ns, rule.slow_ns)
         if self.state == HALF_OPEN:
             self.trial.add(is_failure, slow)
             if self.trial.calls == rule.decides_after:
@@ -188,9 +189,8 @@ class Cooldown(Breaker):
         allowed_fails = rules.NO_LIMIT if given.allowed_fails is None else given.allowed_fails
         is_limited = call.outcome == tables.LIMITED
         failed, succeeded = self.failed.value(now), self.succeeded.value(now)
-        journey = call.journey
         if rules.is_cooled(
-            allowed_fails, len(journey.chain), journey.can_fall_back, is_limited, failed, succeeded
+            allowed_fails, call.group_length, call.can_fall_back, is_limited, failed, succeeded
         ):
             is_told = given.honours_retry_after and call.retry_after_ns != tables.NEVER
             self._change(OPEN, call)

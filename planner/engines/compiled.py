@@ -13,6 +13,7 @@ import numpy as np
 from planner import tables
 from planner.engines import kernel, rules
 from planner.engines import layout as c
+from planner.engines.episodes import known_outages
 from planner.engines.heap import push_first
 from planner.engines.layout import Block, Integers, State
 from planner.engines.overload import too_many_to_come
@@ -117,7 +118,9 @@ class CompiledEngine:
         )
 
     def _plant_changes(self) -> None:
-        """Edges of outages only leave an event, changes of a cap none; state timers, ranked like the reference's."""
+        """Edges of outages only leave an event, changes of a cap and queues sent on none; state timers, ranked like the
+        reference's.
+        """
         states = tables.OUTAGE_STATES
         spells = [(tables.NO_DEPLOYMENT, spell) for spell in self.program.gateway_spells]
         spells += [(one.index, spell) for one in self.program.targets.values() for spell in one.spells]
@@ -135,13 +138,22 @@ class CompiledEngine:
             for target in self.program.targets.values()
             for time_ns, cap in target.later_caps
         ]
-        room, needed = int(self.state.e[c.H_CAPACITY]), len(edges) + len(caps) + 2 * kernel.MARGIN
+        outs = [
+            (from_ns, target.index, self.state.desks[target.name])
+            for target in self.program.targets.values()
+            for from_ns, _ in (known_outages(target) if target.knows_outages else ())
+            if from_ns >= 0
+        ]
+        room = int(self.state.e[c.H_CAPACITY])
+        needed = len(edges) + len(caps) + len(outs) + 2 * kernel.MARGIN
         if needed > room:
             self.state.more_events(room + needed)
         for time_ns, index, before, after in edges:
             push_first(self.state.e, time_ns, int(Round.TIMERS), 0, index, c.K_EDGE, before, after, 0)
         for time_ns, index, desk, cap in caps:  # of one deployment and instant, after its edges
             push_first(self.state.e, time_ns, int(Round.TIMERS), 0, index, c.K_CAP, desk, 0, cap)
+        for time_ns, index, desk in outs:
+            push_first(self.state.e, time_ns, int(Round.TIMERS), 0, index, c.K_SEND_ON, desk, 0, 0)
 
 
 def run_rows(

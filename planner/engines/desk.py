@@ -115,13 +115,34 @@ class Desk:
             moment.callbacks.append(change)
             moment.at(time_ns, rank(Round.TIMERS, 0, self.target.index))
 
+    def plant_knowledge(self) -> None:
+        """Perfect knowledge: when an outage begins to meet every call, nobody waits any longer."""
+
+        def look(_: simpy.Event) -> None:
+            if self.is_known_out(self.env.ns):
+                self.send_queue_on()
+
+        spells = (*self.target.spells, *self.target.gateway_spells)
+        edges = {edge for spell in spells for edge in (spell.from_ns, spell.to_ns) if edge >= 0}
+        for edge in sorted(edges) if self.target.knows_outages else ():
+            moment = Moment(self.env)
+            moment.callbacks.append(look)
+            moment.at(edge, rank(Round.TIMERS, 0, self.target.index))
+
+    def is_known_out(self, now: int) -> bool:
+        """Perfect knowledge of an outage that no call would get through."""
+        if not self.target.knows_outages:
+            return False
+        found = (self.outages.at(now), self.gateway_outages.at(now))
+        return any(spell is not None and spell.is_full for spell in found)
+
     def is_avoided(self, now: int) -> bool:
-        """Whether the breaker is open, so that others are asked before it."""
-        return self.breaker.is_open(now)
+        """Whether the breaker is open, or the deployment known to be out, so that others are asked before it."""
+        return self.breaker.is_open(now) or self.is_known_out(now)
 
     def is_rejecting(self, now: int) -> bool:
-        """Whether the breaker lets no call through."""
-        return self.breaker.rejects and self.breaker.is_open(now)
+        """Whether the breaker, or perfect knowledge, lets no call through."""
+        return (self.breaker.rejects and self.breaker.is_open(now)) or self.is_known_out(now)
 
     def avoids(self, journey: Journey, now: int) -> bool:
         """As `is_avoided`, for a request: a batch API is never avoided."""
@@ -217,7 +238,7 @@ class Desk:
         breaker = self.target.breaker
         if breaker is not None and breaker.counts >> tables.LIMITED & 1:
             self.breaker.start(call)
-            self.breaker.end(call)
+            self._tell(call)
 
     # -- the client queue: by task priority, then first come, first served; a start never overtakes it --
 
@@ -513,11 +534,20 @@ class Desk:
                 other._offer()
         if self.memory is not None:
             self.memory.ended(call)
-        self.breaker.end(call)
+        self._tell(call)
         self._offer()
 
+    def _tell(self, call: Call) -> None:
+        """The breaker learns of the end of a call: now, or as a state timer when the news has come (see `rules`)."""
+        if self.target.lag_ns == 0 or self.target.breaker is None:
+            self.breaker.end(call)
+            return
+        moment = Moment(self.env)
+        moment.callbacks.append(lambda _: self.breaker.end(call))
+        moment.at(self.target.lag_ns, rank(Round.TIMERS, call.journey.name, call.attempt))
+
     def send_queue_on(self) -> None:
-        """The breaker has opened: nobody waits any longer."""
+        """The breaker has opened, or an outage that is known begun: nobody waits any longer."""
         while (waiting := self._head()) is not None:
             self._leave(waiting, OWN_BREAKER)
 

@@ -101,8 +101,8 @@ class Call:
     """One attempt at a deployment: waiting, then sent, then ended or turned away."""
 
     __slots__ = (
-        "answers", "attempt", "broken_meters", "cold_tokens", "deadline_ns", "done", "draw", "ended_ns", "epoch", "first_token_ns", "found_own", "found_tokens",
-        "is_cancelled",
+        "answers", "attempt", "broken_meters", "can_fall_back", "cold_tokens", "deadline_ns", "done", "draw", "ended_ns", "epoch",
+        "first_token_ns", "found_own", "found_tokens", "group_length", "is_cancelled",
         "is_probe", "is_waiting",
         "journey", "kept", "max_output_tokens", "meters", "needed", "outcome", "queued_ns", "retry_after_ns", "role", "service_ns",
         "started_ns", "status", "taken", "target", "turned_away", "uncounted", "was_seen_to_break",
@@ -122,6 +122,8 @@ class Call:
         self.meters, self.service_ns, self.draw = meters, service_ns, draw
         self.attempt = journey.next_attempt if attempt is None else attempt
         self.deadline_ns = journey.deadline_ns
+        # Of the group it was made for: its request may have gone on when a breaker is told of its end.
+        self.group_length, self.can_fall_back = len(journey.chain), journey.can_fall_back
         self.done: Moment | None = None
         self.needed: tuple[int, ...] = ()  # what each limiter must hold
         self.taken: tuple[int, ...] = ()  # what each gives when the call starts

@@ -16,7 +16,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from planner.chance import FOREVER_NS
 from planner.engines.cache_rules import CacheRule
+from planner.engines.episodes import known_outages
 from planner.engines.health_rules import HealthRule
 from planner.engines.program import Layer, Program, Spell, Target
 from planner.engines.rules import NO_LAW
@@ -51,8 +53,9 @@ OPEN_TO = -3  # of a level: somebody can be asked
     C_PIN_TTL, C_REPINS,  # of their affinity; NONE: none
     C_CLASSES,  # of priority, by task; 0 where all tasks are served alike
     C_BATCH,  # by task, whether it is in no hurry; 0 where none is
+    C_TOLD,  # where the end that a breaker is told of late stands, as the columns of a slot; 0 where none is
     N_HEADER,
-) = range(65)  # fmt: skip
+) = range(66)  # fmt: skip
 # First places of `f`.
 CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
 
@@ -76,11 +79,13 @@ CF_TRUE_POSITIVE, CF_FALSE_POSITIVE, CF_ACCEPT, N_HEADER_F = range(4)
     D_RING,  # the window of ends of its breaker, where it has one; 0: none
     D_CACHE, D_UNCOUNTS,  # its prompt cache, where it has one (0: none); whether its limiters leave out what that gives
     D_BATCH_LAW, D_EXPIRES, D_S_BATCH,  # turnaround of its batch API; NO_LAW: it has none, or no task wants one
+    D_LAG,  # from the end of a call until its breaker is told
     # ... and its state.
     D_BUSY, D_HEAD, D_TAIL, D_WAITING, D_EPOCH, D_WAKE,
     D_STATE, D_COUNT, D_SUCCEEDED, D_OPENINGS, D_PROBING, D_OPEN_UNTIL, D_FAILED, D_FAILED_END, D_WELL, D_WELL_END,
+    D_KNOWN_OUT,  # the next stretch [from, to) in which it is known to be out
     N_DESK,
-) = range(101)  # fmt: skip
+) = range(103)  # fmt: skip
 (
     F_ERROR_RATE, F_BASE_S, F_CAP_S, F_JITTER_S, F_FACTOR, F_SPREAD, F_WEIGHT, F_PRICE, F_FILTER_SHARE, F_BREAK_RATE,
     F_RETRY_JITTER_S,
@@ -181,20 +186,14 @@ MINI_STAGE, OMNI_STAGE = range(2)
 # The event list `e`: a header, then `capacity` times, events, free events, and events of N_EVENT columns.
 H_CAPACITY, H_EVENTS, H_FREE, H_SEQUENCE, H_HEAP_NS = range(5)
 (
-    K_END,
-    K_CHECK,
-    K_RESUME,
-    K_LEFT,
-    K_HAND_OVER,
-    K_WAKE,
-    K_EXPIRE,
-    K_GIVE_UP,
-    K_EDGE,
-    K_HEDGE,
-    K_CAP,
-    K_BEGIN,
-) = range(12)
-E_ROUND, E_NAME, E_ATTEMPT, E_SEQUENCE, E_KIND, E_WHO, E_TICKET, E_CAUSE, N_EVENT = range(9)
+    K_END, K_CHECK, K_RESUME, K_LEFT, K_HAND_OVER, K_WAKE, K_EXPIRE, K_GIVE_UP, K_EDGE, K_HEDGE, K_CAP, K_TELL,
+    K_SEND_ON, K_BEGIN,
+) = range(14)  # fmt: skip
+(
+    E_ROUND, E_NAME, E_ATTEMPT, E_SEQUENCE, E_KIND, E_WHO, E_TICKET, E_CAUSE,
+    E_TOOK, E_RETRY_AFTER, E_GROUP,  # of an end that a breaker is told of late; its epoch is the ticket
+    N_EVENT,
+) = range(12)  # fmt: skip
 
 # Counts of a task: of its requests and of a verifier's calls ...
 (Q_ARRIVED, Q_COMPLETED, Q_FAILED, Q_ASKED, Q_REPEATED, Q_UNASKED, Q_CHECKS, Q_CHECK_TOKENS, N_TASK_COUNTS) = (
@@ -384,6 +383,10 @@ def new_state(
             row |= {place: len(m)}
             for spell in spells:
                 m += _spell_row(spell, f)
+        row |= {D_KNOWN_OUT: len(m)}
+        stretches = known_outages(target) if target.knows_outages else ()
+        for from_ns, to_ns in (*stretches, (FOREVER_NS, FOREVER_NS)):
+            m += [from_ns, to_ns]
         row |= {D_CLASS_TAILS: len(m)}
         m += [NONE] * len(set(program.classes))
         for column, value in row.items():
@@ -394,6 +397,10 @@ def new_state(
         places.append(len(m))
         escalate = groups + route.escalate * N_GROUP if route.is_cascade else NONE
         m += [route.tier, groups + route.group * N_GROUP, escalate]
+    told = 0
+    if any(target.lag_ns for target in targets):
+        told = len(m)
+        m += [0] * N_SLOT
     calls_end = behind + len(models) + len(targets)
     caches = [target.name for target in targets if target.cache is not None]
     talk_caches = TALK_PINS + 2 * len(program.groups)
@@ -421,7 +428,7 @@ def new_state(
     header = _header(program) | {
         C_HEDGES: program.most_hedges, C_MAX_IN_FLIGHT: program.max_in_flight,
         C_GROUPS: groups, C_MAX_FALLBACKS: program.max_fallbacks, C_FRAMES: frames,
-        C_RULE: rule,
+        C_RULE: rule, C_TOLD: told,
         C_LAYERS: layers, C_N_LAYERS: len(program.layers), C_PASSES: passes,
         C_WANTS_ROWS: int(wants_rows), C_N_DESKS: len(targets), C_SERVICE: calls_end, C_N_SERVICE: n_recorded,
         R_FREE_SLOT: NONE, C_TALK_END: talk_end, C_REMEMBERS: int(program.remembers),
@@ -599,6 +606,7 @@ def _desk_row(target: Target, laws: Laws, f: list[float]) -> dict[int, int]:
         D_RETRY_AFTER: int(target.honours_retry_after),
         D_ABOVE_CAP: int(target.retries_above_cap),
         D_SKIPS_WAIT: int(target.skips_wait),
+        D_LAG: target.lag_ns,
         D_BREAKER: NONE,
         D_WAITS_BUSY: int(target.waits_when_busy),
         D_WHEN_LIMITED: WHEN_LIMITED.index(target.when_limited),

@@ -26,12 +26,13 @@ from planner.scenario.batches import has_batch_tasks, terms_of
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import counts_cached, limits_of, list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
+from planner.scenario.outages import Harm
 from planner.scenario.paths import render
 from planner.scenario.policy import Policy
 from planner.scenario.quotas import Quota, pool_of, quotas_of, since_day_began_ns
 from planner.scenario.steps import stairs
-from planner.scenario.supply import ContentFilter, Deployment, Errors, Outage, OutageLaw, Streaming, Total
-from planner.workload.outage_lines import gateway_line_of, line_of, outage_law
+from planner.scenario.supply import ContentFilter, Deployment, Errors, Streaming, Total
+from planner.workload.outage_lines import gateway_line_of, lines_of, outage_law
 from planner.workload.windows import Window, eras
 
 _PURPOSES = (
@@ -66,6 +67,11 @@ class Spell:
     latency_law: int
     retry_after_ns: int  # NEVER where a refusal says nothing
     share: float  # of the calls that start in it
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no call that starts in it is answered."""
+        return self.share >= 1.0 and self.mode in (rules.ERROR, rules.HANG, rules.OVERLOADED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +182,8 @@ class Target:
     retry_after_jitter_s: float
     skips_wait: bool  # where a sibling is healthy
     breaker: Breaker | None
+    lag_ns: int  # after the end of a call until its breaker is told
+    knows_outages: bool  # whoever is wholly out is passed over
     hedge: Hedge | None
     weight: float  # among equals, under weighted and inverse-price
     list_price: float  # input + output, under cheapest and inverse-price; 0 elsewhere
@@ -423,12 +431,13 @@ def _backoff(given: retrying.Backoff, table: _LawTable) -> Backoff:
 def _gate(scenario: Scenario, strategy: str, window: Window, table: _LawTable) -> _Gate:
     """What a strategy's calls meet before they are at a provider."""
     gateway = scenario.gateway_for(strategy)
-    found: list[tuple[int, int, Outage | OutageLaw]] = []
+    found: list[tuple[int, int, Harm]] = []
     if isinstance(gateway.outages, tuple):
         found = [(int(to_ns(one.from_s)), int(to_ns(one.to_s)), one) for one in gateway.outages]
     elif gateway.outages is not None:
         line = gateway_line_of(scenario).get(strategy)  # none where nobody is behind it
-        found = [(start, end, gateway.outages) for key, start, end in window.spells if key == line]
+        law = gateway.outages
+        found = [(start, end, law.harm(luck)) for key, start, end, luck in window.spells if key == line]
     spells = _in_order(found, table) if gateway.kind == "unified" else ()
     return _Gate(latency_s=gateway.latency_s, spells=spells)
 
@@ -492,6 +501,8 @@ def _target(
         retry_after_jitter_s=policy.retry_after_jitter_s,
         skips_wait=policy.sibling_wait == "none",
         breaker=None if policy.breaker is None else breaker_of(policy.breaker),
+        lag_ns=int(to_ns(policy.health.lag_s)),
+        knows_outages=policy.health.knowledge == "perfect",
         hedge=None if policy.hedge is None else _hedge(policy.hedge),
         weight=deployment.weight,
         list_price=0.0,
@@ -605,26 +616,26 @@ def _limiters(
 
 
 def _spells(scenario: Scenario, name: str, window: Window, table: _LawTable) -> tuple[Spell, ...]:
-    """Outage windows of a deployment in a window, planted or cut from its provider's line."""
+    """Outage windows of a deployment in a window, planted or cut from the lines that hit it."""
     outages = scenario.deployments[name].outages
-    found: list[tuple[int, int, Outage | OutageLaw]]
+    found: list[tuple[int, int, Harm]]
     if isinstance(outages, tuple):
         found = [(int(to_ns(one.from_s)), int(to_ns(one.to_s)), one) for one in outages]
     else:
-        law, line = outage_law(scenario, name), line_of(scenario).get(name)
-        if law is None or line is None:
+        law, lines = outage_law(scenario, name), lines_of(scenario).get(name, ())
+        if law is None:
             return ()
-        found = [(start, end, law) for key, start, end in window.spells if key == line]
+        found = [(start, end, law.harm(luck)) for key, start, end, luck in window.spells if key in lines]
     return _in_order(found, table)
 
 
-def _in_order(found: Sequence[tuple[int, int, Outage | OutageLaw]], table: _LawTable) -> tuple[Spell, ...]:
+def _in_order(found: Sequence[tuple[int, int, Harm]], table: _LawTable) -> tuple[Spell, ...]:
     """Spells (from, to, what they do) that reach into a window, by their beginning."""
     ordered = sorted(((start, end, law) for start, end, law in found if end > 0), key=lambda one: one[:2])
     return tuple(_spell(start, end, law, table) for start, end, law in ordered)
 
 
-def _spell(start: int, end: int, law: Outage | OutageLaw, table: _LawTable) -> Spell:
+def _spell(start: int, end: int, law: Harm, table: _LawTable) -> Spell:
     return Spell(
         from_ns=start,
         to_ns=end,

@@ -692,6 +692,7 @@ class Engine:
                 self._edge(spell.from_ns, (kind, desk.target.index, tables.UP, state, -1))
                 self._edge(spell.to_ns, (kind, desk.target.index, state, tables.UP, -1))
             desk.plant_caps()
+            desk.plant_knowledge()
 
     def _edge(self, time_ns: int, change: tuple[int, ...]) -> None:
         if time_ns >= 0:

@@ -20,7 +20,7 @@ class Round(IntEnum):
     """
 
     ENDS = 1  # ends of attempts
-    TIMERS = 2  # outage edges, changes of a concurrency cap, refill wake-ups
+    TIMERS = 2  # outage edges, changes of a concurrency cap, refill wake-ups, late news for breakers
     STARTS = 3  # queued, backed-off, next target, zero backoff, probe, hand-over of a freed slot
     EXPIRIES = 4  # queue timeouts and deadlines of waiting requests: a wait exactly as long is served
     ARRIVALS = 5
@@ -88,6 +88,13 @@ BREAKER_COUNTS = {
     "cancelled": "ignored",
     "rejected": "ignored: no call was made",
 }
+
+# With `policy.health.lag_s` a breaker is told of the end of a call so much later, as a state timer ranked by the call's
+# request and attempt; without, within the end itself. What it does it does when it is told: an opening at t + lag lasts
+# [t + lag, t + lag + open time), ends count in its windows from then on, a probe holds its place until then, calls that
+# started before t + lag belong to the time before the opening and never count. Starts are known at once. With
+# `knowledge: perfect` a deployment whose holding episode meets every call is passed over like one whose breaker is
+# open and rejects, over [from, to) of it; its queue is sent on as the episode begins, in the round of state timers.
 
 BILLED = {
     "ok": "full",

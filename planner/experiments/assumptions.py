@@ -22,9 +22,10 @@ from planner.scenario.declare import shown
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.gateway import DOCUMENTED, Gateway, PooledLimits
 from planner.scenario.laws import Law
+from planner.scenario.outages import OutageLaw
 from planner.scenario.quotas import PLATFORM, capped_by_day, first_hour_of_days, pool_of
 from planner.scenario.steps import stairs
-from planner.scenario.supply import CATALOGUE, Limits, OutageLaw, Streaming, Total
+from planner.scenario.supply import CATALOGUE, Limits, Streaming, Total
 from planner.scenario.worst_case import worst_case
 from planner.workload.conversations import has_followers
 from planner.workload.outage_lines import outage_law
@@ -113,6 +114,7 @@ def _service(scenario: Scenario) -> Iterator[Assumption]:
             yield from _batch(scenario, name, era.models[name], era.start)
         yield from _prompt_cache(scenario, name)
         yield from _failures(scenario, name)
+    yield from _together(scenario)
 
 
 def _has_own_limits(scenario: Scenario, name: str) -> bool:
@@ -155,9 +157,11 @@ def _platforms(scenario: Scenario) -> Iterator[Assumption]:
 
 def _outages(what: str, law: OutageLaw, source: str, as_of: str | None, confidence: str | None) -> Assumption:
     share = law.duration_h.mean / law.mtbf_h
+    does = " or ".join(dict.fromkeys(harm.mode for harm in law.harms))
+    where = f", {law.regional:.0%} of them in its region alone" if law.regional else ""
     return Assumption(
         what=what,
-        value=f"every {law.mtbf_h:.0f} h for {law.duration_h.mean:.3g} h on average ({share:.2%} of the time), {law.mode}",
+        value=f"every {law.mtbf_h:.0f} h for {law.duration_h.mean:.3g} h on average ({share:.2%} of the time), {does}{where}",
         unit="h",
         source=source,
         as_of=as_of,
@@ -352,6 +356,32 @@ def _failures(scenario: Scenario, name: str) -> Iterator[Assumption]:
     else:
         source, as_of, confidence = GIVEN, None, GIVEN
     yield _outages(f"outages at {name}", law, source, as_of, confidence)
+    if law.starts == "weekday-peaks":
+        pattern = profiles.start_profile()
+        yield Assumption(
+            what=f"outages at {name} begin",
+            value=pattern.value,
+            unit="",
+            source=pattern.source,
+            as_of=pattern.as_of,
+            confidence=pattern.confidence,
+        )
+    elif law.starts != "uniform":
+        yield Assumption(
+            what=f"outages at {name} begin", value="by 168 weights of the week", unit="", source=GIVEN
+        )
+
+
+def _together(scenario: Scenario) -> Iterator[Assumption]:
+    """Providers that are out by one cause: nobody publishes how often."""
+    for pair in scenario.outages_together:
+        yield Assumption(
+            what=f"outages of {' and '.join(pair.providers)} at once",
+            value=f"{pair.share:.0%} of those of the one that has fewer",
+            unit="",
+            source=GIVEN,
+            confidence=GIVEN,
+        )
 
 
 def _quality(scenario: Scenario) -> Iterator[Assumption]:

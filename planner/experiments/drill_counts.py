@@ -18,7 +18,7 @@ from planner.experiments.drill_runs import Arrays, Pair, Rows
 from planner.experiments.drill_stretch import Stretch
 from planner.metrics.intervals import Deletions, Estimate, deletions, estimate
 from planner.scenario.fields import Scenario
-from planner.scenario.supply import Outage
+from planner.scenario.outages import Outage
 
 PHASES = ("before", "during", "after")  # by arrival
 FATES = ("unchanged", "lost", "rescued", "elsewhere", "changed", "failed-otherwise")

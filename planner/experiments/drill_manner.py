@@ -15,7 +15,7 @@ from planner.scenario import declared
 from planner.scenario.checks_outages import READ_IN
 from planner.scenario.complaints import allowed_text
 from planner.scenario.declared import Kind, Place
-from planner.scenario.supply import Outage, OutageLaw
+from planner.scenario.outages import Harm, Outage
 
 #: FIELD: option of the command that gives it.
 OPTIONS = {
@@ -65,7 +65,7 @@ class Manner:
         asks = "" if self.retry_after_s is None else f", to be sent again after {self.retry_after_s:.6g} s"
         return f"refuse{s} {few or 'calls'} with 429{asks}"
 
-    def window(self, law: OutageLaw | None) -> dict[str, Any]:
+    def window(self, law: Harm | None) -> dict[str, Any]:
         """Fields of an outage window at a deployment whose own outages follow a law, or none."""
         found = {} if law is None else {name: getattr(law, name) for name in OF_THE_LAW}
         found |= {name: value for name, value in asdict(self).items() if value is not None}

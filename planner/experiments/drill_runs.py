@@ -23,8 +23,8 @@ from planner.engines.work import Work, prepare
 from planner.errors import LoadExceedsCapacity, PlannerError
 from planner.experiments.drill_stretch import Plan, Stretch
 from planner.scenario.fields import MONTH_S, Scenario
+from planner.scenario.outages import Harm, Outage, OutageLaw
 from planner.scenario.paths import render
-from planner.scenario.supply import Outage
 from planner.workload import traces
 from planner.workload.arrivals import hourly_weights
 from planner.workload.outage_lines import outage_law
@@ -184,7 +184,7 @@ def planted(scenario: Scenario, plan: Plan, stretch: Stretch) -> Scenario:
         window: dict[str, Any] = {
             "from_s": stretch.from_ns / 1e9,
             "to_s": stretch.to_ns / 1e9,
-            **plan.manner.window(law),
+            **plan.manner.window(_like(law, plan.manner.mode)),
         }
         others = (
             [one.model_dump(exclude_unset=True) for one in given if isinstance(one, Outage)]
@@ -193,6 +193,11 @@ def planted(scenario: Scenario, plan: Plan, stretch: Stretch) -> Scenario:
         )
         changes[render(("deployments", name, "outages"))] = [*others, window]
     return scenario.set(changes)
+
+
+def _like(law: OutageLaw | None, mode: str) -> Harm | None:
+    """The kind of a law's episodes that does the same, or the law."""
+    return None if law is None else next((harm for harm in law.harms if harm.mode == mode), law)
 
 
 def fit(scenario: Scenario, stretch: Stretch, replications: int) -> tuple[int, str | None]:

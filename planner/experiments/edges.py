@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from planner import tables as t
+from planner.chance import to_ns
 from planner.engines import rules
+from planner.engines.episodes import known_outages
 from planner.engines.health_rules import health_rule
-from planner.engines.program import breaker_of
+from planner.engines.program import breaker_of, compile_program
 from planner.engines.run import Arrays, Run
 from planner.scenario.breaker import Breaker
 
@@ -101,19 +103,33 @@ class Edges:
             return breaker.successes == 1  # between several probes it rejects nobody
         return time_ns < last["time_ns"] + self._open_ns(deployment, breaker, last)
 
+    def is_known_out(self, deployment: str, time_ns: int) -> bool:
+        """Whether perfect knowledge passed the deployment over."""
+        run = self.run
+        if run.scenario.policy_for(run.strategy, deployment).health.knowledge != "perfect":
+            return False
+        program = compile_program(run.scenario, run.strategy, run.models, run.window)
+        stretches = known_outages(program.targets[deployment])
+        return any(from_ns <= time_ns < to_ns for from_ns, to_ns in stretches)
+
+    def _lag_ns(self, deployment: str) -> int:
+        """How late its breaker is told of an end."""
+        return int(to_ns(self.run.scenario.policy_for(self.run.strategy, deployment).health.lag_s))
+
     def _taken(self, deployment: str, given: Breaker, edge: Row, time_ns: int) -> int:
         """Places of a half-open breaker over a window that were surely taken at a moment.
 
         Calls sent since its edge, without those of this very moment, which may have come later, and those whose
         end it ignored.
         """
-        counts = breaker_of(given).counts | 1 << t.OK
+        counts, lag_ns = breaker_of(given).counts | 1 << t.OK, self._lag_ns(deployment)
         attempts, start_ns = self.run.attempt_arrays, edge["time_ns"]
         is_first = (attempts["started_ns"] == start_ns) & (attempts["request"] == edge["request"])
         is_sent = (attempts["started_ns"] >= start_ns) & ((attempts["started_ns"] < time_ns) | is_first)
         chosen = is_sent & (attempts["deployment"] == self.deployments.index(deployment))
         return sum(
-            one["ended_ns"] > time_ns or bool(counts >> rules.judged(one["outcome"], one["status"]) & 1)
+            one["ended_ns"] + lag_ns > time_ns
+            or bool(counts >> rules.judged(one["outcome"], one["status"]) & 1)
             for one in rows_of(attempts, chosen)
         )
 
@@ -136,7 +152,7 @@ class Edges:
         is_it = (
             (attempts["request"] == opening["request"])
             & (attempts["deployment"] == self.deployments.index(deployment))
-            & (attempts["ended_ns"] == opening["time_ns"])
+            & (attempts["ended_ns"] + self._lag_ns(deployment) == opening["time_ns"])
         )
         found = attempts["retry_after_ns"][is_it]
         return int(found[-1]) if len(found) else t.NEVER

@@ -374,6 +374,8 @@ class _Story:
                 text = "passed over: cannot take this request (its size or what it holds)"
             elif cause == t.DEADLINE:
                 text = "no call was sent before the deadline"
+            elif self.edges.is_known_out(name, time_ns):
+                text = "passed over: known to be out"
             elif cause in _TURNED_AWAY and name == able[-1]:
                 text = _TURNED_AWAY[cause]
             elif self.edges.is_rejecting(name, time_ns):

@@ -1,8 +1,8 @@
 """The table of rules across fields: what a scenario must satisfy beyond each field's own bounds.
 
 Each rule is a function from a View to findings; adding one is writing it and naming it in its table
-(`checks_demand`, `checks_supply`, `checks_limits`, `checks_strategies`, `checks_breakers`, `checks_caches`, `checks_batches`,
-`checks_money`).
+(`checks_demand`, `checks_supply`, `checks_limits`, `checks_outages`, `checks_strategies`, `checks_breakers`, `checks_health`,
+`checks_caches`, `checks_batches`, `checks_gateway`, `checks_sessions`, `checks_money`).
 """
 
 from collections.abc import Callable, Iterator
@@ -12,8 +12,10 @@ from planner.scenario.checks_breakers import BREAKERS
 from planner.scenario.checks_caches import CACHES
 from planner.scenario.checks_demand import DEMAND
 from planner.scenario.checks_gateway import GATEWAYS
+from planner.scenario.checks_health import HEALTH
 from planner.scenario.checks_limits import LIMITS
 from planner.scenario.checks_money import MONEY
+from planner.scenario.checks_outages import OUTAGES
 from planner.scenario.checks_priorities import PRIORITIES
 from planner.scenario.checks_sessions import CONVERSATIONS
 from planner.scenario.checks_steps import STEPS
@@ -26,8 +28,10 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *SUPPLY,
     *LIMITS,
     *GATEWAYS,
+    *OUTAGES,
     *STRATEGIES,
     *BREAKERS,
+    *HEALTH,
     *CACHES,
     *CONVERSATIONS,
     *BATCHES,

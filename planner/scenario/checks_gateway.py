@@ -7,8 +7,8 @@ from planner.scenario.checks_limits import at_line, limit_findings
 from planner.scenario.checks_outages import unread
 from planner.scenario.finding import Finding, View, listed
 from planner.scenario.gateway import OF_PLATFORMS, Gateway
+from planner.scenario.outages import OutageLaw, harms_at
 from planner.scenario.paths import Path, render
-from planner.scenario.supply import Outage, OutageLaw
 
 
 def kinds(view: View) -> Iterator[Finding]:
@@ -86,14 +86,20 @@ def outages(view: View) -> Iterator[Finding]:
     """A platform's outages are read in their mode, and one that hangs is ended by a timeout or a deadline."""
     for place, gateway in _written(view):
         found = gateway.outages
-        for path, episode in _episodes((*place, "outages"), found):
+        for path, episode in harms_at((*place, "outages"), found):
             yield from unread(path, episode)
+        if isinstance(found, OutageLaw) and found.regional > 0:
+            yield Finding(
+                path=(*place, "outages", "regional"),
+                text="a platform stands before all regions at once: its outages have none",
+                hint="leave it out",
+            )
     told: set[Path] = set()
     for name in view.strategies:
         at, gateway = view.gateway_at("outages", name), view.scenario.gateway_for(name)
         hanging = [
             path
-            for path, one in _episodes(at or ("gateway", "outages"), gateway.outages)
+            for path, one in harms_at(at or ("gateway", "outages"), gateway.outages)
             if one.mode == "hang"
         ]
         if at is None or not hanging:
@@ -115,13 +121,6 @@ def outages(view: View) -> Iterator[Finding]:
                     ("deployments", deployment, "policy"),
                 ),
             )
-
-
-def _episodes(at: Path, found: object) -> Iterator[tuple[Path, Outage | OutageLaw]]:
-    if isinstance(found, OutageLaw):
-        yield at, found
-    elif isinstance(found, tuple):
-        yield from (((*at, index), one) for index, one in enumerate(found))
 
 
 def routing(view: View) -> Iterator[Finding]:

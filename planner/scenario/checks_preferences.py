@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from planner.scenario.finding import Finding, View
 from planner.scenario.paths import Path
+from planner.scenario.policy import Policy
 from planner.scenario.strategies import Levels
 
 
@@ -60,6 +61,10 @@ def _missed_calls(view: View) -> Iterator[Finding]:
                 )
 
 
+def _is_never_sick(policy: Policy) -> bool:
+    return policy.breaker is None and policy.health.knowledge == "own"
+
+
 def _nothing_to_spill(view: View) -> Iterator[Finding]:
     """Load is shared by two levels or more, of which one can be sick."""
     for name in view.strategies:
@@ -77,7 +82,7 @@ def _nothing_to_spill(view: View) -> Iterator[Finding]:
                 because=(("strategies", name),),
                 is_notice=True,
             )
-        elif all(scenario.policy_for(name, one).breaker is None for one in view.deployments_of(name)):
+        elif all(_is_never_sick(scenario.policy_for(name, one)) for one in view.deployments_of(name)):
             yield Finding(
                 path=at,
                 text=f"without a breaker no deployment of {name} is ever found sick: spill_over sends all to the first level",

@@ -10,10 +10,10 @@ from planner.scenario.checks_preferences import preferences
 from planner.scenario.checks_retries import retries
 from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View, listed, unknown
+from planner.scenario.outages import harms_at
 from planner.scenario.paths import Path, closest, render
 from planner.scenario.policy import Policy
 from planner.scenario.strategies import CascadeRouter, Levels, ThresholdRouter
-from planner.scenario.supply import Outage, OutageLaw
 from planner.scenario.worst_case import passes_of, worst_case
 
 MOST_CHOSEN_FROM = 60  # deployments of a group in which a selection chooses
@@ -307,12 +307,9 @@ def hangs(view: View) -> Iterator[Finding]:
 def _hanging(view: View, deployment: str) -> Iterator[Path]:
     outages = view.scenario.deployments[deployment].outages
     path = ("deployments", deployment, "outages")
-    if isinstance(outages, OutageLaw) and outages.mode == "hang":
-        yield (*path, "mode")
-    if isinstance(outages, tuple):
-        for index, outage in enumerate(outages):
-            if isinstance(outage, Outage) and outage.mode == "hang":
-                yield (*path, index, "mode")
+    for place, harm in harms_at(path, outages):
+        if harm.mode == "hang":
+            yield (*place, "mode")
 
 
 def default_router(view: View) -> Iterator[Finding]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from planner import limiting
 from planner.scenario import known
-from planner.scenario.checks_outages import episodes
 from planner.scenario.declare import shown
 from planner.scenario.finding import Finding, View
 from planner.scenario.laws import Kind, Law
@@ -334,7 +333,6 @@ SUPPLY = (
     hardware,
     latencies,
     idle_limits,
-    episodes,
     token_rules,
     request_wide_fields,
 )

@@ -72,7 +72,7 @@ class Sessions(Fields):
     )
 
 
-def _weights(value: Any) -> Any:
+def weights_of_a_week(value: Any) -> Any:
     if isinstance(value, tuple | list):
         numbers = [x for x in value if isinstance(x, int | float) and not isinstance(x, bool) and x >= 0]
         if len(value) != 168 or len(numbers) != 168 or sum(numbers) <= 0:
@@ -94,7 +94,7 @@ def _shape_form(value: Any) -> str:
 
 WeeklyShape = Annotated[
     Annotated[Literal["flat", "business-hours", "consumer-evening"], Tag("shape")]
-    | Annotated[tuple[float, ...], BeforeValidator(_weights), Tag("weights")],
+    | Annotated[tuple[float, ...], BeforeValidator(weights_of_a_week), Tag("weights")],
     Discriminator(_shape_form),
 ]
 

@@ -27,6 +27,7 @@ from planner.scenario.declare import (
 )
 from planner.scenario.demand import Slo, Tasks, Traffic
 from planner.scenario.gateway import Gateway
+from planner.scenario.outages import Together
 from planner.scenario.policy import Policy
 from planner.scenario.strategies import (
     CascadeRouter,
@@ -162,6 +163,9 @@ class Scenario(Fields):
     tasks: Tasks = field("kinds of requests", min_length=1, max_length=100)
     models: Models = field("own or negotiated models", NOTHING, max_length=500)
     deployments: Deployments = field("models somewhere", min_length=1, max_length=500)
+    outages_together: Annotated[tuple[Together, ...], AsTuple] = field(
+        "pairs of providers that are at times out by one cause, from the same moment on", (), max_length=50
+    )
     strategies: Strategies = field("ways to serve all requests", min_length=1, max_length=100)
     policy: Policy = field("how calls are made", Policy())
     gateway: Gateway = field("what stands before providers", Gateway())

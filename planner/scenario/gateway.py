@@ -10,9 +10,10 @@ from pydantic_core import PydanticCustomError
 
 from planner.scenario.declare import AsTuple, Fields, field
 from planner.scenario.laws import Law
+from planner.scenario.outages import Outage, OutageLaw
 from planner.scenario.policy import preset_field
 from planner.scenario.steps import CapOrSteps
-from planner.scenario.supply import Limits, Outage, OutageLaw, QuotaWindow
+from planner.scenario.supply import Limits, QuotaWindow
 
 #: The platform whose documented routing is the default of kind unified, a preset of the catalogue.
 DOCUMENTED = "openrouter"

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from planner import limiting
 from planner.errors import CatalogueError, PriceUnknown
 from planner.scenario.fields import Scenario
+from planner.scenario.outages import harms_of
 from planner.scenario.paths import Path, nearest
 from planner.scenario.strategies import CascadeRouter
-from planner.scenario.supply import Deployment, Outage, OutageLaw, OwnModel
+from planner.scenario.supply import Deployment, OwnModel
 
 if TYPE_CHECKING:
     from planner.catalogue.models import Model, Retirement
@@ -164,11 +165,10 @@ def limits_of(deployment: Deployment, model: str) -> tuple[tuple[int | None, ...
 
 def refuses_when_out(scenario: Scenario, strategy: str, deployment: str) -> bool:
     """Whether calls at a deployment may meet an episode of 429s, of its own or of the platform before it."""
-    found = [scenario.deployments[deployment].outages]
+    found: list[object] = [scenario.deployments[deployment].outages]
     if deployment in scenario.behind_gateway(strategy):
         found.append(scenario.gateway_for(strategy).outages)
-    episodes = [one for given in found for one in (given if isinstance(given, tuple) else (given,))]
-    return any(isinstance(one, Outage | OutageLaw) and one.mode == "limited" for one in episodes)
+    return any(harm.mode == "limited" for given in found for harm in harms_of(given))
 
 
 def kind_of(deployment: Deployment) -> str:

@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from planner.scenario.breaker import Breaker
 from planner.scenario.declare import AsTuple, Fields, field
+from planner.scenario.health import Health
 from planner.scenario.laws import Law
 from planner.scenario.preferences import Affinity, LowestLatency, LowestUsage, SpillOver
 from planner.scenario.retrying import Backoff, Hedge, Layer, RetriesAfter, RetryBudget
@@ -86,6 +87,7 @@ class Policy(Fields):
         False,
     )
     breaker: Breaker | None = field("null: no breaker", Breaker())
+    health: Health = field("what is known of deployments' health, and how late", Health())
     hedge: Hedge | None = field("further calls where one has not answered; null: none", None)
     when_busy: Literal["wait", "reject"] = field("at the concurrency cap", "wait")
     when_limited: Literal["retry", "wait", "reject"] = field("at a rate limit", "retry")

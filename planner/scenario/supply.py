@@ -20,6 +20,7 @@ from planner.scenario.declare import (
 )
 from planner.scenario.demand import Modality
 from planner.scenario.laws import Law
+from planner.scenario.outages import Outages, harms_of
 from planner.scenario.policy import Policy
 from planner.scenario.prompt_caches import PromptCache
 from planner.scenario.steps import CapOrSteps
@@ -280,70 +281,11 @@ Failures = Annotated[
 ]
 
 
-class Outage(Fields):
-    """A planted episode, in seconds from the start of every simulated window; [from, to)."""
-
-    from_s: float = field("first moment", unit="s", ge=0, le=1e9)
-    to_s: float = field("first moment after it", unit="s", gt=0, le=1e9)
-    mode: Literal["error", "hang", "degraded", "limited"] = field(
-        "what happens to calls that start inside; limited: a 429 after error_latency_s", "error"
-    )
-    status: int = field("HTTP status in mode error", 503, ge=500, le=599)
-    error_latency_s: Law = field("time until the error or the refusal is answered", Law.fixed(1.0), unit="s")
-    slowdown: float = field("factor on latency in mode degraded", 3.0, unit="factor", ge=1, le=1e6)
-    retry_after_s: float | None = field(
-        "mode limited: what a refusal asks to wait; null: it says nothing", None, unit="s", ge=0, le=1e6
-    )
-    share: float = field(
-        "calls that start inside and meet it; the others are served as ever", 1.0, unit="share", gt=0, le=1
-    )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Outage":
-        if self.to_s <= self.from_s:
-            raise PydanticCustomError(
-                "given_allowed",
-                "to_s",
-                {
-                    "given": f"to_s {self.to_s:g}",
-                    "allowed": f"later than from_s, which is {self.from_s:g}",
-                    "inside": ("to_s",),
-                },
-            )
-        return self
-
-
-class OutageLaw(Fields):
-    """Random episodes, shared by all deployments of a provider that carry the same law."""
-
-    mtbf_h: float = field("mean time from start to start", unit="h", gt=0, le=1e7)
-    duration_h: Law = field("length of an episode", unit="h")
-    mode: Literal["error", "hang", "degraded", "limited"] = field(
-        "what happens to calls that start inside; limited: a 429 after error_latency_s", "error"
-    )
-    status: int = field("HTTP status in mode error", 503, ge=500, le=599)
-    error_latency_s: Law = field("time until the error or the refusal is answered", Law.fixed(1.0), unit="s")
-    slowdown: float = field("factor on latency in mode degraded", 3.0, unit="factor", ge=1, le=1e6)
-    retry_after_s: float | None = field(
-        "mode limited: what a refusal asks to wait; null: it says nothing", None, unit="s", ge=0, le=1e6
-    )
-    share: float = field(
-        "calls that start inside and meet it; the others are served as ever", 1.0, unit="share", gt=0, le=1
-    )
-
-
-def _outages_form(value: Any) -> str:
-    if isinstance(value, str):
-        return "catalogue"
-    return "windows" if isinstance(value, list | tuple) else "law"
-
-
-Outages = Annotated[
-    Annotated[Literal["catalogue"], Tag("catalogue")]
-    | Annotated[tuple[Outage, ...], AsTuple, Tag("windows")]
-    | Annotated[OutageLaw, Tag("law")],
-    Discriminator(_outages_form),
-]
+def may_be_out(deployment: "Deployment") -> bool:
+    """Whether some episode may meet every call to a deployment."""
+    if deployment.outages == CATALOGUE:
+        return deployment.provider is not None
+    return any(harm.is_full for harm in harms_of(deployment.outages))
 
 
 class Server(Fields):
@@ -385,6 +327,12 @@ class Deployment(Fields):
 
     model: str = field("model in the catalogue or under models")
     provider: str | None = field("who serves it; null: nobody whose limits, errors or outages we know", None)
+    region: str | None = field(
+        "where at the provider, for outages.regional: deployments that name the same region, or none, share its outages",
+        None,
+        min_length=1,
+        max_length=60,
+    )
     account: str | None = field(
         "account at the provider, for limits.scope: account; null: the provider's only one", None
     )

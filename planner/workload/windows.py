@@ -12,14 +12,19 @@ themselves, the era's windows are split by the exact probabilities into "no spel
 first rare line with a spell is i" (two windows planted with spells from their law given that there is one,
 see `outage_lines`). The weights are these probabilities, so availability stays unbiased; lines after i, and
 lines that are not rare, come as drawn. An era with fewer than four windows takes all lines as drawn.
+Where a line's starts follow the week, its probability depends on where a window starts: then those of each kind are
+drawn with probability proportional to requests times the probability of that kind there, and its weight is the mean
+over requests, so that nothing is lost or counted twice (Bayes).
 """
 
 import datetime
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from planner import chance
 from planner.scenario.declare import FrozenMap
@@ -29,6 +34,7 @@ from planner.scenario.quotas import first_hour_of_days
 from planner.workload import traces
 from planner.workload.arrivals import growth_factor, hourly_weights
 from planner.workload.outage_lines import Line, Spell, cut, outage_lines, planted
+from planner.workload.week_starts import WEEK_H
 
 WINDOW_STREAM = chance.stream_id("windows")
 LEAST_PER_ERA = 2
@@ -36,6 +42,9 @@ LEAST_TO_SPLIT = 4
 LEAST_MET = 2  # windows of an era that have to meet a spell by themselves, or it is planted
 PLANTED_PER_LINE = 4
 DAY_S = 86_400
+
+#: A probability: one for all places, or one for each.
+_Factor = float | npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -261,33 +270,37 @@ def plan_windows(scenario: Scenario, replications: int | None = None) -> tuple[W
     lines = list(outage_lines(scenario).values())
     plan = list(eras(scenario))
     windows: list[Window] = []
-    extra: list[tuple[Era, list[Line], Line, float]] = []
+    extra: list[tuple[_Places, list[Line], Line, float, _Factor]] = []
     for era, number in zip(plan, windows_per_era([era.weight for era in plan], wanted), strict=True):
-        rare = rare_lines(lines, number, length_s)
-        left = era.weight  # probability that no rare line so far has a spell
+        places = _places(scenario, era, length_s)
+        rare = rare_lines(
+            lines, number, {line.key: places.mean(_chances(line, places, length_s)) for line in lines}
+        )
+        left: _Factor = era.weight  # times the probability that no rare line so far has a spell
         for line in rare:
-            probability = line.chance_in(length_s)
-            extra.append(
-                (era, lines[lines.index(line) + 1 :] + _common(lines, rare, line), line, left * probability)
-            )
-            left *= 1.0 - probability
-        starts = _start_hours(scenario, era, number, len(windows), length_s)
-        for start_s, volume in starts:
-            index = len(windows)
+            probability = _chances(line, places, length_s)
+            drawn = lines[lines.index(line) + 1 :] + _common(lines, rare, line)
+            factor = left * probability
+            extra.append((places, drawn, line, places.mean(factor), factor))
+            left = left * (1.0 - probability)
+        for start_s, volume in _draw_starts(scenario, places, number, len(windows), left):
+            index, weight = len(windows), places.mean(left) / number
             drawn = [line for line in lines if line not in rare]
             spells = _cut_all(scenario, drawn, index, start_s, length_s)
-            windows.append(Window(index, era.index, start_s, length_s, left / number, "", spells, volume))
-    for era, drawn, line, weight in extra:
-        starts = _start_hours(scenario, era, PLANTED_PER_LINE, len(windows), length_s)
+            windows.append(Window(index, era.index, start_s, length_s, weight, "", spells, volume))
+    for places, drawn, line, weight, factor in extra:
+        if weight == 0.0:  # such a line never begins where this era's windows could meet it
+            continue
+        starts = _draw_starts(scenario, places, PLANTED_PER_LINE, len(windows), factor)
         for part, (start_s, volume) in enumerate(starts):
             index = len(windows)
-            spells = planted(scenario, line, index, length_s, part, PLANTED_PER_LINE) + _cut_all(
+            spells = planted(scenario, line, index, length_s, part, PLANTED_PER_LINE, start_s) + _cut_all(
                 scenario, drawn, index, start_s, length_s
             )
             windows.append(
                 Window(
                     index,
-                    era.index,
+                    places.era.index,
                     start_s,
                     length_s,
                     weight / PLANTED_PER_LINE,
@@ -333,11 +346,11 @@ def windows_per_era(weights: list[float], replications: int) -> list[int]:
     return found
 
 
-def rare_lines(lines: list[Line], number: int, length_s: float) -> list[Line]:
-    """Lines of which fewer than two of an era's windows would meet a spell by themselves."""
+def rare_lines(lines: list[Line], number: int, chances: Mapping[str, float]) -> list[Line]:
+    """Lines of which fewer than two of an era's windows would meet a spell by themselves; `chances` by key."""
     if number < LEAST_TO_SPLIT:
         return []
-    return [line for line in lines if line.chance_in(length_s) * number < LEAST_MET]
+    return [line for line in lines if chances[line.key] * number < LEAST_MET]
 
 
 def _common(lines: list[Line], rare: list[Line], planted_line: Line) -> list[Line]:
@@ -351,10 +364,41 @@ def _cut_all(
     return tuple(spell for line in lines for spell in cut(scenario, line, replication, start_s, length_s))
 
 
-def _start_hours(
-    scenario: Scenario, era: Era, number: int, first_index: int, length_s: float
-) -> list[tuple[float, float]]:
-    """Starts in s since the horizon's start, with the relative volume: one in each n-th part of the era's requests."""
+@dataclass(frozen=True)
+class _Places:
+    """Where an era's windows may start, in hours since the horizon's start, and how busy they are expected to be."""
+
+    era: Era
+    hours: npt.NDArray[np.int64]
+    volumes: npt.NDArray[np.float64]  # expected requests of a window, relative to others; negative is none
+    is_replay: bool  # the same requests, whatever the hour
+
+    @property
+    def shares(self) -> npt.NDArray[np.float64]:
+        """How often a window starts there, relative to others: by requests, or alike where none are expected."""
+        busy = np.maximum(self.volumes, 0.0)
+        return busy if np.cumsum(busy)[-1] > 0.0 else np.ones(len(busy))
+
+    def mean(self, factor: _Factor) -> float:
+        """Mean of what depends on the place, over requests."""
+        if isinstance(factor, float):
+            return factor
+        return float((self.shares * factor).sum() / self.shares.sum())
+
+
+def _chances(line: Line, places: _Places, length_s: float) -> _Factor:
+    """Probability that a window meets a spell of a line: one number, or by place where starts follow the week."""
+    if line.starts is None:
+        return line.chance_in(length_s)
+    return _week_chances(line, length_s)[places.hours % WEEK_H]
+
+
+@lru_cache(maxsize=256)
+def _week_chances(line: Line, length_s: float) -> npt.NDArray[np.float64]:
+    return np.array([line.chance_in(length_s, hour * 3600.0) for hour in range(WEEK_H)])
+
+
+def _places(scenario: Scenario, era: Era, length_s: float) -> _Places:
     first = (era.start - scenario.start).days * 24
     hours = (era.end - era.start).days * 24
     whole, rest = divmod(length_s / 3600.0, 1.0)
@@ -367,15 +411,25 @@ def _start_hours(
     )
     day_begins_h = first_hour_of_days(scenario)
     candidates = np.arange(hours) if day_begins_h is None else np.arange(day_begins_h, hours, 24)
-    bounds = np.cumsum(np.maximum(inside[candidates], 0.0))
-    if bounds[-1] == 0.0:  # nothing is expected in this era: any hour does
-        bounds = np.arange(1.0, len(candidates) + 1.0)
+    is_replay = scenario.traffic.trace is not None
+    return _Places(era, first + candidates, inside[candidates], is_replay)
+
+
+def _draw_starts(
+    scenario: Scenario, places: _Places, number: int, first_index: int, factor: _Factor
+) -> list[tuple[float, float]]:
+    """Starts in s since the horizon's start, with the relative volume: one in each n-th part of the era's requests.
+
+    They count by a factor where it differs from place to place, such as the probability to meet an outage there.
+    """
+    shares = places.shares if isinstance(factor, float) else places.shares * factor
+    bounds = np.cumsum(shares)
     starts = []
     for j in range(number):
         u = chance.uniform(scenario.run.seed, first_index + j, WINDOW_STREAM, 0, 0)
         place = int(np.searchsorted(bounds, (j + u) / number * bounds[-1], side="right"))
-        hour = int(candidates[min(place, len(candidates) - 1)])
-        is_replay = scenario.traffic.trace is not None  # the same requests, whatever the hour
-        volume = 1.0 if is_replay or inside[hour] <= 0.0 else float(inside[hour])
-        starts.append(((first + hour) * 3600.0, volume))
+        place = min(place, len(bounds) - 1)
+        is_busy = not places.is_replay and places.volumes[place] > 0.0
+        volume = float(places.volumes[place]) if is_busy else 1.0
+        starts.append((float(places.hours[place]) * 3600.0, volume))
     return starts

@@ -221,6 +221,46 @@ def test_a_cooldown_is_told_without_a_probe() -> None:
     ]
 
 
+def test_late_news_are_told_when_they_come() -> None:
+    # Two places, news 2 s late. Failures at 1 and 2 are told at 3 and 4: open until 14. 2 and 3 take the places at 14 and
+    # 14.5; their news come at 18 and 18.5. At 17, when both calls have ended, the places are still taken.
+    windowed = {"kind": "sliding-window", "window_calls": 2, "open_s": 10, "half_open_calls": 2}
+    found = run_rows(
+        at(0, 1, 14, 14.5, 17),
+        {"a": target(outages=[outage(0, 2)])},
+        {"breaker": windowed, "health": {"lag_s": 2}},
+    )
+    assert "4.000 2.000 a: breaker closed to open by this request" in told(found, 1)
+    assert without_arrival(told(found, 4))[1:] == [
+        "17.000 0.000 a: breaker half-open since 14.000 s, all its places are taken",
+        "17.000 0.000 a: turned away by its breaker",
+        "17.000 0.000 fails after 0 calls: rejected, cause own-breaker",
+    ]
+    # A refusal's 4 s count from the news: out in [2.5, 6.5).
+    refusing = outage(0, 6, mode="limited", error_latency_s=0.5, retry_after_s=4)
+    cooled = run_rows(
+        at(0, 6, 6.5),
+        {"a": target(outages=[refusing]), "b": target()},
+        {"breaker": {"kind": "cooldown", "open_s": 1}, "health": {"lag_s": 2}},
+    )
+    assert "6.000 0.000 a: breaker open since 2.500 s" in told(cooled, 1)
+    assert "6.500 0.000 a: breaker open to closed by this request" in told(cooled, 2)
+
+
+def test_whoever_is_known_to_be_out_is_told_as_such() -> None:
+    found = run_rows(
+        at(0, 6),
+        {"a": target(outages=[outage(0, 6)]), "b": target()},
+        {"health": {"knowledge": "perfect"}},
+    )
+    assert without_arrival(told(found, 0))[1:4] == [
+        "0.000 0.000 a: outage (error) since 0.000 s",
+        "0.000 0.000 a: passed over: known to be out",
+        "0.000 0.000 b: call 0 (primary, m) is sent",
+    ]
+    assert "passed over" not in " ".join(told(found, 1))
+
+
 def test_queue_refusal_and_backoff_are_told_apart() -> None:
     queued = run_rows(at(0, 0.5), {"a": target(limits=limits(concurrent=1))})
     assert without_arrival(told(queued, 1))[1:3] == [

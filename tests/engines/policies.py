@@ -12,6 +12,8 @@ from planner.engines import rules
 from tests.engines.batch_fields import draw_batches
 from tests.engines.cache_fields import draw_caches
 from tests.engines.gateway_fields import draw_platforms
+from tests.engines.health_fields import draw_health
+from tests.engines.outage_fields import draw_outages
 from tests.engines.retry_fields import draw_retries
 from tests.engines.session_fields import draw_sessions
 
@@ -49,6 +51,8 @@ def draw_scenario(random: Random) -> dict[str, Any]:
     draw_sessions(random.choice, scenario)
     draw_platforms(random.choice, scenario)
     draw_batches(random.choice, scenario)
+    draw_health(random.choice, scenario)
+    draw_outages(random.choice, scenario)
     return scenario
 
 

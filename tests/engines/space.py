@@ -25,6 +25,8 @@ from planner.workload.windows import Window, plan_windows
 from tests.engines.batch_fields import draw_batches
 from tests.engines.cache_fields import draw_caches
 from tests.engines.gateway_fields import draw_platforms
+from tests.engines.health_fields import draw_health
+from tests.engines.outage_fields import draw_outages
 from tests.engines.retry_fields import draw_retries
 from tests.engines.session_fields import draw_sessions
 
@@ -514,6 +516,8 @@ def scenario(pick: Pick, most_requests: int = 24) -> Raw:
     }  # fmt: skip
     draw_retries(pick, drawn)
     draw_caches(pick, drawn)
+    draw_health(pick, drawn)
+    draw_outages(pick, drawn)
     draw_sessions(pick, drawn)
     draw_batches(pick, drawn)
     with_platform = copy.deepcopy(drawn)

@@ -10,7 +10,7 @@ from planner import sampling
 from planner.errors import ScenarioError
 from planner.scenario.laws import parse_law
 from planner.workload import outage_lines as lines_
-from planner.workload.outage_lines import Line, cut, line_of, outage_law, outage_lines, planted
+from planner.workload.outage_lines import Line, cut, lines_of, outage_law, outage_lines, planted
 from tests.workload.small import small
 
 CERTAIN = 1e-6
@@ -37,21 +37,21 @@ def test_deployments_of_a_provider_with_the_same_times_share_a_line():
     scenario = deployments(
         a=("openai", OFTEN), b=("openai", {**OFTEN, "mode": "degraded"}), c=("azure", OFTEN), d=(None, OFTEN)
     )
-    assert line_of(scenario) == {
-        "a": "outage:openai",
-        "b": "outage:openai",
-        "c": "outage:azure",
-        "d": "outage:d",
+    assert lines_of(scenario) == {
+        "a": ("outage:openai",),
+        "b": ("outage:openai",),
+        "c": ("outage:azure",),
+        "d": ("outage:d",),
     }
     assert outage_law(scenario, "b").mode == "degraded"
 
 
 def test_other_times_at_a_provider_are_another_line_with_a_stable_key():
     scenario = deployments(a=("openai", OFTEN), b=("openai", {**OFTEN, "mtbf_h": 6}), c=("openai", OFTEN))
-    keys = line_of(scenario)
-    assert keys["a"] == keys["c"] == "outage:openai"
-    assert keys["b"].startswith("outage:openai:")
-    other = line_of(deployments(a=("openai", OFTEN), z=("openai", {**OFTEN, "mtbf_h": 6})))
+    keys = lines_of(scenario)
+    assert keys["a"] == keys["c"] == ("outage:openai",)
+    assert keys["b"][0].startswith("outage:openai:")
+    other = lines_of(deployments(a=("openai", OFTEN), z=("openai", {**OFTEN, "mtbf_h": 6})))
     assert other["z"] == keys["b"]
 
 

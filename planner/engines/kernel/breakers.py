@@ -4,9 +4,10 @@ from planner import tables as t
 from planner.engines import layout as c
 from planner.engines import rules
 from planner.engines.health_rules import is_sick, is_slow
+from planner.engines.heap import push
 from planner.engines.kernel.health import add_call, add_to_bucket, clear_window, tally
 from planner.engines.kernel.queues import leave
-from planner.engines.kernel.signatures import BOOL, INT, MEMORY, VOID, is_batch
+from planner.engines.kernel.signatures import BOOL, INT, MEMORY, TIMERS, VOID, is_batch
 from planner.jit import jit
 from planner.raw import RAW_INTEGERS
 
@@ -25,19 +26,25 @@ def log_change(m, f, e, laws, desk, state, slot):  # type: ignore[no-untyped-def
     m[desk + c.D_STATE] = state
 
 
-@jit(BOOL(*MEMORY, INT, INT), forceinline=True, late=True)
+@jit(BOOL(*MEMORY, INT, INT), late=True)
 def is_avoided(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
-    """Open, or half-open with a probe in flight."""
+    """Known to be out, or the breaker is open, or half-open with a probe in flight."""
+    while m[m[desk + c.D_KNOWN_OUT] + 1] <= now:  # now never goes back
+        m[desk + c.D_KNOWN_OUT] += 2
+    if m[m[desk + c.D_KNOWN_OUT]] <= now:
+        return True
     state = m[desk + c.D_STATE]
     if state == t.OPEN:
         return now < m[desk + c.D_OPEN_UNTIL]
     return state == t.HALF_OPEN and m[desk + c.D_PROBING] != 0
 
 
-@jit(BOOL(*MEMORY, INT, INT), forceinline=True, late=True)
+@jit(BOOL(*MEMORY, INT, INT), late=True)
 def is_rejecting(m, f, e, laws, desk, now):  # type: ignore[no-untyped-def]
-    """Whether the breaker lets no call through."""
-    return m[desk + c.D_REJECTS] != 0 and is_avoided(m, f, e, laws, desk, now)
+    """Whether the breaker, or perfect knowledge, lets no call through."""
+    if not is_avoided(m, f, e, laws, desk, now):
+        return False
+    return m[desk + c.D_REJECTS] != 0 or m[m[desk + c.D_KNOWN_OUT]] <= now
 
 
 @jit(BOOL(*MEMORY, INT, INT, INT), forceinline=True, late=True)
@@ -64,7 +71,7 @@ def take_place(m, desk, places):  # type: ignore[no-untyped-def]
 def begin_probe(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     """A call is sent while the breaker is not closed: a probe, or the first one after a cooldown."""
     if m[desk + c.D_BREAKER] == rules.COOLDOWN:
-        if not is_avoided(m, f, e, laws, desk, m[c.R_NOW]):
+        if not is_avoided(m, f, e, laws, desk, m[c.R_NOW]):  # nobody is asked who is known to be out
             log_change(m, f, e, laws, desk, t.CLOSED, slot)
         return
     if m[desk + c.D_STATE] == t.OPEN:
@@ -78,6 +85,13 @@ def begin_probe(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[slot + c.L_IS_PROBE] = 1
 
 
+@jit(VOID(*MEMORY, INT), late=True)
+def send_queue_on(m, f, e, laws, desk):  # type: ignore[no-untyped-def]
+    """The breaker has opened, or an outage that is known begun: nobody waits any longer."""
+    while m[desk + c.D_HEAD] != c.NONE:
+        leave(m, f, e, laws, desk, m[desk + c.D_HEAD], t.OWN_BREAKER)
+
+
 @jit(VOID(*MEMORY, INT, INT), late=True)
 def open_breaker(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     log_change(m, f, e, laws, desk, t.OPEN, slot)
@@ -88,8 +102,7 @@ def open_breaker(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     m[desk + c.D_OPEN_UNTIL] = m[c.R_NOW] + rules.open_time(
         m[desk + c.D_GROWTH], m[desk + c.D_OPEN_NS], m[desk + c.D_OPEN_CAP], m[desk + c.D_OPENINGS]
     )
-    while m[desk + c.D_HEAD] != c.NONE:
-        leave(m, f, e, laws, desk, m[desk + c.D_HEAD], t.OWN_BREAKER)
+    send_queue_on(m, f, e, laws, desk)
 
 
 @jit(VOID(*MEMORY, INT, INT, INT), late=True)
@@ -122,7 +135,7 @@ def cool(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         m[desk + c.D_FAILED] = 0
         m[desk + c.D_FAILED_END] = now + window
     m[desk + c.D_FAILED] += 1
-    if is_avoided(m, f, e, laws, desk, now):
+    if m[desk + c.D_STATE] == t.OPEN and now < m[desk + c.D_OPEN_UNTIL]:
         return
     group = m[m[slot + c.L_GROUP] + c.U_LENGTH]
     can_fall_back = m[m[slot + c.L_GROUP] + c.U_FALLBACKS] != c.NONE
@@ -137,8 +150,8 @@ def cool(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     if told == t.NEVER or not m[desk + c.D_HONOURS]:
         told = m[desk + c.D_OPEN_NS]
     m[desk + c.D_OPEN_UNTIL] = now + told
-    while m[desk + c.D_REJECTS] and m[desk + c.D_HEAD] != c.NONE:
-        leave(m, f, e, laws, desk, m[desk + c.D_HEAD], t.OWN_BREAKER)
+    if m[desk + c.D_REJECTS]:
+        send_queue_on(m, f, e, laws, desk)
 
 
 @jit(BOOL(RAW_INTEGERS, INT), forceinline=True, late=True)
@@ -186,9 +199,21 @@ def count_in_window(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
         open_breaker(m, f, e, laws, desk, slot)
 
 
-@jit(VOID(*MEMORY, INT, INT), forceinline=True, late=True)
+@jit(VOID(*MEMORY, INT, INT), late=True)
 def count(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
-    """Count an end for the breaker; those of attempts that started before the opening never count."""
+    """Count an end for the breaker; those of attempts that started before the opening never count.
+
+    Late news are kept until they come: then the call's slot may have another request.
+    """
+    if m[desk + c.D_LAG] and slot != m[c.C_TOLD]:
+        number = 2 * rules.judged(m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS]) + m[slot + c.L_IS_PROBE]
+        name, attempt, epoch = m[slot + c.L_NAME], m[slot + c.L_CALL_ATTEMPT], m[slot + c.L_EPOCH]
+        push(e, m[c.R_NOW] + m[desk + c.D_LAG], TIMERS, name, attempt, c.K_TELL, desk, epoch, number)
+        event = e[c.H_HEAP_NS + 2 * e[c.H_CAPACITY] + e[c.H_FREE]]  # the one just made
+        e[event + c.E_TOOK] = m[slot + c.L_ENDED] - m[slot + c.L_STARTED]
+        e[event + c.E_RETRY_AFTER] = m[slot + c.L_RETRY_AFTER]
+        e[event + c.E_GROUP] = m[slot + c.L_GROUP]
+        return
     if m[desk + c.D_BREAKER] == rules.COOLDOWN:
         cool(m, f, e, laws, desk, slot)
         return
@@ -215,4 +240,18 @@ def count_refusal(m, f, e, laws, desk, slot):  # type: ignore[no-untyped-def]
     if m[desk + c.D_STATE] != t.CLOSED:
         begin_probe(m, f, e, laws, desk, slot)
     m[slot + c.L_EPOCH] = m[desk + c.D_EPOCH]
+    count(m, f, e, laws, desk, slot)
+
+
+@jit(inline="always")
+def told(m, f, e, laws, event, desk):  # type: ignore[no-untyped-def]
+    """The news of an end has come: as if it were now, but for how long the call took."""
+    slot = m[c.C_TOLD]
+    m[slot + c.L_NAME] = e[event + c.E_NAME]
+    m[slot + c.L_CALL_OUTCOME] = e[event + c.E_CAUSE] >> 1
+    m[slot + c.L_IS_PROBE] = e[event + c.E_CAUSE] & 1
+    m[slot + c.L_EPOCH] = e[event + c.E_TICKET]
+    m[slot + c.L_STARTED] = m[c.R_NOW] - e[event + c.E_TOOK]
+    m[slot + c.L_RETRY_AFTER] = e[event + c.E_RETRY_AFTER]
+    m[slot + c.L_GROUP] = e[event + c.E_GROUP]
     count(m, f, e, laws, desk, slot)

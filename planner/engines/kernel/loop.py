@@ -12,6 +12,7 @@ from planner.chance import to_ns
 from planner.engines import layout as c
 from planner.engines import rules
 from planner.engines.heap import pop
+from planner.engines.kernel.breakers import send_queue_on, told
 from planner.engines.kernel.calls import end_call, hand_over
 from planner.engines.kernel.conversations import begin_talk, follow, has_slots, take_slot
 from planner.engines.kernel.endings import begin_layers, give_up, pause
@@ -99,6 +100,10 @@ def handle(m, f, e, laws, event, now):  # type: ignore[no-untyped-def]
     elif kind == c.K_CAP:
         m[who + c.D_CONCURRENT] = e[event + c.E_CAUSE]
         offer(m, f, e, laws, who)
+    elif kind == c.K_TELL:
+        told(m, f, e, laws, event, who)
+    elif kind == c.K_SEND_ON:
+        send_queue_on(m, f, e, laws, who)
 
 
 @jit(inline="always")
