@@ -183,6 +183,7 @@ def make_block(state: State, work: Work) -> Block:
     requests, routing, keys = work.requests, work.routing, state.models
     state.m[c.C_IS_OPEN] = requests.is_open
     n = requests.n
+    assert not n or requests.pause_ns[0] == tables.NEVER, "a block holds whole conversations"
     table = np.empty((n, len(keys), c.N_SIZE), np.int64)
     correct = np.zeros((n, len(keys)), np.int64)
     for index, key in enumerate(keys):

@@ -17,13 +17,13 @@ from planner.errors import PriceUnknown
 from planner.finance.ledger import exact
 from planner.finance.token_prices import batch_price, long_threshold, own_price, token_price
 from planner.scenario.batches import Terms, terms_of
+from planner.scenario.demand import MAX_QUESTIONS
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import charges_writes
 from planner.scenario.migrations import model_in_force, models_in_force
 from planner.scenario.policy import Policy
 from planner.scenario.supply import Errors
 from planner.scenario.worst_case import Turn, Way, hedges_of, passes_of, ways
-from planner.workload.conversations import MAX_QUESTIONS
 from planner.workload.sizes import Model, eligible_task, resolve_model
 
 Tokens = dict[str, int]  # METER: tokens

@@ -42,6 +42,7 @@ class Bursts(Fields):
     )
 
 
+MAX_QUESTIONS = 64  # turns of a conversation at most
 #: RAGPulse: 85 % of the gaps between turns are lognormal with median 37 s and sigma 0.80; the rest are breaks of
 #: many minutes, in which most users have begun something new (facts: traces, sessions).
 THINK_TIME = {"p50": 36.9, "p95": 137.6}

@@ -20,13 +20,15 @@ import numpy as np
 import numpy.typing as npt
 
 from planner import chance
+from planner.scenario.demand import MAX_QUESTIONS
 from planner.scenario.fields import Scenario
 from planner.workload.arrivals import QUESTION_BITS, TURN_BITS
 
-MAX_QUESTIONS = 1 << QUESTION_BITS
 MAX_REPEATS = (1 << (TURN_BITS - QUESTION_BITS)) - 1
 #: Whoever thinks longer than a week has left; keeps sums of 64 pauses inside the integers.
 MAX_THINK_S = 604_800.0
+
+assert MAX_QUESTIONS == 1 << QUESTION_BITS, "names number the questions"
 
 TURNS_STREAM = chance.stream_id("turns")
 REPEATS_STREAM = chance.stream_id("requery")

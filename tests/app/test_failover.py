@@ -534,11 +534,19 @@ def test_the_chart_holds_few_rows_shades_the_outage_and_has_a_description() -> N
 
 
 def test_a_policy_that_does_not_fit_is_a_message_and_the_drill_is_shown(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.delenv(state.LIBRARY_VARIABLE, raising=False)
+    """OpenRouter chooses among equals by price, which says nothing of one that costs nothing."""
+    free = OUTAGE.replace(
+        "input_usd_per_mtok: 0.15, output_usd_per_mtok: 0.6", "input_usd_per_mtok: 0, output_usd_per_mtok: 0"
+    )
+    equals = free.replace("both: {omni: [first, second]}", "both: {omni: [[first, second]]}")
+    assert free != OUTAGE
+    assert equals != free
+    (tmp_path / "free.yaml").write_text(equals, encoding="utf-8")
+    monkeypatch.setenv(state.LIBRARY_VARIABLE, str(tmp_path))
     app = AppTest.from_file(str(MAIN), default_timeout=60)
-    app.query_params["scenario"] = "email-triage"
+    app.query_params["scenario"] = "free"
     app.run()
     app.switch_page(PAGE)
     app.query_params["beside"] = "openrouter"

@@ -11,7 +11,7 @@ SCENARIO = """\
 name: Small
 question: Which one?
 start: 2027-01-01
-traffic: {requests_per_month: 1000000, sessions: {turns_mean: 4}}
+traffic: {requests_per_month: 1000000, sessions: {turns_mean: 4, think_time_s: 5}}
 tasks:
   faq:
     share: 0.75

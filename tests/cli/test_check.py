@@ -106,7 +106,8 @@ def test_missing_file_and_folder_end_with_a_message(tmp_path: Path, command: str
 
 def test_recording_is_read_and_its_pace_told(tmp_path: Path) -> None:
     text = SCENARIO.replace(
-        "{requests_per_month: 1000000, sessions: {turns_mean: 4}}", "{trace: {file: trace.csv}}"
+        "{requests_per_month: 1000000, sessions: {turns_mean: 4, think_time_s: 5}}",
+        "{trace: {file: trace.csv}}",
     )
     file = write_scenario(tmp_path, text)
     rows = "arrival_s,input_tokens,output_tokens\n0,100,20\n5,200,30\n9,300,10\n"

@@ -109,8 +109,12 @@ def test_requests_are_means_per_window_and_simulated_sums_all_windows_and_strate
 ) -> None:
     found = compared.document
     arrived = [one["requests"]["arrived"] for one in found["strategies"].values()]
-    assert len(set(arrived)) == 1
     assert found["simulated_requests"] == round(sum(arrived) * found["windows"])
+    # Turns of conversations that a failure ended are never asked: more fail where a third of the calls do.
+    unasked = {name: one["unasked_share"]["value"] for name, one in found["strategies"].items()}
+    assert unasked["omni-only"] > unasked["hybrid"] > unasked["mini-only"] >= 0
+    held = {name: arrived[i] / (1 - unasked[name]) for i, name in enumerate(found["strategies"])}
+    assert max(held.values()) == pytest.approx(min(held.values()), rel=0.01)
     assert found["windows"] == 3
 
 

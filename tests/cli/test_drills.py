@@ -72,9 +72,9 @@ def test_the_command_prints_all_there_is_to_know(file: Path) -> None:
         "downtime +",
         "Cold caches: no deployment of the strategy has a prompt_cache.",
         "Fallback quota: No quota saves all: without any limit at mini the outage still loses 0.333 by provider-error (mean of 3). "
-        "With 26 requests/min at mini, 16,000 tokens/min at mini and 5 calls at once at mini together, no more are lost than "
+        "With 30 requests/min at mini, 130,000 tokens/min at mini and 6 calls at once at mini together, no more are lost than "
         "without limits: simulated.",
-        "- mini: 26 requests/min, so that nothing more is lost",
+        "- mini: 30 requests/min, so that nothing more is lost",
         "requests/min, so that nothing more is lost than without limits (has 12)",
         "It has no deployment of the provider: the outage does not touch it.",
         "Under omni-only the outage affects ",

@@ -52,7 +52,7 @@ def test_command_prints_matrix_reason_and_advice(file: Path) -> None:
     assert text.count("%*") == 1  # as it is
     assert "Without limits the busiest minute asks" in text
     assert "- requests_per_minute does not bind: 0.000% meet it alone" in text
-    assert "- tokens_per_minute: 34,000 instead of 30,000 leaves 0.000%" in text
+    assert "- tokens_per_minute: 150,000 instead of 30,000 leaves 0.000%" in text
     assert "- With requests_per_minute " in text
     # 30 a minute let no request through within a slice of 1 s.
     assert "[1] refused: slice_s: got 1; allowed: at least 2" in text

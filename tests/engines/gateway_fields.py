@@ -86,8 +86,12 @@ def _windows(pick: Pick) -> list[Raw]:
 
 
 def _law(pick: Pick) -> Raw:
+    does: Raw = _episode(pick)
+    if pick((True, False, False)):
+        does = {"kinds": [{"weight": pick((1, 3)), **_episode(pick)} for _ in range(pick((1, 2)))]}
     return {
         "mtbf_h": pick((0.005, 0.02)),
         "duration_h": pick((0.001, {"exponential_mean": 0.002})),
-        **_episode(pick),
+        "starts": pick(("uniform", "uniform", "weekday-peaks", [1] * 84 + [3] * 84)),
+        **does,
     }

@@ -127,8 +127,8 @@ def test_the_comparison_sees_a_difference(monkeypatch: pytest.MonkeyPatch) -> No
     """A check that cannot fail is none: one nanosecond in one row is enough."""
     from tests.engines import hand_tables
 
-    def bent(scenario: Scenario, strategy: str, window: Any, *, engine: str) -> Any:
-        run = run_window(scenario, strategy, window, engine=engine)
+    def bent(scenario: Scenario, strategy: str, window: Any, *, engine: str, requests: Any) -> Any:
+        run = run_window(scenario, strategy, window, engine=engine, requests=requests)
         if engine == "compiled":
             run.outcome_arrays["ended_ns"][-1] += 1
         return run
@@ -184,6 +184,7 @@ NOT_FOR_ENGINES = (
     # fills other fields before an engine is asked
     "policy.preset", "strategies.STRATEGY.policy.preset", "deployments.DEPLOYMENT.policy.preset",
     # refused, or drawn in the scenario's policy, which holds here too
+    "gateway.outages.regional", "strategies.STRATEGY.gateway.outages.regional",
     "deployments.DEPLOYMENT.policy.deadline_s", "strategies.STRATEGY.policy.timeout_s",
     "deployments.DEPLOYMENT.policy.select", "deployments.DEPLOYMENT.policy.layers", "deployments.DEPLOYMENT.policy.retry_budget",
     "deployments.DEPLOYMENT.policy.max_fallbacks", "deployments.DEPLOYMENT.policy.special_fallbacks_only",

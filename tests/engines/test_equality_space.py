@@ -123,8 +123,10 @@ def cut(value: Any, part: slice) -> Any:
 
 
 def blocks_of(work: Work, places: Sequence[int]) -> Iterator[Work]:
-    """The work cut before the requests at some places; a block may be empty."""
-    edges = [0, *sorted(min(place, work.requests.n) for place in places), work.requests.n]
+    """The work cut before the conversations that begin at some places or behind them; a block may be empty."""
+    n = work.requests.n
+    begins = [*np.flatnonzero(work.requests.pause_ns == tables.NEVER).tolist(), n]
+    edges = [0, *(min(one for one in begins if one >= min(place, n)) for place in sorted(places)), n]
     for start, end in pairwise(edges):
         yield cut(work, slice(start, end))
 

@@ -1,7 +1,8 @@
 """What is said of outages: when they begin, whom they hit, of which kinds they are, and whose are planted."""
 
 from planner.experiments.assumptions import assumptions
-from planner.experiments.drill_runs import _like, _manner
+from planner.experiments.drill_manner import Manner
+from planner.experiments.drill_runs import _like
 from planner.scenario import load
 from planner.workload.outage_lines import outage_law, said_of_line
 from tests.scenario.samples import changed_at
@@ -62,6 +63,6 @@ def test_a_drill_fails_as_the_laws_kind_of_its_mode_does() -> None:
     kinds = [{"weight": 1, "mode": "degraded", "slowdown": 7}, {"weight": 1, "status": 502, "share": 0.5}]
     law = outage_law(load(changed_at({"deployments.a.outages": LAW | {"kinds": kinds}})), "a")
     assert law is not None
-    assert _manner(_like(law, "error"), "error")["status"] == 502
-    assert _manner(_like(law, "degraded"), "degraded") == {"slowdown": 7.0}
-    assert _manner(_like(law, "hang"), "hang") == {}
+    assert Manner(mode="error").window(_like(law, "error"))["status"] == 502
+    assert Manner(mode="degraded").window(_like(law, "degraded"))["slowdown"] == 7.0
+    assert Manner(mode="hang").window(_like(law, "hang")) == {"mode": "hang", "share": 1.0}

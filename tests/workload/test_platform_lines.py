@@ -10,7 +10,7 @@ from planner.engines.program import compile_program
 from planner.engines.run import run_window
 from planner.scenario import Scenario, load
 from planner.theory import serial_availability
-from planner.workload.outage_lines import gateway_line_of, line_of, outage_lines
+from planner.workload.outage_lines import gateway_line_of, lines_of, outage_lines
 from planner.workload.windows import eras, plan_windows
 
 LAW = {"mtbf_h": 40, "duration_h": 0.5, "error_latency_s": 0}
@@ -62,14 +62,14 @@ def test_strategies_with_the_same_platform_share_its_line_and_another_has_its_ow
     assert lines["one"] == lines["same"] == "outage:gateway"  # what an outage does is no part of when it is
     assert lines["two"] == lines["again"] != lines["one"]
     assert list(outage_lines(found)) == ["outage:openai", "outage:azure", lines["one"], lines["two"]]
-    assert line_of(found) == {"a": "outage:openai", "b": "outage:azure"}
+    assert lines_of(found) == {"a": ("outage:openai",), "b": ("outage:azure",)}
 
 
 def test_a_deployment_called_gateway_is_no_platform() -> None:
     own = {"model": "m", "latency": {"total_s": 1}, "outages": LAW}
     found = scenario({"s": {**through(LAW), "omni": ["gateway"]}}, deployments={"gateway": own})
     assert len(outage_lines(found)) == 2
-    assert line_of(found)["gateway"] != gateway_line_of(found)["s"]
+    assert lines_of(found)["gateway"] != (gateway_line_of(found)["s"],)
 
 
 def test_a_platform_before_nobody_has_no_line() -> None:
