@@ -184,57 +184,77 @@ def make_block(state: State, work: Work) -> Block:
     state.m[c.C_IS_OPEN] = requests.is_open
     n = requests.n
     assert not n or requests.pause_ns[0] == tables.NEVER, "a block holds whole conversations"
-    table = np.empty((n, len(keys), c.N_SIZE), np.int64)
-    correct = np.zeros((n, len(keys)), np.int64)
+    service, n_models = requests.service_ns, len(keys)
+    calls = n_models * (c.N_SIZE + 1)  # where those so far are counted, by desk
+    recorded = calls + len(state.desks)
+    kept = recorded + (0 if service is None else service.shape[1])
+    behind = np.zeros((n, kept + 3 * len(state.caches)), np.int64)
     for index, key in enumerate(keys):
         one = work.sizes_by_model[key]
         _fill_sizes(
-            table, index, one.input, one.output, one.reasoning, one.image, one.audio_input, one.audio_output,
-            one.max_output, one.eligible,
+            behind, index * c.N_SIZE, one.input, one.output, one.reasoning, one.image, one.audio_input, one.audio_output,
+            one.max_output, one.eligible, n_models * c.N_SIZE + index, work.correct[key[0]],
         )  # fmt: skip
-        correct[:, index] = work.correct[key[0]]
+    if service is not None:
+        behind[:, recorded:kept] = service
+    for index, name in enumerate(state.caches):
+        behind[:, kept + 3 * index : kept + 3 * index + 3] = work.kept[name]
     facts = tables.FACT_SENSITIVE * requests.sensitive.astype(np.int64)
     facts += tables.FACT_ASKED * routing.asked.astype(np.int64)
     facts += tables.FACT_REPEATED * (requests.repeat > 0).astype(np.int64)
     facts += tables.FACT_OVER_CONTEXT * work.over_context().astype(np.int64)
-    service = requests.service_ns
-    return Block(
-        names=np.ascontiguousarray(requests.request, np.int64),
-        tasks=np.ascontiguousarray(requests.task, np.int64),
-        arrived=np.ascontiguousarray(requests.arrived_ns, np.int64),
-        routes=np.array(state.routes, np.int64)[routing.route],
-        facts=facts,
-        inputs=np.ascontiguousarray(requests.input_tokens, np.int64),
-        outputs=np.ascontiguousarray(requests.output_tokens, np.int64),
-        scores=np.ascontiguousarray(requests.verifier_score, np.float64),
-        sizes=table,
-        correct=correct,
-        service=np.zeros((n, 0), np.int64) if service is None else np.ascontiguousarray(service, np.int64),
-        kept=np.column_stack([work.kept[name] for name in state.caches])
-        if state.caches
-        else np.zeros((n, 0), np.int64),
-        pauses=np.ascontiguousarray(requests.pause_ns, np.int64),
-        repeats=np.ascontiguousarray(requests.repeat, np.int64),
-        sessions=np.ascontiguousarray(requests.session, np.int64),
-    )
+    rows = np.empty((n, c.N_ROW), np.int64)
+    _fill_rows(
+        rows, requests.request, requests.task, requests.arrived_ns, np.array(state.routes, np.int64)[routing.route], facts,
+        requests.input_tokens, requests.output_tokens, requests.pause_ns, requests.repeat, requests.session,
+    )  # fmt: skip
+    return Block(rows, behind, np.ascontiguousarray(requests.verifier_score, np.float64))
 
 
-@jit(numba.void(numba.int64[:, :, ::1], numba.int64, *(numba.int64[::1],) * 7, numba.boolean[::1]))
-def _fill_sizes(  # type: ignore[no-untyped-def]
-    table, index, sent, output, hidden, image, heard, spoken, max_output, eligible
+@jit(numba.void(numba.int64[:, ::1], *(numba.int64[::1],) * 10))
+def _fill_rows(  # type: ignore[no-untyped-def]
+    rows, request, task, arrived, route, facts, sent, answered, pause, repeat, session
 ):
-    """Sizes at one model, side by side as a slot takes them."""
+    """What a slot takes over into columns of its own, request by request."""
+    for i in range(rows.shape[0]):
+        rows[i, c.ROW_NAME] = request[i]
+        rows[i, c.ROW_TASK] = task[i]
+        rows[i, c.ROW_ARRIVED] = arrived[i]
+        rows[i, c.ROW_ROUTE] = route[i]
+        rows[i, c.ROW_FACTS] = facts[i]
+        rows[i, c.ROW_INPUT] = sent[i]
+        rows[i, c.ROW_OUTPUT] = answered[i]
+        rows[i, c.ROW_PAUSE] = pause[i]
+        rows[i, c.ROW_REPEATS] = repeat[i]
+        rows[i, c.ROW_SESSION] = session[i]
+
+
+@jit(
+    numba.void(
+        numba.int64[:, ::1],
+        numba.int64,
+        *(numba.int64[::1],) * 7,
+        numba.boolean[::1],
+        numba.int64,
+        numba.int8[::1],
+    )
+)
+def _fill_sizes(  # type: ignore[no-untyped-def]
+    table, first, sent, output, hidden, image, heard, spoken, max_output, eligible, place, correct
+):
+    """Sizes at one model, side by side as a slot takes them, and whether its answer would be right."""
     for i in range(sent.shape[0]):
-        table[i, index, c.M_INPUT] = sent[i]
-        table[i, index, c.M_CACHED] = 0
-        table[i, index, c.M_WRITTEN] = 0
-        table[i, index, c.M_OUTPUT] = output[i]
-        table[i, index, c.M_HIDDEN] = hidden[i]
-        table[i, index, c.M_IMAGE] = image[i]
-        table[i, index, c.M_HEARD] = heard[i]
-        table[i, index, c.M_SPOKEN] = spoken[i]
-        table[i, index, c.M_MAX_OUTPUT] = max_output[i]
-        table[i, index, c.M_ELIGIBLE] = eligible[i]
+        table[i, first + c.M_INPUT] = sent[i]
+        table[i, first + c.M_CACHED] = 0
+        table[i, first + c.M_WRITTEN] = 0
+        table[i, first + c.M_OUTPUT] = output[i]
+        table[i, first + c.M_HIDDEN] = hidden[i]
+        table[i, first + c.M_IMAGE] = image[i]
+        table[i, first + c.M_HEARD] = heard[i]
+        table[i, first + c.M_SPOKEN] = spoken[i]
+        table[i, first + c.M_MAX_OUTPUT] = max_output[i]
+        table[i, first + c.M_ELIGIBLE] = eligible[i]
+        table[i, place] = correct[i]
 
 
 assert len(MODES) == len(tables.OUTAGE_STATES), "states of outages follow their modes"

@@ -222,33 +222,28 @@ ROOM = 16_384  # rows of outcomes and attempts that are kept before they are tak
 EVENT_ROOM = 1024
 
 
+# Columns of an arriving request: what of it has a column in a slot.
+(
+    ROW_NAME, ROW_TASK, ROW_ARRIVED, ROW_ROUTE, ROW_FACTS, ROW_INPUT, ROW_OUTPUT,
+    ROW_PAUSE,  # NEVER: it arrives by itself
+    ROW_REPEATS, ROW_SESSION,
+    N_ROW,
+) = range(11)  # fmt: skip
+
+
 class Block(NamedTuple):
-    """Requests that arrive, by (arrival, name): what a slot takes over; shapes (n,) or (n, ...)."""
+    """Requests that arrive, by (arrival, name), as a slot takes them over.
 
-    names: Integers
-    tasks: Integers
-    arrived: Integers
-    routes: Integers  # places in `m`
-    facts: Integers
-    inputs: Integers
-    outputs: Integers
-    scores: Floats
-    sizes: Integers  # (n, models, N_SIZE)
-    correct: Integers  # (n, models)
-    service: Integers  # (n, recorded calls)
-    kept: Integers  # (n, 3 x prompt caches)
-    pauses: Integers  # NEVER: arrives by itself
-    repeats: Integers
-    sessions: Integers  # -1: of no conversation
+    Few arrays of many columns: the loop over events keeps what it knows of each array at hand all the time.
+    """
+
+    rows: Integers  # (n, N_ROW)
+    behind: Integers  # (n, what stands behind a slot's own columns: sizes, right answers, calls so far, ...)
+    scores: Floats  # (n,)
 
 
-_I1 = numba.int64[::1]
 #: Numba's type of `Block`.
-BLOCK_TYPE = numba.types.NamedTuple(
-    (_I1, _I1, _I1, _I1, _I1, _I1, _I1, numba.float64[::1], numba.int64[:, :, ::1], numba.int64[:, ::1], numba.int64[:, ::1],
-     numba.int64[:, ::1], _I1, _I1, _I1),
-    Block,
-)  # fmt: skip
+BLOCK_TYPE = numba.types.NamedTuple((numba.int64[:, ::1], numba.int64[:, ::1], numba.float64[::1]), Block)
 
 
 @dataclass

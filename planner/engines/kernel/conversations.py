@@ -92,6 +92,14 @@ def go_on_with(m, f, e, laws, slot, is_served):  # type: ignore[no-untyped-def]
         follow(m, f, e, laws, after)
 
 
+@jit(VOID(*MEMORY, INT, INT), late=True)
+def leave_talk(m, f, e, laws, slot, is_served):  # type: ignore[no-untyped-def]
+    """A request of a conversation is over: what follows, and its slot goes back."""
+    if m[slot + c.L_LATER] != c.NONE and not m[c.C_IS_OPEN]:
+        go_on_with(m, f, e, laws, slot, is_served)
+    release(m, slot)
+
+
 @jit(INT(RAW_INTEGERS, INT), late=True)
 def pinned(m, slot):  # type: ignore[no-untyped-def]
     """The deployment that the conversation stays with in the group that is tried, or NONE."""

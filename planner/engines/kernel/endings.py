@@ -5,7 +5,7 @@ from planner.chance import to_ns, uniform
 from planner.engines import layout as c
 from planner.engines import rules
 from planner.engines.heap import push
-from planner.engines.kernel.conversations import go_on_with, release
+from planner.engines.kernel.conversations import leave_talk, set_free
 from planner.engines.kernel.signatures import BOOL, EXPIRIES, INT, MEMORY, STARTS, VOID
 from planner.engines.kernel.tallies import tally_request
 from planner.jit import jit
@@ -86,9 +86,10 @@ def finish(m, f, e, laws, slot, is_served):  # type: ignore[no-untyped-def]
         m[row + c.O_SPEED_NS] = 0
     m[c.R_IN_FLIGHT] -= 1
     m[c.R_DONE] += 1
-    if m[slot + c.L_LATER] != c.NONE and not m[c.C_IS_OPEN]:
-        go_on_with(m, f, e, laws, slot, is_served)
-    release(m, slot)
+    if m[slot + c.L_TALK] == c.NONE and m[slot + c.L_LATER] == c.NONE:
+        set_free(m, slot)
+    else:
+        leave_talk(m, f, e, laws, slot, is_served)
 
 
 @jit(VOID(RAW_INTEGERS, RAW_FLOATS, INT, INT), forceinline=True, late=True)

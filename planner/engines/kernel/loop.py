@@ -26,8 +26,8 @@ from planner.raw import RAW_INTEGERS, raw
 from planner.sampling import LAWS_TYPE, draw_law
 
 
-@jit(VOID(*MEMORY, INT), late=True)
-def begin(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+@jit(inline="always")
+def start_life(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """A request's life begins."""
     now = m[c.R_NOW]
     deadline = c.NONE if is_unhurried(m, slot) else m[c.C_DEADLINE]
@@ -46,6 +46,12 @@ def begin(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
         advance(m, f, e, laws, slot, c.NEXT)  # nothing else is left to happen at this instant
     else:
         pause(m, f, e, laws, slot, thinking_ns, c.NEXT)
+
+
+@jit(VOID(*MEMORY, INT), late=True)
+def begin(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
+    """A later row of a conversation arrives; first ones have the same inline, as there are most of them."""
+    start_life(m, f, e, laws, slot)
 
 
 @jit(inline="always")
@@ -109,14 +115,14 @@ def handle(m, f, e, laws, event, now):  # type: ignore[no-untyped-def]
 @jit(inline="always")
 def enter(m, f, slot, block, index):  # type: ignore[no-untyped-def]
     """A request's facts are copied into its slot, so that a block can go while it is under way or still to come."""
-    m[slot + c.L_NAME] = block.names[index]
-    m[slot + c.L_TASK] = block.tasks[index]
-    m[slot + c.L_ROUTE] = block.routes[index]
-    m[slot + c.L_FACTS] = block.facts[index]
-    m[slot + c.L_INPUT] = block.inputs[index]
-    m[slot + c.L_OUTPUT] = block.outputs[index]
-    m[slot + c.L_PAUSE] = block.pauses[index]
-    m[slot + c.L_IS_REPEAT] = block.repeats[index] > 0
+    m[slot + c.L_NAME] = block.rows[index, c.ROW_NAME]
+    m[slot + c.L_TASK] = block.rows[index, c.ROW_TASK]
+    m[slot + c.L_ROUTE] = block.rows[index, c.ROW_ROUTE]
+    m[slot + c.L_FACTS] = block.rows[index, c.ROW_FACTS]
+    m[slot + c.L_INPUT] = block.rows[index, c.ROW_INPUT]
+    m[slot + c.L_OUTPUT] = block.rows[index, c.ROW_OUTPUT]
+    m[slot + c.L_PAUSE] = block.rows[index, c.ROW_PAUSE]
+    m[slot + c.L_IS_REPEAT] = block.rows[index, c.ROW_REPEATS] > 0
     m[slot + c.L_TALK] = c.NONE
     m[slot + c.L_LATER] = c.NONE
     m[slot + c.L_ATTEMPTS] = 0
@@ -125,26 +131,13 @@ def enter(m, f, slot, block, index):  # type: ignore[no-untyped-def]
     begin_pass(m, slot)
     m[slot + c.L_WAIT_NS] = 0
     m[slot + c.L_IS_WAITING] = 0
-    m[slot + c.L_COUNTS] = m[c.C_COUNTS] + block.tasks[index] * m[c.C_TASK_WIDTH]
+    m[slot + c.L_COUNTS] = m[c.C_COUNTS] + block.rows[index, c.ROW_TASK] * m[c.C_TASK_WIDTH]
     m[slot + c.L_ANSWERED] = c.NONE
     m[slot + c.L_ANSWERED_AGAIN] = c.NONE
     f[m[slot + c.L_FLOATS] + c.G_SCORE] = block.scores[index]
     at = slot + c.N_SLOT
-    for model in range(block.sizes.shape[1]):
-        for column in range(c.N_SIZE):
-            m[at + column] = block.sizes[index, model, column]
-        at += c.N_SIZE
-    for model in range(block.correct.shape[1]):
-        m[at] = block.correct[index, model]
-        at += 1
-    for _ in range(m[c.C_N_DESKS]):
-        m[at] = 0
-        at += 1
-    for k in range(block.service.shape[1]):
-        m[at] = block.service[index, k]
-        at += 1
-    for k in range(block.kept.shape[1]):
-        m[at + k] = block.kept[index, k]
+    for k in range(block.behind.shape[1]):
+        m[at + k] = block.behind[index, k]
     m[slot + c.L_RETRYING] = 0
     m[slot + c.L_NEXT_ATTEMPT] = 0
     m[slot + c.L_PENDING] = 0
@@ -172,16 +165,16 @@ def arrive(m, f, e, laws, block, index, rows):  # type: ignore[no-untyped-def]
         enter(m, f, slot, block, later)
     if rows > 1:
         m[c.R_TO_COME] += rows - 1
-        if m[c.C_REMEMBERS] and block.sessions[index] >= 0:
+        if m[c.C_REMEMBERS] and block.rows[index, c.ROW_SESSION] >= 0:
             begin_talk(m, first, rows)
-    begin(m, f, e, laws, first)
+    start_life(m, f, e, laws, first)
 
 
-@jit(INT(c.BLOCK_TYPE, INT), late=True)
+@jit(inline="always")
 def rows_of(block, index):  # type: ignore[no-untyped-def]
     """Rows of the conversation that a request begins."""
     rows = 1
-    while index + rows < block.pauses.shape[0] and block.pauses[index + rows] != t.NEVER:
+    while index + rows < block.rows.shape[0] and block.rows[index + rows, c.ROW_PAUSE] != t.NEVER:
         rows += 1
     return rows
 
@@ -200,7 +193,7 @@ def run(memory, floats, event_list, law_table, block, is_last, steps):  # type: 
     At most `steps` events and arrivals, so that the caller can show progress and be stopped.
     """
     m, f, e, laws = raw(memory), raw(floats), raw(event_list), raw(law_table)
-    n = block.names.shape[0]
+    n = block.rows.shape[0]
     for _ in range(steps):
         if (
             m[c.R_ATTEMPT_ROW] + MARGIN * c.N_ATTEMPT_COLUMNS > m[c.R_ATTEMPT_END]
@@ -217,8 +210,11 @@ def run(memory, floats, event_list, law_table, block, is_last, steps):  # type: 
             return c.NEED_REQUESTS
         if e[c.H_EVENTS] and (
             index >= n
-            or e[c.H_HEAP_NS] < block.arrived[index]
-            or (e[c.H_HEAP_NS] == block.arrived[index] and is_first_event(e, block.names[index]))
+            or e[c.H_HEAP_NS] < block.rows[index, c.ROW_ARRIVED]
+            or (
+                e[c.H_HEAP_NS] == block.rows[index, c.ROW_ARRIVED]
+                and is_first_event(e, block.rows[index, c.ROW_NAME])
+            )
         ):
             now = e[c.H_HEAP_NS]
             m[c.R_NOW] = now
@@ -226,9 +222,9 @@ def run(memory, floats, event_list, law_table, block, is_last, steps):  # type: 
             if m[c.R_IS_TOO_MUCH]:
                 return c.TOO_MUCH
         elif index < n:
-            m[c.R_NOW] = block.arrived[index]
+            m[c.R_NOW] = block.rows[index, c.ROW_ARRIVED]
             rows = 1
-            if index + 1 < n and block.pauses[index + 1] != t.NEVER:
+            if index + 1 < n and block.rows[index + 1, c.ROW_PAUSE] != t.NEVER:
                 rows = rows_of(block, index)
             if m[c.R_TO_COME] + rows - 1 > m[c.C_MAX_IN_FLIGHT]:
                 return c.TOO_MANY_TO_COME
