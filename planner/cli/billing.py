@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from planner.finance.hand_check import Bill, Line, PocketLine
 
 LABEL_WIDTH = 46
+COUNTED = ("request", "answer", "item", "device", "migration")  # units that have a plural
 SHOWN_QUANTITY = Decimal("0.000001")
 
 
@@ -113,6 +114,7 @@ def show(found: "Bill", console: "Console", *, short: bool = False) -> None:
 
 def _texts(found: "Bill", short: bool) -> "Iterator[str]":
     from planner.finance import plain, usd
+    from planner.finance.ledger import total_of
 
     only = f", account {found.account}" if found.account else ""
     yield f"{found.scenario}: {found.strategy} in {found.month}{only}, USD"
@@ -131,7 +133,7 @@ def _texts(found: "Bill", short: bool) -> "Iterator[str]":
             yield ""
             yield heading
             yield from () if short else (f"  {_line(one)}" for one in lines)
-            yield _sum_line("together", sum((one.amount_usd for one in lines), Decimal(0)))
+            yield _sum_line("together", total_of(one.amount_usd for one in lines))
     if found.steps:
         yield ""
         yield _sum_line("So far", found.start_usd, indent="")
@@ -175,7 +177,8 @@ def _product(one: "PocketLine | Line") -> str:
     quantity = _digits(one.quantity)
     if one.unit == "token":
         return f"{quantity} tokens x {_per_million(one.unit_price_usd)}"
-    return f"{quantity} {one.unit} x {_digits(one.unit_price_usd, None)}"
+    unit = one.unit if one.quantity == 1 or one.unit not in COUNTED else f"{one.unit}s"
+    return f"{quantity} {unit} x {_digits(one.unit_price_usd, None)}"
 
 
 def _per_million(price_usd: Decimal) -> str:

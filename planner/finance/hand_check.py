@@ -56,7 +56,7 @@ STEPS = {
     "cache": "prompt cache",
     "long": "long-context price",
     **{kind: f"billed without use: {kind.partition('/')[2]}" for kind in WASTE_KINDS},
-    "rounding": "rounding of quantities",
+    "rounding": "rounding of requests and quantities",
     "gateway fee": "gateway fee",
     "transfer": "transfer",
 }
@@ -303,7 +303,17 @@ class _Month:
             if step in WHOLE:
                 yield title, tuple(_line_of(row) for row in whole if row.group == step)
             else:
-                yield title, tuple(_line(slot, amount) for slot, amount in self.fine[step].items())
+                slots = sorted(self.fine[step], key=self._place)
+                yield title, tuple(_line(slot, self.fine[step][slot]) for slot in slots)
+
+    def _place(self, slot: _Slot) -> tuple[int, int, str]:
+        """By task, deployment and account, the former two as in the scenario."""
+        tasks, deployments = list(self.plan.scenario.tasks), list(self.plan.scenario.deployments)
+        return (
+            -1 if slot.task is None else tasks.index(slot.task),
+            -1 if slot.deployment is None else deployments.index(slot.deployment),
+            slot.account,
+        )
 
     # -- the calculator ------------------------------------------------------------------------
 
