@@ -56,7 +56,10 @@ def accounts_of(rows: list[LedgerRow]) -> Iterator[tuple[str, Fraction]]:
     names = {"/".join(row.account.split("/")[:n]) for row in rows for n in (1, 2, 3)}
     for name in sorted(names):
         inside = [row for row in rows if row.account == name or row.account.startswith(name + "/")]
-        yield name, sum((Fraction(row.quantity) * Fraction(row.unit_price_usd) for row in inside), Fraction(0))
+        yield (
+            name,
+            sum((Fraction(row.quantity) * Fraction(row.unit_price_usd) for row in inside), Fraction(0)),
+        )
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
@@ -70,7 +73,9 @@ def test_the_hand_check_ends_on_the_ledger_for_every_strategy_month_and_account(
             rows = ledgers.get((strategy, month), [])
             for account, ledger in [(None, None), *accounts_of(rows)]:
                 bill = check.bill(month, account)
-                expected = sum((Fraction(row.amount_usd) for row in rows), Fraction(0)) if ledger is None else ledger
+                expected = (
+                    sum((Fraction(row.amount_usd) for row in rows), Fraction(0)) if ledger is None else ledger
+                )
                 assert worked(bill) == Fraction(bill.ledger_usd) == expected, (strategy, month, account)
                 assert bill.difference_usd == 0
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from planner.finance.hand_check import Bill, Line, PocketLine
+    from planner.finance.bill_lines import Line, PocketLine
+    from planner.finance.hand_check import Bill
 
 LABEL_WIDTH = 46
 COUNTED = ("request", "answer", "item", "device", "migration")  # units that have a plural
@@ -167,7 +168,7 @@ def _line(one: "PocketLine | Line") -> str:
 
 
 def _product(one: "PocketLine | Line") -> str:
-    from planner.finance.hand_check import PocketLine
+    from planner.finance.bill_lines import PocketLine
 
     if isinstance(one, PocketLine):
         return (

@@ -46,7 +46,9 @@ class MeanSizes:
 
     def all(self, meter: str) -> Fraction:
         """The mean with both corrections."""
-        return sum((Fraction(part.get(meter, 0)) for part in (self.plain, self.cut, self.resent)), Fraction(0))
+        return sum(
+            (Fraction(part.get(meter, 0)) for part in (self.plain, self.cut, self.resent)), Fraction(0)
+        )
 
 
 class Pocket:
@@ -139,9 +141,7 @@ class Pocket:
         """The deployments of the first level in which some can take the task."""
         select = self.scenario.strategy_policy(self.strategy).select
         for level in levels:
-            able = [
-                name for name in level if eligible_task(self.scenario, task, self._model(name, models))
-            ]
+            able = [name for name in level if eligible_task(self.scenario, task, self._model(name, models))]
             if not able:
                 continue
             if select == "in-order":
@@ -175,8 +175,12 @@ class Pocket:
         if "audio" in kind.modalities:
             plain["audio_input"] = kind.audio.input_s.mean * model.audio_input_tokens_per_s
             plain["audio_output"] = kind.audio.output_s.mean * model.audio_output_tokens_per_s
-        cut = {"output": 0.0 if cap is None else mean_below(kind.output_tokens, cap / factor) * factor - answer}
-        return MeanSizes(plain=_decimals(plain), cut=_decimals(cut), resent=_decimals(self._resent(task, model)))
+        cut = {
+            "output": 0.0 if cap is None else mean_below(kind.output_tokens, cap / factor) * factor - answer
+        }
+        return MeanSizes(
+            plain=_decimals(plain), cut=_decimals(cut), resent=_decimals(self._resent(task, model))
+        )
 
     def _resent(self, task: str, model: Model) -> dict[str, float]:
         """What the turns before it add to a turn's prompt, on average over all turns."""

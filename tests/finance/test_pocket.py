@@ -98,7 +98,9 @@ def test_resent_context_is_what_was_said_before_answers_cut() -> None:
         traffic__sessions={"turns_mean": 2},
     )  # fmt: skip
     found = Pocket(plan, "omni-only").sizes("faq", "omni", {"omni": OMNI})
-    assert found.resent == {"input": D("550.000000")}  # one turn before: 400 and 150, the prefix once in every turn
+    assert found.resent == {
+        "input": D("550.000000")
+    }  # one turn before: 400 and 150, the prefix once in every turn
     alone = plan.set({"traffic.sessions.context": "none"})
     assert Pocket(alone, "omni-only").sizes("faq", "omni", {"omni": OMNI}).resent == {}
 
