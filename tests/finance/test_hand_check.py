@@ -15,7 +15,7 @@ import pytest
 
 from planner.errors import PlannerError
 from planner.experiments.cells import run_cell
-from planner.finance import account
+from planner.finance import Ledger, account
 from planner.finance.hand_check import STEPS, Bill, HandCheck, check_strategy
 from planner.finance.quantities import Quantities
 from planner.scenario import load
@@ -357,6 +357,15 @@ def test_a_bill_is_frozen() -> None:
     found = bill(plan(), counts())
     with pytest.raises(dataclasses.FrozenInstanceError):
         found.month = "2025-02"  # type: ignore[misc]
+
+
+def test_a_ledger_that_the_counts_do_not_make_is_never_explained_away_as_rounding() -> None:
+    given, seen = plan(), counts()
+    ledger = account(given, "omni-only", [Window()], [seen])
+    first, *others = ledger.rows
+    other = Ledger((dataclasses.replace(first, quantity=first.quantity + 1_000), *others))
+    with pytest.raises(AssertionError, match="are no rounding"):
+        HandCheck(given, "omni-only", [Window()], [seen], other).bill("2025-01")
 
 
 # -- whatever a scenario may be --------------------------------------------------------------------
