@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from planner._installation import DISTRIBUTION, warn_if_shadowed
 
 if TYPE_CHECKING:
-    from planner.api import Comparison, Drill, Run, compare, drill, simulate
+    from planner.api import Bill, Comparison, Drill, Run, bill, compare, drill, simulate
     from planner.errors import (
         CatalogueError,
         LoadExceedsCapacity,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "Bill": "planner.api",
     "CatalogueError": "planner.errors",
     "Comparison": "planner.api",
     "Drill": "planner.api",
@@ -37,6 +38,7 @@ _HOME = {
     "Run": "planner.api",
     "Scenario": "planner.scenario",
     "ScenarioError": "planner.errors",
+    "bill": "planner.api",
     "compare": "planner.api",
     "drill": "planner.api",
     "load": "planner.scenario",
@@ -44,6 +46,7 @@ _HOME = {
 }
 __all__ = [
     "DISTRIBUTION",
+    "Bill",
     "CatalogueError",
     "Comparison",
     "Drill",
@@ -54,6 +57,7 @@ __all__ = [
     "Run",
     "Scenario",
     "ScenarioError",
+    "bill",
     "compare",
     "drill",
     "load",

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from planner.engines import Run
 from planner.experiments import comparison as experiments
+from planner.experiments.billing import bill
 from planner.experiments.drill import Drill, drill
 from planner.experiments.simulate import simulate
+from planner.finance.hand_check import Bill
 from planner.scenario import Scenario, load
 
 if TYPE_CHECKING:
@@ -72,4 +74,4 @@ def compare(
     return Comparison(**{one.name: getattr(found, one.name) for one in fields(found)})
 
 
-__all__ = ["Comparison", "Drill", "Run", "Scenario", "compare", "drill", "load", "simulate"]
+__all__ = ["Bill", "Comparison", "Drill", "Run", "Scenario", "bill", "compare", "drill", "load", "simulate"]

@@ -20,6 +20,7 @@ PAGES = (
     "CHANGELOG.md",
     "docs/drills.md",
     "docs/gateways.md",
+    "docs/hand-check.md",
     "docs/how-it-counts.md",
     "docs/scenario-language.md",
     "docs/why-429.md",
@@ -28,8 +29,9 @@ ANY_LINES = "..."
 WHY_429 = (ROOT / "docs" / "why-429.md").read_text(encoding="utf-8")
 DRILLS = (ROOT / "docs" / "drills.md").read_text(encoding="utf-8")
 GATEWAYS = (ROOT / "docs" / "gateways.md").read_text(encoding="utf-8")
+HAND_CHECK = (ROOT / "docs" / "hand-check.md").read_text(encoding="utf-8")
 CONSOLE = re.findall(
-    r"```console\n\$ planner (.*?)\n(.*?)```", README + WHY_429 + DRILLS + GATEWAYS, re.DOTALL
+    r"```console\n\$ planner (.*?)\n(.*?)```", README + WHY_429 + DRILLS + GATEWAYS + HAND_CHECK, re.DOTALL
 )
 
 

@@ -1,5 +1,5 @@
-"""The `planner` command: check a scenario, compare its strategies, rehearse an outage, explain one request, say why
-limits are met, look models up, read and write configurations of gateways.
+"""The `planner` command: check a scenario, compare its strategies, check a month's bill by hand, rehearse an outage,
+explain one request, say why limits are met, look models up, read and write configurations of gateways.
 
 Comes in: a command line; goes out: text on the terminal, JSON, and an exit status (see `ending`). No figure
 is made here. Everything heavy is imported by the command that needs it, so `planner check` starts at once.
@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from planner import DISTRIBUTION, __version__
+from planner.cli.billing import bill
 from planner.cli.checking import check, schema
 from planner.cli.comparing import compare
 from planner.cli.drills import drill
@@ -60,6 +61,7 @@ def root(
         raise typer.Exit
 
 
+app.command(epilog=EXIT_STATUS)(bill)
 app.command(epilog=EXIT_STATUS)(check)
 app.command(epilog=EXIT_STATUS)(compare)
 app.command(epilog=EXIT_STATUS)(drill)

@@ -30,6 +30,7 @@ from planner.finance import (
     tco,
     tco_interval,
 )
+from planner.finance.hand_check import HandCheck, check_strategy
 from planner.metrics import (
     LOST,
     Deletions,
@@ -302,6 +303,13 @@ class Comparison:
             for (month, view, group), amount in result.ledger.by("month", "view", "group").items()
         ]
         return pd.DataFrame(rows, columns=["strategy", "month", "view", "account", "amount_usd"])
+
+    def hand_check(self, strategy: str) -> HandCheck:
+        """Any month of a strategy's bill by pocket calculator, step by step to its ledger: `.bill(month, account)`."""
+        check_strategy(self.scenario, strategy)
+        result = self.results[strategy]
+        quantities = [cell.quantities for cell in result.cells]
+        return HandCheck(self.scenario, strategy, self.windows, quantities, result.ledger)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document of `planner compare --json`: plain values, money as decimal strings."""
