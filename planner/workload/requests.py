@@ -143,7 +143,11 @@ def generate_blocks(scenario: Scenario, window: "Window", limit: int | None = No
 
 
 def kept(requests: Requests, which: npt.NDArray[np.bool_]) -> Requests:
-    """The rows of some requests; of a conversation all, none, or its beginning."""
+    """The rows of some requests; of a conversation all, none, its beginning, or of an open one its end.
+
+    The first row that is kept of a conversation arrives by itself.
+    """
+    talk = np.cumsum(requests.pause_ns == NEVER)[which]
     columns: dict[str, Any] = {}
     for column in fields(Requests):
         value = getattr(requests, column.name)
@@ -153,6 +157,7 @@ def kept(requests: Requests, which: npt.NDArray[np.bool_]) -> Requests:
             columns[column.name] = {name: inner[which] for name, inner in value.items()}
         else:
             columns[column.name] = value
+    columns["pause_ns"][np.diff(talk, prepend=-1) != 0] = NEVER
     return Requests(**columns)
 
 

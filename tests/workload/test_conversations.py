@@ -9,7 +9,7 @@ from planner.scenario import load
 from planner.tables import NEVER
 from planner.workload import conversations
 from planner.workload.arrivals import pack_name, unpack_name
-from planner.workload.requests import as_they_came, follows, generate, generate_blocks, joined
+from planner.workload.requests import as_they_came, follows, generate, generate_blocks, joined, kept
 from planner.workload.windows import Window
 
 MODEL = {"context_tokens": 10**7, "input_usd_per_mtok": 1, "output_usd_per_mtok": 2}
@@ -185,6 +185,19 @@ def test_more_volume_keeps_every_conversation():
     names = set(generate(few, WINDOW).request.tolist())
     more = set(generate(many, WINDOW).request.tolist())
     assert names < more
+
+
+def test_what_is_left_of_an_open_conversation_begins_by_itself():
+    opened = generate(scenario({"turns_mean": 4, "think_time_s": 700, "loop": "open"}), WINDOW)
+    late = opened.arrived_ns >= 1800 * 10**9
+    left = kept(opened, late)
+    assert np.array_equal(opened.arrived_ns[late], left.arrived_ns)
+    begins = np.flatnonzero(left.pause_ns == NEVER)
+    assert len(begins) == len(np.unique(left.session))
+    assert (left.turn[begins] > 0).any()
+    assert np.array_equal(
+        np.diff(left.arrived_ns)[left.pause_ns[1:] != NEVER], left.pause_ns[1:][left.pause_ns[1:] != NEVER]
+    )
 
 
 def test_requests_as_they_came_stand_at_their_moments():

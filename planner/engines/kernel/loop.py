@@ -156,13 +156,14 @@ def enter(m, f, slot, block, index):  # type: ignore[no-untyped-def]
 @jit(inline="always")
 def arrive(m, f, e, laws, block, index, rows):  # type: ignore[no-untyped-def]
     """A request arrives; the rows of its conversation that may follow wait in slots of their own."""
-    first = slot = take_slot(m)
-    enter(m, f, slot, block, index)
-    for later in range(index + 1, index + rows):
-        after = take_slot(m)
-        m[slot + c.L_LATER] = after
-        slot = after
-        enter(m, f, slot, block, later)
+    first = m[c.R_FREE_SLOT]
+    before = c.NONE
+    for row in range(index, index + rows):
+        slot = take_slot(m)
+        enter(m, f, slot, block, row)
+        if before != c.NONE:
+            m[before + c.L_LATER] = slot
+        before = slot
     if rows > 1:
         m[c.R_TO_COME] += rows - 1
         if m[c.C_REMEMBERS] and block.rows[index, c.ROW_SESSION] >= 0:
