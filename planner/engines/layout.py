@@ -196,9 +196,10 @@ H_CAPACITY, H_EVENTS, H_FREE, H_SEQUENCE, H_HEAP_NS = range(5)
 ) = range(12)  # fmt: skip
 
 # Counts of a task: of its requests and of a verifier's calls ...
-(Q_ARRIVED, Q_COMPLETED, Q_FAILED, Q_ASKED, Q_REPEATED, Q_UNASKED, Q_CHECKS, Q_CHECK_TOKENS, N_TASK_COUNTS) = (
-    0, 1, 2, 3, 4, 5, 6, 7, 15,
-)  # fmt: skip
+(
+    Q_ARRIVED, Q_COMPLETED, Q_FAILED, Q_ASKED, Q_REPEATED, Q_FAILED_AGAIN, Q_UNASKED, Q_CHECKS, Q_CHECK_TOKENS,
+    N_TASK_COUNTS,
+) = (0, 1, 2, 3, 4, 5, 6, 7, 8, 16)  # fmt: skip
 # ... and, desk by desk, of its calls there: billed tokens by meter that led to an answer and, by kind of waste
 # from WASTED on, that did not; the same above a long-context threshold; then time, calls, tokens sent and passed
 # on, answers.
@@ -275,6 +276,7 @@ class State:
             "failed": table[:, Q_FAILED],
             "asked": table[:, Q_ASKED],
             "repeated": table[:, Q_REPEATED],
+            "failed-again": table[:, Q_FAILED_AGAIN],
             "unasked": table[:, Q_UNASKED],
             "checks": table[:, Q_CHECKS],
             "check_tokens": table[:, Q_CHECK_TOKENS:N_TASK_COUNTS],  # (T, meters)

@@ -23,7 +23,7 @@ LONG = "-long"  # suffix of these: calls whose prompt is above the model's long-
 BATCH = "batch"  # in accounts: all tokens of a task in no hurry at a deployment that has a batch API
 VERIFIED = "verifier"  # tokens and calls of a cascade's checks
 ROUTED = "router"  # requests that the router decided
-REQUESTS = "requests"  # arrived, completed, failed; of those that arrived, repeated; unasked are those that never did
+REQUESTS = "requests"  # arrived, completed, failed; of these, repeated and failed-again; unasked are those that never did
 ANSWERS = "answers"  # right, wrong, unrated, by the deployment that served them
 BUSY = "busy"  # milliseconds in which calls were under way
 SENT = "sent"  # tokens and calls that left for a deployment, billed or not
@@ -106,6 +106,7 @@ def count(
     counter.add(REQUESTS, "failed", tasks, nobody, ~is_ok)
     if repeated is not None:
         counter.add(REQUESTS, "repeated", tasks, nobody, repeated)
+        counter.add(REQUESTS, "failed-again", tasks, nobody, ~is_ok & repeated)
     if unasked is not None:
         every = np.arange(len(scenario.tasks))
         counter.add(REQUESTS, "unasked", every, np.full(every.shape, _Counter.NOBODY), unasked)
@@ -126,7 +127,7 @@ def from_counts(
     ----------
     deployments : names, in the order of the second axis of `counts`
     counts : mapping to int64 arrays, T tasks and D deployments
-        arrived, completed, failed, repeated, unasked, asked, checks (T,); check_tokens (T, meters); tokens (T, D, kinds, meters) by
+        arrived, completed, failed, repeated, failed-again, unasked, asked, checks (T,); check_tokens (T, meters); tokens (T, D, kinds, meters) by
         `TOKEN_KINDS`: useful, then wasted by cause, then the same above a long-context threshold; busy_ns, calls (T, D);
         sent (T, D, 3) and delivered (T, D, 2) by meter; answers (T, D, 3): wrong, right, unrated.
     """
@@ -139,7 +140,7 @@ def from_counts(
             if amount:
                 found[Key(task, deployment, kind, meter)] = amount
 
-        for meter in ("arrived", "completed", "failed", "repeated", "unasked"):
+        for meter in ("arrived", "completed", "failed", "repeated", "unasked", "failed-again"):
             put(REQUESTS, meter, int(counts[meter][index]))
         put(ROUTED, "requests", int(counts["asked"][index]))
         put(VERIFIED, "calls", int(counts["checks"][index]))

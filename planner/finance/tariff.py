@@ -36,6 +36,7 @@ from planner.tables import METERS
 
 MS_W_PER_KWH = 3_600_000_000  # milliseconds times watts in a kilowatt-hour
 BYTES_PER_GB = 1_000_000_000
+_LOST = {"failed": Fraction(1), "unasked": Fraction(1), "failed-again": Fraction(-1)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +118,8 @@ class Tariff:
             yield from self._energy(key)
         elif kind == q.ANSWERS and key.meter == "wrong":
             yield from self._wrong_answers(key)
-        elif kind == q.REQUESTS and key.meter == "failed":
-            yield from self._downtime()
+        elif kind == q.REQUESTS and key.meter in _LOST:
+            yield from self._downtime(_LOST[key.meter])
 
     def _tokens(self, key: Key, kind: str, model: str | None, on: date) -> Iterator[Charge]:
         deployment, model = self._whose(key, model)
@@ -212,7 +213,11 @@ class Tariff:
                 source=f"scenario: tasks.{key.task}.cost_of_wrong_answer_usd",
             )
 
-    def _downtime(self) -> Iterator[Charge]:
+    def _downtime(self, scale: Fraction) -> Iterator[Charge]:
+        """Turns of the traffic that nobody answered: those that failed, and those that were then never asked.
+
+        A question that fails once more when it is asked again is lost once.
+        """
         cost = self.scenario.finance.downtime_usd_per_hour
         if cost:
             yield Charge(
@@ -221,6 +226,7 @@ class Tariff:
                 unit="h",
                 unit_price_usd=exact(cost),
                 source="scenario: finance.downtime_usd_per_hour",
+                scale=scale,
                 per="hour",
             )
 

@@ -54,13 +54,29 @@ def test_the_bill_of_resent_context_is_what_the_law_of_turns_says() -> None:
 
 
 def test_where_everything_fails_only_first_turns_are_asked_and_money_counts_all_that_were_planned() -> None:
-    one = scenario({"errors": {"rate": 1, "latency_s": 0}})
+    one = scenario(
+        {"errors": {"rate": 1, "latency_s": 0}}, finance={"horizon_months": 1, "downtime_usd_per_hour": 10}
+    )
     found = planner.compare(one, workers=1).results["s"]
     assert found.estimates["", "availability"].value == 0
     assert abs(found.estimates["", "unasked_share"].value - (1 - 1 / M)) < 0.01
     volumes = found.ledger.volumes[0]
     assert abs(float(volumes.arrived / volumes.planned) - 1 / M) < 0.01
     assert found.tco.expected_requests == volumes.planned
+    # No turn is answered: the service is down all the time, whatever part of the turns was still asked.
+    [down] = [row for row in found.ledger.rows if row.account == "downtime"]
+    assert float(down.quantity) == pytest.approx(31 * 24, rel=1e-9)
+
+
+def test_a_question_that_fails_again_and_again_is_lost_once() -> None:
+    one = scenario(
+        {"errors": {"rate": 1, "latency_s": 0}}, task={"requery_probability": 0.7},
+        finance={"horizon_months": 1, "downtime_usd_per_hour": 10},
+    )  # fmt: skip
+    found = planner.compare(one, workers=1).results["s"]
+    assert found.estimates["", "repeated_share"].value > 0.5
+    [down] = [row for row in found.ledger.rows if row.account == "downtime"]
+    assert float(down.quantity) == pytest.approx(31 * 24, rel=1e-9)
 
 
 def test_who_asks_again_comes_on_top_and_is_billed() -> None:

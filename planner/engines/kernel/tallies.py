@@ -156,6 +156,7 @@ def tally_request(m, slot, is_served):  # type: ignore[no-untyped-def]
         m[at + c.QD_DELIVERED + 1] += m[size + c.M_SPOKEN]
     else:
         m[counts + c.Q_FAILED] += 1
+        m[counts + c.Q_FAILED_AGAIN] += m[slot + c.L_IS_REPEAT]
 
 
 @jit(VOID(*MEMORY, INT, INT, INT, INT), forceinline=True, late=True)
