@@ -9,6 +9,7 @@ from planner.scenario import load
 from planner.tables import NEVER
 from planner.workload import conversations
 from planner.workload.arrivals import pack_name, unpack_name
+from planner.workload.calibration import calibration_sample
 from planner.workload.requests import as_they_came, follows, generate, generate_blocks, joined, kept
 from planner.workload.windows import Window
 
@@ -185,6 +186,13 @@ def test_more_volume_keeps_every_conversation():
     names = set(generate(few, WINDOW).request.tolist())
     more = set(generate(many, WINDOW).request.tolist())
     assert names < more
+
+
+def test_a_routers_sample_has_turns_of_names_of_their_own_and_nobody_who_may_never_ask():
+    found = calibration_sample(scenario({"turns_mean": 4}, {"chat": {"requery_probability": 0.9}}), 500)
+    assert found.n == len(set(found.request.tolist())) > 1500
+    assert set(found.repeat.tolist()) == {0}
+    assert len(np.unique(found.difficulty)) == found.n
 
 
 def test_what_is_left_of_an_open_conversation_begins_by_itself():
