@@ -1,7 +1,7 @@
 """The scenario tree: every field of the language, declared once.
 
-The root and the sections about the plan (targets, money, run); traffic and tasks stand in
-`demand`, models and deployments in `supply`, calls and strategies in `policy`.
+The root and the sections about the plan (targets, run); traffic and tasks stand in
+`demand`, models and deployments in `supply`, calls and strategies in `policy`, money in `finance`.
 """
 
 import datetime
@@ -20,12 +20,12 @@ from planner.scenario.declare import (
     NOTHING,
     AsTuple,
     Fields,
-    Key,
     field,
     later,
     later_choices,
 )
 from planner.scenario.demand import Slo, Tasks, Traffic
+from planner.scenario.finance import Date, Finance
 from planner.scenario.gateway import Gateway
 from planner.scenario.outages import Together
 from planner.scenario.policy import Policy
@@ -41,93 +41,11 @@ MONTH_S = 2_629_800  # a mean month: 365.25 days / 12
 DEFAULT_ROUTER = ThresholdRouter(omni_share=0.25)
 
 
-def _date(value: Any) -> Any:
-    if isinstance(value, datetime.date):
-        return value
-    try:
-        return (
-            datetime.date.fromisoformat(value)
-            if isinstance(value, str) and len(value) == 10
-            else _no_date(value)
-        )
-    except ValueError:
-        return _no_date(value)
-
-
-def _no_date(value: Any) -> Any:
-    raise PydanticCustomError("own", "{given}", {"given": value, "allowed": "a date, YYYY-MM-DD"})
-
-
 def _version(value: Any) -> Any:
     """`true` equals 1 in Python, not in a file."""
     if type(value) is not int:
         raise PydanticCustomError("own", "{given}", {"given": value, "allowed": "1"})
     return value
-
-
-Date = Annotated[datetime.date, BeforeValidator(_date)]
-
-
-class OneTime(Fields):
-    """Paid once, at the start."""
-
-    name: str = field("what is paid", min_length=1)
-    usd: float = field("amount", unit="USD", ge=0, le=1e12)
-    strategies: Annotated[tuple[Key, ...], AsTuple] | None = field(
-        "only for these, and those `like` them; null: for all", None
-    )
-
-
-class People(Fields):
-    """Work that goes on."""
-
-    name: str = field("what they do", min_length=1)
-    fte: float = field("full-time equivalents", unit="FTE", ge=0, le=1e6)
-    usd_per_year: float = field("loaded cost of one", unit="USD/year", ge=0, le=1e9)
-    strategies: Annotated[tuple[Key, ...], AsTuple] | None = field(
-        "only for these, and those `like` them; null: for all", None
-    )
-
-
-class Migration(Fields):
-    """A model replaced by another on a day, at a cost, in every deployment that uses it."""
-
-    at: Date = field("first day of the successor")
-    from_model: str = field("model replaced", alias="from")
-    to: str = field("successor")
-    usd: float = field("evaluation and re-prompting", 0.0, unit="USD", ge=0, le=1e12)
-
-
-class PriceStep(Fields):
-    """A supposed change of a model's list prices."""
-
-    at: Date = field("first day of the new price")
-    model: str = field("model")
-    factor: float = field("new price over old", unit="factor", gt=0, le=1000)
-
-
-class Finance(Fields):
-    """The horizon and what is paid beside tokens."""
-
-    horizon_months: int = field("length of the plan", 36, unit="months", ge=1, le=240, slider=(1, 60))
-    discount_rate: float = field("per year, nominal", 0.08, unit="1/year", gt=-1, le=10)
-    one_time: Annotated[tuple[OneTime, ...], AsTuple] = field("paid at the start", ())
-    people: Annotated[tuple[People, ...], AsTuple] = field("paid every month", ())
-    effort: Annotated[Any, later("integration effort")] = field("days per integration", None)
-    migrations: Annotated[tuple[Migration, ...], AsTuple] = field(
-        "models replaced within the horizon", (), max_length=200
-    )
-    price_steps: Annotated[tuple[PriceStep, ...], AsTuple] = field(
-        "supposed price changes", (), max_length=200
-    )
-    transfer_usd_per_gb: float = field("data sent out of our cloud", 0.0, unit="USD/GB", ge=0, le=1e4)
-    electricity_usd_per_kwh: float = field("energy of own devices", 0.13, unit="USD/kWh", ge=0, le=100)
-    downtime_usd_per_hour: float = field(
-        "economic cost of an hour without answers", 0.0, unit="USD/h", ge=0, le=1e9
-    )
-    budget_usd_per_month: float | None = field(
-        "invoiced spend per month that must not be passed; null: none", None, unit="USD/month", gt=0
-    )
 
 
 class Run(Fields):
