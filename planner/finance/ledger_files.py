@@ -54,11 +54,12 @@ def totals_of_csv(text: str) -> dict[str, Decimal]:
     For the check that an export is the ledger. Raises PlannerError where a row's amount is not its product.
     """
     found: dict[str, Decimal] = {}
-    for number, row in enumerate(csv.DictReader(io.StringIO(text)), 2):
+    reader = csv.DictReader(io.StringIO(text))
+    for row in reader:
         amount = EXACT.multiply(Decimal(row["quantity"]), Decimal(row["unit_price_usd"]))
         if amount != Decimal(row["amount_usd"]):
             raise PlannerError(
-                f"line {number} of the exported ledger: {row['quantity']} x {row['unit_price_usd']} USD is not "
+                f"line {reader.line_num} of the exported ledger: {row['quantity']} x {row['unit_price_usd']} USD is not "
                 f"{row['amount_usd']} USD"
             )
         found[row["strategy"]] = EXACT.add(found.get(row["strategy"], Decimal(0)), amount)
