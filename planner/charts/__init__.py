@@ -7,14 +7,17 @@ formats, so a strategy looks the same in every chart, on light and on dark groun
 from planner.charts.cost import cumulative_chart, tco_chart, tradeoff_chart
 from planner.charts.gallery import Gallery
 from planner.charts.latency import latency_chart
+from planner.charts.months import CHOICE, months_chart
 from planner.charts.outage import backlog_chart
 from planner.charts.theme import panels
 
 __all__ = [
+    "CHOICE",
     "Gallery",
     "backlog_chart",
     "cumulative_chart",
     "latency_chart",
+    "months_chart",
     "panels",
     "tco_chart",
     "tradeoff_chart",

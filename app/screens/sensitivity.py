@@ -1,0 +1,1 @@
+"""The page "Sensitivity": placeholder until its parts stand."""
