@@ -10,15 +10,19 @@ from planner.charts.latency import latency_chart
 from planner.charts.months import CHOICE, months_chart
 from planner.charts.outage import backlog_chart
 from planner.charts.theme import panels
+from planner.charts.uncertainty import budget_chart, cheapest_chart, tornado_chart
 
 __all__ = [
     "CHOICE",
     "Gallery",
     "backlog_chart",
+    "budget_chart",
+    "cheapest_chart",
     "cumulative_chart",
     "latency_chart",
     "months_chart",
     "panels",
     "tco_chart",
+    "tornado_chart",
     "tradeoff_chart",
 ]
