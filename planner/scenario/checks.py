@@ -21,6 +21,7 @@ from planner.scenario.checks_sessions import CONVERSATIONS
 from planner.scenario.checks_steps import STEPS
 from planner.scenario.checks_strategies import STRATEGIES
 from planner.scenario.checks_supply import SUPPLY
+from planner.scenario.checks_uncertain import UNCERTAINTY
 from planner.scenario.finding import Finding, View
 
 RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
@@ -38,6 +39,7 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *MONEY,
     *PRIORITIES,
     *STEPS,
+    *UNCERTAINTY,
 )
 
 
