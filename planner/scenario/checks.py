@@ -22,6 +22,7 @@ from planner.scenario.checks_sign_off import SIGN_OFF
 from planner.scenario.checks_steps import STEPS
 from planner.scenario.checks_strategies import STRATEGIES
 from planner.scenario.checks_supply import SUPPLY
+from planner.scenario.checks_uncertain import UNCERTAINTY
 from planner.scenario.finding import Finding, View
 
 RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
@@ -40,6 +41,7 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *PRIORITIES,
     *SIGN_OFF,
     *STEPS,
+    *UNCERTAINTY,
 )
 
 
