@@ -22,13 +22,8 @@ def uncertainty_of(comparison: Comparison) -> Uncertainty:
     return _kept(scenario.hash, scenario.run.replications, planner.__version__, comparison)
 
 
-def labels(found: Uncertainty) -> dict[str, str]:
-    """INPUT: its words."""
-    return {row["name"]: row["label"] for row in found.inputs.to_dict("records")}
-
-
-def sentence(found: Uncertainty) -> str:
-    """Who is cheapest how often, as read aloud."""
+def sentence(found: Uncertainty, winner: str | None) -> str:
+    """Who is cheapest how often, as read aloud; `winner` is the answer with every input as given."""
     rows = found.cheapest.to_dict("records")
     passing = [row for row in rows if row["passes"]]
     column = "among_passing" if passing else "among_all"
@@ -37,9 +32,14 @@ def sentence(found: Uncertainty) -> str:
     others = [f"{row['strategy']} in {row[column]:.1%}" for row in chosen if row is not best]
     among = "of those that meet every target, " if len(passing) < len(rows) and passing else ""
     none = "" if passing else " No strategy meets every target."
+    given = (
+        ""
+        if winner is None or winner == best["strategy"]
+        else f" With every input as given the answer is {winner}: the odds are against it."
+    )
     return (
         f"{among[:1].upper()}{among[1:]}{best['strategy']} costs least in {best[column]:.1%} of {found.draws:,} draws of "
-        f"the uncertain inputs{', ' if others else ''}{', '.join(others)}.{none}"
+        f"the uncertain inputs{', ' if others else ''}{', '.join(others)}.{none}{given}"
     )
 
 
@@ -92,13 +92,10 @@ def breach_table(found: Uncertainty) -> pd.DataFrame:
 
 def information_table(found: Uncertainty) -> pd.DataFrame:
     """What knowing an input before choosing is worth, the most valuable first."""
-    words = labels(found)
     return pd.DataFrame(
         [
             {
-                "If this were known before choosing": words.get(row["input"], row["input"])
-                if row["input"]
-                else "everything",
+                "If this were known before choosing": row["input"] or "everything",
                 "it would be worth, USD": _usd(row["usd"]),
             }
             for row in found.information.to_dict("records")
@@ -106,17 +103,22 @@ def information_table(found: Uncertainty) -> pd.DataFrame:
     )
 
 
+def moving(found: Uncertainty, a: str, b: str) -> pd.DataFrame:
+    """The bars of a tornado that are wider than a cent."""
+    bars = found.tornado(a, b)
+    return bars[bars["swing"] >= 0.01].reset_index(drop=True)
+
+
 def switch_table(found: Uncertainty, a: str, b: str) -> pd.DataFrame:
     """The inputs of a tornado with their differences and the values at which the decision flips."""
-    words = labels(found)
     rows = []
-    for bar in found.tornado(a, b).to_dict("records"):
-        flips = ", ".join(f"{value:.4g}" for value in bar["switches"])
+    for bar in moving(found, a, b).to_dict("records"):
+        flips = ", ".join(_figure(value) for value in bar["switches"])
         rows.append(
             {
-                "Input": words.get(bar["input"], bar["input"]),
-                "P10": f"{bar['p10']:.4g}",
-                "P90": f"{bar['p90']:.4g}",
+                "Input": bar["input"],
+                "P10": _figure(bar["p10"]),
+                "P90": _figure(bar["p90"]),
                 "Difference at P10, USD": _usd(bar["at_p10"]),
                 "Difference at P90, USD": _usd(bar["at_p90"]),
                 "The decision flips at": flips or "never in its range",
@@ -138,10 +140,11 @@ def input_table(found: Uncertainty) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Input": row["label"],
-                "P10": f"{row['p10']:.4g}",
-                "P50": f"{row['p50']:.4g}",
-                "P90": f"{row['p90']:.4g}",
+                "Input": row["name"],
+                "Meaning": row["label"],
+                "P10": _figure(row["p10"]),
+                "P50": _figure(row["p50"]),
+                "P90": _figure(row["p90"]),
                 "Unit": row["unit"] or text.DASH,
                 "How": WORDS.get(row["kind"], row["kind"]) + ("" if row["is_met"] else ", approximately"),
                 "Source": row["source"],
@@ -161,10 +164,17 @@ def bands(found: Uncertainty, objective: str) -> pd.DataFrame:
 def month_rows(found: Uncertainty, strategy: str) -> pd.DataFrame:
     """month, p10, p50, p95, breach of a strategy's invoiced months."""
     rows = found.months
-    chosen = (
-        (rows["strategy"] == strategy) & (rows["view"] == "invoiced") & (rows["measure"] == "month")
-    )
+    chosen = (rows["strategy"] == strategy) & (rows["view"] == "invoiced") & (rows["measure"] == "month")
     return rows.loc[chosen, ["month", "p10", "p50", "p95", "breach"]]
+
+
+def _figure(value: float) -> str:
+    """Four significant digits, thousands separated.
+
+    >>> _figure(1400000.0), _figure(0.004492), _figure(0.83)
+    ('1,400,000', '0.004492', '0.83')
+    """
+    return f"{float(f'{value:.4g}'):,.10f}".rstrip("0").rstrip(".")
 
 
 def _usd(value: float | None) -> str:

@@ -8,12 +8,14 @@ from typing import Any
 
 import streamlit as st
 
-from app import billing, details, stating, text
+from app import billing, details, doubting, stating, text
 from app.choosing import choose
 from app.state import Address
 from planner.charts import CHOICE, months_chart, tco_chart
 from planner.charts.cost import ECONOMIC, cumulative_chart
+from planner.errors import PlannerError
 from planner.experiments.statement import Statement
+from planner.experiments.uncertainty import Uncertainty
 from planner.finance.ledger import usd
 
 WHOSE = "tco:strategy"
@@ -26,10 +28,15 @@ def page() -> None:
     if chosen is None:
         return
     made = stating.statement_of(chosen.comparison)
+    try:
+        doubt = doubting.uncertainty_of(chosen.comparison)
+    except PlannerError as error:
+        doubt = None
+        st.warning(text.markdown(f"No budget can be given: {error}"))
     won = any(verdict.is_best for verdict in chosen.comparison.verdicts.values())
     (st.success if won else st.warning)("**" + text.markdown(chosen.comparison.answer) + "**")
     _show_badges(made)
-    _show_totals(made)
+    _show_totals(made, doubt)
     _show_units(made)
     _show_months(made)
     _show_basis(made)
@@ -58,7 +65,7 @@ def _show_badges(made: Statement) -> None:
     st.markdown(" · ".join(parts))
 
 
-def _show_totals(made: Statement) -> None:
+def _show_totals(made: Statement, doubt: Uncertainty | None) -> None:
     comparison = made.comparison
     names = list(comparison.strategies)
     money = comparison.money
@@ -75,11 +82,20 @@ def _show_totals(made: Statement) -> None:
     with grid.cell():
         st.subheader("What has been spent by then", anchor=False)
         st.altair_chart(
-            cumulative_chart(comparison.monthly, names, comparison.scenario.objective),
+            cumulative_chart(
+                comparison.monthly,
+                names,
+                comparison.scenario.objective,
+                None if doubt is None else doubting.bands(doubt, comparison.scenario.objective),
+            ),
             width="stretch",
             key="tco-cumulative",
         )
+        st.caption("Shaded: from P10 to P90 of the uncertain inputs; the page Sensitivity has them.")
     details.show_table(stating.account_table(made), "Total cost by account and strategy, in USD")
+    if doubt is not None:
+        st.subheader("The 95 % budget", anchor=False)
+        details.show_table(doubting.budget_table(doubt), "Total cost with its quantiles over all draws, USD")
     with st.expander("By fiscal year"):
         details.show_table(stating.year_table(made), "Cost by fiscal year and strategy, in USD")
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from planner.charts import theme
 
-ROW_PX = 26
+ROW_PX = 36
 BUDGET_PX = 260
 MOST_BARS = 12
 LOW, HIGH = "low value (P10)", "high value (P90)"
@@ -71,7 +71,7 @@ def tornado_chart(
     )
     layers = [
         alt.Chart(table)
-        .mark_bar(size=ROW_PX * 0.42, yOffset=ROW_PX * 0.22)
+        .mark_bar(size=12, yOffset=8)
         .encode(
             x,
             alt.X2("from_usd:Q"),
@@ -89,7 +89,7 @@ def tornado_chart(
             align="left",
             baseline="bottom",
             dx=2,
-            yOffset=2,
+            yOffset=0,
             fontSize=12,
             color=theme.NEUTRAL,
         )
@@ -105,7 +105,7 @@ def tornado_chart(
     return theme.configure(
         alt.layer(*layers).properties(
             width="container",
-            height=alt.Step(ROW_PX * 1.25),
+            height=alt.Step(ROW_PX),
             description=f"Difference {a} minus {b} with each input at its P10 and P90; at their medians "
             f"{theme.usd_words(baseline)}.{widest}",
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from planner.cli.checking import FileArgument, SetOption, load
-from planner.cli.comparing import EngineOption, run
+from planner.cli.comparing import EngineOption, progress, run
 from planner.cli.ending import plural, reported
 from planner.cli.writing import check_writable, write_whole
 from planner.errors import PlannerError
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from planner.cli.report import Row
+    from planner.experiments.comparison import Comparison
     from planner.experiments.statement import Statement, Unit
+    from planner.experiments.uncertainty import Uncertainty
 
 MOST_SOURCE = 60  # characters of a source on a terminal
 
@@ -49,6 +51,14 @@ def tco(
             show_default=False,
         ),
     ] = None,
+    draws: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Draws of the uncertain inputs for budgets and odds, a power of two; 0: none.",
+            metavar="N",
+        ),
+    ] = 16_384,
     with_register: Annotated[
         bool, typer.Option("--assumptions", help="Print the register of assumptions, too.")
     ] = False,
@@ -76,6 +86,7 @@ def tco(
         check_writable(target)
     if ledger_to is not None:
         _check_format(ledger_to)
+    _check_draws(draws)
     scenario = load(file, overrides)
     found = run(scenario, engine=engine, replications=replications, workers=workers)
     from rich.console import Console
@@ -83,15 +94,16 @@ def tco(
     from planner.experiments.statement import statement
 
     made = statement(found)
+    doubt = _doubt(found, draws, engine, replications, workers)
     if json_to == "-":
-        typer.echo(_document(made, sys.stdout.encoding))
+        typer.echo(_document(made, doubt, sys.stdout.encoding))
     elif json_to is not None:
-        write_whole(targets[json_to], _document(made, "utf-8") + "\n")
+        write_whole(targets[json_to], _document(made, doubt, "utf-8") + "\n")
     if ledger_to is not None:
         is_csv = targets[ledger_to].suffix == ".csv"
         write_whole(targets[ledger_to], made.csv if is_csv else made.parquet())
     console = Console(stderr=json_to == "-", highlight=False, markup=False, emoji=False)
-    show(made, console, with_register=with_register)
+    show(made, console, with_register=with_register, doubt=doubt)
     for target in targets.values():
         typer.echo(f"Written: {target}", err=True)
 
@@ -103,14 +115,46 @@ def _check_format(name: str) -> None:
         raise PlannerError(f"--ledger: got {name!r}; allowed: a file that ends in {' or '.join(FORMATS)}")
 
 
-def _document(made: "Statement", encoding: str) -> str:
+def _check_draws(draws: int) -> None:
+    """A wrong number is refused before anything runs."""
+    from planner.experiments.uncertainty import MOST_DRAWS
+
+    if draws and (draws < 2 or draws > MOST_DRAWS or draws & (draws - 1)):
+        raise PlannerError(f"--draws: got {draws}; allowed: 0 or a power of two up to {MOST_DRAWS}")
+
+
+def _doubt(
+    found: "Comparison", draws: int, engine: str, replications: int | None, workers: int | None
+) -> "Uncertainty | None":
+    """The analysis of the uncertain inputs, with a bar while inputs are simulated again."""
+    if not draws:
+        return None
+    from rich.console import Console
+
+    from planner.experiments.uncertainty import uncertainty
+
+    with progress(Console(stderr=True), "Drawing the uncertain inputs") as report:
+        return uncertainty(
+            found, draws=draws, engine=engine, replications=replications, workers=workers, report=report
+        )
+
+
+def _document(made: "Statement", doubt: "Uncertainty | None", encoding: str) -> str:
     """The JSON text; beyond ASCII only where the encoding surely has it."""
     is_ascii = not encoding.lower().startswith("utf")
-    return json.dumps(made.to_dict(), indent=1, ensure_ascii=is_ascii, allow_nan=False)
+    document = made.to_dict() | {"uncertainty": None if doubt is None else doubt.to_dict()}
+    return json.dumps(document, indent=1, ensure_ascii=is_ascii, allow_nan=False)
 
 
-def show(made: "Statement", console: "Console", *, with_register: bool = False) -> None:
+def show(
+    made: "Statement",
+    console: "Console",
+    *,
+    with_register: bool = False,
+    doubt: "Uncertainty | None" = None,
+) -> None:
     """The statement, part by part."""
+    from planner.cli import doubts
     from planner.cli.report import account_rows, basis, heading, item, side_by_side, text_line
 
     comparison = made.comparison
@@ -130,6 +174,8 @@ def show(made: "Statement", console: "Console", *, with_register: bool = False) 
     side_by_side(console, strategies, list(_units(made)))
     for one in _fractions(made):
         text_line(console, one, "dim")
+    if doubt is not None:
+        doubts.show(doubt, comparison, console)
     heading(console, "Reconciliation")
     text_line(console, _reconciliation(made))
     heading(console, "What it rests on")
