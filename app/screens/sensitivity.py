@@ -71,8 +71,12 @@ def _show_tornado(comparison: Comparison, found: Uncertainty) -> None:
     if bars.empty:
         st.markdown(f"No uncertain input moves the difference of {text.markdown(a)} and {text.markdown(b)}.")
         return
-    st.altair_chart(
-        tornado_chart(bars, a, b, objective=found.objective), width="stretch", key="doubt-tornado"
+    st.altair_chart(tornado_chart(bars, a, b), width="stretch", key="doubt-tornado")
+    st.caption(
+        text.markdown(
+            f"{found.objective.capitalize()} cost over the plan, each input at its P10 and P90 and all others at their medians. "
+            f"Left of the dashed line {a} is cheaper, right of it {b}."
+        )
     )
     details.show_table(
         doubting.switch_table(found, a, b), "Inputs, differences and the values at which the decision flips"

@@ -18,9 +18,7 @@ LOW, HIGH = "low value (P10)", "high value (P90)"
 END_COLOURS = {LOW: "#88BBDD", HIGH: "#BB5566"}  # of no strategy and no account
 
 
-def tornado_chart(
-    bars: pd.DataFrame, a: str, b: str, labels: Mapping[str, str] | None = None, objective: str = "invoiced"
-) -> Any:
+def tornado_chart(bars: pd.DataFrame, a: str, b: str, labels: Mapping[str, str] | None = None) -> Any:
     """What each uncertain input does to the difference of two strategies, the widest on top.
 
     Parameters
@@ -33,7 +31,7 @@ def tornado_chart(
     Returns
     -------
     altair.LayerChart
-        Below zero a is cheaper. An input at which the decision flips is marked in its name.
+        Below zero, left of the dashed line, a is cheaper. An input that flips the decision says so in its name.
     """
     words = labels or {}
     shown = bars.head(MOST_BARS)
@@ -62,8 +60,7 @@ def tornado_chart(
         .axis(labels=False, ticks=False, domain=False)
         .scale(paddingInner=0, paddingOuter=0.1)
     )
-    title = f"{a} minus {b}, {OBJECTIVE_WORDS[objective]} (USD); below 0 {a} is cheaper"
-    x = alt.X("to_usd:Q").title(title).axis(labelExpr=theme.USD_AXIS, tickCount=6, grid=True)
+    x = alt.X("to_usd:Q").title(f"{a} minus {b} (USD)").axis(labelExpr=theme.USD_AXIS, tickCount=6, grid=True)
     colour = (
         alt.Color("end:N")
         .scale(domain=[LOW, HIGH], range=[END_COLOURS[LOW], END_COLOURS[HIGH]])
@@ -216,9 +213,6 @@ def budget_chart(months: pd.DataFrame, strategy: str, strategies: Sequence[str],
             f"{theme.usd_words(float(table['p50'].iloc[-1]))}, P95 {theme.usd_words(float(table['p95'].iloc[-1]))}.",
         )
     )
-
-
-OBJECTIVE_WORDS = {"invoiced": "invoiced", "economic": "invoiced and economic"}
 
 
 def _number(value: float) -> str:
