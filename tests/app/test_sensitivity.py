@@ -32,8 +32,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
 
     def run(**params: str) -> AppTest:
         app = AppTest.from_file(str(MAIN), default_timeout=100)
-        app.query_params["scenario"] = "uncertain"
-        for name, value in params.items():
+        for name, value in ({"scenario": "uncertain"} | params).items():
             app.query_params[name] = value
         app.run()
         leads = dict(app.query_params)
@@ -97,7 +96,10 @@ def test_the_difference_that_is_asked_for_is_shown(start: Start, found: Uncertai
 
 def test_default_ranges_are_said_to_be_defaults(start: Start) -> None:
     app = start(scenario="support-chatbot")
-    assert any("default ranges" in one.label for one in app.expander)
+    assert any("default ranges" in one.label for one in app.expander), [
+        [one.label for one in app.expander],
+        [one.value for one in app.error],
+    ]
     inputs = next(table for table in tables(app) if "Meaning" in table)
     assert all(inputs["Source"].str.len() > 10)
 
