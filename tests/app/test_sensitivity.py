@@ -32,13 +32,9 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
 
     def run(**params: str) -> AppTest:
         app = AppTest.from_file(str(MAIN), default_timeout=100)
+        app.switch_page(SENSITIVITY)
         for name, value in ({"scenario": "uncertain"} | params).items():
             app.query_params[name] = value
-        app.run()
-        leads = dict(app.query_params)
-        app.switch_page(SENSITIVITY)
-        app.query_params.clear()
-        app.query_params.update(leads)
         app.run()
         assert not app.exception
         return app
@@ -96,10 +92,7 @@ def test_the_difference_that_is_asked_for_is_shown(start: Start, found: Uncertai
 
 def test_default_ranges_are_said_to_be_defaults(start: Start) -> None:
     app = start(scenario="support-chatbot")
-    assert any("default ranges" in one.label for one in app.expander), [
-        [one.label for one in app.expander],
-        [one.value for one in app.error],
-    ]
+    assert any("default ranges" in one.label for one in app.expander)
     inputs = next(table for table in tables(app) if "Meaning" in table)
     assert all(inputs["Source"].str.len() > 10)
 
