@@ -119,7 +119,7 @@ def _card(
         lines.append(_money_line("Invoiced part of it", money.get((name, "tco_total_usd")), is_total=True))
     lines.append(
         _money_line(
-            f"Present value at {100 * scenario.finance.discount_rate:.3g} %",
+            f"Present value at {100 * scenario.finance.discount_rate:.3g} %{' real' * (scenario.finance.rates == 'real')}",
             money.get((name, npv_measure)),
             is_total=True,
         )
