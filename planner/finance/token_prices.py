@@ -15,7 +15,7 @@ from functools import lru_cache
 from planner.catalogue import models as catalogue
 from planner.catalogue import prices
 from planner.errors import PriceUnknown
-from planner.finance.ledger import EXACT, exact
+from planner.finance.ledger import EXACT, exact, plain
 from planner.scenario import paths
 from planner.scenario.fields import Scenario
 from planner.scenario.known import BATCH_METERS, batch_price_problem
@@ -229,7 +229,10 @@ def _drift(scenario: Scenario, model: str, provider: str | None, on: date) -> tu
         return factor, ""
     per_year = exact(scenario.finance.price_drift[index].per_year)
     path = paths.render(("finance", "price_drift", index))
-    return factor, f", times {factor} in {on:%Y-%m} for a drift of {per_year} a year (scenario: {path})"
+    return (
+        factor,
+        f", times {plain(factor)} in {on:%Y-%m} for a drift of {per_year} a year (scenario: {path})",
+    )
 
 
 def _per_token(usd_per_mtok: Decimal, factor: Decimal) -> Decimal:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator, Tag
 from pydantic_core import PydanticCustomError
 
-from planner.scenario.declare import Fields, field
+from planner.scenario.declare import Fields, field, shown
 
 MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
@@ -52,7 +52,7 @@ def _twelve(value: Any) -> Any:
             given = f"{len(value)} factors"
             if len(value) == len(MONTHS):
                 bad = next(i for i, x in enumerate(value) if isinstance(x, bool) or x not in numbers)
-                given = f"{value[bad]!r} for {MONTHS[bad]}"
+                given = f"{shown(value[bad])} for {MONTHS[bad]}"
             raise PydanticCustomError(
                 "given_allowed",
                 "seasons",
