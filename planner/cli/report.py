@@ -302,10 +302,10 @@ def _traffic(comparison: "Comparison") -> str:
     text = volume(told.turns_per_month, told.conversations_per_month)
     if told.users_active_per_day is not None:
         text += f" of {told.users_active_per_day:,.0f} active users a day"
-    return f"{text}{''.join(f', {part}' for part in _over_time(traffic))}."
+    return f"{text}{''.join(f', {part}' for part in growth_in_words(traffic))}."
 
 
-def _over_time(traffic: "Traffic") -> Iterator[str]:
+def growth_in_words(traffic: "Traffic") -> Iterator[str]:
     """Growth, saturation and seasons, where there are any."""
     if traffic.growth_per_year is not None:
         yield f"{100 * traffic.growth_per_year:+.3g} % each year"
