@@ -32,6 +32,8 @@ def saturation(view: View) -> Iterator[Finding]:
     if traffic.saturation_requests_per_month is None:
         return
     path = (*TRAFFIC, "saturation_requests_per_month")
+    if traffic.users is not None and not any(view.scenario.shares().values()):
+        return  # shares that sum to nothing are told elsewhere; no volume follows from them
     volume = view.scenario.requests_per_month()
     sizes = tuple((*TRAFFIC, name) for name in ("requests_per_month", "users", "trace"))
     if volume is None:

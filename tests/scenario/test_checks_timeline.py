@@ -159,6 +159,23 @@ def test_a_fault_of_what_a_rule_rests_on_is_told_alone() -> None:
     ]
 
 
+def test_a_saturation_is_compared_with_the_volume_that_users_bring() -> None:
+    users = {"active_per_day": 100, "conversations_per_day": 2}  # 6,087.5 requests a month
+    assert problems_with({"traffic": {"users": users, "saturation_requests_per_month": 6087}}) == [
+        "traffic.saturation_requests_per_month: got 6087; allowed: at least the volume that the plan begins with, "
+        "6087.5 requests a month; a decline is a growth below 0, without saturation"
+    ]
+    assert problems_with({"traffic": {"users": users, "saturation_requests_per_month": 6088}}) == []
+
+
+def test_shares_that_sum_to_nothing_are_told_alone() -> None:
+    users = {"active_per_day": 100}
+    (told,) = problems_with(
+        {"traffic": {"users": users, "saturation_requests_per_month": 1}, "tasks.faq.share": 0}
+    )
+    assert "shares that sum to 0" in told
+
+
 def test_scaled_seasons_are_noticed() -> None:
     told = [one for one in notices_with({"traffic.seasons": {"december": 3}}) if "seasons" in one]
     assert told == [
