@@ -67,6 +67,14 @@ def nominal_rate(scenario: Scenario) -> Decimal:
     return EXACT.subtract(both, 1)
 
 
+def rate_in_words(scenario: Scenario) -> str:
+    """The rate of present values for people: `8 %`, or `5 % real, 7.1 % nominal`."""
+    given = f"{100 * scenario.finance.discount_rate:.4g} %"
+    if scenario.finance.rates == "nominal":
+        return given
+    return f"{given} real, {100 * float(nominal_rate(scenario)):.4g} % nominal"
+
+
 def discount_factor(rate_per_year: float | Decimal, months: Fraction) -> Decimal:
     """Value today of a dollar paid after some months: (1 + r)^-(months/12), to 28 significant digits.
 

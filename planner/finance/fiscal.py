@@ -26,7 +26,7 @@ class YearCost:
     `is_whole` says whether the plan covers the whole fiscal year; `months` counts calendar months it touches.
     """
 
-    fiscal_year: str  # FY2027
+    fiscal_year: str  # FY2027; 2027 where it is the calendar year
     first_month: str
     last_month: str
     months: int
@@ -36,13 +36,13 @@ class YearCost:
 
 
 def fiscal_year(month: str, starts: int) -> str:
-    """The fiscal year of a calendar month; `starts` is its first month, 1 to 12.
+    """The fiscal year of a calendar month; `starts` is its first month, 1 to 12. A calendar year is its number.
 
     >>> fiscal_year("2026-09", 10), fiscal_year("2026-10", 10), fiscal_year("2026-10", 1)
-    ('FY2026', 'FY2027', 'FY2026')
+    ('FY2026', 'FY2027', '2026')
     """
     year, number = int(month[:4]), int(month[5:7])
-    return f"FY{year + (starts > 1 and number >= starts)}"
+    return str(year) if starts == 1 else f"FY{year + (number >= starts)}"
 
 
 def by_fiscal_year(scenario: Scenario, ledger: Ledger) -> tuple[YearCost, ...]:

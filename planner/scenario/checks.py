@@ -2,7 +2,7 @@
 
 Each rule is a function from a View to findings; adding one is writing it and naming it in its table
 (`checks_demand`, `checks_supply`, `checks_limits`, `checks_outages`, `checks_strategies`, `checks_breakers`, `checks_health`,
-`checks_caches`, `checks_batches`, `checks_gateway`, `checks_sessions`, `checks_money`, `checks_timeline`).
+`checks_caches`, `checks_batches`, `checks_gateway`, `checks_sessions`, `checks_money`, `checks_timeline`, `checks_sign_off`).
 """
 
 from collections.abc import Callable, Iterator
@@ -18,10 +18,12 @@ from planner.scenario.checks_money import MONEY
 from planner.scenario.checks_outages import OUTAGES
 from planner.scenario.checks_priorities import PRIORITIES
 from planner.scenario.checks_sessions import CONVERSATIONS
+from planner.scenario.checks_sign_off import SIGN_OFF
 from planner.scenario.checks_steps import STEPS
 from planner.scenario.checks_strategies import STRATEGIES
 from planner.scenario.checks_supply import SUPPLY
 from planner.scenario.checks_timeline import TIMELINE
+from planner.scenario.checks_uncertain import UNCERTAINTY
 from planner.scenario.finding import Finding, View
 
 RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
@@ -39,7 +41,9 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *MONEY,
     *TIMELINE,
     *PRIORITIES,
+    *SIGN_OFF,
     *STEPS,
+    *UNCERTAINTY,
 )
 
 

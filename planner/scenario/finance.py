@@ -3,34 +3,11 @@
 Fields only; the rules that hold across them stand in `checks_money`.
 """
 
-import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
-from pydantic_core import PydanticCustomError
-
 from planner.scenario.declare import AsTuple, Fields, Key, field, later
+from planner.scenario.finance_sign_off import Date, Owner, SignOff
 from planner.scenario.finance_timeline import Baseline, PriceDrift
-
-
-def _date(value: Any) -> Any:
-    if isinstance(value, datetime.date):
-        return value
-    try:
-        return (
-            datetime.date.fromisoformat(value)
-            if isinstance(value, str) and len(value) == 10
-            else _no_date(value)
-        )
-    except ValueError:
-        return _no_date(value)
-
-
-def _no_date(value: Any) -> Any:
-    raise PydanticCustomError("own", "{given}", {"given": value, "allowed": "a date, YYYY-MM-DD"})
-
-
-Date = Annotated[datetime.date, BeforeValidator(_date)]
 
 
 class OneTime(Fields):
@@ -121,3 +98,7 @@ class Finance(Fields):
     budget_usd_per_month: float | None = field(
         "invoiced spend per month that must not be passed; null: none", None, unit="USD/month", gt=0
     )
+    owners: Annotated[tuple[Owner, ...], AsTuple] = field(
+        "who answers for which of the scenario's figures; the longest path wins", (), max_length=200
+    )
+    sign_off: SignOff = field("who prepared and who reviewed the plan", SignOff())

@@ -4,7 +4,7 @@ Comes in: a scenario; goes out: the volume of each calendar month against `traff
 requests, the windows that are drawn and the arrivals inside them all take it from here, so they cannot disagree.
 
 The level starts at 1 and steps by calendar month: times 1 + g or, with a saturation K, times 1 + g (1 - v / K), where v is
-the month's volume (logistic growth, facts: method §3.2). A month's volume is level times season; levels know no seasons.
+the month's volume (logistic growth, facts: method §3.2); a volume above K, as an uncertain one may be drawn, stays. A month's volume is level times season; levels know no seasons.
 """
 
 import math
@@ -37,7 +37,7 @@ def volume_factors(scenario: Scenario, months: int) -> tuple[float, ...]:
             if seasons is None
             else level * seasons[(scenario.start.month - 1 + month) % MONTHS_PER_YEAR]
         )
-        level *= 1.0 + (growth if math.isinf(room) else growth * (1.0 - level / room))
+        level *= 1.0 + (growth if math.isinf(room) else growth * max(0.0, 1.0 - level / room))
     return tuple(found)
 
 

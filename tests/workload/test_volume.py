@@ -78,6 +78,12 @@ def test_a_saturation_at_the_start_holds_the_volume() -> None:
     }
 
 
+def test_a_volume_that_is_drawn_above_its_saturation_stays_where_it_is() -> None:
+    """No file may say so, but an uncertain volume may be drawn there, past all checks."""
+    drawn = traffic(9e6, growth_per_month=0.5, saturation_requests_per_month=1e6)
+    assert set(volume_factors(drawn, 24)) == {1.0}
+
+
 @given(st.floats(0, 1), st.floats(1, 100))
 def test_growth_never_passes_its_saturation_and_never_falls(growth: float, room: float) -> None:
     given_ = traffic(1e6, growth_per_month=growth, saturation_requests_per_month=room * 1e6)
