@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import text
 from planner.api import Comparison
+from planner.finance.calendar import rate_in_words
 
 TOTALS = {
     "invoiced": ("tco_total_usd", "tco_npv_usd", "cost_per_1k_requests_usd"),
@@ -119,7 +120,7 @@ def _card(
         lines.append(_money_line("Invoiced part of it", money.get((name, "tco_total_usd")), is_total=True))
     lines.append(
         _money_line(
-            f"Present value at {100 * scenario.finance.discount_rate:.3g} %",
+            f"Present value at {rate_in_words(scenario)}",
             money.get((name, npv_measure)),
             is_total=True,
         )

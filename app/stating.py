@@ -10,6 +10,7 @@ import planner
 from app import text
 from planner.api import Comparison
 from planner.experiments.statement import Statement, Unit, statement
+from planner.finance.calendar import rate_in_words
 from planner.finance.ledger import Ledger, LedgerRow, plain, usd
 from planner.finance.register import STALE_DAYS
 
@@ -43,10 +44,10 @@ def account_table(made: Statement) -> pd.DataFrame:
         }
         rows.append({"Account, USD": words} | {name: usd(total, "") for name, total in totals.items()})
     present = {name: made.comparison.results[name].tco for name in names}
-    rate = 100 * made.comparison.scenario.finance.discount_rate
+    rate = rate_in_words(made.comparison.scenario)
     for label, attribute in (("invoiced", "invoiced_npv_usd"), ("with economic", "economic_npv_usd")):
         rows.append(
-            {"Account, USD": f"Present value at {rate:.3g} %, {label}"}
+            {"Account, USD": f"Present value at {rate}, {label}"}
             | {name: usd(getattr(one, attribute), "") for name, one in present.items()}
         )
     return pd.DataFrame(rows)

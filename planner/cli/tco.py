@@ -203,9 +203,9 @@ def _sign_off(made: "Statement") -> Iterator[str]:
 def _present_value(made: "Statement") -> "Iterator[Row]":
     from planner.cli.report import Cell, Row
     from planner.finance import usd
+    from planner.finance.calendar import rate_in_words
 
-    rate = made.comparison.scenario.finance.discount_rate
-    yield Row(f"present value at {rate:.4g} a year")
+    yield Row(f"present value at {rate_in_words(made.comparison.scenario)} a year")
     results = made.comparison.results.values()
     yield Row("invoiced", tuple(Cell(usd(one.tco.invoiced_npv_usd, "")) for one in results))
     yield Row("economic", tuple(Cell(usd(one.tco.economic_npv_usd, "")) for one in results))

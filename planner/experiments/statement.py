@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from planner.experiments.assumptions import assumption_rows
 from planner.experiments.comparison import Comparison, StrategyResult
 from planner.finance import ledger_files
+from planner.finance.fiscal import fiscal_year
 from planner.finance.horizon import plan_of, standing_ledger
 from planner.finance.intervals import tco_interval
 from planner.finance.ledger import ECONOMIC, EXACT, INVOICED, Ledger, plain, total_of
@@ -108,7 +109,7 @@ class Statement:
 
     def year_of(self, month: str) -> str:
         """The fiscal year of a month YYYY-MM, named by the year in which it ends."""
-        return month[:4]
+        return fiscal_year(month, self.comparison.scenario.finance.fiscal_year_starts)
 
     @cached_property
     def accounts(self) -> "pd.DataFrame":

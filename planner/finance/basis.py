@@ -56,9 +56,7 @@ def assumptions(scenario: Scenario, strategy: str) -> tuple[Assumption, ...]:
         *_between(scenario, strategy),
         *_work(scenario, strategy),
         *_economic(scenario),
-        _given(
-            scenario.finance.discount_rate, "1/year", "discount rate, nominal", "finance", "discount_rate"
-        ),
+        *_over_time(scenario),
     )
     return tuple(dict.fromkeys(rows))
 
@@ -75,7 +73,8 @@ def not_included() -> list[str]:
         "energy and upkeep of own GPUs beyond their price by the hour, and of devices while they are idle",
         "spares, losses and updates of a device fleet, and what devices are worth at the end of the plan",
         "service credits that providers owe after outages",
-        "price changes that nobody announced: the last known list price is carried forward and says so",
+        "price changes that nobody announced, unless supposed in the scenario: the last known list price is carried "
+        "forward and says so",
     ]
 
 
@@ -103,6 +102,10 @@ def _token_prices(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
         yield _given(
             step.factor, "times", f"price of {step.model} from {step.at}", "finance", "price_steps", index
         )
+    for index, drift in enumerate(scenario.finance.price_drift):
+        model, provider = drift.model or "all models", drift.provider or "all providers"
+        what = f"drift of token prices: {model} at {provider}"
+        yield _given(drift.per_year, "1/year", what, "finance", "price_drift", index, "per_year")
 
 
 def _batch_prices(scenario: Scenario, name: str, model: str, on: date) -> Iterator[Assumption]:
@@ -251,6 +254,10 @@ def _work(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
             yield _given(
                 person.usd_per_year, "USD/year", person.name, "finance", "people", person.name, "usd_per_year"
             )
+            if person.raise_per_year:
+                raised = f"{person.name}: raise"
+                path = ("finance", "people", person.name, "raise_per_year")
+                yield _given(person.raise_per_year, "1/year", raised, *path)
     for day, origin, successor, cost in migrations_met(scenario, strategy):
         yield Assumption(
             what=f"migration from {origin} to {successor} on {day}",
@@ -277,6 +284,27 @@ def _economic(scenario: Scenario) -> Iterator[Assumption]:
         "finance",
         "downtime_usd_per_hour",
     )
+
+
+def _over_time(scenario: Scenario) -> Iterator[Assumption]:
+    """Rates, and what the accounting view and the view of value are worked with."""
+    finance = scenario.finance
+    name = f"discount rate, {finance.rates}"
+    yield _given(finance.discount_rate, "1/year", name, "finance", "discount_rate")
+    if finance.inflation_per_year is not None:
+        yield _given(finance.inflation_per_year, "1/year", "inflation", "finance", "inflation_per_year")
+    if finance.depreciation_years is not None:
+        what = "life of one-time costs and integration in the accounting view"
+        yield _given(finance.depreciation_years, "years", what, "finance", "depreciation_years")
+    for task, asked in scenario.tasks.items():
+        if asked.value_usd is not None:
+            yield _given(
+                asked.value_usd, "USD", f"worth of a right answer to {task}", "tasks", task, "value_usd"
+            )
+    if finance.baseline is not None:
+        for amount, unit in (("usd_per_request", "USD"), ("usd_per_month", "USD/month")):
+            what = f"{finance.baseline.name}: {amount.removeprefix('usd_').replace('_', ' ')}"
+            yield _given(getattr(finance.baseline, amount), unit, what, "finance", "baseline", amount)
 
 
 def _given(value: float, unit: str, what: str, *path: str | int) -> Assumption:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from planner.finance.calendar import discount_factor
+from planner.finance.calendar import discount_factor, nominal_rate
 from planner.finance.horizon import Plan, charged, plan_of, standing_ledger
 from planner.finance.ledger import EXACT, INVOICED, exact
 from planner.finance.quantities import ANSWERS, LONG, WASTE_KINDS, WASTED, Key, Quantities, planned
@@ -229,7 +229,7 @@ def _prices(plan: Plan, rates: dict[int, Rates], keys: Sequence[Key]) -> tuple[d
 
 def _fixed(plan: Plan) -> dict[str, float]:
     """What does not depend on the windows."""
-    ledger, rate = standing_ledger(plan), plan.scenario.finance.discount_rate
+    ledger, rate = standing_ledger(plan), nominal_rate(plan.scenario)
     total = float(ledger.total())
     today = float(present_value(ledger, plan.months, rate))
     assert ledger.total() == ledger.total(INVOICED), "a standing charge is always invoiced"
@@ -243,5 +243,5 @@ def _fixed(plan: Plan) -> dict[str, float]:
 
 
 def _discounts(plan: Plan) -> dict[str, float]:
-    rate = plan.scenario.finance.discount_rate
+    rate = nominal_rate(plan.scenario)
     return {month.name: float(discount_factor(rate, month.ends_after)) for month in plan.months}

@@ -64,15 +64,20 @@ def _people(scenario: Scenario, strategy: str, months: tuple[Month, ...]) -> Ite
     for item in scenario.finance.people:
         if not strategy_pays(item.strategies, scenario, strategy):
             continue
-        per_month = rounded(Fraction(exact(item.usd_per_year)) / MONTHS_PER_YEAR, PRICE_QUANTUM)
-        for month in months:
+        for index, month in enumerate(months):
+            raises, raised = index // MONTHS_PER_YEAR if item.raise_per_year else 0, ""
+            if raises:
+                raised = f", {raises} times raised by {exact(item.raise_per_year)} (raise_per_year)"
+            per_year = (
+                Fraction(exact(item.usd_per_year)) * (1 + Fraction(exact(item.raise_per_year))) ** raises
+            )
             yield StandingCharge(
                 month=month.name,
                 account="people",
                 quantity=Fraction(exact(item.fte)) * month.fraction,
                 unit="FTE-month",
-                unit_price_usd=per_month,
-                source=_given("finance", "people", item.name),
+                unit_price_usd=rounded(per_year / MONTHS_PER_YEAR, PRICE_QUANTUM),
+                source=_given("finance", "people", item.name) + raised,
             )
 
 

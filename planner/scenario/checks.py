@@ -2,7 +2,7 @@
 
 Each rule is a function from a View to findings; adding one is writing it and naming it in its table
 (`checks_demand`, `checks_supply`, `checks_limits`, `checks_outages`, `checks_strategies`, `checks_breakers`, `checks_health`,
-`checks_caches`, `checks_batches`, `checks_gateway`, `checks_sessions`, `checks_money`, `checks_sign_off`).
+`checks_caches`, `checks_batches`, `checks_gateway`, `checks_sessions`, `checks_money`, `checks_timeline`, `checks_sign_off`).
 """
 
 from collections.abc import Callable, Iterator
@@ -22,6 +22,7 @@ from planner.scenario.checks_sign_off import SIGN_OFF
 from planner.scenario.checks_steps import STEPS
 from planner.scenario.checks_strategies import STRATEGIES
 from planner.scenario.checks_supply import SUPPLY
+from planner.scenario.checks_timeline import TIMELINE
 from planner.scenario.checks_uncertain import UNCERTAINTY
 from planner.scenario.finding import Finding, View
 
@@ -38,6 +39,7 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *CONVERSATIONS,
     *BATCHES,
     *MONEY,
+    *TIMELINE,
     *PRIORITIES,
     *SIGN_OFF,
     *STEPS,

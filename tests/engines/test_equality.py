@@ -167,11 +167,12 @@ def test_the_fuzzer_keeps_a_seed_that_tells_the_engines_apart(
 NOT_FOR_ENGINES = (
     "schema", "name", "question", "start", "currency", "objective",
     # how many requests come and when: generated before, once for both
-    "traffic.users", "traffic.growth_per_month", "traffic.weekly_shape", "traffic.daily_spread", "traffic.bursts",
+    "traffic.users", "traffic.growth_per_month", "traffic.growth_per_year", "traffic.saturation_requests_per_month",
+    "traffic.seasons", "traffic.weekly_shape", "traffic.daily_spread", "traffic.bursts",
     "traffic.sessions", "traffic.trace.file", "traffic.trace.format", "traffic.trace.columns", "tasks.TASK.share",
     "tasks.TASK.images.N.detail", "tasks.TASK.audio",
     # money, targets, judgement of answers, names for people: after
-    "finance", "slo", "tasks.TASK.slo", "tasks.TASK.accuracy", "tasks.TASK.cost_of_wrong_answer_usd",
+    "finance", "slo", "tasks.TASK.slo", "tasks.TASK.accuracy", "tasks.TASK.cost_of_wrong_answer_usd", "tasks.TASK.value_usd",
     "models.MODEL.params_billions", "models.MODEL.bytes_per_weight", "models.MODEL.kv_bytes_per_token",
     "models.MODEL.cached_input_usd_per_mtok",
     "models.MODEL.image_usd_per_mtok", "models.MODEL.audio_input_usd_per_mtok",
