@@ -21,6 +21,7 @@ from planner.cli.figures import DASH, NO, YES, money_span, quantity, span, unit_
 from planner.experiments.answer import GATES, SloRow
 from planner.finance import usd
 from planner.tables import CAUSES, WASTES
+from planner.workload.windows import horizon_words
 
 if TYPE_CHECKING:
     from planner.api import Comparison
@@ -80,8 +81,7 @@ def show(comparison: "Comparison", console: Console) -> None:
     )
     _heading(console, "Targets")
     _targets(console, comparison.slo_rows)
-    months = plural(scenario.finance.horizon_months, "month")
-    _heading(console, f"Total cost over {months} by account, USD (sums of ledger rows, not discounted)")
+    _heading(console, f"Total cost over {horizon_words(scenario)} by account, USD (sums of ledger rows, not discounted)")
     _side_by_side(console, comparison.strategies, account_rows(comparison))
     _heading(console, "Answer")
     _text(console, comparison.answer, "bold")

@@ -11,6 +11,7 @@ from decimal import Decimal
 from planner.finance import usd
 from planner.metrics import Estimate
 from planner.scenario.fields import Scenario
+from planner.workload.windows import horizon_words
 
 # slo field: (measure it is held against, whether more is better, words, unit)
 GATES: dict[str, tuple[str, bool, str, str]] = {
@@ -115,8 +116,7 @@ def answer(
     costs : by strategy
     differences : by (a, b): cost of b minus cost of a, paired on the same windows
     """
-    months = scenario.finance.horizon_months
-    basis = f"{scenario.objective} cost over {months} months"
+    basis = f"{scenario.objective} cost over {horizon_words(scenario)}"
     found = verdicts(scenario, rows)
     eligible = [name for name, verdict in found.items() if verdict.meets]
     has_gates = bool(rows)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from planner.finance.basis import Assumption, assumptions, not_included
+    from planner.finance.currency import Rate, money, rate_of, rate_words, shown
     from planner.finance.horizon import account
     from planner.finance.intervals import (
         MEASURES,
@@ -36,6 +37,7 @@ _HOME = {
     "MonthCost": "planner.finance.totals",
     "NotSimulated": "planner.finance.rates",
     "Quantities": "planner.finance.quantities",
+    "Rate": "planner.finance.currency",
     "Tco": "planner.finance.totals",
     "account": "planner.finance.horizon",
     "assumptions": "planner.finance.basis",
@@ -45,8 +47,12 @@ _HOME = {
     "from_counts": "planner.finance.quantities",
     "long_thresholds": "planner.finance.tariff",
     "merge": "planner.finance.ledger",
+    "money": "planner.finance.currency",
     "not_included": "planner.finance.basis",
     "plain": "planner.finance.ledger",
+    "rate_of": "planner.finance.currency",
+    "rate_words": "planner.finance.currency",
+    "shown": "planner.finance.currency",
     "tco": "planner.finance.totals",
     "tco_interval": "planner.finance.intervals",
     "usd": "planner.finance.ledger",
@@ -62,6 +68,7 @@ __all__ = [
     "MonthCost",
     "NotSimulated",
     "Quantities",
+    "Rate",
     "Tco",
     "account",
     "assumptions",
@@ -71,8 +78,12 @@ __all__ = [
     "from_counts",
     "long_thresholds",
     "merge",
+    "money",
     "not_included",
     "plain",
+    "rate_of",
+    "rate_words",
+    "shown",
     "tco",
     "tco_interval",
     "usd",

@@ -11,6 +11,7 @@ from functools import partial
 
 from planner.catalogue import profiles
 from planner.errors import PriceUnknown
+from planner.finance.currency import rate_of
 from planner.finance.ledger import exact, plain
 from planner.finance.standing import (
     device_life_years,
@@ -59,6 +60,7 @@ def assumptions(scenario: Scenario, strategy: str) -> tuple[Assumption, ...]:
         _given(
             scenario.finance.discount_rate, "1/year", "discount rate, nominal", "finance", "discount_rate"
         ),
+        *_exchange(scenario),
     )
     return tuple(dict.fromkeys(rows))
 
@@ -66,7 +68,7 @@ def assumptions(scenario: Scenario, strategy: str) -> tuple[Assumption, ...]:
 def not_included() -> list[str]:
     """Costs that no account covers, in words for people."""
     return [
-        "taxes, duties and foreign exchange: all amounts are net US dollars",
+        "taxes, duties and changes of exchange rates: all amounts are counted net in US dollars",
         "negotiated discounts, free tiers, credits and commitments, unless given as own prices under models",
         "the flex and priority price levels of providers, and batch prices but for tasks with urgency batch",
         "support plans, seats and minimum fees of providers",
@@ -277,6 +279,18 @@ def _economic(scenario: Scenario) -> Iterator[Assumption]:
         "finance",
         "downtime_usd_per_hour",
     )
+
+
+def _exchange(scenario: Scenario) -> Iterator[Assumption]:
+    rate = rate_of(scenario)
+    if rate is not None:
+        yield Assumption(
+            what=f"one {rate.currency}, for totals shown in {rate.currency}",
+            value=plain(rate.usd_per_unit),
+            unit="USD",
+            source=f"{rate.source} (scenario: finance.exchange)",
+            as_of=rate.as_of.isoformat(),
+        )
 
 
 def _given(value: float, unit: str, what: str, *path: str | int) -> Assumption:

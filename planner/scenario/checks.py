@@ -2,7 +2,8 @@
 
 Each rule is a function from a View to findings; adding one is writing it and naming it in its table
 (`checks_demand`, `checks_supply`, `checks_limits`, `checks_outages`, `checks_strategies`, `checks_breakers`, `checks_health`,
-`checks_caches`, `checks_batches`, `checks_gateway`, `checks_sessions`, `checks_money`).
+`checks_caches`, `checks_batches`, `checks_gateway`, `checks_sessions`, `checks_money`,
+`checks_currency`).
 """
 
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from planner.scenario.checks_batches import BATCHES
 from planner.scenario.checks_breakers import BREAKERS
 from planner.scenario.checks_caches import CACHES
+from planner.scenario.checks_currency import CURRENCY
 from planner.scenario.checks_demand import DEMAND
 from planner.scenario.checks_gateway import GATEWAYS
 from planner.scenario.checks_health import HEALTH
@@ -36,6 +38,7 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *CONVERSATIONS,
     *BATCHES,
     *MONEY,
+    *CURRENCY,
     *PRIORITIES,
     *STEPS,
 )

@@ -3,33 +3,11 @@
 Fields only; the rules that hold across them stand in `checks_money`.
 """
 
-import datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
-from pydantic_core import PydanticCustomError
-
+from planner.scenario.dates import Date
 from planner.scenario.declare import AsTuple, Fields, Key, field, later
-
-
-def _date(value: Any) -> Any:
-    if isinstance(value, datetime.date):
-        return value
-    try:
-        return (
-            datetime.date.fromisoformat(value)
-            if isinstance(value, str) and len(value) == 10
-            else _no_date(value)
-        )
-    except ValueError:
-        return _no_date(value)
-
-
-def _no_date(value: Any) -> Any:
-    raise PydanticCustomError("own", "{given}", {"given": value, "allowed": "a date, YYYY-MM-DD"})
-
-
-Date = Annotated[datetime.date, BeforeValidator(_date)]
+from planner.scenario.finance_currency import Exchange
 
 
 class OneTime(Fields):
@@ -74,6 +52,9 @@ class Finance(Fields):
     """The horizon and what is paid beside tokens."""
 
     horizon_months: int = field("length of the plan", 36, unit="months", ge=1, le=240, slider=(1, 60))
+    until: Date | None = field(
+        "the plan ends before this day, inside the last of these months; null: with them", None
+    )
     discount_rate: float = field("per year, nominal", 0.08, unit="1/year", gt=-1, le=10)
     one_time: Annotated[tuple[OneTime, ...], AsTuple] = field("paid at the start", ())
     people: Annotated[tuple[People, ...], AsTuple] = field("paid every month", ())
@@ -91,4 +72,7 @@ class Finance(Fields):
     )
     budget_usd_per_month: float | None = field(
         "invoiced spend per month that must not be passed; null: none", None, unit="USD/month", gt=0
+    )
+    exchange: Exchange | None = field(
+        "what a unit of `currency` costs, where that is not USD; the ledger stays in USD", None
     )
