@@ -53,7 +53,7 @@ class Finance(Fields):
 
     horizon_months: int = field("length of the plan", 36, unit="months", ge=1, le=240, slider=(1, 60))
     until: Date | None = field(
-        "the plan ends before this day, inside the last of these months; null: with them", None
+        "the plan ends before this day, earlier than these months do; null: with them", None
     )
     discount_rate: float = field("per year, nominal", 0.08, unit="1/year", gt=-1, le=10)
     one_time: Annotated[tuple[OneTime, ...], AsTuple] = field("paid at the start", ())
