@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 from planner._installation import DISTRIBUTION, warn_if_shadowed
 
 if TYPE_CHECKING:
-    from planner.api import Bill, Comparison, Drill, Run, bill, compare, drill, simulate
+    from planner.api import (
+        Bill,
+        Comparison,
+        Drill,
+        Hindsight,
+        Run,
+        bill,
+        compare,
+        drill,
+        hindsight,
+        simulate,
+    )
     from planner.errors import (
         CatalogueError,
         LoadExceedsCapacity,
@@ -31,6 +42,7 @@ _HOME = {
     "CatalogueError": "planner.errors",
     "Comparison": "planner.api",
     "Drill": "planner.api",
+    "Hindsight": "planner.api",
     "LoadExceedsCapacity": "planner.errors",
     "PlannerError": "planner.errors",
     "PriceUnknown": "planner.errors",
@@ -41,6 +53,7 @@ _HOME = {
     "bill": "planner.api",
     "compare": "planner.api",
     "drill": "planner.api",
+    "hindsight": "planner.api",
     "load": "planner.scenario",
     "simulate": "planner.api",
 }
@@ -50,6 +63,7 @@ __all__ = [
     "CatalogueError",
     "Comparison",
     "Drill",
+    "Hindsight",
     "LoadExceedsCapacity",
     "PlannerError",
     "PriceUnknown",
@@ -60,6 +74,7 @@ __all__ = [
     "bill",
     "compare",
     "drill",
+    "hindsight",
     "load",
     "simulate",
 ]

@@ -14,6 +14,7 @@ from planner.engines import Run
 from planner.experiments import comparison as experiments
 from planner.experiments.billing import bill
 from planner.experiments.drill import Drill, drill
+from planner.experiments.hindsight import Hindsight, hindsight
 from planner.experiments.simulate import simulate
 from planner.finance.hand_check import Bill
 from planner.scenario import Scenario, load
@@ -74,4 +75,17 @@ def compare(
     return Comparison(**{one.name: getattr(found, one.name) for one in fields(found)})
 
 
-__all__ = ["Bill", "Comparison", "Drill", "Run", "Scenario", "bill", "compare", "drill", "load", "simulate"]
+__all__ = [
+    "Bill",
+    "Comparison",
+    "Drill",
+    "Hindsight",
+    "Run",
+    "Scenario",
+    "bill",
+    "compare",
+    "drill",
+    "hindsight",
+    "load",
+    "simulate",
+]

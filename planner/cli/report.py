@@ -81,7 +81,10 @@ def show(comparison: "Comparison", console: Console) -> None:
     )
     _heading(console, "Targets")
     _targets(console, comparison.slo_rows)
-    _heading(console, f"Total cost over {horizon_words(scenario)} by account, USD (sums of ledger rows, not discounted)")
+    _heading(
+        console,
+        f"Total cost over {horizon_words(scenario)} by account, USD (sums of ledger rows, not discounted)",
+    )
     _side_by_side(console, comparison.strategies, account_rows(comparison))
     _heading(console, "Answer")
     _text(console, comparison.answer, "bold")

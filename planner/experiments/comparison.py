@@ -413,9 +413,7 @@ def _result(
     )
 
 
-def measured(
-    scenario: Scenario, plan: Deletions, cells: Sequence[Cell]
-) -> dict[tuple[str, str], Measure]:
+def measured(scenario: Scenario, plan: Deletions, cells: Sequence[Cell]) -> dict[tuple[str, str], Measure]:
     """(TASK or "" for all, MEASURE): every measure of one strategy over the windows of a plan."""
     pool = Pool([cell.sample for cell in cells], plan)
     found: dict[tuple[str, str], Measure] = {}

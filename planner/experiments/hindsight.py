@@ -25,7 +25,6 @@ from planner.finance import (
     account,
     cost_vectors,
     difference_interval,
-    plain,
     tco,
     tco_interval,
 )
@@ -38,6 +37,7 @@ from planner.finance.token_prices import has_own_prices
 from planner.metrics import deletions
 from planner.scenario import known
 from planner.scenario.checks_money import EARLIEST
+from planner.scenario.declare import FrozenMap
 from planner.scenario.fields import Scenario
 from planner.scenario.finding import listed
 from planner.workload.windows import Window, eras, plan_windows, requests_per_month
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 ONE_DAY = timedelta(days=1)
 MOST_MONTHS = 240  # as finance.horizon_months
+BY_PRICE = ("cheapest", "inverse-price")  # selections that ask for the list price
 HELD = (
     "Held as they are today, as no history of them is kept: traffic and its volume, sizes, latency, limits, outages, "
     "accuracy, and all prices but the list prices of tokens."
@@ -134,7 +135,14 @@ class Hindsight:
         for name, choice in self.choices.items():
             spans = {month.name: month for month in plan_of(choice.scenario, name).months}
             found += [
-                (name, row.month, spans[row.month].start, spans[row.month].end, row.invoiced_usd, row.economic_usd)
+                (
+                    name,
+                    row.month,
+                    spans[row.month].start,
+                    spans[row.month].end,
+                    row.invoiced_usd,
+                    row.economic_usd,
+                )
                 for row in choice.tco.per_month
             ]
         return found
@@ -257,7 +265,8 @@ def _days(since: date | str, until: date | str | None) -> tuple[date, date]:
         )
     if problems:
         raise ScenarioError(problems, "what was asked of the past")
-    assert first is not None and last is not None, "days without problems are there"
+    assert first is not None, "a day without a problem is there"
+    assert last is not None, "a day without a problem is there"
     return first, last
 
 
@@ -327,14 +336,9 @@ class _Runs:
     def _run(
         self, scenario: Scenario, names: Sequence[str]
     ) -> tuple[tuple[Window, ...], dict[str, tuple[Cell, ...]]]:
-        kept = {parent for name in names for parent in scenario.lineage(name)}
-        few = scenario.model_copy(
-            update={
-                "strategies": type(scenario.strategies)(
-                    {name: one for name, one in scenario.strategies.items() if name in kept}
-                )
-            }
-        )
+        # Followed to their end: a strategy that one is `like` may not have been on sale, and is not run.
+        alone = {name: scenario.strategy(name).model_copy(update={"like": None}) for name in names}
+        few = scenario.model_copy(update={"strategies": FrozenMap(alone)})
         windows = plan_windows(few, self._replications)
         check_size(few, windows)
         cells = run_cells(few, windows, **self._how)  # type: ignore[arg-type]
@@ -342,9 +346,7 @@ class _Runs:
         self.simulated_requests += sum(cell.sample.n for one in found.values() for cell in one)
         return windows, found
 
-    def of(
-        self, strategy: str, scenario: Scenario
-    ) -> tuple[tuple[Window, ...], tuple[Quantities, ...]]:
+    def of(self, strategy: str, scenario: Scenario) -> tuple[tuple[Window, ...], tuple[Quantities, ...]]:
         """Windows and counts of a strategy over its own stretch, whose scenario it is.
 
         Uses per request are those of the common stretch, so that its days cost the same in both bills: volume is
@@ -379,7 +381,8 @@ def _common(stretches: Sequence[Stretch]) -> tuple[date, date] | None:
 
 
 def _choice(runs: _Runs, found: Stretch) -> Choice:
-    assert found.start is not None and found.end is not None, f"{found.strategy} could never be run"
+    assert found.start is not None, f"{found.strategy} could never be run"
+    assert found.end is not None, f"{found.strategy} could never be run"
     name = found.strategy
     scenario = moved(runs.whole, found.start, found.end)
     windows, quantities = runs.of(name, scenario)
@@ -411,9 +414,7 @@ def _together(runs: _Runs) -> Together | None:
         tcos[name] = tco(base, ledgers[name])
         vectors[name] = cost_vectors(base, name, windows, quantities)
         estimates = {key: one.estimate(plan.strata) for key, one in measured(base, plan, cells).items()}
-        misses[name] = tuple(
-            row.words() for row in answers.slo_rows(base, name, estimates) if not row.met
-        )
+        misses[name] = tuple(row.words() for row in answers.slo_rows(base, name, estimates) if not row.met)
     measure = OBJECTIVE[base.objective]
     ranked = tuple(sorted(runs.able, key=lambda name: (bool(misses[name]), getattr(tcos[name], measure))))
     found = Together(
@@ -459,10 +460,12 @@ def _answer(
     never = [name for name in stretches if name not in able]
     left_out = f" {listed(never)} could not be run on any day." if never else ""
     if found is None:
-        return f"There is no day on which all of {listed(able)} could be run, so they are not ranked.{left_out}"
+        return (
+            f"There is no day on which all of {listed(able)} could be run, so they are not ranked.{left_out}"
+        )
     basis = f"{scenario.objective} cost, {found.start} to {found.end - ONE_DAY}"
     first = found.ranked[0]
-    total = answers._money(getattr(found.tcos[first], measure))
+    total = answers.money_words(getattr(found.tcos[first], measure))
     if found.misses[first]:
         return (
             f"None meets every target; the cheapest would have been {first} at {total} ({basis}), which misses "
@@ -475,9 +478,9 @@ def _answer(
         gap = _gap(found, first, name, measure)
         missed = f", and misses {'; '.join(found.misses[name])}" if found.misses[name] else ""
         if gap.value < 0:
-            told.append(f"{name} {answers._money(-gap.value)} less{missed}")
+            told.append(f"{name} {answers.money_words(-gap.value)} less{missed}")
         else:
-            told.append(f"{name} {answers._money(gap.value)} more{missed}")
+            told.append(f"{name} {answers.money_words(gap.value)} more{missed}")
     others = "; ".join(told)
     if found.best is None:
         second = next(name for name in found.ranked[1:] if not found.misses[name])
@@ -494,17 +497,20 @@ def _notices(
     found = list(_dropped(given, whole))
     for origin, successor in successors.items():
         day = next(
-            one.at
-            for one in whole.finance.migrations
-            if (one.from_model, one.to) == (origin, successor)
+            one.at for one in whole.finance.migrations if (one.from_model, one.to) == (origin, successor)
         )
         found.append(
             f"{successor} follows {origin} from {day} on, as asked for; no cost of moving is counted, and where nothing says "
             f"how good {successor} is at a task it is taken to be as good as {origin}"
         )
+    common = _common([one for one in stretches.values() if one.start is not None])
     for name, one in stretches.items():
         if one.start is None or one.end is None:
             continue
+        if whole.strategy_policy(name).select in BY_PRICE and common not in (None, (one.start, one.end)):
+            found.append(
+                f"{name} chooses among equals by price: on all its days as by the prices of those common to all strategies"
+            )
         for service in services_of(whole, name, one.start, one.end):
             found += _of_service(whole, service)
     return found
@@ -549,7 +555,11 @@ def _of_service(scenario: Scenario, one: known.Service) -> list[str]:
     retired = known.retirement(one.model, one.provider)
     if retired is not None and retired.notice is not None:
         found.append(retired.notice)
-    if where is not None and one.owner is not None and scenario.deployments[one.owner].prompt_cache is not None:
+    if (
+        where is not None
+        and one.owner is not None
+        and scenario.deployments[one.owner].prompt_cache is not None
+    ):
         began = price_list.cached_from(one.model, where, one.start)
         if began is not None:
             found.append(
@@ -564,7 +574,10 @@ def _told(scenario: Scenario, change: Any) -> dict[str, Any]:
     where = change.provider or known.home_provider(change.model)
     meter = change.meter.partition(",")[0]
     own = scenario.models.get(change.model)
-    is_own = own is not None and getattr(own, f"{'output' if meter == 'reasoning' else meter}_usd_per_mtok") is not None
+    is_own = (
+        own is not None
+        and getattr(own, f"{'output' if meter == 'reasoning' else meter}_usd_per_mtok") is not None
+    )
     if where is None or is_own:
         return {"basis": None, "confidence": None}
     try:

@@ -98,9 +98,7 @@ def _rows(plan: Plan, rates: dict[int, Rates], on: date) -> list[tuple[LedgerRow
 
 def change_days(plan: Plan, rates: dict[int, Rates]) -> tuple[ChangeDay, ...]:
     """Every day inside the plan on which a price that the strategy pays changes, or a model of it, in order."""
-    days = plan.tariff.cuts(plan.pieces[0].start, plan.pieces[-1].end) | {
-        era.start for era in plan.eras[1:]
-    }
+    days = plan.tariff.cuts(plan.pieces[0].start, plan.pieces[-1].end) | {era.start for era in plan.eras[1:]}
     found = []
     for day in sorted(days):
         before, after = _rows(plan, rates, day - ONE_DAY), _rows(plan, rates, day)
