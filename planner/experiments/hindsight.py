@@ -7,7 +7,7 @@ and luck. A hindsight is the bill of the scenario moved to the past: the ledger,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -271,6 +271,8 @@ def _days(since: date | str, until: date | str | None) -> tuple[date, date]:
 
 
 def _day(name: str, value: date | str, problems: list[Problem]) -> date | None:
+    if isinstance(value, datetime):
+        return value.date()
     if isinstance(value, date):
         return value
     try:
@@ -295,7 +297,10 @@ def _check_successors(scenario: Scenario, successors: Mapping[str, str], first: 
             )
         elif origin == successor:
             problems.append(Problem(field="successor", text=f"{origin} replaces itself"))
-    for name in unfollowed(scenario, successors, first, last):
+    sound = {
+        origin: one for origin, one in successors.items() if origin != one and known.is_known(scenario, one)
+    }
+    for name in unfollowed(scenario, sound, first, last):
         problems.append(
             Problem(
                 field="successor",

@@ -90,8 +90,16 @@ def followed(scenario: Scenario, successors: Mapping[str, str], start: date, end
 
 
 def unfollowed(scenario: Scenario, successors: Mapping[str, str], start: date, end: date) -> list[str]:
-    """Models that a successor is named for but that do not retire within [start, end) where they are used."""
-    return [name for name in successors if _retires(scenario, name, successors, start, end) is None]
+    """Models that a successor is named for but that nobody uses on a day within [start, end) on which they retire."""
+    moves = followed(scenario, successors, start, end)
+    begun = {
+        (one.model, one.start) for name in scenario.strategies for one in services_of(moves, name, start, end)
+    }
+    return [
+        name
+        for name, successor in successors.items()
+        if (successor, _retires(scenario, name, successors, start, end)) not in begun
+    ]
 
 
 def _retires(

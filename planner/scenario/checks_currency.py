@@ -18,6 +18,12 @@ def exchange(view: View) -> Iterator[Finding]:
             hint="give finance.exchange: {usd_per_unit, as_of, source}",
             because=(EXCHANGE,),
         )
+    if currency != "USD" and given is not None:
+        yield Finding(
+            path=("currency",),
+            text=f"everything is counted in USD, and shown in USD wherever {currency} is not named",
+            is_notice=True,
+        )
     if currency == "USD" and given is not None:
         yield Finding(
             path=EXCHANGE,

@@ -328,6 +328,18 @@ def test_a_strategy_like_one_that_was_not_on_sale_is_run_alone() -> None:
     assert found.choices["now"].tco.invoiced_usd == D(383)
 
 
+def test_a_successor_of_a_model_that_was_replaced_before_is_of_no_use() -> None:
+    moves = [{"at": "2025-06-01", "from": "o1-mini", "to": "o3-mini"}]
+    past = scenario(O1, finance={"migrations": moves})
+    with pytest.raises(
+        ScenarioError, match="o1-mini=o3: no strategy uses a model o1-mini that retires between"
+    ):
+        planner.hindsight(past, "2025-05-01", "2026-01-01", successors={"o1-mini": "o3"})
+    chained = planner.hindsight(past, "2025-05-01", "2026-11-20", successors={"o3-mini": "gpt-5-mini"})
+    assert chained.stretches["o1"].end == date(2026, 11, 20)
+    assert [day.day for day in chained.choices["o1"].changes] == [date(2025, 6, 1), date(2026, 10, 23)]
+
+
 # -- what is taken along -------------------------------------------------------------------------
 
 

@@ -96,6 +96,18 @@ def test_rates_that_are_missing_or_wrong_are_named_with_their_line(
         assert one.startswith(message.format(file=file))
 
 
+def test_a_sound_rate_gives_a_notice_that_the_rest_is_in_dollars(tmp_path: Path) -> None:
+    text = SCENARIO.replace(
+        "finance:\n",
+        "currency: EUR\nfinance:\n  exchange: {usd_per_unit: 1.25, as_of: 2026-11-27, source: ECB}\n",
+    )
+    found = [str(one) for one in planner.load(write_scenario(tmp_path, text)).notices]
+    assert any(
+        one.endswith("everything is counted in USD, and shown in USD wherever EUR is not named")
+        for one in found
+    )
+
+
 def until(**finance: Any) -> Any:
     return scenario(finance={"horizon_months": 3, "discount_rate": 0.0, **finance})
 
