@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from planner.finance.horizon import Plan
 from planner.finance.ledger import INVOICED, Ledger, LedgerRow, rounded, total_of
@@ -20,6 +21,7 @@ from planner.scenario.fields import CascadeRouter
 from planner.scenario.migrations import model_in_force
 from planner.workload.windows import Era, requests_per_month
 
+_Sides = tuple[list[LedgerRow], list[LedgerRow]]  # before, after
 _Rows = list[tuple[LedgerRow, bool]]  # with whether it is of calls over the long-context threshold
 
 ONE_DAY = timedelta(days=1)
@@ -111,23 +113,27 @@ def change_days(plan: Plan, rates: dict[int, Rates]) -> tuple[ChangeDay, ...]:
 
 
 def _changes(plan: Plan, day: date, before: _Rows, after: _Rows) -> Iterator[PriceChange]:
-    was, now = _by_meter(before), _by_meter(after)
+    """Slots whose price or model changes, those of one meter with equal prices together."""
+    was, now = _by_slot(before), _by_slot(after)
+    alike: dict[tuple[str | None, str, Decimal | None, Decimal | None], _Sides] = {}
     for slot in dict.fromkeys((*was, *now)):
-        deployment, meter, is_batch, is_long = slot
         old, new = was.get(slot, []), now.get(slot, [])
-        models = (_model(plan, deployment, day - ONE_DAY), _model(plan, deployment, day))
         prices = (_price(old), _price(new))
-        if prices[0] == prices[1] and models[0] == models[1]:
-            continue
+        moved = _model(plan, slot.deployment, day - ONE_DAY) != _model(plan, slot.deployment, day)
+        if prices[0] != prices[1] or moved:
+            sides = alike.setdefault((slot.deployment, slot.meter, *prices), ([], []))
+            sides[0].extend(old)
+            sides[1].extend(new)
+    for (deployment, meter, old_price, new_price), (old, new) in alike.items():
         yield PriceChange(
             day=day,
             deployment=deployment,
-            was=models[0],
-            model=models[1],
+            was=_model(plan, deployment, day - ONE_DAY),
+            model=_model(plan, deployment, day),
             provider=_provider(plan, deployment),
-            meter=f"{meter}{', batch' if is_batch else ''}{', long context' if is_long else ''}",
-            before_usd_per_mtok=prices[0],
-            after_usd_per_mtok=prices[1],
+            meter=meter,
+            before_usd_per_mtok=old_price,
+            after_usd_per_mtok=new_price,
             before_tokens=total_of(row.quantity for row in old),
             after_tokens=total_of(row.quantity for row in new),
             before_usd=total_of(row.amount_usd for row in old),
@@ -136,13 +142,26 @@ def _changes(plan: Plan, day: date, before: _Rows, after: _Rows) -> Iterator[Pri
         )
 
 
-def _by_meter(rows: _Rows) -> dict[tuple[str | None, str, bool, bool], list[LedgerRow]]:
-    """(DEPLOYMENT, METER, through a batch API, long context): the rows of tokens that have one price on a day."""
-    found: dict[tuple[str | None, str, bool, bool], list[LedgerRow]] = {}
+class _Slot(NamedTuple):
+    """What has one price of tokens on a day."""
+
+    task: str | None
+    deployment: str | None
+    account: str
+    is_long: bool
+
+    @property
+    def meter(self) -> str:
+        *parts, meter = self.account.split("/")
+        batch, long = ", batch" if BATCH in parts else "", ", long context" if self.is_long else ""
+        return f"{meter}{batch}{long}"
+
+
+def _by_slot(rows: _Rows) -> dict[_Slot, list[LedgerRow]]:
+    found: dict[_Slot, list[LedgerRow]] = {}
     for row, is_long in rows:
         if row.unit == "token":
-            *parts, meter = row.account.split("/")
-            found.setdefault((row.deployment, meter, BATCH in parts, is_long), []).append(row)
+            found.setdefault(_Slot(row.task, row.deployment, row.account, is_long), []).append(row)
     return found
 
 
@@ -153,7 +172,7 @@ def _total(rows: _Rows) -> Decimal:
 def _price(rows: list[LedgerRow]) -> Decimal | None:
     """USD per million tokens; None of nothing."""
     found = {row.unit_price_usd for row in rows}
-    assert len(found) <= 1, f"one meter of one deployment has several prices on a day: {sorted(found)}"
+    assert len(found) <= 1, f"one kind of tokens has several prices on a day: {sorted(found)}"
     return found.pop().scaleb(-MTOK_EXPONENT) if found else None
 
 

@@ -1,4 +1,4 @@
-"""A day as people write it: YYYY-MM-DD, and nothing else."""
+"""A day in a scenario: YYYY-MM-DD."""
 
 import datetime
 from typing import Annotated, Any
@@ -25,3 +25,5 @@ def _no_date(value: Any) -> Any:
 
 
 Date = Annotated[datetime.date, BeforeValidator(_date)]
+
+__all__ = ["Date"]
