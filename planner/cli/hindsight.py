@@ -78,6 +78,9 @@ def hindsight(
         if path is not None:
             check_writable(path)
     scenario = load(file, overrides)
+    from planner.experiments.hindsight import asked_days
+
+    asked_days(scenario, since, until, pairs)
     announce(engine)
     from rich.console import Console
 

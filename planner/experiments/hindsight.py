@@ -218,9 +218,8 @@ def hindsight(
         No strategy could have been run on any of these days: each with the reason.
     """
     began = clock()
-    first, last = _days(since, until)
     successors = dict(successors or {})
-    _check_successors(scenario, successors, first, last)
+    first, last = asked_days(scenario, since, until, successors)
     whole = moved(followed(scenario, successors, first, last), first, last)
     stretches = {name: stretch(whole, name, first, last) for name in whole.strategies}
     able = [name for name, one in stretches.items() if one.start is not None]
@@ -246,6 +245,18 @@ def hindsight(
 
 
 # -- what is asked -------------------------------------------------------------------------------
+
+
+def asked_days(
+    scenario: Scenario,
+    since: date | str,
+    until: date | str | None,
+    successors: Mapping[str, str],
+) -> tuple[date, date]:
+    """First day and the day after the last, before anything is simulated; raises as `hindsight` does."""
+    first, last = _days(since, until)
+    _check_successors(scenario, successors, first, last)
+    return first, last
 
 
 def _days(since: date | str, until: date | str | None) -> tuple[date, date]:
@@ -593,4 +604,4 @@ def _told(scenario: Scenario, change: Any) -> dict[str, Any]:
     return {"basis": found.date_basis if is_its_day else None, "confidence": found.confidence}
 
 
-__all__ = ["HELD", "Choice", "Hindsight", "Together", "hindsight"]
+__all__ = ["HELD", "Choice", "Hindsight", "Together", "asked_days", "hindsight"]

@@ -68,7 +68,7 @@ def assumptions(scenario: Scenario, strategy: str) -> tuple[Assumption, ...]:
 def not_included() -> list[str]:
     """Costs that no account covers, in words for people."""
     return [
-        "taxes, duties and changes of exchange rates: all amounts are counted net in US dollars",
+        "taxes, duties and changes of foreign exchange rates: all amounts are counted net in US dollars",
         "negotiated discounts, free tiers, credits and commitments, unless given as own prices under models",
         "the flex and priority price levels of providers, and batch prices but for tasks with urgency batch",
         "support plans, seats and minimum fees of providers",
