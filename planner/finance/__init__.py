@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from planner.finance.accounting import Books, books
     from planner.finance.basis import Assumption, assumptions, not_included
+    from planner.finance.currency import Rate, money, rate_of, rate_words, shown
     from planner.finance.fiscal import YearCost, by_fiscal_year, fiscal_year
     from planner.finance.horizon import account
     from planner.finance.intervals import (
@@ -56,6 +57,7 @@ _HOME = {
     "NotSimulated": "planner.finance.rates",
     "Payback": "planner.finance.investment",
     "Quantities": "planner.finance.quantities",
+    "Rate": "planner.finance.currency",
     "Tco": "planner.finance.totals",
     "Value": "planner.finance.value",
     "YearCost": "planner.finance.fiscal",
@@ -75,10 +77,14 @@ _HOME = {
     "irr": "planner.finance.investment",
     "long_thresholds": "planner.finance.tariff",
     "merge": "planner.finance.ledger",
+    "money": "planner.finance.currency",
     "not_included": "planner.finance.basis",
     "npv": "planner.finance.investment",
     "payback": "planner.finance.investment",
     "plain": "planner.finance.ledger",
+    "rate_of": "planner.finance.currency",
+    "rate_words": "planner.finance.currency",
+    "shown": "planner.finance.currency",
     "tco": "planner.finance.totals",
     "tco_interval": "planner.finance.intervals",
     "usd": "planner.finance.ledger",
@@ -98,6 +104,7 @@ __all__ = [
     "NotSimulated",
     "Payback",
     "Quantities",
+    "Rate",
     "Tco",
     "Value",
     "YearCost",
@@ -117,10 +124,14 @@ __all__ = [
     "irr",
     "long_thresholds",
     "merge",
+    "money",
     "not_included",
     "npv",
     "payback",
     "plain",
+    "rate_of",
+    "rate_words",
+    "shown",
     "tco",
     "tco_interval",
     "usd",

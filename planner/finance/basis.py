@@ -11,6 +11,7 @@ from functools import partial
 
 from planner.catalogue import profiles
 from planner.errors import PriceUnknown
+from planner.finance.currency import rate_of
 from planner.finance.ledger import exact, plain
 from planner.finance.standing import (
     device_life_years,
@@ -57,6 +58,7 @@ def assumptions(scenario: Scenario, strategy: str) -> tuple[Assumption, ...]:
         *_work(scenario, strategy),
         *_economic(scenario),
         *_over_time(scenario),
+        *_exchange(scenario),
     )
     return tuple(dict.fromkeys(rows))
 
@@ -64,7 +66,7 @@ def assumptions(scenario: Scenario, strategy: str) -> tuple[Assumption, ...]:
 def not_included() -> list[str]:
     """Costs that no account covers, in words for people."""
     return [
-        "taxes, duties and foreign exchange: all amounts are net US dollars",
+        "taxes, duties and changes of foreign exchange rates: all amounts are counted net in US dollars",
         "negotiated discounts, free tiers, credits and commitments, unless given as own prices under models",
         "the flex and priority price levels of providers, and batch prices but for tasks with urgency batch",
         "support plans, seats and minimum fees of providers",
@@ -305,6 +307,18 @@ def _over_time(scenario: Scenario) -> Iterator[Assumption]:
         for amount, unit in (("usd_per_request", "USD"), ("usd_per_month", "USD/month")):
             what = f"{finance.baseline.name}: {amount.removeprefix('usd_').replace('_', ' ')}"
             yield _given(getattr(finance.baseline, amount), unit, what, "finance", "baseline", amount)
+
+
+def _exchange(scenario: Scenario) -> Iterator[Assumption]:
+    rate = rate_of(scenario)
+    if rate is not None:
+        yield Assumption(
+            what=f"one {rate.currency}, for totals shown in {rate.currency}",
+            value=plain(rate.usd_per_unit),
+            unit="USD",
+            source=f"{rate.source} (scenario: finance.exchange)",
+            as_of=rate.as_of.isoformat(),
+        )
 
 
 def _given(value: float, unit: str, what: str, *path: str | int) -> Assumption:

@@ -76,6 +76,11 @@ def token_price(
     if where is None:
         field_name = paths.render(("models", model, _own_field(meter)))
         raise PriceUnknown(f"no {meter} price of {model} is known on {on}; give {field_name}")
+    began = prices.cached_from(model, where, on) if meter == "cached_input" else None
+    if began is not None:
+        plain_input = token_price(scenario, model, provider, "input", on, is_long=is_long)
+        why = f", for cached input too: it has a price of its own only from {began}"
+        return replace(plain_input, source=plain_input.source + why)
     found = prices.price(model, where, meter, on)
     value, kind = found.usd_per_mtok, "list price"
     if is_long:

@@ -5,8 +5,10 @@ Fields only; the rules that hold across them stand in `checks_money`.
 
 from typing import Annotated, Any, Literal
 
+from planner.scenario.dates import Date
 from planner.scenario.declare import AsTuple, Fields, Key, field, later
-from planner.scenario.finance_sign_off import Date, Owner, SignOff
+from planner.scenario.finance_currency import Exchange
+from planner.scenario.finance_sign_off import Owner, SignOff
 from planner.scenario.finance_timeline import Baseline, PriceDrift
 
 
@@ -55,6 +57,9 @@ class Finance(Fields):
     """The horizon and what is paid beside tokens."""
 
     horizon_months: int = field("length of the plan", 36, unit="months", ge=1, le=240, slider=(1, 60))
+    until: Date | None = field(
+        "the plan ends before this day, earlier than these months do; null: with them", None
+    )
     discount_rate: float = field(
         "per year; nominal or real, as rates says", 0.08, unit="1/year", gt=-1, le=10
     )
@@ -102,3 +107,6 @@ class Finance(Fields):
         "who answers for which of the scenario's figures; the longest path wins", (), max_length=200
     )
     sign_off: SignOff = field("who prepared and who reviewed the plan", SignOff())
+    exchange: Exchange | None = field(
+        "what a unit of `currency` costs, where that is not USD; the ledger stays in USD", None
+    )

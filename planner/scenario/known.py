@@ -133,6 +133,8 @@ def price_problem(
     try:
         if where is None:
             raise PriceUnknown(f"no {meter} price of {model} is known")
+        if meter == "cached_input" and prices.cached_from(model, where, on) is not None:
+            return None  # all input costs the same until then
         prices.price(model, where, meter, on)
     except PriceUnknown as error:
         if own is not None and meter == "image" and own.input_usd_per_mtok is not None:
