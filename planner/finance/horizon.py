@@ -21,10 +21,14 @@ from planner.scenario.fields import Scenario
 from planner.workload.windows import Era, MonthPiece, eras, horizon, month_pieces
 
 ACCOUNT_ORDER = (
-    "one-time", "devices/purchase", "devices/replacement", "migration", "api", "wasted", "verifier",
-    "gateway fee", "router", "transfer", "compute", "energy", "people", "wrong answers", "downtime",
+    "one-time", "integration", "devices/purchase", "devices/spares", "devices/replacement", "devices/attrition",
+    "devices/updates", "devices/residual", "compute/purchase", "compute/replacement", "compute/rack", "compute/residual",
+    "migration", "api", "wasted", "verifier", "gateway fee", "router", "transfer", "compute", "energy", "energy/idle",
+    "energy/servers", "review", "people", "maintenance", "compliance/first", "compliance/repeated", "exit",
+    "wrong answers", "downtime",
 )  # fmt: skip
-AT_START = ("one-time", "devices/purchase")  # accounts paid on the first day, at t = 0
+#: Accounts paid on the first day, at t = 0.
+AT_START = ("one-time", "integration", "devices/purchase", "devices/spares", "compute/purchase", "compliance/first")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 Each rule is a function from a View to findings; adding one is writing it and naming it in its table
 (`checks_demand`, `checks_supply`, `checks_limits`, `checks_outages`, `checks_strategies`, `checks_breakers`, `checks_health`,
-`checks_caches`, `checks_batches`, `checks_gateway`, `checks_sessions`, `checks_money`).
+`checks_caches`, `checks_batches`, `checks_gateway`, `checks_sessions`, `checks_money`, `checks_upkeep`).
 """
 
 from collections.abc import Callable, Iterator
@@ -21,6 +21,7 @@ from planner.scenario.checks_sessions import CONVERSATIONS
 from planner.scenario.checks_steps import STEPS
 from planner.scenario.checks_strategies import STRATEGIES
 from planner.scenario.checks_supply import SUPPLY
+from planner.scenario.checks_upkeep import UPKEEP
 from planner.scenario.finding import Finding, View
 
 RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
@@ -36,6 +37,7 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *CONVERSATIONS,
     *BATCHES,
     *MONEY,
+    *UPKEEP,
     *PRIORITIES,
     *STEPS,
 )
