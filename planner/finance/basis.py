@@ -18,12 +18,12 @@ from planner.finance.migrations import migrations_met
 from planner.finance.standing_charge import strategy_pays
 from planner.finance.tariff import fee_source, router_source
 from planner.finance.token_prices import UnitPrice, batch_price, has_own_prices, token_price
-from planner.scenario import paths
 from planner.scenario.batches import has_batch_tasks, terms_of
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import charges_writes
 from planner.scenario.migrations import model_in_force
 from planner.workload.windows import eras
+
 
 def assumptions(scenario: Scenario, strategy: str) -> tuple[Assumption, ...]:
     """Prices and money inputs of a strategy's bill, each once, in the order of the bill."""

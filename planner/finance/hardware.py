@@ -163,4 +163,6 @@ def spares(scenario: Scenario, name: str) -> int:
 
 def _central(name: str) -> tuple[Decimal, str]:
     figure = profiles.parameter(name)
-    return exact(figure.central), f"catalogue: {name}, {figure.source}, as of {figure.as_of}, {figure.confidence} confidence"
+    return exact(
+        figure.central
+    ), f"catalogue: {name}, {figure.source}, as of {figure.as_of}, {figure.confidence} confidence"

@@ -28,7 +28,14 @@ ACCOUNT_ORDER = (
     "wrong answers", "downtime",
 )  # fmt: skip
 #: Accounts paid on the first day, at t = 0.
-AT_START = ("one-time", "integration", "devices/purchase", "devices/spares", "compute/purchase", "compliance/first")
+AT_START = (
+    "one-time",
+    "integration",
+    "devices/purchase",
+    "devices/spares",
+    "compute/purchase",
+    "compliance/first",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

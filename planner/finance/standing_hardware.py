@@ -107,7 +107,9 @@ def _fleet(
             yield _bought(month, "devices/replacement", name, device.fleet + kept, "device", price, source)
     lost_a_month = device.fleet * Fraction(exact(device.losses_per_year)) / MONTHS_PER_YEAR
     for month in months:
-        yield _bought(month, "devices/attrition", name, lost_a_month * month.fraction, "device", price, source)
+        yield _bought(
+            month, "devices/attrition", name, lost_a_month * month.fraction, "device", price, source
+        )
         yield from _updates(scenario, name, device, month)
         yield from _idle(scenario, name, device, month)
     yield from _residual(
@@ -117,9 +119,7 @@ def _fleet(
 
 def _updates(scenario: Scenario, name: str, device: Device, month: Month) -> Iterator[StandingCharge]:
     """The work of updates, and what they send to every device in use."""
-    updates = (
-        device.fleet * Fraction(exact(device.updates_per_year)) / MONTHS_PER_YEAR * month.fraction
-    )
+    updates = device.fleet * Fraction(exact(device.updates_per_year)) / MONTHS_PER_YEAR * month.fraction
     if device.update_usd:
         yield StandingCharge(
             month=month.name,

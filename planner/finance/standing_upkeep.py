@@ -15,9 +15,7 @@ from planner.scenario.fields import Scenario
 from planner.scenario.finance_upkeep import Effort
 
 
-def upkeep_charges(
-    scenario: Scenario, strategy: str, months: tuple[Month, ...]
-) -> Iterator[StandingCharge]:
+def upkeep_charges(scenario: Scenario, strategy: str, months: tuple[Month, ...]) -> Iterator[StandingCharge]:
     """All charges of a strategy for effort, maintenance, compliance and the end of the plan."""
     if scenario.finance.effort is not None:
         yield from _effort(scenario, strategy, scenario.finance.effort, months)

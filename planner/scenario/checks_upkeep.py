@@ -67,8 +67,7 @@ def hardware_shares(view: View) -> Iterator[Finding]:
         payers = [
             name
             for name in view.strategies
-            if item.strategies is None
-            or any(one in item.strategies for one in view.scenario.lineage(name))
+            if item.strategies is None or any(one in item.strategies for one in view.scenario.lineage(name))
         ]
         if payers and not any(_owns(view, name) for name in payers):
             yield Finding(

@@ -231,7 +231,8 @@ class Task(Fields):
     )
     cost_of_wrong_answer_usd: float = field("economic cost of a wrong answer", 0.0, unit="USD", ge=0, le=1e9)
     review: Review | None = field(
-        "answers that people look at; changes neither accuracy nor the cost of wrong answers; null: none", None
+        "answers that people look at; changes neither accuracy nor the cost of wrong answers; null: none",
+        None,
     )
     requery_probability: float = field(
         "share of users who ask the same again after a wrong or failed answer, at most three times; such requests come "

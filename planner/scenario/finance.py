@@ -100,7 +100,11 @@ class Finance(Fields):
         le=10,
     )
     carbon_g_per_kwh: float | None = field(
-        "CO2e of electricity, for footprints only; null: from the catalogue", None, unit="g/kWh", ge=0, le=5000
+        "CO2e of electricity, for footprints only; null: from the catalogue",
+        None,
+        unit="g/kWh",
+        ge=0,
+        le=5000,
     )
     downtime_usd_per_hour: float = field(
         "economic cost of an hour without answers", 0.0, unit="USD/h", ge=0, le=1e9

@@ -30,7 +30,11 @@ class Effort(Fields):
         le=1e5,
     )
     days_per_model_switch: float = field(
-        "work for each migration that a strategy meets, beside finance.migrations[N].usd", 0.0, unit="days", ge=0, le=1e5
+        "work for each migration that a strategy meets, beside finance.migrations[N].usd",
+        0.0,
+        unit="days",
+        ge=0,
+        le=1e5,
     )
     usd_per_day: float = field("loaded cost of a day", unit="USD/day", ge=0, le=1e6)
 

@@ -25,7 +25,11 @@ class Owned(Fields):
         "mean draw as a share of the board's power; null: from the catalogue", None, unit="share", ge=0, le=1
     )
     pue: float | None = field(
-        "power of the whole room for each watt of the servers; null: finance.pue", None, unit="ratio", ge=1, le=10
+        "power of the whole room for each watt of the servers; null: finance.pue",
+        None,
+        unit="ratio",
+        ge=1,
+        le=10,
     )
     rack_usd_per_month: float = field(
         "room, network and hands for all of them together", 0.0, unit="USD/month", ge=0, le=1e9
@@ -44,20 +48,35 @@ class Device(Fields):
         "years of use; null: from the catalogue", None, unit="years", gt=0, le=50
     )
     spares_share: float = field(
-        "spares bought with the fleet, as a share of it, rounded up to whole devices", 0.0, unit="share", ge=0, le=10
+        "spares bought with the fleet, as a share of it, rounded up to whole devices",
+        0.0,
+        unit="share",
+        ge=0,
+        le=10,
     )
     losses_per_year: float = field(
-        "share of the fleet that is lost, stolen or broken in a year, and bought again", 0.0, unit="1/year", ge=0, le=10
+        "share of the fleet that is lost, stolen or broken in a year, and bought again",
+        0.0,
+        unit="1/year",
+        ge=0,
+        le=10,
     )
     updates_per_year: float = field(
         "updates of the model or its software on every device in use", 0.0, unit="1/year", ge=0, le=10_000
     )
     update_usd: float = field("work of updating one device", 0.0, unit="USD", ge=0, le=1e6)
     update_gb: float = field(
-        "size of an update, which leaves our cloud at finance.transfer_usd_per_gb", 0.0, unit="GB", ge=0, le=1e6
+        "size of an update, which leaves our cloud at finance.transfer_usd_per_gb",
+        0.0,
+        unit="GB",
+        ge=0,
+        le=1e6,
     )
     idle_watts: float | None = field(
-        "power while switched on without answering; null: not known, and not in the bill", None, unit="W", ge=0
+        "power while switched on without answering; null: not known, and not in the bill",
+        None,
+        unit="W",
+        ge=0,
     )
     hours_on_per_day: float = field(
         "hours a day that a device is switched on, busy or idle", 24.0, unit="h/day", ge=0, le=24
