@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from planner.finance.basis import Assumption, assumptions, not_included
+    from planner.finance.assumption import Assumption
+    from planner.finance.basis import assumptions, not_included
+    from planner.finance.footprint import Footprint
     from planner.finance.horizon import account
     from planner.finance.intervals import (
         MEASURES,
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
     from planner.finance.totals import MonthCost, Tco, tco
 
 _HOME = {
-    "Assumption": "planner.finance.basis",
+    "Assumption": "planner.finance.assumption",
     "CostVectors": "planner.finance.intervals",
+    "Footprint": "planner.finance.footprint",
     "Interval": "planner.finance.intervals",
     "Key": "planner.finance.quantities",
     "Ledger": "planner.finance.ledger",
@@ -55,6 +58,7 @@ __all__ = [
     "MEASURES",
     "Assumption",
     "CostVectors",
+    "Footprint",
     "Interval",
     "Key",
     "Ledger",

@@ -60,6 +60,13 @@ class OwnModel(Fields):
     reasoning_tokens_per_output_token: float | None = field(
         "hidden tokens for each visible one; null: from the catalogue", None, unit="ratio", ge=0, le=1000
     )
+    joules_per_output_token: float | None = field(
+        "energy of an output token at a provider, hosts and building included, for footprints; null: from the catalogue",
+        None,
+        unit="J",
+        ge=0,
+        le=1e6,
+    )
     input_token_factor: float | None = field(
         "tokens of this model for each counted input token", None, unit="ratio", gt=0, le=100
     )

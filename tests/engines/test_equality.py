@@ -174,7 +174,7 @@ NOT_FOR_ENGINES = (
     "finance", "slo", "tasks.TASK.slo", "tasks.TASK.accuracy", "tasks.TASK.cost_of_wrong_answer_usd",
     "tasks.TASK.review",
     "models.MODEL.params_billions", "models.MODEL.bytes_per_weight", "models.MODEL.kv_bytes_per_token",
-    "models.MODEL.cached_input_usd_per_mtok",
+    "models.MODEL.cached_input_usd_per_mtok", "models.MODEL.joules_per_output_token",
     "models.MODEL.image_usd_per_mtok", "models.MODEL.audio_input_usd_per_mtok",
     "models.MODEL.audio_output_usd_per_mtok", "deployments.DEPLOYMENT.label",
     "deployments.DEPLOYMENT.server.gpus_per_replica", "deployments.DEPLOYMENT.server.owned",
