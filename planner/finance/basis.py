@@ -11,7 +11,7 @@ from functools import partial
 from planner.catalogue import profiles
 from planner.errors import PriceUnknown
 from planner.finance.assumption import GIVEN, Assumption, given_figure
-from planner.finance.basis_upkeep import fleets, owned_servers, reviews, upkeep
+from planner.finance.basis_upkeep import fleets, owned_servers, promises, reviews, upkeep
 from planner.finance.hardware import device_life_years, device_price, device_watts, gpu_hour_price
 from planner.finance.ledger import exact, plain
 from planner.finance.migrations import migrations_met
@@ -33,6 +33,7 @@ def assumptions(scenario: Scenario, strategy: str) -> tuple[Assumption, ...]:
         *_between(scenario, strategy),
         *_work(scenario, strategy),
         *upkeep(scenario, strategy),
+        *promises(scenario, strategy),
         *reviews(scenario),
         *_economic(scenario),
         given_figure(
@@ -55,7 +56,8 @@ def not_included() -> list[str]:
         "device.idle_watts is given",
         "losses of own servers before their life ends; spares of devices are bought and kept level, not tied up",
         "what reviewed answers are worth: a review changes neither accuracy nor the cost of wrong answers",
-        "service credits that providers owe after outages",
+        "service credits that providers owe after outages, unless deployments.X.sla says them; penalties for anything but "
+        "outages (finance.sla)",
         "price changes that nobody announced: the last known list price is carried forward and says so",
     ]
 

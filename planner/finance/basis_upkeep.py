@@ -137,6 +137,33 @@ def upkeep(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
             yield given_figure(last.usd, "USD", last.name, "finance", "at_end", last.name, "usd")
 
 
+def promises(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
+    """What is promised to customers, and what providers promise."""
+    promise = scenario.finance.sla
+    if promise is not None:
+        yield given_figure(
+            promise.availability,
+            "share of a month",
+            "availability promised",
+            "finance",
+            "sla",
+            "availability",
+        )
+        yield given_figure(
+            promise.penalty_usd_per_month, "USD", "month below it", "finance", "sla", "penalty_usd_per_month",
+        )  # fmt: skip
+    through = scenario.behind_gateway(strategy)
+    for name in scenario.deployments_of(strategy):
+        sla = scenario.deployments[name].sla
+        if sla is None or name in through:
+            continue
+        for index, band in enumerate(sla.credits):
+            what = f"credit of {name} below {band.below:g} of a month"
+            yield given_figure(
+                band.share, "share of spend", what, "deployments", name, "sla", "credits", index, "share"
+            )
+
+
 def reviews(scenario: Scenario) -> Iterator[Assumption]:
     """What people look at."""
     for name, task in scenario.tasks.items():

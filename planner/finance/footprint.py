@@ -185,7 +185,8 @@ _USES = frozenset((*TOKEN_KINDS, VERIFIED, SENT, BUSY))
 
 def _models(plan: Plan, era: int) -> dict[str | None, str]:
     """Models in force by deployment; under None the verifier's."""
-    found: dict[str | None, str] = dict(plan.eras[era].models)
+    found: dict[str | None, str] = {}
+    found.update(plan.eras[era].models.items())
     router = plan.scenario.strategy(plan.strategy).router
     if isinstance(router, CascadeRouter):
         found[None] = model_in_force(plan.scenario, router.verifier.model, plan.eras[era].start)

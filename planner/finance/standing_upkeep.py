@@ -11,8 +11,10 @@ from planner.finance.hardware import hardware_values
 from planner.finance.integrations import integrations, later_integrations
 from planner.finance.ledger import exact
 from planner.finance.standing_charge import MONTHS_PER_YEAR, StandingCharge, due, given, strategy_pays
+from planner.finance.uptime import breach_chances
 from planner.scenario.fields import Scenario
 from planner.scenario.finance_upkeep import Effort
+from planner.workload.outage_months import REPLICATIONS
 
 
 def upkeep_charges(scenario: Scenario, strategy: str, months: tuple[Month, ...]) -> Iterator[StandingCharge]:
@@ -22,6 +24,7 @@ def upkeep_charges(scenario: Scenario, strategy: str, months: tuple[Month, ...])
     yield from _maintenance(scenario, strategy, months)
     yield from _compliance(scenario, strategy, months)
     yield from _at_end(scenario, strategy, months[-1])
+    yield from _penalties(scenario, strategy, months)
 
 
 def _effort(
@@ -110,6 +113,23 @@ def _at_end(scenario: Scenario, strategy: str, last: Month) -> Iterator[Standing
                 unit_price_usd=exact(item.usd),
                 source=given("finance", "at_end", item.name),
             )
+
+
+def _penalties(scenario: Scenario, strategy: str, months: tuple[Month, ...]) -> Iterator[StandingCharge]:
+    """What is expected to be paid to customers for months below the promise."""
+    promise = scenario.finance.sla
+    if promise is None or not promise.penalty_usd_per_month:
+        return
+    for month, chance in zip(months, breach_chances(scenario, strategy, months), strict=True):
+        yield StandingCharge(
+            month=month.name,
+            account="penalties",
+            quantity=chance * month.fraction,
+            unit="month below the promise",
+            unit_price_usd=exact(promise.penalty_usd_per_month),
+            source=f"scenario: finance.sla; below {promise.availability:g} by outages in {float(chance):.2%} of "
+            f"{REPLICATIONS:,} replications",
+        )
 
 
 def sends_outside(scenario: Scenario, strategy: str) -> bool:

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from planner.scenario.declare import AsTuple, Fields, Key, field
+from planner.scenario.finance_sla import Promise
 from planner.scenario.finance_upkeep import AtEnd, Compliance, Effort, Upkeep
 
 
@@ -106,6 +107,7 @@ class Finance(Fields):
         ge=0,
         le=5000,
     )
+    sla: Promise | None = field("availability promised to customers; null: none", None)
     downtime_usd_per_hour: float = field(
         "economic cost of an hour without answers", 0.0, unit="USD/h", ge=0, le=1e9
     )

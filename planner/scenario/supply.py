@@ -19,6 +19,7 @@ from planner.scenario.declare import (
     later,
 )
 from planner.scenario.demand import Modality
+from planner.scenario.finance_sla import ProviderSla
 from planner.scenario.hardware import Device, Owned
 from planner.scenario.laws import Law
 from planner.scenario.outages import Outages, harms_of
@@ -349,6 +350,7 @@ class Deployment(Fields):
         CATALOGUE,
     )
     provisioned: Annotated[Any, later("provisioned throughput")] = field("provisioned units", None)
+    sla: ProviderSla | None = field("service credits that the provider owes; null: none", None)
     server: Server | None = field("own or rented GPUs", None)
     device: Device | None = field("a fleet of devices", None)
     weight: float = field(

@@ -182,7 +182,7 @@ NOT_FOR_ENGINES = (
     "deployments.DEPLOYMENT.device.losses_per_year", "deployments.DEPLOYMENT.device.updates_per_year",
     "deployments.DEPLOYMENT.device.update_usd", "deployments.DEPLOYMENT.device.update_gb",
     "deployments.DEPLOYMENT.device.idle_watts", "deployments.DEPLOYMENT.device.hours_on_per_day",
-    "deployments.DEPLOYMENT.device.residual_share",
+    "deployments.DEPLOYMENT.device.residual_share", "deployments.DEPLOYMENT.sla",
     "deployments.DEPLOYMENT.device.usd", "deployments.DEPLOYMENT.device.life_years",
     "strategies.STRATEGY.router.verifier.provider",
     # taken apart by the scenario's own views, which both engines ask

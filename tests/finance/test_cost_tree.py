@@ -43,13 +43,18 @@ def owned(**changes: object) -> dict:
 
 
 def plan(**changes: object) -> Scenario:
-    """Two months, one strategy of everything: a cascade over own hardware, behind a platform."""
+    """Two months, one strategy of everything: a cascade over own hardware and a provider that is often out."""
     tree = {
         "traffic__requests_per_month": DAILY,
         "tasks": {"faq": {"cost_of_wrong_answer_usd": 0.35, "review": {"share": 0.1, "usd": 0.5}}},
         "models": {"our-1b": {}, "our-1c": {}, "our-8b": {}},
         "deployments": {
-            "omni": {"model": OMNI, "provider": "openai"},
+            "omni": {
+                "model": OMNI,
+                "provider": "openai",
+                "outages": {"mtbf_h": 10.0, "duration_h": {"fixed": 5.0}},  # up exp(-0.5) of the time
+                "sla": {"credits": [{"below": 0.99, "share": 0.1}, {"below": 0.9, "share": 0.25}]},
+            },
             "dev": {
                 "model": "our-1b",
                 "device": device(
@@ -71,8 +76,9 @@ def plan(**changes: object) -> Scenario:
                 },
             }
         },
-        "gateway": {"kind": "unified", "fee": 0.05},
+        "gateway": {"fee": 0.05},  # of a proxy of one's own
         "finance": {
+            "sla": {"availability": 0.99, "penalty_usd_per_month": 400.0},
             "horizon_months": 2,
             "discount_rate": 0.0,
             "effort": {"days_per_integration": 8.0, "days_per_model_switch": 4.0, "usd_per_day": 1000.0},
@@ -123,7 +129,7 @@ def standing(of: Scenario, group: str, strategy: str = "all") -> list[tuple[str,
 #: Of 59 days with 59,000 requests; amounts of both months, USD.
 BY_HAND = {
     "one-time": F(900),
-    # the platform, devices, two servers: 4 x 8 days
+    # the provider, devices, two servers: 4 x 8 days
     "integration": F(4 * 8 * 1000),
     "devices/purchase": F(1000 * 250),
     "devices/spares": F(51 * 250),  # 50.5 rounded up
@@ -156,6 +162,8 @@ BY_HAND = {
     "maintenance": 2 * (300 + F("21895.833333") * F("0.12") + F(20_000) * F("0.12")),
     "compliance/first": F(7000 + 1200 + 800),
     "compliance/repeated": F(1200),
+    "penalties": F(2 * 400),  # no month without
+    "credits": -59_000 * (500 * F("0.0000025") + 10 * F("0.00001")) * F("0.25"),
     "exit": F(3000),
     "wrong answers": 59_000 * F("0.2") * F("0.35"),
     "downtime": 59 * 24 * F("0.1") * 10,
