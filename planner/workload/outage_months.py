@@ -58,7 +58,9 @@ def seconds_out(
     behind = frozenset(scenario.behind_gateway(strategy)) if PLATFORM in owners and strategy else frozenset()
     months = np.array(edges_s)
     rows = [_replication(scenario, owners, chains, behind, months, number) for number in range(REPLICATIONS)]
-    return np.array(rows)
+    found = np.array(rows)
+    found.flags.writeable = False  # it is kept for whoever asks next
+    return found
 
 
 @dataclass(frozen=True)
