@@ -19,11 +19,13 @@ from planner.scenario.checks_outages import OUTAGES
 from planner.scenario.checks_priorities import PRIORITIES
 from planner.scenario.checks_sessions import CONVERSATIONS
 from planner.scenario.checks_sign_off import SIGN_OFF
+from planner.scenario.checks_sla import SLA
 from planner.scenario.checks_steps import STEPS
 from planner.scenario.checks_strategies import STRATEGIES
 from planner.scenario.checks_supply import SUPPLY
 from planner.scenario.checks_timeline import TIMELINE
 from planner.scenario.checks_uncertain import UNCERTAINTY
+from planner.scenario.checks_upkeep import UPKEEP
 from planner.scenario.finding import Finding, View
 
 RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
@@ -41,6 +43,8 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *MONEY,
     *TIMELINE,
     *CURRENCY,
+    *UPKEEP,
+    *SLA,
     *PRIORITIES,
     *SIGN_OFF,
     *STEPS,
