@@ -30,6 +30,7 @@ from planner.finance import (
     tco,
     tco_interval,
 )
+from planner.finance.footprint import Footprint, footprint
 from planner.finance.hand_check import HandCheck, check_strategy
 from planner.metrics import (
     LOST,
@@ -310,6 +311,12 @@ class Comparison:
         result = self.results[strategy]
         quantities = [cell.quantities for cell in result.cells]
         return HandCheck(self.scenario, strategy, self.windows, quantities, result.ledger)
+
+    def footprint(self, strategy: str) -> tuple[Footprint, ...]:
+        """Energy and CO2e of a strategy by deployment, and their sum; never a part of its cost."""
+        check_strategy(self.scenario, strategy)
+        cells = self.results[strategy].cells
+        return footprint(self.scenario, strategy, self.windows, [cell.quantities for cell in cells])
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document of `planner compare --json`: plain values, money as decimal strings."""

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from planner.finance.accounting import Books, books
-    from planner.finance.basis import Assumption, assumptions, not_included
+    from planner.finance.assumption import Assumption
+    from planner.finance.basis import assumptions, not_included
     from planner.finance.fiscal import YearCost, by_fiscal_year, fiscal_year
+    from planner.finance.footprint import Footprint
     from planner.finance.horizon import account
     from planner.finance.intervals import (
         MEASURES,
@@ -42,10 +44,11 @@ if TYPE_CHECKING:
     from planner.finance.value import Value
 
 _HOME = {
-    "Assumption": "planner.finance.basis",
+    "Assumption": "planner.finance.assumption",
     "Books": "planner.finance.accounting",
     "CostVectors": "planner.finance.intervals",
     "Flow": "planner.finance.investment",
+    "Footprint": "planner.finance.footprint",
     "Interval": "planner.finance.intervals",
     "Irr": "planner.finance.investment",
     "Key": "planner.finance.quantities",
@@ -89,6 +92,7 @@ __all__ = [
     "Books",
     "CostVectors",
     "Flow",
+    "Footprint",
     "Interval",
     "Irr",
     "Key",

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from planner.finance.calendar import discount_factor, nominal_rate
-from planner.finance.horizon import Plan, charged, plan_of, standing_ledger
+from planner.finance.horizon import CREDITED, Plan, charged, plan_of, standing_ledger
 from planner.finance.ledger import EXACT, INVOICED, exact
 from planner.finance.quantities import ANSWERS, LONG, WASTE_KINDS, WASTED, Key, Quantities, planned
 from planner.finance.rates import PlannedWindow, Rates, evening, rates_of, sources_of
@@ -215,7 +215,9 @@ def _prices(plan: Plan, rates: dict[int, Rates], keys: Sequence[Key]) -> tuple[d
         if kind in WASTE_KINDS:
             prices[WASTED][piece.era, place[key]] += usd
             prices[kind][piece.era, place[key]] += usd
-        usd *= fee if charge.through_gateway else 1.0
+        given_back = plan.credits.get((piece.month, key.deployment or ""))
+        credit = float(given_back) if given_back and charge.account.partition("/")[0] in CREDITED else 0.0
+        usd *= (fee if charge.through_gateway else 1.0) - credit
         for view in ("invoiced", "economic") if charge.view == INVOICED else ("economic",):
             prices[f"{view}_usd"][piece.era, place[key]] += usd
             prices[f"{view}_npv_usd"][piece.era, place[key]] += usd * today[piece.month]

@@ -2,7 +2,8 @@
 
 Each rule is a function from a View to findings; adding one is writing it and naming it in its table
 (`checks_demand`, `checks_supply`, `checks_limits`, `checks_outages`, `checks_strategies`, `checks_breakers`, `checks_health`,
-`checks_caches`, `checks_batches`, `checks_gateway`, `checks_sessions`, `checks_money`, `checks_timeline`).
+`checks_caches`, `checks_batches`, `checks_gateway`, `checks_sessions`, `checks_money`, `checks_timeline`, `checks_upkeep`,
+`checks_sla`).
 """
 
 from collections.abc import Callable, Iterator
@@ -18,10 +19,12 @@ from planner.scenario.checks_money import MONEY
 from planner.scenario.checks_outages import OUTAGES
 from planner.scenario.checks_priorities import PRIORITIES
 from planner.scenario.checks_sessions import CONVERSATIONS
+from planner.scenario.checks_sla import SLA
 from planner.scenario.checks_steps import STEPS
 from planner.scenario.checks_strategies import STRATEGIES
 from planner.scenario.checks_supply import SUPPLY
 from planner.scenario.checks_timeline import TIMELINE
+from planner.scenario.checks_upkeep import UPKEEP
 from planner.scenario.finding import Finding, View
 
 RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
@@ -38,6 +41,8 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *BATCHES,
     *MONEY,
     *TIMELINE,
+    *UPKEEP,
+    *SLA,
     *PRIORITIES,
     *STEPS,
 )

@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from planner.scenario.declare import AsTuple, Fields, Key, field, later
+from planner.scenario.declare import AsTuple, Fields, Key, field
+from planner.scenario.finance_sla import Promise
 from planner.scenario.finance_timeline import Baseline, PriceDrift
+from planner.scenario.finance_upkeep import AtEnd, Compliance, Effort, Upkeep
 
 
 def _date(value: Any) -> Any:
@@ -101,7 +103,10 @@ class Finance(Fields):
     baseline: Baseline | None = field("today's way of doing the same, to compare with; null: none", None)
     one_time: Annotated[tuple[OneTime, ...], AsTuple] = field("paid at the start", ())
     people: Annotated[tuple[People, ...], AsTuple] = field("paid every month", ())
-    effort: Annotated[Any, later("integration effort")] = field("days per integration", None)
+    effort: Effort | None = field("days of work for each integration and migration; null: none", None)
+    maintenance: Annotated[tuple[Upkeep, ...], AsTuple] = field("maintenance, support and licences", ())
+    compliance: Annotated[tuple[Compliance, ...], AsTuple] = field("audits and assessments", ())
+    at_end: Annotated[tuple[AtEnd, ...], AsTuple] = field("paid at the end of the plan", ())
     migrations: Annotated[tuple[Migration, ...], AsTuple] = field(
         "models replaced within the horizon", (), max_length=200
     )
@@ -114,7 +119,24 @@ class Finance(Fields):
         max_length=200,
     )
     transfer_usd_per_gb: float = field("data sent out of our cloud", 0.0, unit="USD/GB", ge=0, le=1e4)
-    electricity_usd_per_kwh: float = field("energy of own devices", 0.13, unit="USD/kWh", ge=0, le=100)
+    electricity_usd_per_kwh: float = field(
+        "energy of own devices and own servers", 0.13, unit="USD/kWh", ge=0, le=100
+    )
+    pue: float | None = field(
+        "power of the whole room for each watt of own servers, for those without a pue; null: from the catalogue",
+        None,
+        unit="ratio",
+        ge=1,
+        le=10,
+    )
+    carbon_g_per_kwh: float | None = field(
+        "CO2e of electricity, for footprints only; null: from the catalogue",
+        None,
+        unit="g/kWh",
+        ge=0,
+        le=5000,
+    )
+    sla: Promise | None = field("availability promised to customers; null: none", None)
     downtime_usd_per_hour: float = field(
         "economic cost of an hour without answers", 0.0, unit="USD/h", ge=0, le=1e9
     )
