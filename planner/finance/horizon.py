@@ -10,19 +10,21 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 
+from planner.finance.adjustments import Adjustment, adjustments, exact_quantities
 from planner.finance.calendar import HOURS_PER_DAY, Month, months_of
 from planner.finance.ledger import EXACT, INVOICED, Ledger, LedgerRow, View, Volume, rounded, total_of
 from planner.finance.quantities import ANSWERS, REQUESTS, Key, Quantities
 from planner.finance.rates import PlannedWindow, Rates, rates_of, shares
 from planner.finance.standing import standing_charges
-from planner.finance.tariff import Charge, Tariff
+from planner.finance.tariff import Charge, Sold, Tariff
 from planner.scenario.fields import Scenario
 from planner.workload.windows import Era, MonthPiece, eras, horizon, month_pieces
 
 ACCOUNT_ORDER = (
     "one-time", "devices/purchase", "devices/replacement", "migration", "api", "wasted", "verifier",
-    "gateway fee", "router", "transfer", "compute", "energy", "people", "wrong answers", "downtime",
+    "volume prices", "provisioned", "commitment", "gateway fee", "prepaid fee", "router", "transfer", "compute", "energy", "people", "wrong answers", "downtime",
 )  # fmt: skip
 AT_START = ("one-time", "devices/purchase")  # accounts paid on the first day, at t = 0
 
@@ -38,6 +40,11 @@ class Plan:
     pieces: tuple[MonthPiece, ...]
     months: tuple[Month, ...]
     shares: dict[str, Fraction]
+
+    @cached_property
+    def adjustments(self) -> tuple[Adjustment, ...]:
+        """What the bill gains or loses by how much is used in a month."""
+        return adjustments(self)
 
     def driver(self, piece: MonthPiece, task: str, charge: Charge) -> Fraction:
         """What multiplies a rate per request: the task's expected requests, or its share of the hours."""
@@ -95,8 +102,8 @@ def account(
 
 
 def standing_ledger(plan: Plan) -> Ledger:
-    """The rows that would stand if nobody asked anything."""
-    return Ledger(_Lines(plan).rows())
+    """The rows of what is paid whatever is used; commitments, which use counts towards, are adjustments."""
+    return Ledger(_Lines(plan).rows(is_adjusted=False))
 
 
 def charged(plan: Plan, rates: dict[int, Rates]) -> Iterator[tuple[MonthPiece, str, Key, Charge]]:
@@ -123,6 +130,7 @@ class _Line:
     unit_price_usd: Decimal
     source: str
     through_gateway: bool = False
+    sold: Sold | None = None
 
 
 class _Lines:
@@ -147,12 +155,14 @@ class _Lines:
         line = _Line(
             piece.month, charge.view, charge.account, task if charge.per == "request" else None, deployment,
             charge.unit, charge.unit_price_usd, charge.source, charge.through_gateway,
+            charge.sold,
         )  # fmt: skip
         self.sums[line] = self.sums.get(line, Fraction(0)) + quantity
         self.since.setdefault(line, piece.start)
 
-    def rows(self) -> tuple[LedgerRow, ...]:
+    def rows(self, is_adjusted: bool = True) -> tuple[LedgerRow, ...]:
         ranked: list[tuple[tuple[object, ...], LedgerRow]] = []
+        sold: list[tuple[_Line, LedgerRow]] = []
         fees: dict[tuple[str, str | None, str | None], list[Decimal]] = {}
         for line, quantity in self.sums.items():
             row = self._row(line, rounded(quantity))
@@ -160,6 +170,12 @@ class _Lines:
                 ranked.append((self._rank(row, self.since.get(line, date.min)), row))
                 if line.through_gateway:
                     fees.setdefault((line.month, line.task, line.deployment), []).append(row.amount_usd)
+                if line.sold is not None:
+                    sold.append((line, row))
+        if is_adjusted:
+            ranked += [
+                (self._rank(row, date.min, place), row) for place, row in enumerate(self._adjusted(sold))
+            ]
         ranked += [(self._rank(row, date.min), row) for row in self._fees(fees)]
         return tuple(row for _, row in sorted(ranked, key=lambda pair: pair[0]))
 
@@ -182,6 +198,20 @@ class _Lines:
             if total := total_of(amounts):
                 yield self._row(line, total)
 
+    def _adjusted(self, sold: Sequence[tuple[_Line, LedgerRow]]) -> Iterator[LedgerRow]:
+        """Rows of what depends on a month's use in all, from the rows of tokens as they stand, not rounded."""
+        sums = [
+            total_of(
+                getattr(row, one.of) for line, row in sold if row.month == one.month and one.scope.holds(line)
+            )
+            for one in self.plan.adjustments
+        ]
+        for one, knot, units in exact_quantities(self.plan.adjustments, sums):
+            line = _Line(
+                one.month, one.view, knot.account, one.task, one.deployment, one.unit, knot.slope_usd, knot.source
+            )
+            yield self._row(line, units)
+
     def _row(self, line: _Line, quantity: Decimal) -> LedgerRow:
         return LedgerRow(
             month=line.month,
@@ -196,7 +226,7 @@ class _Lines:
             source=line.source,
         )
 
-    def _rank(self, row: LedgerRow, since: date) -> tuple[object, ...]:
+    def _rank(self, row: LedgerRow, since: date, of_equals: int = 0) -> tuple[object, ...]:
         """Month, view, account as in ACCOUNT_ORDER, then task and deployment as in the scenario."""
         tasks, deployments = list(self.plan.scenario.tasks), list(self.plan.scenario.deployments)
         place = ACCOUNT_ORDER.index(row.account if row.account in ACCOUNT_ORDER else row.group)
@@ -208,6 +238,7 @@ class _Lines:
             -1 if row.deployment is None else deployments.index(row.deployment),
             row.account,
             since,
+            of_equals,
             row.source,
             row.unit_price_usd,
         )

@@ -1,4 +1,4 @@
-"""What is paid whether or not a request comes: set-up, devices, GPU hours, people, migrations.
+"""What is paid whether or not a request comes: set-up, devices, GPU hours, units that stand ready, people, migrations.
 
 Comes in: a scenario, one of its strategies and the calendar; goes out: one charge per month and item,
 still as exact fractions, for the ledger to round and price.
@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from planner.catalogue import profiles
+from planner.catalogue import profiles, provisioned
 from planner.errors import PriceUnknown
 from planner.finance.calendar import Month
 from planner.finance.ledger import exact, rounded
@@ -44,6 +44,7 @@ def standing_charges(
         *_migrations(scenario, strategy, months),
         *_gpu_hours(scenario, strategy, months),
         *_people(scenario, strategy, months),
+        *_provisioned(scenario, strategy, months),
     )
 
 
@@ -89,6 +90,26 @@ def _gpu_hours(scenario: Scenario, strategy: str, months: tuple[Month, ...]) -> 
                 deployment=name,
                 quantity=Fraction(server.replicas * server.gpus_per_replica * month.hours),
                 unit="GPU-hour",
+                unit_price_usd=price,
+                source=source,
+            )
+
+
+def _provisioned(scenario: Scenario, strategy: str, months: tuple[Month, ...]) -> Iterator[StandingCharge]:
+    """Units that stand ready, by the hour or, where they are reserved, by the month."""
+    for name in scenario.deployments_of(strategy):
+        given = scenario.deployments[name].provisioned
+        if given is None:
+            continue
+        price, source = provisioned_price(scenario, name)
+        for month in months:
+            is_reserved = given.reservation is not None
+            yield StandingCharge(
+                month=month.name,
+                account="provisioned",
+                deployment=name,
+                quantity=given.units * (month.fraction if is_reserved else Fraction(month.hours)),
+                unit="unit-month" if is_reserved else "unit-hour",
                 unit_price_usd=price,
                 source=source,
             )
@@ -161,6 +182,23 @@ def gpu_hour_price(scenario: Scenario, name: str) -> tuple[Decimal, str]:
         return exact(server.usd_per_gpu_hour), _given("deployments", name, "server", "usd_per_gpu_hour")
     gpu = profiles.gpu(server.gpu)
     return gpu.usd_per_hour, f"{gpu.provider} price of {gpu.name} as of {gpu.as_of} ({gpu.source})"
+
+
+def provisioned_price(scenario: Scenario, name: str) -> tuple[Decimal, str]:
+    """USD of a provisioned unit, for an hour or (with a reservation) a month, and where the figure comes from.
+
+    Raises PriceUnknown where neither the scenario nor the catalogue has one.
+    """
+    given, provider = scenario.deployments[name].provisioned, scenario.deployments[name].provider
+    assert given is not None, f"{name} has no provisioned units"
+    if given.reservation is not None:
+        field_path = ("deployments", name, "provisioned", "reservation", "usd_per_unit_month")
+        return exact(given.reservation.usd_per_unit_month), _given(*field_path)
+    if given.usd_per_unit_hour is not None:
+        return exact(given.usd_per_unit_hour), _given("deployments", name, "provisioned", "usd_per_unit_hour")
+    listed = provisioned.unit_price(provider or "", given.reach)
+    source = f"{provider} price of a provisioned unit ({given.reach}) as of {listed.as_of} ({listed.source})"
+    return listed.usd_per_hour, source
 
 
 def device_price(scenario: Scenario, name: str) -> tuple[Decimal, str]:

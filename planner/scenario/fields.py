@@ -25,7 +25,8 @@ from planner.scenario.declare import (
     later_choices,
 )
 from planner.scenario.demand import Slo, Tasks, Traffic
-from planner.scenario.finance import Date, Finance
+from planner.scenario.dates import Date
+from planner.scenario.finance import Finance
 from planner.scenario.gateway import Gateway
 from planner.scenario.outages import Together
 from planner.scenario.policy import Policy

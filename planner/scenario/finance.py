@@ -3,33 +3,11 @@
 Fields only; the rules that hold across them stand in `checks_money`.
 """
 
-import datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
-from pydantic_core import PydanticCustomError
-
+from planner.scenario.dates import Date
 from planner.scenario.declare import AsTuple, Fields, Key, field, later
-
-
-def _date(value: Any) -> Any:
-    if isinstance(value, datetime.date):
-        return value
-    try:
-        return (
-            datetime.date.fromisoformat(value)
-            if isinstance(value, str) and len(value) == 10
-            else _no_date(value)
-        )
-    except ValueError:
-        return _no_date(value)
-
-
-def _no_date(value: Any) -> Any:
-    raise PydanticCustomError("own", "{given}", {"given": value, "allowed": "a date, YYYY-MM-DD"})
-
-
-Date = Annotated[datetime.date, BeforeValidator(_date)]
+from planner.scenario.finance_volume import Commitment, Negotiated, Prepaid, VolumePrices
 
 
 class OneTime(Fields):
@@ -83,6 +61,18 @@ class Finance(Fields):
     )
     price_steps: Annotated[tuple[PriceStep, ...], AsTuple] = field(
         "supposed price changes", (), max_length=200
+    )
+    volume_prices: Annotated[tuple[VolumePrices, ...], AsTuple] = field(
+        "tiers of providers' prices by use in a month", (), max_length=200
+    )
+    commitments: Annotated[tuple[Commitment, ...], AsTuple] = field(
+        "least spend agreed with providers", (), max_length=200
+    )
+    negotiated: Annotated[tuple[Negotiated, ...], AsTuple] = field(
+        "factors on list prices", (), max_length=200
+    )
+    prepaid: Annotated[tuple[Prepaid, ...], AsTuple] = field(
+        "fees on credit that is bought ahead", (), max_length=200
     )
     transfer_usd_per_gb: float = field("data sent out of our cloud", 0.0, unit="USD/GB", ge=0, le=1e4)
     electricity_usd_per_kwh: float = field("energy of own devices", 0.13, unit="USD/kWh", ge=0, le=100)
