@@ -72,7 +72,10 @@ def unit_price(provider: str, reach: str) -> UnitPrice:
     if row is None:
         raise PriceUnknown(f"no price of a provisioned unit ({reach}) at {provider} is known")
     return UnitPrice(
-        usd_per_hour=Decimal(row["usd"]), as_of=row["as_of"], source=row["source"], confidence=row["confidence"]
+        usd_per_hour=Decimal(row["usd"]),
+        as_of=row["as_of"],
+        source=row["source"],
+        confidence=row["confidence"],
     )
 
 
@@ -96,7 +99,9 @@ def units_needed(
         raise CatalogueError(f"provisioned units of {name} at {provider} are not known")
     if found.output_weight is None:
         raise CatalogueError(f"what an output token of {name} counts as at {provider} is not known")
-    load_per_minute = Fraction(input_tokens_per_minute) + found.output_weight * Fraction(output_tokens_per_minute)
+    load_per_minute = Fraction(input_tokens_per_minute) + found.output_weight * Fraction(
+        output_tokens_per_minute
+    )
     return found.next_size(load_per_minute / found.tokens_per_minute, reach)
 
 

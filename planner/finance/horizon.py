@@ -208,7 +208,14 @@ class _Lines:
         ]
         for one, knot, units in exact_quantities(self.plan.adjustments, sums):
             line = _Line(
-                one.month, one.view, knot.account, one.task, one.deployment, one.unit, knot.slope_usd, knot.source
+                one.month,
+                one.view,
+                knot.account,
+                one.task,
+                one.deployment,
+                one.unit,
+                knot.slope_usd,
+                knot.source,
             )
             yield self._row(line, units)
 

@@ -2,7 +2,7 @@
 
 Each rule is a function from a View to findings; adding one is writing it and naming it in its table
 (`checks_demand`, `checks_supply`, `checks_limits`, `checks_outages`, `checks_strategies`, `checks_breakers`, `checks_health`,
-`checks_caches`, `checks_batches`, `checks_gateway`, `checks_sessions`, `checks_money`).
+`checks_caches`, `checks_batches`, `checks_gateway`, `checks_sessions`, `checks_money`, `checks_volume`, `checks_provisioned`).
 """
 
 from collections.abc import Callable, Iterator
@@ -17,10 +17,12 @@ from planner.scenario.checks_limits import LIMITS
 from planner.scenario.checks_money import MONEY
 from planner.scenario.checks_outages import OUTAGES
 from planner.scenario.checks_priorities import PRIORITIES
+from planner.scenario.checks_provisioned import PROVISIONED
 from planner.scenario.checks_sessions import CONVERSATIONS
 from planner.scenario.checks_steps import STEPS
 from planner.scenario.checks_strategies import STRATEGIES
 from planner.scenario.checks_supply import SUPPLY
+from planner.scenario.checks_volume import VOLUME
 from planner.scenario.finding import Finding, View
 
 RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
@@ -36,6 +38,8 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *CONVERSATIONS,
     *BATCHES,
     *MONEY,
+    *VOLUME,
+    *PROVISIONED,
     *PRIORITIES,
     *STEPS,
 )

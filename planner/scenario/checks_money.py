@@ -142,7 +142,7 @@ def _stands_ready(view: View, service: Service) -> bool:
 
 def _price_problem(view: View, service: Service) -> str | None:
     """The first meter and day without a price, in words."""
-    for meter in _meters(view, service):
+    for meter in meters_of(view, service):
         days = (
             service.start,
             *known.price_days(service.model, service.provider, meter, service.start, service.end),
@@ -155,7 +155,7 @@ def _price_problem(view: View, service: Service) -> str | None:
     return None
 
 
-def _meters(view: View, service: Service) -> tuple[str, ...]:
+def meters_of(view: View, service: Service) -> tuple[str, ...]:
     """Meters that requests of this scenario can run up on a model."""
     model = view.facts(service.model)
     assert model is not None

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from planner.errors import Problem
 from planner.scenario.contents import digests
+from planner.scenario.dates import Date
 from planner.scenario.declare import (
     NOTHING,
     AsTuple,
@@ -25,7 +26,6 @@ from planner.scenario.declare import (
     later_choices,
 )
 from planner.scenario.demand import Slo, Tasks, Traffic
-from planner.scenario.dates import Date
 from planner.scenario.finance import Finance
 from planner.scenario.gateway import Gateway
 from planner.scenario.outages import Together

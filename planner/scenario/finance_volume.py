@@ -30,9 +30,7 @@ Meter = Literal[
 class VolumeStep(Fields):
     """A price level that begins above some use."""
 
-    above: float = field(
-        "use of a calendar month above which it holds", unit="USD or tokens", ge=0, le=1e18
-    )
+    above: float = field("use of a calendar month above which it holds", unit="USD or tokens", ge=0, le=1e18)
     factor: float = field("price there over the ordinary price", unit="factor", gt=0, le=1000)
 
 
@@ -98,7 +96,8 @@ class Commitment(Fields):
         le=240,
     )
     strategies: Annotated[tuple[Key, ...], AsTuple] | None = field(
-        "only for these, and those `like` them, even where they buy nothing; null: for all that may buy there", None
+        "only for these, and those `like` them, even where they buy nothing; null: for all that may buy there",
+        None,
     )
 
 
@@ -108,9 +107,7 @@ class Negotiated(Fields):
     provider: str = field("who sells")
     model: str | None = field("of this model, in place of a factor for all; null: of all", None)
     factor: float = field("price over the list price", unit="factor", gt=0, le=1000)
-    starts: Date | None = field(
-        "first day; null: the first day of the plan", None, alias="from"
-    )
+    starts: Date | None = field("first day; null: the first day of the plan", None, alias="from")
     ends: Date | None = field("first day after; null: it holds to the end of the plan", None, alias="to")
     source: str | None = field("where it is written", None, min_length=1, max_length=200)
 
@@ -120,7 +117,8 @@ class Prepaid(Fields):
 
     provider: str | None = field("credit of this provider", None)
     through: Literal["gateway"] | None = field(
-        "gateway: credit of the platform before the providers, for strategies with one; theirs is not bought then", None
+        "gateway: credit of the platform before the providers, for strategies with one; theirs is not bought then",
+        None,
     )
     fee: float = field("fee, as a share of what is spent of it", unit="share", ge=0, le=1)
 
@@ -129,7 +127,9 @@ class Prepaid(Fields):
         if (self.provider is None) == (self.through is None):
             given = "neither provider nor through" if self.provider is None else "provider and through"
             raise PydanticCustomError(
-                "given_allowed", "prepaid", {"given": given, "allowed": "one of provider and through: gateway"}
+                "given_allowed",
+                "prepaid",
+                {"given": given, "allowed": "one of provider and through: gateway"},
             )
         return self
 

@@ -254,7 +254,9 @@ def batch_price_problem(
     from planner.catalogue import prices
 
     own = scenario.models.get(model)
-    if own is not None and (_own_price(own, _billed_as(meter)) is not None or own.input_usd_per_mtok is not None):
+    if own is not None and (
+        _own_price(own, _billed_as(meter)) is not None or own.input_usd_per_mtok is not None
+    ):
         return f"the price of {model} is your own, and the list does not say what it is in a batch"
     if provider is None or meter not in BATCH_METERS:
         return f"no batch price of {meter} tokens of {model} is known"
@@ -282,7 +284,9 @@ def level_price_problem(
     from planner.catalogue import price_levels
 
     own = scenario.models.get(model)
-    if own is not None and (_own_price(own, _billed_as(meter)) is not None or own.input_usd_per_mtok is not None):
+    if own is not None and (
+        _own_price(own, _billed_as(meter)) is not None or own.input_usd_per_mtok is not None
+    ):
         return f"the price of {model} is your own, and the list does not say what it is at level {level}"
     if provider is None:
         return f"no {level} price of {model} is known"

@@ -24,9 +24,7 @@ class Reservation(Fields):
     """Units paid for by the month, for a term."""
 
     usd_per_unit_month: float = field("price of a unit", unit="USD/month", ge=0, le=1e9)
-    months: int = field(
-        "length of a term; it is renewed until the plan ends", unit="months", ge=1, le=240
-    )
+    months: int = field("length of a term; it is renewed until the plan ends", unit="months", ge=1, le=240)
 
 
 class Provisioned(Fields):
@@ -48,7 +46,11 @@ class Provisioned(Fields):
         le=10**9,
     )
     output_weight: float | None = field(
-        "input tokens that an output token counts as; null: from the catalogue", None, unit="ratio", gt=0, le=1000
+        "input tokens that an output token counts as; null: from the catalogue",
+        None,
+        unit="ratio",
+        gt=0,
+        le=1000,
     )
 
     @model_validator(mode="after")
@@ -105,6 +107,10 @@ def provisioned_rates(deployment: "Deployment", model: str) -> tuple[int | None,
     apart = (limits.input_tokens_per_minute, limits.output_tokens_per_minute)
     tokens = limits.tokens_per_minute
     if tokens == _CATALOGUE:
-        tokens = None if all(isinstance(rate, int) for rate in apart) else capacity_of(deployment, model).tokens_of_any_kind
+        tokens = (
+            None
+            if all(isinstance(rate, int) for rate in apart)
+            else capacity_of(deployment, model).tokens_of_any_kind
+        )
     rates = (limits.requests_per_minute, tokens, *apart)
     return tuple(rate if isinstance(rate, int) else None for rate in rates)

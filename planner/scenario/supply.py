@@ -367,7 +367,8 @@ class Deployment(Fields):
         le=100,
     )
     provisioned: Provisioned | None = field(
-        "units that stand ready and are paid for whether used or not; null: tokens are paid as they are used", None
+        "units that stand ready and are paid for whether used or not; null: tokens are paid as they are used",
+        None,
     )
     server: Server | None = field("own or rented GPUs", None)
     device: Device | None = field("a fleet of devices", None)
