@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from planner.errors import PriceUnknown
 from planner.finance.calendar import Month
-from planner.finance.ledger import EXACT, INVOICED, View, exact, rounded
+from planner.finance.ledger import EXACT, INVOICED, View, exact, plain, rounded
 from planner.finance.quantities import API, LONG, VERIFIED, Key
 from planner.finance.standing import strategy_pays
 from planner.finance.tariff import Sold
@@ -210,7 +210,7 @@ def _steps(rule: VolumePrices, index: int, month: Month, price: Decimal) -> tupl
         factor = exact(step.factor)
         source = (
             f"scenario: {paths.render(('finance', 'volume_prices', index, 'steps', place))}: {rule.kind}, times {factor} "
-            f"above {exact(step.above)} {'USD' if rule.of == 'usd' else 'tokens'} a month, times {before} below"
+            f"above {plain(exact(step.above))} {'USD' if rule.of == 'usd' else 'tokens'} a month, times {before} below"
         )
         found.append(
             Knot(

@@ -11,6 +11,7 @@ from functools import partial
 
 from planner.catalogue import profiles
 from planner.errors import PriceUnknown
+from planner.finance.basis_volume import volume_figures
 from planner.finance.ledger import exact, plain
 from planner.finance.standing import (
     device_life_years,
@@ -27,6 +28,7 @@ from planner.scenario.batches import has_batch_tasks, terms_of
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import charges_writes
 from planner.scenario.migrations import model_in_force
+from planner.scenario.price_levels import PriceLevel
 from planner.workload.windows import eras
 
 GIVEN = "given"  # confidence of what the scenario says itself
@@ -53,6 +55,7 @@ def assumptions(scenario: Scenario, strategy: str) -> tuple[Assumption, ...]:
     rows = (
         *_token_prices(scenario, strategy),
         *_hardware(scenario, strategy),
+        *(Assumption(**figure._asdict()) for figure in volume_figures(scenario, strategy)),
         *_between(scenario, strategy),
         *_work(scenario, strategy),
         *_economic(scenario),
@@ -67,9 +70,9 @@ def not_included() -> list[str]:
     """Costs that no account covers, in words for people."""
     return [
         "taxes, duties and foreign exchange: all amounts are net US dollars",
-        "negotiated discounts, free tiers, credits and commitments, unless given as own prices under models",
-        "the flex and priority price levels of providers, and batch prices but for tasks with urgency batch",
-        "support plans, seats and minimum fees of providers",
+        "discounts, tiers and commitments that are not given under finance; free tiers and promotional credit",
+        "prices of flex, priority and batch but where price_level or urgency batch asks for them",
+        "support plans and seats of providers",
         "storage of prompts, answers, images and logs; monitoring and evaluation tools",
         "embeddings, retrieval, tool calls and fine-tuning",
         "energy and upkeep of own GPUs beyond their price by the hour, and of devices while they are idle",
@@ -83,16 +86,20 @@ def _token_prices(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
     for era in eras(scenario):
         for name in scenario.deployments_of(strategy):
             deployment, model = scenario.deployments[name], era.models[name]
-            if deployment.is_own_hardware and not has_own_prices(scenario, model):
+            if not deployment.is_paid_by_token and not (
+                deployment.is_own_hardware and has_own_prices(scenario, model)
+            ):
                 yield Assumption(
                     what=f"{model} on {name}",
                     value="0",
                     unit="USD/1e6 tokens",
-                    source="own hardware, paid by the hour or the piece",
+                    source="own hardware, paid by the hour or the piece"
+                    if deployment.is_own_hardware
+                    else "provisioned units, paid for whether used or not",
                 )
                 continue
             for meter in (*_meters(scenario), *_cache_meters(scenario, name, model, era.start)):
-                yield _token_price(scenario, model, deployment.provider, meter, era.start)
+                yield _token_price(scenario, model, deployment.provider, meter, era.start, deployment.level)
             yield from _batch_prices(scenario, name, model, era.start)
         router = scenario.strategy(strategy).router
         if isinstance(router, CascadeRouter):
@@ -133,9 +140,17 @@ def _cache_meters(scenario: Scenario, deployment: str, model: str, on: date) -> 
     return ("cached_input", "cache_write") if writes else ("cached_input",)
 
 
-def _token_price(scenario: Scenario, model: str, provider: str | None, meter: str, on: date) -> Assumption:
-    what = f"{meter} price of {model}" + (f" at {provider}" if provider else "") + f" from {on}"
-    return _priced(what, partial(token_price, scenario, model, provider, meter, on))
+def _token_price(
+    scenario: Scenario,
+    model: str,
+    provider: str | None,
+    meter: str,
+    on: date,
+    level: PriceLevel | None = None,
+) -> Assumption:
+    of_level = f"{level.name} " if level is not None else ""
+    what = f"{of_level}{meter} price of {model}" + (f" at {provider}" if provider else "") + f" from {on}"
+    return _priced(what, partial(token_price, scenario, model, provider, meter, on, level=level))
 
 
 def _priced(what: str, ask: Callable[[], UnitPrice]) -> Assumption:

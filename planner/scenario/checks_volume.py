@@ -54,6 +54,10 @@ def volume_prices(view: View) -> Iterator[Finding]:
         path = ("finance", "volume_prices", index)
         yield from _seller(view, path, rule.provider)
         yield from _model(view, path, rule.model)
+        for field, what in (("steps", "step"), ("meters", "meter")):
+            if getattr(rule, field) == ():
+                place = (*path, field)
+                yield Finding(path=place, given="[]", allowed=f"at least one {what}", because=(place,))
         for earlier in range(index):
             if _share_tokens(rules[earlier], rule):
                 other = ("finance", "volume_prices", earlier)

@@ -39,9 +39,7 @@ class VolumePrices(Fields):
 
     provider: str = field("who sells")
     model: str | None = field("of this model; null: of all", None)
-    meters: Annotated[tuple[Meter, ...], AsTuple] | None = field(
-        "tokens of these meters; null: of all", None, min_length=1
-    )
+    meters: Annotated[tuple[Meter, ...], AsTuple] | None = field("tokens of these meters; null: of all", None)
     per: Literal["month"] = field("what use is counted over: a calendar month", "month")
     of: Literal["tokens", "usd"] = field(
         "what is counted: spend at ordinary prices over all that is named, or tokens of each price by itself (each "
@@ -53,7 +51,7 @@ class VolumePrices(Fields):
         "graduated",
     )
     steps: Annotated[tuple[VolumeStep, ...], AsTuple] = field(
-        "in order; below the first one the factor is 1", min_length=1, max_length=50
+        "in order; below the first one the factor is 1", max_length=50
     )
 
     @model_validator(mode="after")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: What a limit per minute has in place of a number where it is to be derived.
 _CATALOGUE = "catalogue"
+#: Derived limits are rounded down to hundreds, which buckets hold exactly in 64 bits (`limiting.is_exact`).
+_HUNDREDS = 100
 
 
 class Reservation(Fields):
@@ -72,10 +74,11 @@ class Capacity:
 
     @property
     def tokens_of_any_kind(self) -> int | None:
-        """Tokens a minute that the units keep whatever the mix: as though all were the dearer kind."""
+        """Tokens a minute that the units keep whatever the mix: as though all were the dearer kind, in whole hundreds."""
         if self.tokens_per_minute is None or self.output_weight is None:
             return None
-        return int(self.tokens_per_minute / max(Fraction(1), self.output_weight))
+        kept = int(self.tokens_per_minute / max(Fraction(1), self.output_weight))
+        return kept // _HUNDREDS * _HUNDREDS or kept
 
 
 def capacity_of(deployment: "Deployment", model: str) -> Capacity:
