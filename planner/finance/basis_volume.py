@@ -6,7 +6,7 @@ Comes in: a scenario and one of its strategies; goes out: one figure each, with 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from planner.catalogue import models, provisioned
+from planner.catalogue import provisioned
 from planner.errors import PriceUnknown
 from planner.finance.ledger import exact, plain
 from planner.finance.standing import provisioned_price, strategy_pays
@@ -14,7 +14,7 @@ from planner.finance.tariff import Tariff
 from planner.scenario import paths
 from planner.scenario.fields import Scenario
 from planner.scenario.paths import Path
-from planner.scenario.provisioned import capacity_of
+from planner.scenario.provisioned import capacity_of, published_units
 
 _GIVEN = "given"
 
@@ -95,10 +95,11 @@ def _units(scenario: Scenario, strategy: str) -> Iterator[Figure]:
 def capacity_figures(scenario: Scenario, name: str, model: str) -> Iterator[Figure]:
     """What a deployment's units work off in a minute with a model in force."""
     deployment = scenario.deployments[name]
-    given, provider = deployment.provisioned, deployment.provider
+    given = deployment.provisioned
     assert given is not None, f"{name} has no provisioned units"
     capacity = capacity_of(deployment, model)
-    known = provisioned.units_of(model, provider) if provider and model in models.names() else None
+    known = published_units(deployment, model)
+    borrowed = f", borrowed from {known.model}" if known is not None and known.model != model else ""
     weight = None if capacity.output_weight is None else plain(exact(float(capacity.output_weight)))
     for what, value, unit, is_own in (
         ("input tokens of all units", capacity.tokens_per_minute, "tokens/min", given.tokens_per_unit_minute),
@@ -109,9 +110,11 @@ def capacity_figures(scenario: Scenario, name: str, model: str) -> Iterator[Figu
             f"{what} of {model} at {name}",
             "not known" if value is None else str(value),
             unit,
-            _scenario("deployments", name, "provisioned") if is_given or known is None else known.source,
+            _scenario("deployments", name, "provisioned")
+            if is_given or known is None
+            else known.source + borrowed,
             None if is_given or known is None else known.as_of,
-            _GIVEN if is_given or known is None else known.confidence,
+            _GIVEN if is_given or known is None else "low" if borrowed else known.confidence,
         )
 
 

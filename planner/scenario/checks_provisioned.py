@@ -10,7 +10,7 @@ from planner.scenario.checks_money import HORIZON, meters_of
 from planner.scenario.finding import Finding, View
 from planner.scenario.known import Service
 from planner.scenario.paths import Path, render
-from planner.scenario.provisioned import Capacity, Provisioned, capacity_of
+from planner.scenario.provisioned import Capacity, Provisioned, capacity_of, published_units
 from planner.scenario.supply import CATALOGUE, Deployment
 
 
@@ -109,18 +109,24 @@ def _price(view: View, path: Path, deployment: Deployment, given: Provisioned) -
 def _of_model(
     view: View, path: Path, deployment: Deployment, given: Provisioned, service: Service
 ) -> Iterator[Finding]:
-    from planner.catalogue import models, provisioned
-
-    found = None
-    if deployment.provider is not None and service.model in models.names():
-        found = provisioned.units_of(service.model, deployment.provider)
-    if found is not None and (fits := found.next_size(given.units, given.reach)) != given.units:
+    found = published_units(deployment, service.model)
+    is_own = found is not None and found.model == service.model
+    if found is not None and is_own and (fits := found.next_size(given.units, given.reach)) != given.units:
         minimum, step = found.minimum[given.reach], found.step[given.reach]
         yield Finding(
             path=(*path, "units"),
             given=str(given.units),
             allowed=f"{minimum} and more in steps of {step}, as units of {service.model} ({given.reach}) are sold, such as {fits}",
             because=(service.place, (*path, "reach"), (*path[:-1], "provider")),
+        )
+    if found is not None and not is_own and None in (given.tokens_per_unit_minute, given.output_weight):
+        yield Finding(
+            path=path,
+            text=f"nothing is published of units of {service.model} at {deployment.provider}: they are taken to work off as "
+            f"much as those of {found.model}",
+            hint=f"give {render((*path, 'tokens_per_unit_minute'))} and output_weight",
+            because=(service.place,),
+            is_notice=True,
         )
     capacity = capacity_of(deployment, service.model)
     where = f"at {deployment.provider}" if deployment.provider else "without a provider"

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from planner.scenario.declare import Fields, field
 
 if TYPE_CHECKING:
+    from planner.catalogue.provisioned import Units
     from planner.scenario.supply import Deployment
 
 #: What a limit per minute has in place of a number where it is to be derived.
@@ -81,15 +82,28 @@ class Capacity:
         return kept // _HUNDREDS * _HUNDREDS or kept
 
 
-def capacity_of(deployment: "Deployment", model: str) -> Capacity:
-    """Capacity of a deployment's units: given, else the catalogue's for the model at its provider."""
+def published_units(deployment: "Deployment", model: str) -> "Units | None":
+    """What is published of units of a model in force at a deployment's provider.
+
+    Of a successor of which nothing is published, what holds for the model that the deployment begins with: its `model`
+    tells. None: nothing is known.
+    """
     from planner.catalogue import models, provisioned
 
-    given = deployment.provisioned
+    if deployment.provider is None:
+        return None
+    for name in (model, deployment.model):
+        if name in models.names():
+            found = provisioned.units_of(name, deployment.provider)
+            if found is not None:
+                return found
+    return None
+
+
+def capacity_of(deployment: "Deployment", model: str) -> Capacity:
+    """Capacity of a deployment's units: given, else as published for the model in force (see `published_units`)."""
+    given, found = deployment.provisioned, published_units(deployment, model)
     assert given is not None, "a deployment without units has no capacity"
-    found = None
-    if deployment.provider is not None and model in models.names():
-        found = provisioned.units_of(model, deployment.provider)
     per_unit = given.tokens_per_unit_minute or (found.tokens_per_minute if found is not None else None)
     if given.output_weight is not None:
         weight: Fraction | None = Fraction(str(given.output_weight))

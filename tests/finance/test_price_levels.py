@@ -75,7 +75,7 @@ def test_images_and_hidden_tokens_are_billed_as_input_and_output() -> None:
 def test_over_a_long_context_threshold_only_a_factor_says_what_a_level_costs() -> None:
     asked = ("gpt-5.4", "openai", "output", DAY)
     with pytest.raises(
-        PriceUnknown, match="no priority price of gpt-5.4 over its long-context threshold is known"
+        PriceUnknown, match=r"no priority price of gpt-5\.4 over its long-context threshold is known"
     ):
         token_price(scenario(), *asked, is_long=True, level=PRIORITY)
     doubled = token_price(scenario(), *asked, is_long=True, level=PriceLevel("priority", 2.0))

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from planner.scenario.known import limits_of
 from tests.scenario.samples import notices_with, problems, problems_with, scenario
 
 OLD = "gpt-4o-2024-08-06"
@@ -287,6 +288,23 @@ def test_what_nobody_knows_of_units_must_be_given() -> None:
     ]
     given = {"usd_per_unit_hour": 1, "tokens_per_unit_minute": 1000, "output_weight": 4, "units": 3}
     assert problems_with(units(provider="openai", **given)) == []
+
+
+def test_a_successor_of_which_nothing_is_published_works_off_what_its_predecessor_did() -> None:
+    moved = units(model="gpt-4o-mini", units=20) | {
+        "finance.migrations": [{"at": "2025-09-01", "from": "gpt-4o-mini", "to": "gpt-5-mini"}]
+    }
+    assert problems_with(moved) == []
+    (notice,) = [line for line in notices_with(moved) if "published" in line]
+    assert notice == (
+        "deployments.a.provisioned: nothing is published of units of gpt-5-mini at azure: they are taken to work off as much "
+        "as those of gpt-4o-mini; give deployments.a.provisioned.tokens_per_unit_minute and output_weight"
+    )
+    assert limits_of(scenario(moved).deployments["a"], "gpt-5-mini")[0] == (None, 246_600, None, None)
+    own = units(tokens_per_unit_minute=1000, output_weight=8) | {
+        "finance.migrations": moved["finance.migrations"]
+    }
+    assert [line for line in notices_with(own) if "published" in line] == []
 
 
 def test_units_stand_alone() -> None:
