@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 from planner._installation import DISTRIBUTION, warn_if_shadowed
 
 if TYPE_CHECKING:
-    from planner.api import Bill, Comparison, Drill, Run, bill, compare, drill, simulate
+    from planner.api import (
+        Bill,
+        Comparison,
+        Drill,
+        Run,
+        Uncertainty,
+        bill,
+        compare,
+        drill,
+        simulate,
+        uncertainty,
+    )
     from planner.errors import (
         CatalogueError,
         LoadExceedsCapacity,
@@ -38,11 +49,13 @@ _HOME = {
     "Run": "planner.api",
     "Scenario": "planner.scenario",
     "ScenarioError": "planner.errors",
+    "Uncertainty": "planner.api",
     "bill": "planner.api",
     "compare": "planner.api",
     "drill": "planner.api",
     "load": "planner.scenario",
     "simulate": "planner.api",
+    "uncertainty": "planner.api",
 }
 __all__ = [
     "DISTRIBUTION",
@@ -57,11 +70,13 @@ __all__ = [
     "Run",
     "Scenario",
     "ScenarioError",
+    "Uncertainty",
     "bill",
     "compare",
     "drill",
     "load",
     "simulate",
+    "uncertainty",
 ]
 
 

@@ -15,6 +15,7 @@ from planner.experiments import comparison as experiments
 from planner.experiments.billing import bill
 from planner.experiments.drill import Drill, drill
 from planner.experiments.simulate import simulate
+from planner.experiments.uncertainty import Uncertainty, uncertainty
 from planner.finance.hand_check import Bill
 from planner.scenario import Scenario, load
 
@@ -74,4 +75,17 @@ def compare(
     return Comparison(**{one.name: getattr(found, one.name) for one in fields(found)})
 
 
-__all__ = ["Bill", "Comparison", "Drill", "Run", "Scenario", "bill", "compare", "drill", "load", "simulate"]
+__all__ = [
+    "Bill",
+    "Comparison",
+    "Drill",
+    "Run",
+    "Scenario",
+    "Uncertainty",
+    "bill",
+    "compare",
+    "drill",
+    "load",
+    "simulate",
+    "uncertainty",
+]

@@ -1,5 +1,5 @@
-"""The `planner` command: check a scenario, compare its strategies, check a month's bill by hand, rehearse an outage,
-explain one request, say why limits are met, look models up, read and write configurations of gateways.
+"""The `planner` command: check a scenario, compare its strategies, state their costs, check a month's bill by hand,
+rehearse an outage, explain one request, say why limits are met, look models up, read and write configurations of gateways.
 
 Comes in: a command line; goes out: text on the terminal, JSON, and an exit status (see `ending`). No figure
 is made here. Everything heavy is imported by the command that needs it, so `planner check` starts at once.
@@ -27,6 +27,7 @@ from planner.cli.explaining import explain
 from planner.cli.gateways import exporting, importing
 from planner.cli.limits import limits
 from planner.cli.models import models
+from planner.cli.tco import tco
 from planner.cli.warming import warm_up
 
 app = typer.Typer(
@@ -71,6 +72,7 @@ app.add_typer(importing, name="import")
 app.command(epilog=EXIT_STATUS)(limits)
 app.command(epilog=EXIT_STATUS)(models)
 app.command(epilog=EXIT_STATUS)(schema)
+app.command(epilog=EXIT_STATUS)(tco)
 app.command(epilog=EXIT_STATUS)(warm_up)
 
 

@@ -92,10 +92,10 @@ def tco(scenario: Scenario, ledger: Ledger) -> Tco:
         per_month=_per_month(ledger, months),
         expected_requests=expected,
         expected_correct=correct,
-        invoiced_per_1k_usd=_per(invoiced, expected, 1000),
-        economic_per_1k_usd=_per(economic, expected, 1000),
-        invoiced_per_correct_usd=_per(invoiced, correct),
-        economic_per_correct_usd=_per(economic, correct),
+        invoiced_per_1k_usd=per(invoiced, expected, 1000),
+        economic_per_1k_usd=per(economic, expected, 1000),
+        invoiced_per_correct_usd=per(invoiced, correct),
+        economic_per_correct_usd=per(economic, correct),
         unknown=unknown,
     )
 
@@ -150,5 +150,6 @@ def _correct(ledger: Ledger) -> tuple[Decimal | None, dict[str, str]]:
     return right, {}
 
 
-def _per(amount: Decimal, count: Decimal | None, units: int = 1) -> Decimal | None:
+def per(amount: Decimal, count: Decimal | None, units: int = 1) -> Decimal | None:
+    """Amount over count, times units, to 28 digits; None where there is nothing to divide by."""
     return _RATIO.divide(EXACT.multiply(amount, Decimal(units)), count) if count else None

@@ -2,7 +2,8 @@
 
 Each rule is a function from a View to findings; adding one is writing it and naming it in its table
 (`checks_demand`, `checks_supply`, `checks_limits`, `checks_outages`, `checks_strategies`, `checks_breakers`, `checks_health`,
-`checks_caches`, `checks_batches`, `checks_gateway`, `checks_sessions`, `checks_money`, `checks_volume`, `checks_provisioned`).
+`checks_caches`, `checks_batches`, `checks_gateway`, `checks_sessions`, `checks_money`, `checks_volume`, `checks_provisioned`,
+`checks_sign_off`).
 """
 
 from collections.abc import Callable, Iterator
@@ -19,9 +20,11 @@ from planner.scenario.checks_outages import OUTAGES
 from planner.scenario.checks_priorities import PRIORITIES
 from planner.scenario.checks_provisioned import PROVISIONED
 from planner.scenario.checks_sessions import CONVERSATIONS
+from planner.scenario.checks_sign_off import SIGN_OFF
 from planner.scenario.checks_steps import STEPS
 from planner.scenario.checks_strategies import STRATEGIES
 from planner.scenario.checks_supply import SUPPLY
+from planner.scenario.checks_uncertain import UNCERTAINTY
 from planner.scenario.checks_volume import VOLUME
 from planner.scenario.finding import Finding, View
 
@@ -41,7 +44,9 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *VOLUME,
     *PROVISIONED,
     *PRIORITIES,
+    *SIGN_OFF,
     *STEPS,
+    *UNCERTAINTY,
 )
 
 

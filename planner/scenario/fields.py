@@ -16,7 +16,6 @@ from pydantic_core import PydanticCustomError
 
 from planner.errors import Problem
 from planner.scenario.contents import digests
-from planner.scenario.dates import Date
 from planner.scenario.declare import (
     NOTHING,
     AsTuple,
@@ -27,6 +26,7 @@ from planner.scenario.declare import (
 )
 from planner.scenario.demand import Slo, Tasks, Traffic
 from planner.scenario.finance import Finance
+from planner.scenario.finance_sign_off import Date
 from planner.scenario.gateway import Gateway
 from planner.scenario.outages import Together
 from planner.scenario.policy import Policy
@@ -37,6 +37,7 @@ from planner.scenario.strategies import (
     ThresholdRouter,
 )
 from planner.scenario.supply import Deployment, Deployments, Models
+from planner.scenario.uncertain import Correlations, UncertainInputs
 
 MONTH_S = 2_629_800  # a mean month: 365.25 days / 12
 DEFAULT_ROUTER = ThresholdRouter(omni_share=0.25)
@@ -90,7 +91,8 @@ class Scenario(Fields):
     gateway: Gateway = field("what stands before providers", Gateway())
     slo: Slo = field("targets", Slo())
     finance: Finance = field("horizon and money", Finance())
-    uncertain: Annotated[Any, later("uncertain inputs", {})] = field("PATH: {p10, p50, p90}", {})
+    uncertain: UncertainInputs = field("PATH: what is believed of a number", NOTHING, max_length=100)
+    correlated: Correlations = field("uncertain inputs that go together", (), max_length=200)
     run: Run = field("how the simulation is run", Run())
 
     _source: Any = PrivateAttr(default=None)

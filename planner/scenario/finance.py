@@ -5,8 +5,8 @@ Fields only; the rules that hold across them stand in `checks_money`.
 
 from typing import Annotated, Any
 
-from planner.scenario.dates import Date
 from planner.scenario.declare import AsTuple, Fields, Key, field, later
+from planner.scenario.finance_sign_off import Date, Owner, SignOff
 from planner.scenario.finance_volume import Commitment, Negotiated, Prepaid, VolumePrices
 
 
@@ -82,3 +82,7 @@ class Finance(Fields):
     budget_usd_per_month: float | None = field(
         "invoiced spend per month that must not be passed; null: none", None, unit="USD/month", gt=0
     )
+    owners: Annotated[tuple[Owner, ...], AsTuple] = field(
+        "who answers for which of the scenario's figures; the longest path wins", (), max_length=200
+    )
+    sign_off: SignOff = field("who prepared and who reviewed the plan", SignOff())

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from planner.scenario.dates import Date
 from planner.scenario.declare import AsTuple, Fields, Key, field
+from planner.scenario.finance_sign_off import Date
 
 if TYPE_CHECKING:
     from planner.scenario.fields import Scenario

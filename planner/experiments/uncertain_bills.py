@@ -1,0 +1,154 @@
+"""Bills of a comparison's strategies wherever its uncertain inputs stand, and how far the fast ones may be off.
+
+Comes in: a comparison and its uncertain inputs; goes out: float bills at any point, each worked out once, and a check
+against the exact ledger. Points at which another use is expected are simulated: the same windows, requests and luck.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from planner.experiments.cells import Progress, run_cells
+from planner.experiments.comparison import Comparison
+from planner.finance import account
+from planner.finance.cost_model import CostModel, Point
+from planner.finance.distributions import Input
+from planner.finance.float_bill import FloatBill, FloatRates, float_bill, float_rates
+from planner.finance.horizon import plan_of
+from planner.finance.rates import rates_of
+from planner.finance.uncertain_inputs import moves
+from planner.scenario.fields import Scenario
+from planner.scenario.input_kinds import replaced
+from planner.workload.windows import plan_windows
+
+Floats = npt.NDArray[np.float64]
+CHECKED = 8
+
+
+@dataclass(frozen=True)
+class Check:
+    """How far the fast bills are from the exact ledger, over some draws: the largest difference, relative to its total.
+
+    What rounding quantities to 1e-6 unit does to the ledger is in it. Inputs that were simulated again stand at their
+    medians in these draws: between the points at which they were simulated nothing exact is known.
+    """
+
+    draws: int
+    largest_difference: float
+
+
+class Bills:
+    """Bills at any point, each worked out once."""
+
+    def __init__(
+        self,
+        comparison: Comparison,
+        inputs: tuple[Input, ...],
+        engine: str,
+        workers: int | None,
+        report: Progress | None,
+        replications: int | None,
+    ) -> None:
+        self.comparison, self.inputs = comparison, inputs
+        self.engine, self.workers, self.report, self.replications = engine, workers, report, replications
+        self.simulated = tuple(one for one in inputs if one.kind == "simulated")
+        self.read = tuple(one for one in inputs if one.kind in ("money", "volume"))
+        self._worlds: dict[tuple[float, ...], Scenario] = {}
+        self._counts: dict[tuple[float, ...], Any] = {}
+        self._rates: dict[tuple[str, tuple[float, ...]], FloatRates] = {}
+        self._bills: dict[tuple[str, tuple[float, ...], tuple[float, ...]], FloatBill] = {}
+
+    def bill(self, strategy: str, point: Point) -> FloatBill:
+        """The float bill at a point; inputs that are not named stand where the scenario has them."""
+        world = tuple(point.get(one.name, one.value) for one in self.simulated)
+        money = tuple(point.get(one.name, one.value) for one in self.read)
+        key = (strategy, world, money)
+        if key not in self._bills:
+            self._bills[key] = float_bill(self.scenario(point), strategy, self._rates_at(strategy, world))
+        return self._bills[key]
+
+    def ledger_total(self, strategy: str, point: Point) -> float:
+        """USD of the exact ledger at a point."""
+        world = tuple(point.get(one.name, one.value) for one in self.simulated)
+        windows, quantities = self._quantities(strategy, world)
+        return float(account(self.scenario(point), strategy, windows, quantities).total())
+
+    def scenario(self, point: Point) -> Scenario:
+        """The scenario at a point."""
+        world = tuple(point.get(one.name, one.value) for one in self.simulated)
+        found = self._world(world)
+        for one in self.read:
+            value = point.get(one.name, one.value)
+            if value != one.value:
+                found = replaced(found, one.name, round(value) if one.is_whole else value)
+        return found
+
+    def _world(self, world: tuple[float, ...]) -> Scenario:
+        if world not in self._worlds:
+            changed = {
+                one.name: round(value) if one.is_whole else value
+                for one, value in zip(self.simulated, world, strict=True)
+                if value != one.value
+            }
+            base = self.comparison.scenario
+            self._worlds[world] = base.set(changed) if changed else base
+        return self._worlds[world]
+
+    def _quantities(self, strategy: str, world: tuple[float, ...]) -> tuple[Any, list[Any]]:
+        scenario = self._world(world)
+        if scenario is self.comparison.scenario:
+            return self.comparison.windows, [
+                cell.quantities for cell in self.comparison.results[strategy].cells
+            ]
+        if world not in self._counts:
+            windows = plan_windows(scenario, self.replications)
+            cells = run_cells(scenario, windows, engine=self.engine, workers=self.workers, report=self.report)
+            self._counts[world] = (windows, cells)
+        windows, cells = self._counts[world]
+        return windows, [by_strategy[strategy].quantities for by_strategy in cells]
+
+    def _rates_at(self, strategy: str, world: tuple[float, ...]) -> FloatRates:
+        key = (strategy, world)
+        if key not in self._rates:
+            scenario = self._world(world)
+            windows, quantities = self._quantities(strategy, world)
+            plan = plan_of(scenario, strategy)
+            self._rates[key] = float_rates(rates_of(scenario, strategy, plan.eras, windows, quantities))
+        return self._rates[key]
+
+
+def checked(
+    bills: Bills, models: Mapping[str, CostModel], inputs: tuple[Input, ...], values: Floats
+) -> Check:
+    """The models against bills worked out at drawn points, and those against the exact ledger.
+
+    The first draws of the design are spread over the whole range. Strategies take turns, so that many cost no more.
+    """
+    table = values[:CHECKED].copy()
+    for index, one in enumerate(inputs):
+        if one.kind == "simulated":
+            table[:, index] = one.p50
+    worst = 0.0
+    names = list(models)
+    for number, row in enumerate(table):
+        name = names[number % len(names)]
+        point = dict(zip((one.name for one in inputs), map(float, row), strict=True))
+        bill = bills.bill(name, point)
+        usd = bill.usd.copy()
+        for one in inputs:
+            if one.kind == "factor":
+                usd[[moves(one, line) for line in bill.lines]] *= point[one.name]
+        costs = models[name].costs(row[np.newaxis])
+        total = float(usd.sum())
+        modelled = float((costs.invoiced + costs.economic).sum())
+        exact = bills.ledger_total(name, point)
+        worst = max(worst, _apart(modelled, total), _apart(float(bill.usd.sum()), exact))
+    return Check(len(table), worst)
+
+
+def _apart(found: float, expected: float) -> float:
+    """Relative difference, absolute where nothing is expected."""
+    return abs(found - expected) / abs(expected) if expected else abs(found)

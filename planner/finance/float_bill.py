@@ -1,0 +1,138 @@
+"""The bill of a strategy in floats, quickly: what each line costs in each month, for thousands of changed inputs.
+
+Comes in: a scenario, a strategy and the rates per request that were simulated; goes out: a matrix of USD, lines by
+calendar months. A line is finer than a row of the ledger: one count, one charge, one stretch of equal prices, so that
+it is a product of quantities and prices and nothing but. The exact ledger stays `horizon.account`; this is its float
+twin, made of the same charges, and differs from it only in the rounding of quantities to 1e-6 unit.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from planner.finance.horizon import AT_START, Plan, plan_of
+from planner.finance.ledger import INVOICED
+from planner.finance.quantities import Key
+from planner.finance.rates import Rates
+from planner.finance.standing import standing_charges
+from planner.scenario.fields import Scenario
+from planner.workload.windows import MonthPiece, horizon
+
+Floats = npt.NDArray[np.float64]
+FloatRates = Mapping[int, Mapping[str, Mapping[Key, float]]]  # ERA: TASK: count per request
+FEE = "gateway fee"
+
+
+@dataclass(frozen=True)
+class Line:
+    """What tells a line from others: equal in two bills of the same strategy, whatever its price and quantity."""
+
+    view: str
+    account: str
+    task: str | None
+    deployment: str | None
+    unit: str
+    detail: tuple[object, ...]  # what is counted and from when, or whose charge it is
+
+    @property
+    def is_invoiced(self) -> bool:
+        """Whether it is money that somebody is sent a bill of."""
+        return self.view == INVOICED
+
+    @property
+    def is_at_start(self) -> bool:
+        """Whether it is paid on the plan's first day."""
+        return self.account in AT_START
+
+    @property
+    def spent_on(self) -> str:
+        """The account; of a gateway's fee, the one on whose spend it is taken."""
+        return str(self.detail[0]) if self.account == FEE else self.account
+
+    @property
+    def meter(self) -> str | None:
+        """What is counted (`quantities.Key.meter`); None for what stands whoever comes."""
+        return None if self.is_standing else str(self.detail[2])
+
+    @property
+    def is_standing(self) -> bool:
+        """Whether it is paid whether or not a request comes."""
+        return len(self.detail) == 1
+
+
+@dataclass(frozen=True)
+class FloatBill:
+    """USD of each line in each calendar month, shape (lines, months)."""
+
+    lines: tuple[Line, ...]
+    usd: Floats
+
+
+def float_rates(rates: Mapping[int, Rates]) -> dict[int, dict[str, dict[Key, float]]]:
+    """Rates of `rates.rates_of` as floats."""
+    return {
+        era: {task: {key: float(rate) for key, rate in found.items()} for task, found in by_task.items()}
+        for era, by_task in rates.items()
+    }
+
+
+def float_bill(scenario: Scenario, strategy: str, rates: FloatRates) -> FloatBill:
+    """The bill of a strategy with these uses per request.
+
+    Raises
+    ------
+    PriceUnknown
+        As `horizon.account`.
+    """
+    plan = plan_of(scenario, strategy)
+    place = {month.name: index for index, month in enumerate(plan.months)}
+    lines: dict[Line, Floats] = {}
+    for line, usd in (*_standing(plan, place), *_used(plan, rates, place)):
+        lines[line] = lines[line] + usd if line in lines else usd
+    found = np.array(list(lines.values())) if lines else np.zeros((0, len(place)))
+    return FloatBill(tuple(lines), found)
+
+
+def _standing(plan: Plan, place: Mapping[str, int]) -> Iterator[tuple[Line, Floats]]:
+    for charge in standing_charges(plan.scenario, plan.strategy, plan.months):
+        usd = np.zeros(len(place))
+        usd[place[charge.month]] = float(charge.quantity) * float(charge.unit_price_usd)
+        line = Line(INVOICED, charge.account, None, charge.deployment, charge.unit, (charge.source,))
+        yield line, usd
+
+
+def _used(plan: Plan, rates: FloatRates, place: Mapping[str, int]) -> Iterator[tuple[Line, Floats]]:
+    fee = float(plan.tariff.gateway_fee)
+    shares = {task: float(share) for task, share in plan.shares.items()}
+    for start, pieces in _stretches(plan):
+        models = plan.eras[pieces[0].era].models
+        requests, hours = np.zeros(len(place)), np.zeros(len(place))
+        for piece in pieces:
+            requests[place[piece.month]] += piece.expected_requests
+            hours[place[piece.month]] += (piece.end - piece.start).days * 24
+        for task, found in rates[pieces[0].era].items():
+            if not requests.any():
+                continue
+            for key, rate in found.items():
+                for number, charge in enumerate(plan.tariff.charges(key, models, pieces[0].start)):
+                    driver = hours if charge.per == "hour" else requests
+                    each = shares[task] * rate * float(charge.scale) * float(charge.unit_price_usd)
+                    detail = (charge.account, key.kind, key.meter, key.task, start, number)
+                    owner = task if charge.per == "request" else None
+                    usd = driver * each
+                    yield Line(charge.view, charge.account, owner, key.deployment, charge.unit, detail), usd
+                    if charge.through_gateway and fee:
+                        yield Line(INVOICED, FEE, owner, key.deployment, "USD", detail), usd * fee
+
+
+def _stretches(plan: Plan) -> Iterator[tuple[str, list[MonthPiece]]]:
+    """Pieces between which neither a model nor a price changes, and the day from which they go."""
+    cuts = sorted(plan.tariff.cuts(*horizon(plan.scenario)))
+    found: dict[tuple[int, int], list[MonthPiece]] = {}
+    for piece in plan.pieces:
+        found.setdefault((piece.era, bisect_right(cuts, piece.start)), []).append(piece)
+    for pieces in found.values():
+        yield pieces[0].start.isoformat(), pieces
