@@ -131,12 +131,16 @@ def _doubt(
         return None
     from rich.console import Console
 
-    from planner.experiments.uncertainty import uncertainty
+    from planner.experiments.uncertainty import PricedByVolume, uncertainty
 
-    with progress(Console(stderr=True), "Drawing the uncertain inputs") as report:
-        return uncertainty(
-            found, draws=draws, engine=engine, replications=replications, workers=workers, report=report
-        )
+    try:
+        with progress(Console(stderr=True), "Drawing the uncertain inputs") as report:
+            return uncertainty(
+                found, draws=draws, engine=engine, replications=replications, workers=workers, report=report
+            )
+    except PricedByVolume as error:  # the costs themselves are known
+        typer.echo(f"Not drawn: {error}", err=True)
+        return None
 
 
 def _document(made: "Statement", doubt: "Uncertainty | None", encoding: str) -> str:
