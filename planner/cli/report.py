@@ -20,11 +20,14 @@ from planner.cli.ending import plural
 from planner.cli.figures import DASH, NO, YES, money_span, quantity, span, unit_cost
 from planner.experiments.answer import GATES, SloRow
 from planner.finance import usd
+from planner.scenario.seasons import MONTHS, season_factors
 from planner.tables import CAUSES, WASTES
+from planner.workload.windows import horizon_words
 
 if TYPE_CHECKING:
     from planner.experiments.comparison import Comparison
     from planner.metrics import Estimate
+    from planner.scenario.demand import Traffic
 
 LABEL_WIDTH = 22
 VALUE_WIDTH = 15  # 12,345,678.90
@@ -80,8 +83,8 @@ def show(comparison: "Comparison", console: Console) -> None:
     )
     heading(console, "Targets")
     _targets(console, comparison.slo_rows)
-    months = plural(scenario.finance.horizon_months, "month")
-    heading(console, f"Total cost over {months} by account, USD (sums of ledger rows, not discounted)")
+    title = f"Total cost over {horizon_words(scenario)} by account, USD (sums of ledger rows, not discounted)"
+    heading(console, title)
     side_by_side(console, comparison.strategies, account_rows(comparison))
     heading(console, "Answer")
     text_line(console, comparison.answer, "bold")
@@ -300,8 +303,22 @@ def _traffic(comparison: "Comparison") -> str:
     text = volume(told.turns_per_month, told.conversations_per_month)
     if told.users_active_per_day is not None:
         text += f" of {told.users_active_per_day:,.0f} active users a day"
-    growth = traffic.growth_per_month
-    return f"{text}{f', {100 * growth:+.3g} % each month' if growth else ''}."
+    return f"{text}{''.join(f', {part}' for part in growth_in_words(traffic))}."
+
+
+def growth_in_words(traffic: "Traffic") -> Iterator[str]:
+    """Growth, saturation and seasons, where there are any."""
+    if traffic.growth_per_year is not None:
+        yield f"{100 * traffic.growth_per_year:+.3g} % each year"
+    elif traffic.growth_per_month:
+        yield f"{100 * traffic.growth_per_month:+.3g} % each month"
+    if traffic.saturation_requests_per_month is not None:
+        yield f"at most {figures.count(traffic.saturation_requests_per_month)} a month"
+    factors = season_factors(traffic.seasons)
+    if factors is not None:
+        least, most = min(factors), max(factors)
+        busiest, quietest = (MONTHS[factors.index(one)].capitalize() for one in (most, least))
+        yield f"seasons from {least:.3g} ({quietest}) to {most:.3g} ({busiest})"
 
 
 def basis(comparison: "Comparison") -> Iterator[str]:

@@ -23,7 +23,7 @@ from planner.errors import PriceUnknown
 from planner.finance.calendar import Month
 from planner.finance.ledger import EXACT, INVOICED, View, exact, plain, rounded
 from planner.finance.quantities import API, LONG, VERIFIED, Key
-from planner.finance.standing import strategy_pays
+from planner.finance.standing_charge import strategy_pays
 from planner.finance.tariff import Sold
 from planner.scenario import paths
 from planner.scenario.finance_volume import Commitment, VolumePrices, commitment_months

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from planner.catalogue import provisioned
 from planner.errors import PriceUnknown
 from planner.finance.ledger import exact, plain
-from planner.finance.standing import provisioned_price, strategy_pays
+from planner.finance.standing_charge import strategy_pays
+from planner.finance.standing_provisioned import provisioned_price
 from planner.finance.tariff import Tariff
 from planner.scenario import paths
 from planner.scenario.fields import Scenario

@@ -52,9 +52,11 @@ STEPS = {
     **{group: PRICED_BY_VOLUME[group] for group in ADJUSTED if group != PREPAID},
     "gateway fee": "gateway fee",
     PREPAID: PRICED_BY_VOLUME[PREPAID],
+    "credits": "credits of providers",
     "transfer": "transfer",
 }
-WHOLE = ("gateway fee", "transfer", *ADJUSTED)  # steps that are rows of the ledger as they stand
+#: Steps that are rows of the ledger as they stand.
+WHOLE = ("gateway fee", "credits", "transfer", *ADJUSTED)
 
 _Added = dict[Slot, Fraction]
 

@@ -1,6 +1,6 @@
 """What a token of a model costs at a provider on a day, and why.
 
-Comes in: a scenario (own prices, price steps) and the catalogue's dated list prices; goes out: USD per
+Comes in: a scenario (own prices, price steps, drift) and the catalogue's dated list prices; goes out: USD per
 token, exact, with the source in words. An own price wins over the list; a price that nobody knows is an
 error, never 0; months after the last reading say that the price is carried forward.
 """
@@ -15,11 +15,12 @@ from functools import lru_cache
 from planner.catalogue import models as catalogue
 from planner.catalogue import price_levels, prices
 from planner.errors import PriceUnknown
-from planner.finance.ledger import EXACT, exact
+from planner.finance.ledger import EXACT, exact, plain
 from planner.scenario import paths
 from planner.scenario.fields import Scenario
 from planner.scenario.finance_volume import negotiated_on
 from planner.scenario.known import BATCH_METERS, batch_price_problem, level_price_problem, listed_as
+from planner.scenario.price_drift import drift_factor, drift_in_force
 from planner.scenario.price_levels import PriceLevel
 from planner.scenario.supply import OwnModel
 
@@ -82,13 +83,18 @@ def token_price(
     own = own_price(scenario, model, provider, meter)
     if own is not None:
         value, field_name = own
-        factor, steps = _steps(scenario, model, on)
+        factor, steps = _steps(scenario, model, provider, on)
         source = "scenario: " + paths.render(("models", model, field_name))
         return UnitPrice(usd=_per_token(value, factor), source=source + steps, confidence="given")
     where = provider if provider is not None else home_provider(model)
     if where is None:
         field_name = paths.render(("models", model, _own_field(meter)))
         raise PriceUnknown(f"no {meter} price of {model} is known on {on}; give {field_name}")
+    began = prices.cached_from(model, where, on) if meter == "cached_input" else None
+    if began is not None:
+        plain_input = token_price(scenario, model, provider, "input", on, is_long=is_long)
+        why = f", for cached input too: it has a price of its own only from {began}"
+        return replace(plain_input, source=plain_input.source + why)
     factor, steps = _list_factor(scenario, model, where, on)
     found = prices.price(model, where, meter, on)
     value, kind = found.usd_per_mtok, "list price"
@@ -258,19 +264,35 @@ def _long_context(model: str, provider: str | None, on: date) -> prices.LongCont
         return None
 
 
-def _steps(scenario: Scenario, model: str, on: date) -> tuple[Decimal, str]:
-    """Product of the scenario's price steps up to a day, and how the source tells of them."""
+def _steps(scenario: Scenario, model: str, provider: str | None, on: date) -> tuple[Decimal, str]:
+    """Product of the scenario's price steps and drift up to a day, and how the source tells of them."""
     factor, words = Decimal(1), ""
     for step in sorted(scenario.finance.price_steps, key=lambda one: one.at):
         if step.model == model and step.at <= on:
             factor = EXACT.multiply(factor, exact(step.factor))
             words += f", times {exact(step.factor)} from {step.at} (scenario: finance.price_steps)"
-    return factor, words
+    drift, why = _drift(scenario, model, provider, on)
+    return EXACT.multiply(factor, drift), words + why
+
+
+def _drift(scenario: Scenario, model: str, provider: str | None, on: date) -> tuple[Decimal, str]:
+    """What the supposed drift has made of a price by a day's month, and how the source tells of it."""
+    where = provider if provider is not None else home_provider(model)
+    index = drift_in_force(scenario, model, where)
+    factor = drift_factor(scenario, model, where, on)
+    if index is None or factor == 1:
+        return factor, ""
+    per_year = exact(scenario.finance.price_drift[index].per_year)
+    path = paths.render(("finance", "price_drift", index))
+    return (
+        factor,
+        f", times {plain(factor)} in {on:%Y-%m} for a drift of {per_year} a year (scenario: {path})",
+    )
 
 
 def _list_factor(scenario: Scenario, model: str, provider: str, on: date) -> tuple[Decimal, str]:
     """What a list price is multiplied by on a day, price steps and what is negotiated, and how the source tells of it."""
-    factor, words = _steps(scenario, model, on)
+    factor, words = _steps(scenario, model, provider, on)
     found = negotiated_on(scenario, provider, model, on)
     if found is not None:
         index, one = found
