@@ -22,6 +22,7 @@ from planner.experiments.answer import GATES, SloRow
 from planner.finance import usd
 from planner.scenario.seasons import MONTHS, season_factors
 from planner.tables import CAUSES, WASTES
+from planner.workload.windows import horizon_words
 
 if TYPE_CHECKING:
     from planner.experiments.comparison import Comparison
@@ -82,8 +83,8 @@ def show(comparison: "Comparison", console: Console) -> None:
     )
     heading(console, "Targets")
     _targets(console, comparison.slo_rows)
-    months = plural(scenario.finance.horizon_months, "month")
-    heading(console, f"Total cost over {months} by account, USD (sums of ledger rows, not discounted)")
+    title = f"Total cost over {horizon_words(scenario)} by account, USD (sums of ledger rows, not discounted)"
+    heading(console, title)
     side_by_side(console, comparison.strategies, account_rows(comparison))
     heading(console, "Answer")
     text_line(console, comparison.answer, "bold")

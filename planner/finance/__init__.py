@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from planner.finance.accounting import Books, books
-    from planner.finance.basis import Assumption, assumptions, not_included
+    from planner.finance.assumption import Assumption
+    from planner.finance.basis import assumptions, not_included
+    from planner.finance.currency import Rate, money, rate_of, rate_words, shown
     from planner.finance.fiscal import YearCost, by_fiscal_year, fiscal_year
+    from planner.finance.footprint import Footprint
     from planner.finance.horizon import account
     from planner.finance.intervals import (
         MEASURES,
@@ -42,10 +45,11 @@ if TYPE_CHECKING:
     from planner.finance.value import Value
 
 _HOME = {
-    "Assumption": "planner.finance.basis",
+    "Assumption": "planner.finance.assumption",
     "Books": "planner.finance.accounting",
     "CostVectors": "planner.finance.intervals",
     "Flow": "planner.finance.investment",
+    "Footprint": "planner.finance.footprint",
     "Interval": "planner.finance.intervals",
     "Irr": "planner.finance.investment",
     "Key": "planner.finance.quantities",
@@ -56,6 +60,7 @@ _HOME = {
     "NotSimulated": "planner.finance.rates",
     "Payback": "planner.finance.investment",
     "Quantities": "planner.finance.quantities",
+    "Rate": "planner.finance.currency",
     "Tco": "planner.finance.totals",
     "Value": "planner.finance.value",
     "YearCost": "planner.finance.fiscal",
@@ -75,10 +80,14 @@ _HOME = {
     "irr": "planner.finance.investment",
     "long_thresholds": "planner.finance.tariff",
     "merge": "planner.finance.ledger",
+    "money": "planner.finance.currency",
     "not_included": "planner.finance.basis",
     "npv": "planner.finance.investment",
     "payback": "planner.finance.investment",
     "plain": "planner.finance.ledger",
+    "rate_of": "planner.finance.currency",
+    "rate_words": "planner.finance.currency",
+    "shown": "planner.finance.currency",
     "tco": "planner.finance.totals",
     "tco_interval": "planner.finance.intervals",
     "usd": "planner.finance.ledger",
@@ -89,6 +98,7 @@ __all__ = [
     "Books",
     "CostVectors",
     "Flow",
+    "Footprint",
     "Interval",
     "Irr",
     "Key",
@@ -98,6 +108,7 @@ __all__ = [
     "NotSimulated",
     "Payback",
     "Quantities",
+    "Rate",
     "Tco",
     "Value",
     "YearCost",
@@ -117,10 +128,14 @@ __all__ = [
     "irr",
     "long_thresholds",
     "merge",
+    "money",
     "not_included",
     "npv",
     "payback",
     "plain",
+    "rate_of",
+    "rate_words",
+    "shown",
     "tco",
     "tco_interval",
     "usd",

@@ -3,7 +3,8 @@
 Comes in: a scenario and a ledger; goes out: capital spent, depreciation, book value and the cost as accounts show it.
 Straight line without salvage: from the start of the month in which a thing is paid (as far as the plan covers it), by the
 covered part of every month, until its life ends. Accumulated depreciation is rounded half-even to 1e-10 USD and a month's is
-the difference, so that depreciation and the book value at the end add up to what was paid, exactly.
+the difference, so that depreciation and the book value at the end add up to what was paid, exactly. What is lost or sold stays
+on the books to the end of its life: proceeds at the end of the plan (`/residual`) are income beside its book value.
 """
 
 from collections.abc import Sequence
@@ -12,17 +13,18 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from planner.errors import PlannerError
 from planner.finance.calendar import Month, months_of
+from planner.finance.hardware import device_life_years, server_life_years
 from planner.finance.ledger import EXACT, INVOICED, Ledger, exact, rounded, total_of
-from planner.finance.standing import device_life_years
 from planner.scenario.fields import Scenario
 from planner.workload.windows import month_pieces
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TANGIBLE = ("devices/purchase", "devices/replacement", "compute/purchase", "compute/replacement")
+DEVICES = ("devices/purchase", "devices/spares", "devices/replacement", "devices/attrition")
+SERVERS = ("compute/purchase", "compute/replacement")
+TANGIBLE = (*DEVICES, *SERVERS)
 #: Depreciated with `finance.depreciation_years`, else spent when paid.
 INTANGIBLE = ("one-time", "integration")
 MONTHS_PER_YEAR = 12
@@ -115,9 +117,9 @@ def life_months(scenario: Scenario, account: str, deployment: str | None) -> Fra
         return None if years is None else Fraction(exact(years)) * MONTHS_PER_YEAR
     if account not in TANGIBLE:
         return None
-    if deployment is None or scenario.deployments[deployment].device is None:
-        raise PlannerError(f"the life of what {account} buys is not known, so it cannot be depreciated")
-    return Fraction(device_life_years(scenario, deployment)[0]) * MONTHS_PER_YEAR
+    assert deployment is not None, f"{account} of no deployment"
+    years_of = device_life_years if account in DEVICES else server_life_years
+    return Fraction(years_of(scenario, deployment)[0]) * MONTHS_PER_YEAR
 
 
 def _assets(scenario: Scenario, ledger: Ledger, months: Sequence[Month]) -> list[Asset]:
@@ -154,4 +156,14 @@ def _straight_line(paid: Decimal, life: Fraction, bought: str, months: Sequence[
     return found
 
 
-__all__ = ["INTANGIBLE", "TANGIBLE", "Asset", "Books", "MonthBook", "books", "life_months"]
+__all__ = [
+    "DEVICES",
+    "INTANGIBLE",
+    "SERVERS",
+    "TANGIBLE",
+    "Asset",
+    "Books",
+    "MonthBook",
+    "books",
+    "life_months",
+]

@@ -10,21 +10,41 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 
+from planner.finance.adjustments import Adjustment, adjustments, exact_quantities
 from planner.finance.calendar import HOURS_PER_DAY, Month, months_of
 from planner.finance.ledger import EXACT, INVOICED, Ledger, LedgerRow, View, Volume, rounded, total_of
 from planner.finance.quantities import ANSWERS, REQUESTS, Key, Quantities
 from planner.finance.rates import PlannedWindow, Rates, rates_of, shares
 from planner.finance.standing import standing_charges
-from planner.finance.tariff import Charge, Tariff
+from planner.finance.tariff import Charge, Sold, Tariff
+from planner.finance.uptime import expected_credits
 from planner.scenario.fields import Scenario
+from planner.workload.outage_months import REPLICATIONS
 from planner.workload.windows import Era, MonthPiece, eras, horizon, month_pieces
 
 ACCOUNT_ORDER = (
-    "one-time", "devices/purchase", "devices/replacement", "migration", "api", "wasted", "verifier",
-    "gateway fee", "router", "transfer", "compute", "energy", "people", "wrong answers", "downtime",
+    "one-time", "integration", "devices/purchase", "devices/spares", "devices/replacement", "devices/attrition",
+    "devices/updates", "devices/residual", "compute/purchase", "compute/replacement", "compute/rack", "compute/residual",
+    "migration", "api", "wasted", "verifier", "volume prices", "provisioned", "commitment", "gateway fee",
+    "prepaid fee", "router", "transfer", "compute", "energy", "energy/idle",
+    "energy/servers", "review", "people", "maintenance", "compliance/first", "compliance/repeated", "penalties",
+    "credits", "exit",
+    "wrong answers", "downtime",
 )  # fmt: skip
-AT_START = ("one-time", "devices/purchase")  # accounts paid on the first day, at t = 0
+#: Accounts paid on the first day, at t = 0.
+AT_START = (
+    "one-time",
+    "integration",
+    "devices/purchase",
+    "devices/spares",
+    "compute/purchase",
+    "compliance/first",
+)
+
+
+CREDITED = ("api", "wasted")  # groups of what is spent at providers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +58,13 @@ class Plan:
     pieces: tuple[MonthPiece, ...]
     months: tuple[Month, ...]
     shares: dict[str, Fraction]
+    #: (MONTH, DEPLOYMENT): share of the spend on tokens there that its provider is expected to give back.
+    credits: dict[tuple[str, str], Decimal]
+
+    @cached_property
+    def adjustments(self) -> tuple[Adjustment, ...]:
+        """What the bill gains or loses by how much is used in a month."""
+        return adjustments(self)
 
     def driver(self, piece: MonthPiece, task: str, charge: Charge) -> Fraction:
         """What multiplies a rate per request: the task's expected requests, or its share of the hours."""
@@ -55,14 +82,16 @@ def plan_of(scenario: Scenario, strategy: str) -> Plan:
     tariff = Tariff(scenario, strategy)
     start, end = horizon(scenario)
     pieces = month_pieces(scenario, tariff.cuts(start, end))
+    months = months_of(pieces)
     return Plan(
         scenario=scenario,
         strategy=strategy,
         tariff=tariff,
         eras=eras(scenario),
         pieces=pieces,
-        months=months_of(pieces),
+        months=months,
         shares=shares(scenario),
+        credits=expected_credits(scenario, strategy, months),
     )
 
 
@@ -95,8 +124,8 @@ def account(
 
 
 def standing_ledger(plan: Plan) -> Ledger:
-    """The rows that would stand if nobody asked anything."""
-    return Ledger(_Lines(plan).rows())
+    """The rows of what is paid whatever is used; commitments, which use counts towards, are adjustments."""
+    return Ledger(_Lines(plan).rows(is_adjusted=False))
 
 
 def charged(plan: Plan, rates: dict[int, Rates]) -> Iterator[tuple[MonthPiece, str, Key, Charge]]:
@@ -123,6 +152,7 @@ class _Line:
     unit_price_usd: Decimal
     source: str
     through_gateway: bool = False
+    sold: Sold | None = None
 
 
 class _Lines:
@@ -147,20 +177,32 @@ class _Lines:
         line = _Line(
             piece.month, charge.view, charge.account, task if charge.per == "request" else None, deployment,
             charge.unit, charge.unit_price_usd, charge.source, charge.through_gateway,
+            charge.sold,
         )  # fmt: skip
         self.sums[line] = self.sums.get(line, Fraction(0)) + quantity
         self.since.setdefault(line, piece.start)
 
-    def rows(self) -> tuple[LedgerRow, ...]:
+    def rows(self, is_adjusted: bool = True) -> tuple[LedgerRow, ...]:
         ranked: list[tuple[tuple[object, ...], LedgerRow]] = []
+        sold: list[tuple[_Line, LedgerRow]] = []
         fees: dict[tuple[str, str | None, str | None], list[Decimal]] = {}
+        spent: dict[tuple[str, str | None, str | None], list[Decimal]] = {}
         for line, quantity in self.sums.items():
             row = self._row(line, rounded(quantity))
             if row.quantity:
                 ranked.append((self._rank(row, self.since.get(line, date.min)), row))
                 if line.through_gateway:
                     fees.setdefault((line.month, line.task, line.deployment), []).append(row.amount_usd)
+                if row.group in CREDITED:
+                    spent.setdefault((line.month, line.task, line.deployment), []).append(row.amount_usd)
+                if line.sold is not None:
+                    sold.append((line, row))
+        if is_adjusted:
+            ranked += [
+                (self._rank(row, date.min, place), row) for place, row in enumerate(self._adjusted(sold))
+            ]
         ranked += [(self._rank(row, date.min), row) for row in self._fees(fees)]
+        ranked += [(self._rank(row, date.min), row) for row in self._credits(spent)]
         return tuple(row for _, row in sorted(ranked, key=lambda pair: pair[0]))
 
     def _fees(self, spent: dict[tuple[str, str | None, str | None], list[Decimal]]) -> Iterator[LedgerRow]:
@@ -182,6 +224,38 @@ class _Lines:
             if total := total_of(amounts):
                 yield self._row(line, total)
 
+    def _credits(self, spent: dict[tuple[str, str | None, str | None], list[Decimal]]) -> Iterator[LedgerRow]:
+        """What providers are expected to give back of the exact spend with them, less than 0."""
+        for (month, task, deployment), amounts in spent.items():
+            share = self.plan.credits.get((month, deployment or ""))
+            if share and (total := total_of(amounts)):
+                line = _Line(
+                    month, INVOICED, "credits", task, deployment, "USD", share.copy_negate(),
+                    f"scenario: deployments.{deployment}.sla; expected over {REPLICATIONS:,} replications of outages",
+                )  # fmt: skip
+                yield self._row(line, total)
+
+    def _adjusted(self, sold: Sequence[tuple[_Line, LedgerRow]]) -> Iterator[LedgerRow]:
+        """Rows of what depends on a month's use in all, from the rows of tokens as they stand, not rounded."""
+        sums = [
+            total_of(
+                getattr(row, one.of) for line, row in sold if row.month == one.month and one.scope.holds(line)
+            )
+            for one in self.plan.adjustments
+        ]
+        for one, knot, units in exact_quantities(self.plan.adjustments, sums):
+            line = _Line(
+                one.month,
+                one.view,
+                knot.account,
+                one.task,
+                one.deployment,
+                one.unit,
+                knot.slope_usd,
+                knot.source,
+            )
+            yield self._row(line, units)
+
     def _row(self, line: _Line, quantity: Decimal) -> LedgerRow:
         return LedgerRow(
             month=line.month,
@@ -196,7 +270,7 @@ class _Lines:
             source=line.source,
         )
 
-    def _rank(self, row: LedgerRow, since: date) -> tuple[object, ...]:
+    def _rank(self, row: LedgerRow, since: date, of_equals: int = 0) -> tuple[object, ...]:
         """Month, view, account as in ACCOUNT_ORDER, then task and deployment as in the scenario."""
         tasks, deployments = list(self.plan.scenario.tasks), list(self.plan.scenario.deployments)
         place = ACCOUNT_ORDER.index(row.account if row.account in ACCOUNT_ORDER else row.group)
@@ -208,6 +282,7 @@ class _Lines:
             -1 if row.deployment is None else deployments.index(row.deployment),
             row.account,
             since,
+            of_equals,
             row.source,
             row.unit_price_usd,
         )

@@ -213,6 +213,13 @@ class Slo(Fields):
     )
 
 
+class Review(Fields):
+    """People who look at answers."""
+
+    share: float = field("share of answers that somebody looks at", 1.0, unit="share", ge=0, le=1)
+    usd: float = field("cost of one look", unit="USD", ge=0, le=1e6)
+
+
 Share = Annotated[float, field("share", unit="share", gt=0, lt=1)]
 
 
@@ -246,6 +253,10 @@ class Task(Fields):
     cost_of_wrong_answer_usd: float = field("economic cost of a wrong answer", 0.0, unit="USD", ge=0, le=1e9)
     value_usd: float | None = field(
         "worth of a right answer, for the view of value; null: not counted", None, unit="USD", ge=0, le=1e9
+    )
+    review: Review | None = field(
+        "answers that people look at; changes neither accuracy nor the cost of wrong answers; null: none",
+        None,
     )
     requery_probability: float = field(
         "share of users who ask the same again after a wrong or failed answer, at most three times; such requests come "

@@ -19,10 +19,14 @@ from planner.scenario.declare import (
     later,
 )
 from planner.scenario.demand import Modality
+from planner.scenario.finance_sla import ProviderSla
+from planner.scenario.hardware import Device, Owned
 from planner.scenario.laws import Law
 from planner.scenario.outages import Outages, harms_of
 from planner.scenario.policy import Policy
+from planner.scenario.price_levels import Level, PriceLevel
 from planner.scenario.prompt_caches import PromptCache
+from planner.scenario.provisioned import Provisioned
 from planner.scenario.steps import CapOrSteps
 
 CATALOGUE: Literal["catalogue"] = "catalogue"
@@ -58,6 +62,13 @@ class OwnModel(Fields):
     )
     reasoning_tokens_per_output_token: float | None = field(
         "hidden tokens for each visible one; null: from the catalogue", None, unit="ratio", ge=0, le=1000
+    )
+    joules_per_output_token: float | None = field(
+        "energy of an output token at a provider, hosts and building included, for footprints; null: from the catalogue",
+        None,
+        unit="J",
+        ge=0,
+        le=1e6,
     )
     input_token_factor: float | None = field(
         "tokens of this model for each counted input token", None, unit="ratio", gt=0, le=100
@@ -289,7 +300,7 @@ def may_be_out(deployment: "Deployment") -> bool:
 
 
 class Server(Fields):
-    """Own or rented GPUs, billed by the hour; latency and concurrency are given beside it."""
+    """Own or rented GPUs, billed by the hour or bought; latency and concurrency are given beside it."""
 
     gpu: str = field("GPU in the catalogue")
     replicas: int = field("copies of the model", 1, unit="replicas", ge=1, le=100_000)
@@ -297,6 +308,7 @@ class Server(Fields):
     usd_per_gpu_hour: float | None = field(
         "price; null: from the catalogue", None, unit="USD/h", ge=0, le=1e5
     )
+    owned: Owned | None = field("bought instead of rented by the hour; null: rented", None)
     dispatch: Annotated[Any, later("batching servers")] = field("how requests reach replicas", None)
     scheduler: Annotated[Any, later("batching servers")] = field("whole-prompt or chunked", None)
     batch_cap: Annotated[Any, later("batching servers")] = field("requests in a batch", None)
@@ -307,19 +319,6 @@ class Server(Fields):
     watermark: Annotated[Any, later("batching servers")] = field("share of blocks kept free", None)
     iteration: Annotated[Any, later("batching servers")] = field("iteration law", None)
     failures: Annotated[Any, later("batching servers")] = field("replica failures", None)
-
-
-class Device(Fields):
-    """A fleet of devices that run the model where the user is."""
-
-    kind: str = field("device in the catalogue")
-    fleet: int = field("devices in use", unit="devices", ge=1, le=10**10)
-    tokens_per_s: float | None = field("output speed; null: from the catalogue", None, unit="tokens/s", gt=0)
-    watts: float | None = field("power while answering; null: from the catalogue", None, unit="W", ge=0)
-    usd: float | None = field("price of one; null: from the catalogue", None, unit="USD", ge=0)
-    life_years: float | None = field(
-        "years of use; null: from the catalogue", None, unit="years", gt=0, le=50
-    )
 
 
 class Deployment(Fields):
@@ -352,7 +351,23 @@ class Deployment(Fields):
         "or null: none",
         CATALOGUE,
     )
-    provisioned: Annotated[Any, later("provisioned throughput")] = field("provisioned units", None)
+    price_level: Level = field(
+        "level of service at which tokens are bought; priority and flex at the provider's listed prices, or at "
+        "price_level_factor. Calls of tasks with urgency batch to a batch API have no level",
+        "standard",
+    )
+    price_level_factor: float | None = field(
+        "price of every meter at the level over the ordinary one; null: the provider's listed prices",
+        None,
+        unit="factor",
+        gt=0,
+        le=100,
+    )
+    provisioned: Provisioned | None = field(
+        "units that stand ready and are paid for whether used or not; null: tokens are paid as they are used",
+        None,
+    )
+    sla: ProviderSla | None = field("service credits that the provider owes; null: none", None)
     server: Server | None = field("own or rented GPUs", None)
     device: Device | None = field("a fleet of devices", None)
     weight: float = field(
@@ -378,6 +393,18 @@ class Deployment(Fields):
     def is_own_hardware(self) -> bool:
         """Own hardware is paid by the hour or the piece, not by the token."""
         return self.server is not None or self.device is not None
+
+    @property
+    def is_paid_by_token(self) -> bool:
+        """Whether a provider bills its tokens: those of provisioned units cost nothing on top."""
+        return not self.is_own_hardware and self.provisioned is None
+
+    @property
+    def level(self) -> PriceLevel | None:
+        """The level of service at which its tokens are bought; None: the ordinary one."""
+        if self.price_level == "standard":
+            return None
+        return PriceLevel(self.price_level, self.price_level_factor)
 
     @property
     def is_behind_gateway(self) -> bool:

@@ -149,11 +149,24 @@ def task_share(scenario: Scenario) -> dict[str, float]:
 
 
 def horizon(scenario: Scenario) -> tuple[datetime.date, datetime.date]:
-    """First day of the plan and the day after its last: the same day of the month, or that month's last."""
+    """First day of the plan and the day after its last: the same day of the month, or that month's last.
+
+    `finance.until` ends it earlier.
+    """
     start = scenario.start
     month = start.month - 1 + scenario.finance.horizon_months
     year, month = start.year + month // 12, month % 12 + 1
-    return start, datetime.date(year, month, min(start.day, _days_of_month(year, month)))
+    whole = datetime.date(year, month, min(start.day, _days_of_month(year, month)))
+    return start, min(whole, scenario.finance.until or whole)
+
+
+def horizon_words(scenario: Scenario) -> str:
+    """How long the plan is, for people: `36 months`, or from which day to which where it ends at a day of its own."""
+    start, end = horizon(scenario)
+    if scenario.finance.until is not None:
+        return f"{start} to {end - datetime.timedelta(days=1)}"
+    months = scenario.finance.horizon_months
+    return f"{months} {'month' if months == 1 else 'months'}"
 
 
 def eras(scenario: Scenario) -> tuple[Era, ...]:

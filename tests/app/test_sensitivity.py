@@ -32,14 +32,9 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
 
     def run(**params: str) -> AppTest:
         app = AppTest.from_file(str(MAIN), default_timeout=100)
-        app.query_params["scenario"] = "uncertain"
-        for name, value in params.items():
-            app.query_params[name] = value
-        app.run()
-        leads = dict(app.query_params)
         app.switch_page(SENSITIVITY)
-        app.query_params.clear()
-        app.query_params.update(leads)
+        for name, value in ({"scenario": "uncertain"} | params).items():
+            app.query_params[name] = value
         app.run()
         assert not app.exception
         return app

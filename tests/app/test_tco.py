@@ -26,10 +26,12 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
 
     def run(**params: str) -> AppTest:
         app = AppTest.from_file(str(MAIN), default_timeout=60)
+        app.switch_page(TCO)
         for name, value in params.items():
             app.query_params[name] = value
         app.run()
-        return to(app, TCO)
+        assert not app.exception
+        return app
 
     return run
 

@@ -173,15 +173,23 @@ NOT_FOR_ENGINES = (
     "tasks.TASK.images.N.detail", "tasks.TASK.audio",
     # money, targets, judgement of answers, names for people: after
     "finance", "slo", "tasks.TASK.slo", "tasks.TASK.accuracy", "tasks.TASK.cost_of_wrong_answer_usd", "tasks.TASK.value_usd",
+    "tasks.TASK.review",
     "models.MODEL.params_billions", "models.MODEL.bytes_per_weight", "models.MODEL.kv_bytes_per_token",
-    "models.MODEL.cached_input_usd_per_mtok",
+    "models.MODEL.cached_input_usd_per_mtok", "models.MODEL.joules_per_output_token",
     "models.MODEL.image_usd_per_mtok", "models.MODEL.audio_input_usd_per_mtok",
     "models.MODEL.audio_output_usd_per_mtok", "deployments.DEPLOYMENT.label",
-    "deployments.DEPLOYMENT.server.gpus_per_replica", "deployments.DEPLOYMENT.device.watts",
+    "deployments.DEPLOYMENT.server.gpus_per_replica", "deployments.DEPLOYMENT.server.owned",
+    "deployments.DEPLOYMENT.device.watts", "deployments.DEPLOYMENT.device.spares_share",
+    "deployments.DEPLOYMENT.device.losses_per_year", "deployments.DEPLOYMENT.device.updates_per_year",
+    "deployments.DEPLOYMENT.device.update_usd", "deployments.DEPLOYMENT.device.update_gb",
+    "deployments.DEPLOYMENT.device.idle_watts", "deployments.DEPLOYMENT.device.hours_on_per_day",
+    "deployments.DEPLOYMENT.device.residual_share", "deployments.DEPLOYMENT.sla",
     "deployments.DEPLOYMENT.device.usd", "deployments.DEPLOYMENT.device.life_years",
     "strategies.STRATEGY.router.verifier.provider",
     # taken apart by the scenario's own views, which both engines ask
     "strategies.STRATEGY.like",
+    # units are limits and a bill (tests.finance.test_token_bills runs both engines on them); levels are prices
+    "deployments.DEPLOYMENT.provisioned", "deployments.DEPLOYMENT.price_level", "deployments.DEPLOYMENT.price_level_factor",
     # fills other fields before an engine is asked
     "policy.preset", "strategies.STRATEGY.policy.preset", "deployments.DEPLOYMENT.policy.preset",
     # refused, or drawn in the scenario's policy, which holds here too

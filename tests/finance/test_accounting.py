@@ -5,14 +5,12 @@ from decimal import Decimal
 from fractions import Fraction as F
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.errors import PlannerError
 from planner.finance import account, tco
 from planner.finance.accounting import Books, books
-from planner.finance.ledger import INVOICED, Ledger, LedgerRow
+from planner.finance.ledger import INVOICED, Ledger
 from planner.scenario.fields import Scenario
 from tests.finance.plans import Window, counted, scenario
 
@@ -128,16 +126,36 @@ def test_depreciation_and_book_value_are_what_was_paid(start, months, life, flee
     check(*kept(given_))
 
 
-def test_what_has_no_known_life_is_refused() -> None:
-    row = LedgerRow(
-        month="2025-01", view="invoiced", account="compute/purchase", deployment="edge-2", quantity=D(1), unit="GPU",
-        unit_price_usd=D(1), strategy="edge-only", source="hand",
-    )  # fmt: skip
+def test_servers_spares_and_lost_devices_are_written_off_over_their_lives() -> None:
+    device = {
+        "kind": "jetson-orin-nano-super", "fleet": 12, "usd": 240.0, "life_years": 2, "spares_share": 0.25,
+        "losses_per_year": 1.0, "residual_share": 0.5,
+    }  # fmt: skip
+    owned = {"usd_per_gpu": 9000.0, "host_usd_per_gpu": 3000.0, "life_years": 1.0}
     given_ = plan(
         deployments={
-            "edge-2": {"model": "our-1b", "server": {"gpu": "h100-80gb"}},
-            "edge": {"model": "our-1b", "device": {"kind": "jetson-orin-nano-super", "fleet": 1}},
-        }
+            "edge": {"model": "our-1b", "device": device},
+            "rack": {"model": "our-1b", "server": {"gpu": "h100-80gb", "replicas": 2, "owned": owned}},
+        },
+        strategies={"edge-only": {"mini": ["edge", "rack"]}},
+        finance__horizon_months=18,
     )
-    with pytest.raises(PlannerError, match="the life of what compute/purchase buys is not known"):
-        books(given_, Ledger((row,)))
+    found, ledger = kept(given_)
+    months = {one.month: one for one in found.months}
+    lives = {(one.account, one.life_months) for one in found.assets}
+    assert lives == {
+        ("devices/purchase", 24), ("devices/spares", 24), ("devices/attrition", 24),
+        ("compute/purchase", 12), ("compute/replacement", 12),
+    }  # fmt: skip
+    # 12 devices at 240 and 3 spares; two GPUs with hosts at 12,000; a device lost each month and bought again
+    january = 12 * D(240) / 24 + 3 * D(240) / 24 + 24 * D(1000) / 12 + D(240) / 24
+    assert months["2025-01"].depreciation_usd == january
+    assert months["2026-01"].capex_usd == D(24_000) + D(240)
+    assert sum(one.capex_usd for one in found.months if one.month < "2026-01") == 15 * 240 + 24_000 + 12 * 240
+    residual = [row for row in ledger.rows if row.account == "devices/residual"]
+    assert residual
+    assert not [one for one in found.assets if one.account.endswith("residual")]
+    capex = sum((one.capex_usd for one in found.months), D(0))
+    left = found.months[-1].book_value_usd
+    assert sum((one.depreciation_usd for one in found.months), D(0)) + left == capex
+    assert sum((one.cost_usd for one in found.months), D(0)) + left == ledger.total(INVOICED)
