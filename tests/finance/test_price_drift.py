@@ -207,3 +207,27 @@ def test_drift_and_raises_are_among_the_assumptions() -> None:
         "-0.2", "1/year", "scenario: finance.price_drift[0].per_year",
     )  # fmt: skip
     assert rows["run: raise"] == ("0.035", "1/year", "scenario: finance.people.run.raise_per_year")
+
+
+def test_tiers_of_tokens_take_the_price_of_their_month() -> None:
+    """15.5 billion input tokens in January, half off above 10 billion; in July the same at 0.8 of the price."""
+    tiers = {
+        "provider": "openai",
+        "meters": ["input"],
+        "of": "tokens",
+        "steps": [{"above": 10e9, "factor": 0.5}],
+    }
+    given = plan({"per_year": -0.36}, finance__volume_prices=[tiers])
+    ledger = bill(given)
+    totals = {
+        month: total_of(
+            row.amount_usd
+            for row in ledger.select(month=month).rows
+            if row.account == "api/input" or row.account.startswith("volume")
+        )
+        for month in ("2025-01", "2025-07")
+    }
+    assert totals["2025-01"] == D(10_000) * 2 + D(5_500) * 1
+    assert totals["2025-07"] == totals["2025-01"] * D("0.8")
+    check = HandCheck(given, "omni-only", [Window()], [COUNTS], ledger)
+    assert {check.bill(month).difference_usd for month in check.months} == {D(0)}
