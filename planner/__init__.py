@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from planner._installation import DISTRIBUTION, warn_if_shadowed
 
 if TYPE_CHECKING:
-    from planner.api import Bill, Comparison, Drill, Run, bill, compare, drill, simulate
+    from planner.api import Bill, Comparison, DecisionMap, Drill, Run, bill, compare, decision_map, drill, simulate
     from planner.errors import (
         CatalogueError,
         LoadExceedsCapacity,
@@ -30,6 +30,7 @@ _HOME = {
     "Bill": "planner.api",
     "CatalogueError": "planner.errors",
     "Comparison": "planner.api",
+    "DecisionMap": "planner.api",
     "Drill": "planner.api",
     "LoadExceedsCapacity": "planner.errors",
     "PlannerError": "planner.errors",
@@ -40,6 +41,7 @@ _HOME = {
     "ScenarioError": "planner.errors",
     "bill": "planner.api",
     "compare": "planner.api",
+    "decision_map": "planner.api",
     "drill": "planner.api",
     "load": "planner.scenario",
     "simulate": "planner.api",
@@ -49,6 +51,7 @@ __all__ = [
     "Bill",
     "CatalogueError",
     "Comparison",
+    "DecisionMap",
     "Drill",
     "LoadExceedsCapacity",
     "PlannerError",
@@ -59,6 +62,7 @@ __all__ = [
     "ScenarioError",
     "bill",
     "compare",
+    "decision_map",
     "drill",
     "load",
     "simulate",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from planner.engines import Run
 from planner.experiments import comparison as experiments
+from planner.experiments import decision_map as maps
 from planner.experiments.billing import bill
 from planner.experiments.drill import Drill, drill
 from planner.experiments.simulate import simulate
@@ -74,4 +75,58 @@ def compare(
     return Comparison(**{one.name: getattr(found, one.name) for one in fields(found)})
 
 
-__all__ = ["Bill", "Comparison", "Drill", "Run", "Scenario", "bill", "compare", "drill", "load", "simulate"]
+@dataclass(frozen=True, kw_only=True)
+class DecisionMap(maps.DecisionMap):
+    """A decision map with its chart; see `planner.experiments.decision_map.DecisionMap` for the figures."""
+
+    @property
+    def chart(self) -> "alt.LayerChart":
+        """The map drawn: colour by winner, ties lighter, missed gates marked, today's point."""
+        from planner.charts.decision import decision_chart, map_rows
+
+        return decision_chart(map_rows(self), self.strategies, self.x, self.y, self.today_words)
+
+
+def decision_map(
+    scenario: Scenario,
+    *,
+    x: str,
+    y: str,
+    x_scale: str = "auto",
+    y_scale: str = "auto",
+    engine: str = "compiled",
+    replications: int | None = None,
+    workers: int | None = None,
+    report: Callable[[int, int], None] | None = None,
+) -> DecisionMap:
+    """Who wins where: two numbers of a scenario varied, `PATH=LOW..HIGH[:N]` each.
+
+    Parameters
+    ----------
+    x, y : str
+        Such as `traffic.requests_per_month=1e3..1e10` and `tasks.faq.cost_of_wrong_answer_usd=0.01..10:9`.
+    x_scale, y_scale : auto, log or linear
+        auto: by equal factors where both ends are above 0 and a factor of 100 or more apart.
+    engine, replications, workers, report
+        As in `compare`.
+
+    Returns
+    -------
+    DecisionMap
+        `.frame` is a DataFrame with a row a cell; `.cells`, `.today`, `.notices`, `.chart`, `.to_dict()`.
+    """
+    found = maps.decision_map(
+        scenario,
+        x=x,
+        y=y,
+        x_scale=x_scale,
+        y_scale=y_scale,
+        engine=engine,
+        replications=replications,
+        workers=workers,
+        report=report,
+    )
+    return DecisionMap(**{one.name: getattr(found, one.name) for one in fields(found)})
+
+
+__all__ = ["Bill", "Comparison", "DecisionMap", "Drill", "Run", "Scenario", "bill", "compare", "decision_map", "drill", "load", "simulate"]
