@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from planner._installation import DISTRIBUTION, warn_if_shadowed
 
 if TYPE_CHECKING:
-    from planner.api import Bill, Comparison, DecisionMap, Drill, Run, bill, compare, decision_map, drill, simulate
+    from planner.api import Bill, BreakEven, Comparison, DecisionMap, Drill, Run, bill, break_even, compare, decision_map, drill, simulate
     from planner.errors import (
         CatalogueError,
         LoadExceedsCapacity,
@@ -28,6 +28,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Bill": "planner.api",
+    "BreakEven": "planner.api",
     "CatalogueError": "planner.errors",
     "Comparison": "planner.api",
     "DecisionMap": "planner.api",
@@ -40,6 +41,7 @@ _HOME = {
     "Scenario": "planner.scenario",
     "ScenarioError": "planner.errors",
     "bill": "planner.api",
+    "break_even": "planner.api",
     "compare": "planner.api",
     "decision_map": "planner.api",
     "drill": "planner.api",
@@ -49,6 +51,7 @@ _HOME = {
 __all__ = [
     "DISTRIBUTION",
     "Bill",
+    "BreakEven",
     "CatalogueError",
     "Comparison",
     "DecisionMap",
@@ -61,6 +64,7 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "bill",
+    "break_even",
     "compare",
     "decision_map",
     "drill",

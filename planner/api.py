@@ -6,12 +6,13 @@ result = planner.compare(busier)
 print(result.answer)
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from planner.engines import Run
 from planner.experiments import comparison as experiments
+from planner.experiments import break_even as evens
 from planner.experiments import decision_map as maps
 from planner.experiments.billing import bill
 from planner.experiments.drill import Drill, drill
@@ -76,6 +77,66 @@ def compare(
 
 
 @dataclass(frozen=True, kw_only=True)
+class BreakEven(evens.BreakEven):
+    """Break-even with its chart; see `planner.experiments.break_even.BreakEven` for the figures."""
+
+    @property
+    def chart(self) -> "alt.LayerChart":
+        """Cost of a mean month against volume, a line a strategy, with all crossings and today's volume."""
+        from planner.charts.decision import break_even_chart
+
+        return break_even_chart(
+            self.line_rows(), self.crossing_rows(), tuple(self.scenario.strategies), today=self.requests_per_month
+        )
+
+
+def break_even(
+    scenario: Scenario | Comparison,
+    *,
+    between: Sequence[str] | None = None,
+    shares: bool = False,
+    floor: float | None = None,
+    headroom: float | None = None,
+    engine: str = "compiled",
+    replications: int | None = None,
+    workers: int | None = None,
+    report: Callable[[int, int], None] | None = None,
+) -> BreakEven:
+    """What flips the order of two strategies: the volume, the month, the cost of an error, the omni share.
+
+    Parameters
+    ----------
+    scenario : Scenario or Comparison
+        A comparison is not simulated again.
+    between : two names, optional
+        Only these strategies; all pairs if not given.
+    shares, floor : bool, float
+        Also the omni share that costs least with accuracy at or above `floor` (`slo.accuracy` if not given).
+    headroom : float, optional
+        Own servers follow the volume, at this utilisation in the peak; left out, they stand as they are.
+    engine, replications, workers, report
+        As in `compare`.
+
+    Returns
+    -------
+    BreakEven
+        `.frame` is a DataFrame with a row a crossing; `.pairs`, `.omni_shares`, `.chart`, `.to_dict()`.
+    """
+    found = evens.break_even(
+        scenario,
+        between=between,
+        shares=shares,
+        floor=floor,
+        headroom=headroom,
+        engine=engine,
+        replications=replications,
+        workers=workers,
+        report=report,
+    )
+    return BreakEven(**{one.name: getattr(found, one.name) for one in fields(found)})
+
+
+@dataclass(frozen=True, kw_only=True)
 class DecisionMap(maps.DecisionMap):
     """A decision map with its chart; see `planner.experiments.decision_map.DecisionMap` for the figures."""
 
@@ -129,4 +190,4 @@ def decision_map(
     return DecisionMap(**{one.name: getattr(found, one.name) for one in fields(found)})
 
 
-__all__ = ["Bill", "Comparison", "DecisionMap", "Drill", "Run", "Scenario", "bill", "compare", "decision_map", "drill", "load", "simulate"]
+__all__ = ["Bill", "BreakEven", "Comparison", "DecisionMap", "Drill", "Run", "Scenario", "bill", "break_even", "compare", "decision_map", "drill", "load", "simulate"]
