@@ -8,6 +8,7 @@ falls and then rises along the shares that keep the floor, as it does where a ro
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from planner.errors import PlannerError
@@ -19,6 +20,7 @@ from planner.metrics import Estimate
 from planner.scenario.fields import Scenario, ThresholdRouter
 from planner.scenario.paths import closest
 
+INDIFFERENCE = Decimal("0.02")
 COARSE = tuple(index / 10 for index in range(11))
 FINEST = 0.0125  # a tenth halved three times
 
@@ -55,6 +57,15 @@ class OmniShare:
     def floor_binds(self) -> bool:
         return not self.free.keeps(self.floor)
 
+    @property
+    def near(self) -> tuple[float, float] | None:
+        """Least and largest share that keeps the floor and costs at most 2 % more than the best: they are as good."""
+        if self.best is None:
+            return None
+        most = self.best.cost.value * (1 + INDIFFERENCE)
+        shares = [one.share for one in self.points if one.keeps(self.floor) and one.cost.value <= most]
+        return min(shares), max(shares)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
@@ -62,6 +73,7 @@ class OmniShare:
             "floor": self.floor,
             "floor_binds": self.floor_binds,
             "today": self.today,
+            "near": None if self.near is None else list(self.near),
             "best": None if self.best is None else _plain(self.best),
             "without_floor": _plain(self.free),
             "points": [_plain(point) for point in self.points],
