@@ -13,7 +13,20 @@ from typing import TYPE_CHECKING, Any
 from planner._installation import DISTRIBUTION, warn_if_shadowed
 
 if TYPE_CHECKING:
-    from planner.api import Bill, BreakEven, Comparison, DecisionMap, Drill, Run, bill, break_even, compare, decision_map, drill, simulate
+    from planner.api import (
+        Bill,
+        BreakEven,
+        Comparison,
+        DecisionMap,
+        Drill,
+        Run,
+        bill,
+        break_even,
+        compare,
+        decision_map,
+        drill,
+        simulate,
+    )
     from planner.errors import (
         CatalogueError,
         LoadExceedsCapacity,

@@ -86,7 +86,10 @@ class BreakEven(evens.BreakEven):
         from planner.charts.decision import break_even_chart
 
         return break_even_chart(
-            self.line_rows(), self.crossing_rows(), tuple(self.scenario.strategies), today=self.requests_per_month
+            self.line_rows(),
+            self.crossing_rows(),
+            tuple(self.scenario.strategies),
+            today=self.requests_per_month,
         )
 
 
@@ -190,4 +193,19 @@ def decision_map(
     return DecisionMap(**{one.name: getattr(found, one.name) for one in fields(found)})
 
 
-__all__ = ["Bill", "BreakEven", "Comparison", "DecisionMap", "Drill", "Run", "Scenario", "bill", "break_even", "compare", "decision_map", "drill", "load", "simulate"]
+__all__ = [
+    "Bill",
+    "BreakEven",
+    "Comparison",
+    "DecisionMap",
+    "Drill",
+    "Run",
+    "Scenario",
+    "bill",
+    "break_even",
+    "compare",
+    "decision_map",
+    "drill",
+    "load",
+    "simulate",
+]

@@ -145,9 +145,7 @@ def _map_words(cells: pd.DataFrame, shown: Sequence[str], x: AxisLike, y: AxisLi
     counted = [f"{name} in {int((cells['who'] == name).sum())}" for name in shown]
     ties = int(cells["tie"].sum())
     now = f" Today: {today}." if today else ""
-    return (
-        f"Winner of {len(cells)} cells by {x.path} and {y.path}: {', '.join(counted)}; {ties} of them ties.{now}"
-    )
+    return f"Winner of {len(cells)} cells by {x.path} and {y.path}: {', '.join(counted)}; {ties} of them ties.{now}"
 
 
 def break_even_chart(
@@ -172,7 +170,9 @@ def break_even_chart(
     """
     names = list(strategies)
     shown = [name for name in names if (lines["strategy"] == name).any()]
-    drawn = theme.thinned(lines.sort_values(["strategy", "volume"], kind="stable"), "strategy", theme.MAX_ROWS - 200)
+    drawn = theme.thinned(
+        lines.sort_values(["strategy", "volume"], kind="stable"), "strategy", theme.MAX_ROWS - 200
+    )
     x = alt.X("volume:Q").title(f"Volume ({unit})").scale(nice=False).axis(labelExpr=theme.USD_AXIS)
     y = alt.Y("usd:Q").title("Cost (USD)").axis(labelExpr=theme.USD_AXIS)
     key = alt.Legend(title=None, values=shown, symbolSize=300, symbolStrokeWidth=2.5)

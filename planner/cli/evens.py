@@ -39,7 +39,8 @@ def break_even(
     omni_share: Annotated[
         bool,
         typer.Option(
-            "--omni-share", help="Also look for the omni share that costs least, for threshold routers: some 17 runs."
+            "--omni-share",
+            help="Also look for the omni share that costs least, for threshold routers: some 17 runs.",
         ),
     ] = False,
     floor: Annotated[
@@ -60,7 +61,9 @@ def break_even(
     ] = None,
     month: Annotated[
         str | None,
-        typer.Option(help="Also the break-even of one month's own bill.", metavar="YYYY-MM", show_default=False),
+        typer.Option(
+            help="Also the break-even of one month's own bill.", metavar="YYYY-MM", show_default=False
+        ),
     ] = None,
     json_to: Annotated[
         str | None,
@@ -149,7 +152,11 @@ def texts(found: "BreakEven", month: str | None = None) -> "Iterator[str]":
 
 def _volumes(pair: "Pair") -> str:
     if not pair.volumes:
-        return "never: both cost the same" if pair.always is None else f"never: {pair.always} is cheaper at every volume"
+        return (
+            "never: both cost the same"
+            if pair.always is None
+            else f"never: {pair.always} is cheaper at every volume"
+        )
     steps = [
         f"{one.after} is cheaper above {_requests(float(one.volume))}"
         + (" (a step of capacity)" if one.kind == "step" else "")

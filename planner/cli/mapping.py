@@ -52,7 +52,8 @@ def map_(
     x_scale: Annotated[
         str,
         typer.Option(
-            help="log, linear, or auto: log where both ends are above 0 and a factor of 100 apart.", metavar="SCALE"
+            help="log, linear, or auto: log where both ends are above 0 and a factor of 100 apart.",
+            metavar="SCALE",
         ),
     ] = "auto",
     y_scale: Annotated[str, typer.Option(help="The same for --y.", metavar="SCALE")] = "auto",
@@ -145,7 +146,8 @@ def texts(found: "DecisionMap", width: int = 100) -> "Iterator[str]":
     now = found.today_at
     for row in reversed(range(len(found.y.values))):
         cells = "".join(
-            _mark(found, found.cell(column, row), now == (column, row)).center(cell_width) for column in columns
+            _mark(found, found.cell(column, row), now == (column, row)).center(cell_width)
+            for column in columns
         )
         yield f"{short(found.y.values[row]):>{LABEL_WIDTH}} | {cells}".rstrip()
     yield f"{'':>{LABEL_WIDTH}} +-" + "-" * (cell_width * len(columns))
@@ -165,9 +167,10 @@ def _columns(found: "DecisionMap", width: int) -> "Sequence[int]":
     if many <= room:
         return range(many)
     chosen = {round(k * (many - 1) / (room - 1)) for k in range(room)}
-    if found.today_at is not None and found.today_at[0] not in chosen:
-        chosen.remove(min(chosen - {0, many - 1}, key=lambda one: abs(one - found.today_at[0])))
-        chosen.add(found.today_at[0])
+    now = None if found.today_at is None else found.today_at[0]
+    if now is not None and now not in chosen:
+        chosen.remove(min(chosen - {0, many - 1}, key=lambda one: abs(one - now)))
+        chosen.add(now)
     return sorted(chosen)
 
 
@@ -215,7 +218,9 @@ def _failures(found: "DecisionMap", name: str) -> str:
 def _axis(axis: "Axis") -> str:
     unit = f" ({axis.unit})" if axis.unit else ""
     spaced = "equal factors" if axis.is_log else "even"
-    return f"{axis.path}{unit}, {axis.values[0]:g} to {axis.values[-1]:g}, {len(axis.values)} values, {spaced}"
+    return (
+        f"{axis.path}{unit}, {axis.values[0]:g} to {axis.values[-1]:g}, {len(axis.values)} values, {spaced}"
+    )
 
 
 def short(value: float) -> str:
@@ -226,7 +231,9 @@ def short(value: float) -> str:
     """
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= 0.9995 * size:
-            return f"{value / size:.2g}{letter}" if abs(value) < 99.5 * size else f"{value / size:.0f}{letter}"
+            return (
+                f"{value / size:.2g}{letter}" if abs(value) < 99.5 * size else f"{value / size:.0f}{letter}"
+            )
     return f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"
 
 

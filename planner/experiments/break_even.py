@@ -94,7 +94,12 @@ class BreakEven:
         end = Fraction(exact(up_to)) if up_to is not None else self._end()
         months = self.scenario.finance.horizon_months
         rows = [
-            (float(one.volume), float(self.lines[one.before].cost(one.volume) / months), one.before, one.after)
+            (
+                float(one.volume),
+                float(self.lines[one.before].cost(one.volume) / months),
+                one.before,
+                one.after,
+            )
             for pair in self.pairs
             for one in pair.volumes
             if one.volume <= end
@@ -171,13 +176,11 @@ def break_even(
     plan = scenario.scenario if isinstance(scenario, Comparison) else scenario
     names = _names(plan, between)
     if headroom is not None and not 0 < headroom <= 1:
-        raise PlannerError(f"headroom: got {headroom:g}; allowed: more than 0, at most 1 (utilisation in the peak)")
+        raise PlannerError(
+            f"headroom: got {headroom:g}; allowed: more than 0, at most 1 (utilisation in the peak)"
+        )
     options: dict[str, Any] = {"engine": engine, "replications": replications, "workers": workers}
-    found = (
-        scenario
-        if isinstance(scenario, Comparison)
-        else compare(plan, report=report, **options)
-    )
+    found = scenario if isinstance(scenario, Comparison) else compare(plan, report=report, **options)
     volume = requests_per_month(plan)
     is_economic = plan.objective == "economic"
     lines = {
@@ -200,7 +203,9 @@ def break_even(
         lines=lines,
         pairs=pairs,
         omni_shares=tuple(
-            omni_share(plan, name, floor=floor, report=report, **options) for name in searched if name in names
+            omni_share(plan, name, floor=floor, report=report, **options)
+            for name in searched
+            if name in names
         ),
         headroom=headroom,
     )

@@ -407,9 +407,7 @@ def run_strategy(
     """One strategy alone over the plan's windows: what `compare` finds of it, and the windows; arguments as there."""
     windows = plan_windows(scenario, replications)
     _check_size(scenario, windows)
-    cells = run_cells(
-        scenario, windows, engine=engine, workers=workers, report=report, strategies=(name,)
-    )
+    cells = run_cells(scenario, windows, engine=engine, workers=workers, report=report, strategies=(name,))
     plan = deletions(measure_weights(scenario, windows), [(window.era, window.stratum) for window in windows])
     return _result(scenario, name, windows, plan, tuple(cell[name] for cell in cells)), windows
 

@@ -132,7 +132,9 @@ class DecisionMap:
                 "winner": cell.winner,
                 "tie": cell.is_tie,
                 "tied_with": ", ".join(cell.tied),
-                "gates_failed": "; ".join(f"{name}: {', '.join(gates)}" for name, gates in cell.gates.items()),
+                "gates_failed": "; ".join(
+                    f"{name}: {', '.join(gates)}" for name, gates in cell.gates.items()
+                ),
                 "is_simulated": cell.is_simulated,
             }
             row |= {
@@ -187,9 +189,7 @@ def decision_map(
             f"at most {MOST_RUNS} are. Give fewer values after the colon."
         )
     progress = _Progress(report, len(wanted) + 1)
-    now = compare(
-        scenario, engine=engine, replications=replications, workers=workers, report=progress.part()
-    )
+    now = compare(scenario, engine=engine, replications=replications, workers=workers, report=progress.part())
     cells: dict[tuple[float, float], MapCell] = {}
     runs: list[MapRun] = []
     spent: list[tuple[tuple[float | None, float | None], Comparison]] = []
@@ -307,7 +307,9 @@ def _simulated(
     )
 
 
-Bills = tuple[dict[str, Decimal], dict[str, CostVectors]]  # by strategy: total by the objective, and its make-up
+Bills = tuple[
+    dict[str, Decimal], dict[str, CostVectors]
+]  # by strategy: total by the objective, and its make-up
 
 
 def _billed(found: Comparison, billed: Scenario) -> Bills:
@@ -364,9 +366,7 @@ class _Billing:
 
 def _between(first: CostVectors, last: CostVectors, part: float) -> CostVectors:
     """The make-up of a total that lies on a straight line between two."""
-    prices = {
-        name: value + part * (last.prices[name] - value) for name, value in first.prices.items()
-    }
+    prices = {name: value + part * (last.prices[name] - value) for name, value in first.prices.items()}
     return replace(first, prices=prices)
 
 
@@ -433,7 +433,8 @@ def _sure_to_fail(
         return None
     for before, found in reversed(spent):
         smaller = all(
-            there == here or (axis.kind == "volume" and there is not None and here is not None and there < here)
+            there == here
+            or (axis.kind == "volume" and there is not None and here is not None and there < here)
             for axis, there, here in zip((x, y), before, place, strict=True)
         )
         if smaller and before != place and all(_is_overrun(found, name) for name in found.results):
@@ -477,19 +478,27 @@ def _notices(
     total = sum(run.simulated_requests for run in runs)
     ways = []
     if simulated:
-        ways.append(f"{' and '.join(simulated)}: simulated at {_points_of(len(runs))}, {total:,} requests in all")
+        ways.append(
+            f"{' and '.join(simulated)}: simulated at {_points_of(len(runs))}, {total:,} requests in all"
+        )
     if billed:
         ways.append(f"{' and '.join(billed)}: the same simulated use billed again, exactly")
     yield "; ".join(ways) + "."
     for reason, words in (("shortened", "shortened to"), ("lengthened", "lengthened to")):
         lengths = [run.length.window_s for run in runs if run.length.reason == reason]
         if lengths:
-            span = f"{min(lengths):,.6g} s" if len(set(lengths)) == 1 else f"{min(lengths):,.6g} to {max(lengths):,.6g} s"
+            span = (
+                f"{min(lengths):,.6g} s"
+                if len(set(lengths)) == 1
+                else f"{min(lengths):,.6g} to {max(lengths):,.6g} s"
+            )
             yield (
                 f"Windows of {scenario.run.window_s:g} s were {words} {span} at {_points_of(len(lengths))}, never thinned: "
                 "all requests of that time."
             )
-    short_s = min((run.length.window_s for run in runs if run.length.reason == "shortened"), default=SHORTEST_S)
+    short_s = min(
+        (run.length.window_s for run in runs if run.length.reason == "shortened"), default=SHORTEST_S
+    )
     if short_s < min(SHORTEST_S, scenario.run.window_s):
         yield (
             f"A limit per minute starts full: in windows of {short_s:g} s demand of up to {1 + 60 / short_s:.2g} times a "

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from planner.experiments.break_even import BreakEven, Pair
     from planner.finance.flips import ErrorCost, OverTime
 
-_DIGITS = decimal.Context(prec=28, rounding=decimal.ROUND_HALF_EVEN)  # of a fraction that has no finite decimal
+_DIGITS = decimal.Context(
+    prec=28, rounding=decimal.ROUND_HALF_EVEN
+)  # of a fraction that has no finite decimal
 
 
 def document(found: "BreakEven") -> dict[str, Any]:

@@ -50,7 +50,7 @@ def server_steps(found: Comparison, strategy: str, headroom: float, spare: int =
     if not isinstance(concurrent, int):
         raise PlannerError(
             f"deployments.{name}.limits.concurrent: got {'null' if concurrent is None else 'steps'}; allowed: the calls "
-            "that all replicas hold at once, or what a replica carries is not known"
+            "that all replicas hold at once, one number for all times, or what a replica carries is not known"
         )
     busy_s = busy_s_per_request(found, strategy, name)
     ledger = found.results[strategy].ledger.select(account=GPU_HOURS, deployment=name)

@@ -108,10 +108,14 @@ def _axis(scenario: Scenario, name: str, text: str, scale: str) -> Axis:
         try:
             ends.append(_number(found[word]))
         except ValueError:
-            problems.append(_problem(path, f"{found[word]!r} as {word} end", "a finite number, such as 0.5 or 1e6"))
+            problems.append(
+                _problem(path, f"{found[word]!r} as {word} end", "a finite number, such as 0.5 or 1e6")
+            )
     many = found["many"]
     if many is not None and not (many.strip().isdecimal() and LEAST_VALUES <= int(many) <= MOST_VALUES):
-        problems.append(_problem(path, f"{many!r} values", f"a whole number, {LEAST_VALUES} to {MOST_VALUES}"))
+        problems.append(
+            _problem(path, f"{many!r} values", f"a whole number, {LEAST_VALUES} to {MOST_VALUES}")
+        )
     if len(ends) == 2 and ends[0] >= ends[1]:
         problems.append(_problem(path, f"{ends[0]:g}..{ends[1]:g}", "a low end below the high end"))
     if len(ends) == 2 and scale == "log" and ends[0] <= 0:
@@ -144,9 +148,18 @@ def _kind(scenario: Scenario, path: str) -> Kind:
         ) from None
     if kind == "fixed":
         hint = f"give it a value first, such as --set {path}=1" if value is None else None
-        given = "null" if value is None else "a day, a word, a target, a setting of the run or a whole section"
+        given = (
+            "null" if value is None else "a day, a word, a target, a setting of the run or a whole section"
+        )
         raise ScenarioError(
-            [Problem(field=path, given=given, allowed="a number of the traffic, the supply or the bill", hint=hint)],
+            [
+                Problem(
+                    field=path,
+                    given=given,
+                    allowed="a number of the traffic, the supply or the bill",
+                    hint=hint,
+                )
+            ],
             "the axes of the map",
         )
     return kind

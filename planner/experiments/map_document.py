@@ -20,7 +20,9 @@ def document(found: "DecisionMap") -> dict[str, Any]:
         "x": _axis(found.x),
         "y": _axis(found.y),
         "today": _cell(found.today),
-        "today_at": None if found.today_at is None else dict(zip(("column", "row"), found.today_at, strict=True)),
+        "today_at": None
+        if found.today_at is None
+        else dict(zip(("column", "row"), found.today_at, strict=True)),
         "cells": [_cell(cell) for cell in found.cells],
         "runs": [
             {

@@ -12,7 +12,9 @@ from planner.workload.windows import plan_windows, requests_per_month
 
 MOST = 300_000  # requests of a strategy over all windows: longer windows are shortened to it
 LEAST = 20_000  # where there are fewer, windows are lengthened to it
-SHORTEST_S = 300.0  # limits of a minute show: a bucket that starts full hides demand of up to 1.2 times a limit
+SHORTEST_S = (
+    300.0  # limits of a minute show: a bucket that starts full hides demand of up to 1.2 times a limit
+)
 LONG = 3_000_000  # requests of a strategy: where even these windows hold more, they may be shorter still
 LEAST_S = 120.0  # but no shorter: such a bucket then hides demand of up to 1.5 times a limit, which is told
 LONGEST_S = 604_800.0  # the bound of run.window_s
@@ -50,7 +52,7 @@ def fitted(scenario: Scenario, base: Scenario, replications: int | None = None) 
             wanted = max(own_s * LONG / there, min(own_s, LEAST_S))
     else:
         wanted = min(own_s * min(LEAST, max(here, there)) / there, max(own_s, LONGEST_S))
-    wanted = float(f"{wanted:.3g}") if wanted >= 1 else wanted
+    wanted = min(float(f"{wanted:.3g}"), max(own_s, LONGEST_S))  # no figure hangs on the last digits
     if wanted == own_s:
         return scenario, Length(window_s=own_s, requests=there, reason="own")
     try:

@@ -113,14 +113,22 @@ def own_compute(
 
 
 def device_fleet(
-    name: str, usd: Number, life_months: Number, units_per_device: Number, *, unit_usd: Number = 0, spare: int = 0
+    name: str,
+    usd: Number,
+    life_months: Number,
+    units_per_device: Number,
+    *,
+    unit_usd: Number = 0,
+    spare: int = 0,
 ) -> Option:
     """A device for each so many units (users, requests a month), written off evenly over its life."""
     steps = Steps(capacity=_fraction(units_per_device), usd=owned_month(usd, life_months), spare=spare)
     return Option(name=name, unit_usd=_fraction(unit_usd), steps=steps)
 
 
-def rented_month(usd_per_hour: Number, hours: Number = HOURS_PER_MONTH, share_of_month: Number = 1) -> Fraction:
+def rented_month(
+    usd_per_hour: Number, hours: Number = HOURS_PER_MONTH, share_of_month: Number = 1
+) -> Fraction:
     """USD a month of a machine that is paid by the hour.
 
     >>> float(rented_month(1.5, 730, 0.3))
@@ -270,9 +278,7 @@ def _stretches(a: Option, b: Option, end: Fraction) -> Iterator[tuple[Fraction, 
     ends = {end}
     for option in (a, b):
         if option.steps is not None:
-            ends |= {
-                option.steps.capacity * k for k in range(1, math.ceil(end / option.steps.capacity) + 1)
-            }
+            ends |= {option.steps.capacity * k for k in range(1, math.ceil(end / option.steps.capacity) + 1)}
     low = Fraction(0)
     for high in sorted(one for one in ends if one <= end):
         yield low, high

@@ -43,7 +43,8 @@ def line_of(
     """
     stepping = dict(steps or {})
     assert len(stepping) <= 1, f"one server steps with the volume, not {sorted(stepping)}"
-    fixed, moving = [], []
+    fixed: list[Decimal] = []
+    moving: list[Decimal] = []
     for row in ledger.rows:
         if not is_economic and row.view != INVOICED:
             continue
@@ -186,7 +187,12 @@ def error_costs(
 
 
 def _flip(
-    task: str | None, rest: Fraction, gap: Fraction, names: tuple[str, str], unit: Decimal, today: Decimal | None
+    task: str | None,
+    rest: Fraction,
+    gap: Fraction,
+    names: tuple[str, str],
+    unit: Decimal,
+    today: Decimal | None,
 ) -> ErrorCost:
     """b minus a is rest + gap x C: where it is 0, and who is cheaper on either side."""
     a, b = names
