@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from planner.engines import Run
-from planner.experiments import comparison as experiments
 from planner.experiments import break_even as evens
+from planner.experiments import comparison as experiments
 from planner.experiments import decision_map as maps
 from planner.experiments.billing import bill
 from planner.experiments.drill import Drill, drill

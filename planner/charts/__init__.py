@@ -5,6 +5,7 @@ formats, so a strategy looks the same in every chart, on light and on dark groun
 """
 
 from planner.charts.cost import cumulative_chart, tco_chart, tradeoff_chart
+from planner.charts.decision import break_even_chart, decision_chart
 from planner.charts.gallery import Gallery
 from planner.charts.latency import latency_chart
 from planner.charts.outage import backlog_chart
@@ -13,7 +14,9 @@ from planner.charts.theme import panels
 __all__ = [
     "Gallery",
     "backlog_chart",
+    "break_even_chart",
     "cumulative_chart",
+    "decision_chart",
     "latency_chart",
     "panels",
     "tco_chart",

@@ -5,6 +5,7 @@ every gate are hatched, those in which a cheaper strategy failed one carry a mar
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Protocol
 
 import altair as alt
@@ -16,7 +17,6 @@ MAP_PX, LINES_PX = 340, 300
 TIE_OPACITY = 0.45
 NOBODY = "none passes every gate"
 NOBODY_COLOUR = "#d0d0d0"
-MOST_MAP_ROWS = 2_500  # cells of the largest map
 HATCH, FAILED_MARK = "╱╱", "•"
 
 
@@ -115,7 +115,7 @@ def _edges(axis: AxisLike, name: str) -> pd.DataFrame:
     def half_way(a: float, b: float) -> float:
         return float((a * b) ** 0.5) if axis.is_log else (a + b) / 2
 
-    inner = [half_way(a, b) for a, b in zip(values[:-1], values[1:], strict=True)]
+    inner = [half_way(a, b) for a, b in pairwise(values)]
     return pd.DataFrame(
         {
             name: values,
@@ -174,7 +174,7 @@ def break_even_chart(
         lines.sort_values(["strategy", "volume"], kind="stable"), "strategy", theme.MAX_ROWS - 200
     )
     x = alt.X("volume:Q").title(f"Volume ({unit})").scale(nice=False).axis(labelExpr=theme.USD_AXIS)
-    y = alt.Y("usd:Q").title("Cost (USD)").axis(labelExpr=theme.USD_AXIS)
+    y = alt.Y("usd:Q").title("Cost of a mean month (USD)").axis(labelExpr=theme.USD_AXIS)
     key = alt.Legend(title=None, values=shown, symbolSize=300, symbolStrokeWidth=2.5)
     curve = alt.Chart(drawn).mark_line(strokeWidth=2.2).encode(
         x, y,

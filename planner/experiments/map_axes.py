@@ -19,7 +19,7 @@ from planner.scenario.schema import describe
 Scale = Literal["auto", "log", "linear"]
 SCALES: tuple[str, ...] = get_args(Scale)
 LEAST_VALUES, MOST_VALUES = 2, 100
-MOST_CELLS = 2_500
+MOST_CELLS = 1_900  # a chart carries 2,000 rows
 LOG_FROM_RATIO = 100  # with both ends above 0, wider axes are spaced by equal factors
 LINEAR_VALUES, PER_DECADE, MOST_BY_DEFAULT = 9, 2, 25
 _TEXT = re.compile(r"(?P<path>.*)=(?P<low>[^=]*?)\.\.(?P<high>[^=:]*)(?::(?P<many>[^=:]*))?", re.DOTALL)

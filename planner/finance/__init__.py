@@ -1,7 +1,8 @@
 """Money: what was used in simulated windows becomes a ledger, and the ledger a total cost of ownership.
 
 `quantities.count` takes the integers out of a window, `horizon.account` makes the ledger of a strategy,
-`totals.tco` its totals, `intervals` how far sampling may have moved them, `basis` what it all rests on. Parts are
+`totals.tco` its totals, `intervals` how far sampling may have moved them, `basis` what it all rests on, `break_even`
+and `flips` where the order of two options changes. Parts are
 imported when they are first asked for: some need the whole workload, prices need none of it.
 """
 

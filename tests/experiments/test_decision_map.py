@@ -240,7 +240,7 @@ def test_whole_numbers_take_whole_values_each_once() -> None:
         (f"{ERROR}=-1..2", f"{VOLUME}=1..2", f"{ERROR}: got -1; allowed: number >= 0"),
         ("run.seed=1..9", f"{ERROR}=1..2", "run.seed: got a day, a word, a target, a setting of the run"),
         ("slo.accuracy=0..1", f"{ERROR}=1..2", "slo.accuracy: got null"),
-        (f"{VOLUME}=1..2:60", f"{ERROR}=1..2:60", "60 x 60 = 3,600 cells; at most 2,500 are drawn"),
+        (f"{VOLUME}=1..2:60", f"{ERROR}=1..2:60", "60 x 60 = 3,600 cells; at most 1,900 are drawn"),
         ("tasks.other.share=0..1", f"{ERROR}=1..2", "no 'other' here"),
     ],
 )
