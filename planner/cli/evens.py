@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from planner.experiments.break_even import BreakEven, Pair
+    from planner.experiments.break_even import BreakEven, MonthEven, Pair
     from planner.experiments.omni_share import OmniShare
     from planner.finance.flips import ErrorCost, OverTime
 
@@ -166,14 +166,14 @@ def _volumes(pair: "Pair") -> str:
     return f"{pair.volumes[0].before} is cheaper at first, {', '.join(steps)} requests a month; {now}"
 
 
-def _month(found: "tuple[object, ...]") -> str:
-    from planner.finance.break_even import Crossing
-
-    flips = [one for one in found if isinstance(one, Crossing)]
-    if not flips:
-        return "that month's own bill: never"
-    told = ", ".join(f"{one.after} is cheaper above {_requests(float(one.volume))} requests" for one in flips)
-    return f"that month's own bill: {told}"
+def _month(found: "MonthEven") -> str:
+    own = f"that month's own bill ({found.requests:,.0f} requests)"
+    if not found.volumes:
+        return f"{own}: never, " + (f"{found.always} is cheaper" if found.always else "both cost the same")
+    told = ", ".join(
+        f"{one.after} is cheaper above {_requests(float(one.volume))} requests" for one in found.volumes
+    )
+    return f"{own}: {told}"
 
 
 def _time(found: "OverTime") -> str:

@@ -51,6 +51,15 @@ class Pair:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MonthEven:
+    """Break-even of one calendar month's own bill: requests of the month, their crossings, and as in `Pair` else."""
+
+    requests: Decimal
+    volumes: tuple[Crossing, ...]
+    always: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class BreakEven:
     """Break-even of all pairs of strategies (or of one), from the ledgers of a comparison."""
 
@@ -112,8 +121,8 @@ class BreakEven:
         near = [one.volume for pair in self.pairs for one in pair.volumes if one.volume <= 20 * today]
         return max([2 * today, *(volume * Fraction(5, 4) for volume in near)])
 
-    def in_month(self, month: str) -> dict[tuple[str, str], tuple[Crossing, ...]]:
-        """(A, B): requests of a calendar month at which its own bill crosses, from that month's rows; () is never."""
+    def in_month(self, month: str) -> dict[tuple[str, str], MonthEven]:
+        """(A, B): requests of a calendar month at which its own bill crosses, from that month's rows."""
         one = self.comparison
         volumes = next(iter(one.results.values())).ledger.volumes
         planned = total_of(volume.planned for volume in volumes if volume.month == month)
@@ -129,7 +138,13 @@ class BreakEven:
             )
             for name in self.lines
         }
-        return {(pair.a, pair.b): crossings(lines[pair.a], lines[pair.b]) for pair in self.pairs}
+        found = {}
+        for pair in self.pairs:
+            a, b = lines[pair.a], lines[pair.b]
+            flips = crossings(a, b)
+            always = None if flips else (cheaper_at(a, b, planned) or cheaper_at(a, b, 1))
+            found[pair.a, pair.b] = MonthEven(requests=planned, volumes=flips, always=always)
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: volumes and money as decimal strings."""
@@ -280,4 +295,4 @@ def _wrong_answers(found: Comparison, names: Sequence[str]) -> dict[str, dict[st
     return counted
 
 
-__all__ = ["BreakEven", "Pair", "break_even"]
+__all__ = ["BreakEven", "MonthEven", "Pair", "break_even"]

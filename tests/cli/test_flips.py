@@ -126,7 +126,7 @@ def test_break_even_prints_every_pair_and_way(file: Path) -> None:
         assert own[0].startswith("  volume   ")
         for crossing in pair.volumes:
             assert f"{crossing.after} is cheaper above {float(crossing.volume):,.0f}" in own[0]
-        assert own[1].startswith("  2027-02  that month's own bill: ")
+        assert own[1].startswith("  2027-02  that month's own bill (")
         assert own[2].startswith("  time     so far ")
         assert own[3].startswith("  errors   all tasks: ")
         assert own[4].strip().startswith("faq: ")

@@ -58,7 +58,11 @@ def test_a_month_has_its_own_break_even(even) -> None:
     """One month is the whole plan here, so it is V* by the month's length."""
     own = even.in_month("2027-01")["omni-only", "mini-only"]
     scale = Fraction(2_678_400, 2_629_800)
-    assert float(own[0].volume) == pytest.approx(float(even.pairs[0].volumes[0].volume * scale), rel=1e-9)
+    assert float(own.volumes[0].volume) == pytest.approx(
+        float(even.pairs[0].volumes[0].volume * scale), rel=1e-9
+    )
+    assert float(own.requests) == pytest.approx(100_000 * float(scale))
+    assert own.always is None
     with pytest.raises(PlannerError, match=r"month: got '2027-02'; allowed: 2027-01 to 2027-01"):
         even.in_month("2027-02")
 
@@ -154,7 +158,10 @@ def test_never_holds_only_at_the_prices_of_the_launch() -> None:
     ]
     assert pair.months.leads_at_first == "gpt-4o-august"
     assert pair.always == "o1-mini"  # over the twelve months: 5,250 is level at r = 0.6355
-    assert found.in_month("2024-10")["gpt-4o-august", "o1-mini"] == ()
+    at_launch = found.in_month("2024-10")["gpt-4o-august", "o1-mini"]
+    assert (at_launch.volumes, at_launch.always) == ((), "gpt-4o-august")
+    after_the_cut = found.in_month("2025-03")["gpt-4o-august", "o1-mini"]
+    assert (after_the_cut.volumes, after_the_cut.always) == ((), "o1-mini")
 
 
 # -- own servers that follow the volume ----------------------------------------------------------------

@@ -1,8 +1,10 @@
 """Break-even against closed forms, published examples and drawn options; commitments against brute force."""
 
+import doctest
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -220,3 +222,10 @@ def test_the_best_commitment_is_the_cheapest_of_all_levels(
 def test_the_level_is_exceeded_with_the_probability_of_the_rates() -> None:
     """Loads 1..100 once each: at 30 % of the price on demand one commits to what 30 % of the hours exceed."""
     assert best_commitment(list(range(1, 101)), Decimal("0.3"), 1) == 70
+
+
+def test_the_examples_of_the_page_are_true() -> None:
+    page = Path(__file__).parents[2] / "docs" / "break-even.md"
+    found = doctest.testfile(str(page), module_relative=False)
+    assert found.attempted >= 4
+    assert found.failed == 0
