@@ -65,7 +65,12 @@ def error_table(found: BreakEven) -> pd.DataFrame:
             else:
                 today = usd(one.today_usd)
                 flips = text.DASH if one.usd is None else f"{float(one.usd):,.4g} USD"
-            around = f"{one.below} below, {one.above} above" if one.below and one.above else "never"
+            if one.below is None or one.above is None:
+                around = "the same at any cost"
+            elif one.below == one.above:
+                around = f"{one.below} at any cost"
+            else:
+                around = f"{one.below} below, {one.above} above"
             rows.append(
                 {
                     "Pair": f"{pair.a} and {pair.b}",
@@ -81,7 +86,7 @@ def error_table(found: BreakEven) -> pd.DataFrame:
 def suggested(scenario: Scenario) -> tuple[str, str]:
     """Axes to begin with: a tenth to ten times the volume, and of the cost of a wrong answer (or of downtime)."""
     volume = requests_per_month(scenario)
-    x = f"{VOLUME}={volume / 10:.4g}..{volume * 10:.4g}:7"
+    x = f"{VOLUME}={volume / 10:.15g}..{volume * 10:.15g}:7"
     for name, task in scenario.tasks.items():
         cost = task.cost_of_wrong_answer_usd
         if cost:
