@@ -129,10 +129,15 @@ def _used(plan: Plan, rates: FloatRates, place: Mapping[str, int]) -> Iterator[t
 
 
 def _stretches(plan: Plan) -> Iterator[tuple[str, list[MonthPiece]]]:
-    """Pieces between which neither a model nor a price changes, and the day from which they go."""
+    """Pieces between which neither a model nor a price changes, and the day from which they go.
+
+    Prices that drift change with every month, on no day that `cuts` would name: then each piece is by itself.
+    """
     cuts = sorted(plan.tariff.cuts(*horizon(plan.scenario)))
-    found: dict[tuple[int, int], list[MonthPiece]] = {}
-    for piece in plan.pieces:
-        found.setdefault((piece.era, bisect_right(cuts, piece.start)), []).append(piece)
+    drifts = bool(getattr(plan.scenario.finance, "price_drift", ()))
+    found: dict[tuple[int, int, int], list[MonthPiece]] = {}
+    for number, piece in enumerate(plan.pieces):
+        stretch = (piece.era, bisect_right(cuts, piece.start), number if drifts else 0)
+        found.setdefault(stretch, []).append(piece)
     for pieces in found.values():
         yield pieces[0].start.isoformat(), pieces

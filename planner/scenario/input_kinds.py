@@ -84,7 +84,8 @@ def value_at(scenario: Scenario, path: str | Path) -> Any:
     for depth, step in enumerate(steps):
         names = _inside(here)
         if step not in names:
-            reason = f"no {shown(step)} here" if names else f"{shown(_plain(here))} has no fields"
+            is_open = bool(names) or isinstance(here, Fields | Mapping | tuple | list)
+            reason = f"no {shown(step)} here" if is_open else f"{shown(_plain(here))} has no fields"
             raise PathProblem(render(steps), position(steps, depth), reason, closest(step, map(str, names)))
         here = names[step]
     return here.form if isinstance(here, Law) else here
@@ -134,4 +135,4 @@ def _attribute(section: type[Fields], step: str) -> str:
 
 
 def _plain(here: Any) -> Any:
-    return type(here).__name__ if isinstance(here, Fields) else here
+    return here.form if isinstance(here, Law) else here

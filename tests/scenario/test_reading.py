@@ -169,7 +169,6 @@ def test_the_shared_example_is_refused_only_for_what_is_not_simulated_yet() -> N
         "deployments.mini-device.latency",
         "deployments.mini-device.limits.concurrent",
         "finance.effort",
-        "uncertain",
         "run.precision",
     }
     with pytest.raises(ScenarioError) as caught:
