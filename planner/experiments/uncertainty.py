@@ -263,6 +263,7 @@ class Uncertainty:
         """
         import pandas as pd
 
+        self._check_names(*(name for name in (a, b) if name is not None))
         names = [one.name for one in self.inputs_used]
         models = [self.drawn[name].model for name in (a, b) if name is not None]
         rows = [
@@ -310,6 +311,7 @@ class Uncertainty:
             "check": {
                 "draws": self.check.draws,
                 "largest_difference": self.check.largest_difference,
+                "with_rounding": self.check.with_rounding,
             },
             "seconds": self.seconds,
         }

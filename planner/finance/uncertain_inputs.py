@@ -91,7 +91,7 @@ def _defaults(scenario: Scenario) -> Iterator[Input]:
         server = scenario.deployments[name].server
         if server is not None:
             found = gpu_hour_range(server.gpu)
-            yield _of_range(f"price of a GPU hour of {name}", "what other providers ask", found, Rows(groups=frozenset({"compute"}), deployments=frozenset({name})), is_range=True)  # fmt: skip
+            yield _of_range(f"price of a GPU hour of {name}", "what other providers ask", found, Rows(groups=frozenset({"compute"}), deployments=frozenset({name})))  # fmt: skip
     finance = scenario.finance
     if any(scenario.deployments[name].device is not None for name in used) and finance.electricity_usd_per_kwh:  # fmt: skip
         yield _factor("electricity", "price of electricity", "energy of own devices", Rows(groups=frozenset({"energy"})))  # fmt: skip
@@ -170,15 +170,15 @@ def _factor(key: str, name: str, label: str, rows: Rows) -> Input:
     return _of_range(name, label, factor_ranges()[key], rows)
 
 
-def _of_range(name: str, label: str, found: Range, rows: Rows, *, is_range: bool = False) -> Input:
-    """An input of kind factor; `is_range`: low and high are all that was seen, not quantiles."""
-    is_strict = found.low < found.central < found.high
-    belief = Myerson(found.low, found.central, found.high) if is_strict and not is_range else Pert(found.low, found.central, found.high)  # fmt: skip
+def _of_range(name: str, label: str, found: Range, rows: Rows) -> Input:
+    """An input of kind factor, with its central figure as median; a range to one side only is mirrored."""
+    low = found.low if found.low < found.central else found.central**2 / found.high
+    high = found.high if found.high > found.central else found.central**2 / found.low
     return Input(
         name=name,
         label=label,
         kind="factor",
-        belief=belief,
+        belief=Myerson(low, found.central, high),
         value=1.0,
         unit="factor",
         source=f"{found.source}, {found.as_of}",

@@ -50,7 +50,7 @@ def test_figures_that_make_no_distribution(figures: dict[str, float], message: s
     ("path", "message"),
     [
         ("traffic.requests_per_mont", "no 'requests_per_mont' here (character 9 of the path); did you mean requests_per_month?"),
-        ("finance.people[Run].fte", "no 'Run' here (character 15 of the path)"),
+        ("finance.people[Run].fte", "no 'Run' here (character 16 of the path)"),
         ("tasks.faq.output_tokens.p50", "200 has no fields (character 25 of the path)"),
         ("traffic..x", "a key is missing here (character 9 of the path)"),
         ("run.seed", "chosen, not uncertain: neither dates, horizon and seed nor targets and budget can be"),
