@@ -10,6 +10,8 @@ import streamlit as st
 
 from app import text
 from planner.api import Comparison
+from planner.finance.calendar import rate_in_words
+from planner.workload.windows import horizon_words
 
 TOTALS = {
     "invoiced": ("tco_total_usd", "tco_npv_usd", "cost_per_1k_requests_usd"),
@@ -119,7 +121,7 @@ def _card(
         lines.append(_money_line("Invoiced part of it", money.get((name, "tco_total_usd")), is_total=True))
     lines.append(
         _money_line(
-            f"Present value at {100 * scenario.finance.discount_rate:.3g} %",
+            f"Present value at {rate_in_words(scenario)}",
             money.get((name, npv_measure)),
             is_total=True,
         )
@@ -143,7 +145,7 @@ def _card(
         misses=tuple(verdict.misses),
         is_best=verdict.is_best,
         is_baseline=verdict.is_baseline,
-        total_label=f"TCO over {scenario.finance.horizon_months} months, {scenario.objective}",
+        total_label=f"TCO over {horizon_words(scenario)}, {scenario.objective}",
         total=text.DASH if total is None else text.amount(total["value"]),
         total_interval="" if total is None else text.interval(total["low"], total["high"], "USD"),
         difference=difference,

@@ -16,15 +16,19 @@ if not st.session_state.get("engine is warm"):
         place.empty()
     st.session_state["engine is warm"] = True
 
-COMPARE = st.Page("screens/compare.py", title="Compare strategies", url_path="compare", default=True)
-FAILOVER = st.Page("screens/failover.py", title="Failover", url_path="failover")
-
 # Not in a folder "pages": until st.navigation has run once, Streamlit takes the files of such a folder for pages of its own,
 # and a link straight to one would be shown without this frame.
-# Streamlit's own navigation hides behind a button on a phone; these two links are always seen.
-chosen = st.navigation([COMPARE, FAILOVER], position="hidden")
+PAGES = [
+    st.Page("screens/compare.py", title="Compare strategies", url_path="compare", default=True),
+    st.Page("screens/tco.py", title="TCO", url_path="tco"),
+    st.Page("screens/sensitivity.py", title="Sensitivity", url_path="sensitivity"),
+    st.Page("screens/failover.py", title="Failover", url_path=navigation.FAILOVER),
+]
+
+# Streamlit's own navigation hides behind a button on a phone; these links are always seen.
+chosen = st.navigation(PAGES, position="hidden")
 links = st.empty()
-navigation.show(links, COMPARE, FAILOVER, chosen)
+navigation.show(links, PAGES, chosen)
 chosen.run()
 # The page may have changed what is asked for: the links lead to what it is now.
-navigation.show(links, COMPARE, FAILOVER, chosen)
+navigation.show(links, PAGES, chosen)

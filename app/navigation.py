@@ -1,5 +1,6 @@
 """Links between the pages. Each leads to what the other page showed last, with the scenario of this one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -7,21 +8,30 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import asked, state
 
-COMPARE_WRITTEN = "written"  # the address that each page wrote last, in the memory of the session
+COMPARE_WRITTEN = (
+    "written"  # the address that the pages of a comparison wrote last, in the memory of the session
+)
 FAILOVER_WRITTEN = "drill:written"
+FAILOVER = "failover"  # the one page with an address of its own
 
 
-def show(place: DeltaGenerator, compare: Any, failover: Any, chosen: Any) -> None:
-    """Draw the links; that of the page that is shown is disabled."""
-    is_compare = chosen.url_path == compare.url_path
-    here, there = COMPARE_WRITTEN, FAILOVER_WRITTEN
-    if not is_compare:
-        here, there = there, here
-    leads = onward(dict(st.session_state.get(here, {})), dict(st.session_state.get(there, {})))
+def show(place: DeltaGenerator, pages: Sequence[Any], chosen: Any) -> None:
+    """Draw the links; that of the page that is shown is disabled.
+
+    Pages of a comparison share one address, so a link between them leads to the same; from and to Failover the scenario
+    and its changes are taken along.
+    """
+    memory = st.session_state
+    is_failover = chosen.url_path == FAILOVER
+    here, there = (FAILOVER_WRITTEN, COMPARE_WRITTEN) if is_failover else (COMPARE_WRITTEN, FAILOVER_WRITTEN)
+    same = dict(memory.get(here, {}))
+    other = onward(same, dict(memory.get(there, {})))
     with place.container():
         row = st.container(horizontal=True, gap="small")
-        row.page_link(compare, disabled=is_compare, query_params=None if is_compare else leads)
-        row.page_link(failover, disabled=not is_compare, query_params=leads if is_compare else None)
+        for page in pages:
+            leads = same if (page.url_path == FAILOVER) == is_failover else other
+            is_shown = page.url_path == chosen.url_path
+            row.page_link(page, disabled=is_shown, query_params=None if is_shown else leads)
 
 
 def onward(here: dict[str, str], there: dict[str, str]) -> dict[str, str]:

@@ -152,13 +152,17 @@ def _size(name: str, label: str, base: float | None, extra: str = "") -> Input:
 
 
 def _growth(scenario: Scenario) -> Input:
-    place = _declared("traffic.growth_per_month")
+    traffic = scenario.traffic
+    name, per = ("traffic.growth_per_month", "month")
+    if traffic.growth_per_year is not None:
+        name, per = ("traffic.growth_per_year", "year")
+    place = _declared(name)
     low, high = place.slider or (place.low or 0.0, place.high or 1.0)
     return Input(
-        name="traffic.growth_per_month",
-        label="Growth per month",
-        help=_help(place, "in % per month"),
-        base=scenario.traffic.growth_per_month,
+        name=name,
+        label=f"Growth per {per}",
+        help=_help(place, f"in % per {per}"),
+        base=traffic.growth_per_month if traffic.growth_per_year is None else traffic.growth_per_year,
         low=low,
         high=high,
         step=0.005,

@@ -14,6 +14,7 @@ from planner.engines import Run
 from planner.experiments import comparison as experiments
 from planner.experiments.billing import bill
 from planner.experiments.drill import Drill, drill
+from planner.experiments.hindsight import Hindsight, hindsight
 from planner.experiments.simulate import simulate
 from planner.experiments.uncertainty import Uncertainty, uncertainty
 from planner.finance.hand_check import Bill
@@ -79,12 +80,14 @@ __all__ = [
     "Bill",
     "Comparison",
     "Drill",
+    "Hindsight",
     "Run",
     "Scenario",
     "Uncertainty",
     "bill",
     "compare",
     "drill",
+    "hindsight",
     "load",
     "simulate",
     "uncertainty",

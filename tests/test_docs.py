@@ -21,6 +21,7 @@ PAGES = (
     "docs/drills.md",
     "docs/gateways.md",
     "docs/hand-check.md",
+    "docs/hindsight.md",
     "docs/how-it-counts.md",
     "docs/scenario-language.md",
     "docs/why-429.md",
@@ -29,9 +30,12 @@ ANY_LINES = "..."
 WHY_429 = (ROOT / "docs" / "why-429.md").read_text(encoding="utf-8")
 DRILLS = (ROOT / "docs" / "drills.md").read_text(encoding="utf-8")
 GATEWAYS = (ROOT / "docs" / "gateways.md").read_text(encoding="utf-8")
+HINDSIGHT = (ROOT / "docs" / "hindsight.md").read_text(encoding="utf-8")
 HAND_CHECK = (ROOT / "docs" / "hand-check.md").read_text(encoding="utf-8")
 CONSOLE = re.findall(
-    r"```console\n\$ planner (.*?)\n(.*?)```", README + WHY_429 + DRILLS + GATEWAYS + HAND_CHECK, re.DOTALL
+    r"```console\n\$ planner (.*?)\n(.*?)```",
+    README + WHY_429 + DRILLS + GATEWAYS + HAND_CHECK + HINDSIGHT,
+    re.DOTALL,
 )
 
 

@@ -381,7 +381,12 @@ def test_a_platform_is_worth_its_fee_where_it_spares_four_integrations() -> None
     assert found.winner == "through-platform"
     assert found.answer.startswith("Take through-platform: it costs ")
     assert not found.verdicts["two-contracts"].meets
-    one_time = {name: one.ledger.by("account")["one-time"] for name, one in found.results.items()}
+    by_account = {name: one.ledger.by("account") for name, one in found.results.items()}
+    # 8 days at 1,200 USD for each API, 7 days and the router for all, 2 days for each of five keys
+    assert {name: accounts["integration"] for name, accounts in by_account.items()} == {
+        "two-contracts": 19_200, "five-contracts": 48_000, "through-platform": 9_600, "own-keys": 9_600,
+    }  # fmt: skip
+    one_time = {name: accounts["integration"] + accounts["one-time"] for name, accounts in by_account.items()}
     assert one_time == {
         "two-contracts": 47_600, "five-contracts": 76_400, "through-platform": 38_000, "own-keys": 50_000,
     }  # fmt: skip

@@ -149,6 +149,19 @@ def price_changes(name: str, provider: str, meter: str, start: date, end: date) 
     return tuple(sorted(moment for moment in found if start < moment < end))
 
 
+def cached_from(name: str, provider: str, on: date) -> date | None:
+    """First day of a price of cached input, where `on` lies before it and an input price is known then; else None.
+
+    Before that day nobody sold a discount on what a prompt cache held: all input cost the same.
+    """
+    try:
+        first = periods(name, provider, "cached_input")[0].effective_from
+        price(name, provider, "input", on)
+    except PriceUnknown:
+        return None
+    return first if on < first else None
+
+
 def meters(name: str, provider: str) -> tuple[str, ...]:
     """Meters with a price of their own at some date. Raises PriceUnknown."""
     return _metered(_entry(name, provider))

@@ -5,6 +5,7 @@ Latency, limits, outages and random failures by provider; devices, GPUs, transfe
 """
 
 from planner.catalogue.batches import BatchProfile, batch
+from planner.catalogue.energy import TokenEnergy, token_energy
 from planner.catalogue.hardware import (
     Device,
     Gpu,
@@ -32,6 +33,7 @@ __all__ = [
     "LimitSet",
     "OutageProfile",
     "Range",
+    "TokenEnergy",
     "UnknownHardware",
     "batch",
     "counts_cached",
@@ -49,5 +51,6 @@ __all__ = [
     "parameter",
     "parameters",
     "start_profile",
+    "token_energy",
     "transfer",
 ]

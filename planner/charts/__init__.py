@@ -7,15 +7,22 @@ formats, so a strategy looks the same in every chart, on light and on dark groun
 from planner.charts.cost import cumulative_chart, tco_chart, tradeoff_chart
 from planner.charts.gallery import Gallery
 from planner.charts.latency import latency_chart
+from planner.charts.months import CHOICE, months_chart
 from planner.charts.outage import backlog_chart
 from planner.charts.theme import panels
+from planner.charts.uncertainty import budget_chart, cheapest_chart, tornado_chart
 
 __all__ = [
+    "CHOICE",
     "Gallery",
     "backlog_chart",
+    "budget_chart",
+    "cheapest_chart",
     "cumulative_chart",
     "latency_chart",
+    "months_chart",
     "panels",
     "tco_chart",
+    "tornado_chart",
     "tradeoff_chart",
 ]

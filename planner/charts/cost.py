@@ -186,7 +186,11 @@ def _whiskers(totals: pd.DataFrame | None, row: alt.Y) -> list[Any]:
 
 
 def cumulative_chart(
-    monthly: pd.DataFrame, strategies: Sequence[str] | None = None, objective: str = "invoiced"
+    monthly: pd.DataFrame,
+    strategies: Sequence[str] | None = None,
+    objective: str = "invoiced",
+    bands: pd.DataFrame | None = None,
+    crossings: pd.DataFrame | None = None,
 ) -> Any:
     """Spend so far at the end of each month, one line per strategy.
 
@@ -198,6 +202,10 @@ def cumulative_chart(
         Their order decides the colours.
     objective : invoiced or economic
         Economic adds the economic rows to the invoiced ones.
+    bands : DataFrame [strategy, month, low, high], optional
+        Span of the cumulative cost, shaded under its line.
+    crossings : DataFrame [month, amount_usd, text], optional
+        Months in which one line crosses another, with what happens there.
 
     Returns
     -------
@@ -212,9 +220,11 @@ def cumulative_chart(
     running = table.reindex(index=months, columns=names).fillna(0.0).cumsum()
     lines = running.reset_index().melt(id_vars="month", var_name="strategy", value_name="amount_usd")
     lines["month_start"] = pd.to_datetime(lines["month"] + "-01")
-    lines = theme.thinned(lines, "strategy", theme.MAX_ROWS - 2 * len(names))
+    room = theme.MAX_ROWS - 2 * len(names) - (0 if crossings is None else len(crossings))
+    lines = theme.thinned(lines, "strategy", room if bands is None else room // 2)
     finals = running.iloc[-1]
-    top = max(float(running.to_numpy().max(initial=0.0)), 1e-9) * 1.05
+    highest = 0.0 if bands is None or bands.empty else float(bands["high"].max())
+    top = max(float(running.to_numpy().max(initial=0.0)), highest, 1e-9) * 1.05
     ends = pd.DataFrame(
         {
             "strategy": names,
@@ -247,10 +257,35 @@ def cumulative_chart(
     )  # fmt: skip
     # What grows leaves the upper left corner free for the key.
     key = theme.key_layers(ends, names, alt.X("first_month:T"), is_right=False)
-    return theme.configure(alt.layer(line, ends_at, *key).properties(
+    met = "" if crossings is None or crossings.empty else f" {'; '.join(crossings['text'])}."
+    layers = [*_band(bands, x, top, colour), line, ends_at, *_crossings(crossings, x), *key]
+    return theme.configure(alt.layer(*layers).properties(
         width="container", height=LINE_PX,
-        description=f"Cumulative cost by month ({OBJECTIVES[objective]}). At the end: {', '.join(ends['text'])}.",
+        description=f"Cumulative cost by month ({OBJECTIVES[objective]}). At the end: {', '.join(ends['text'])}.{met}",
     ))  # fmt: skip
+
+
+def _band(bands: pd.DataFrame | None, x: alt.X, top: float, colour: alt.Color) -> list[Any]:
+    if bands is None or bands.empty:
+        return []
+    spans = bands.assign(month_start=pd.to_datetime(bands["month"] + "-01"))
+    spans = theme.thinned(spans, "strategy", theme.MAX_ROWS // 2 - 100)
+    return [
+        alt.Chart(spans[["strategy", "month_start", "low", "high"]])
+        .mark_area(opacity=0.14)
+        .encode(x, alt.Y("low:Q").scale(domain=[0, top]), alt.Y2("high:Q"), colour)
+    ]
+
+
+def _crossings(crossings: pd.DataFrame | None, x: alt.X) -> list[Any]:
+    if crossings is None or crossings.empty:
+        return []
+    points = crossings.assign(month_start=pd.to_datetime(crossings["month"] + "-01"))
+    return [
+        alt.Chart(points)
+        .mark_point(size=110, shape="circle", color=theme.NEUTRAL, strokeWidth=2.5, opacity=1)
+        .encode(x, alt.Y("amount_usd:Q"), tooltip=[alt.Tooltip("text:N", title="Crossing")])
+    ]
 
 
 def tradeoff_chart(

@@ -36,6 +36,11 @@ ACCOUNT_COLOURS = {
     "migration": "#B68FC4",
     "wrong answers": "#EE8866",
     "downtime": "#FFAABB",
+    "integration": "#CC99BB",
+    "maintenance": "#AA7744",
+    "compliance": "#771155",
+    "exit": "#777777",
+    "review": "#DD7788",
 }
 OTHER_ACCOUNT_COLOURS = ("#99DDFF", "#AAAA00", "#BBBBBB", "#882255")
 

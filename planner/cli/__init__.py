@@ -1,5 +1,5 @@
-"""The `planner` command: check a scenario, compare its strategies, check a month's bill by hand, rehearse an outage,
-explain one request, say why limits are met, look models up, read and write configurations of gateways.
+"""The `planner` command: check a scenario, compare its strategies, state their costs, check a month's bill by hand, look
+back, rehearse an outage, explain one request, say why limits are met, look models up, read and write gateways' files.
 
 Comes in: a command line; goes out: text on the terminal, JSON, and an exit status (see `ending`). No figure
 is made here. Everything heavy is imported by the command that needs it, so `planner check` starts at once.
@@ -25,8 +25,10 @@ from planner.cli.ending import (
 )
 from planner.cli.explaining import explain
 from planner.cli.gateways import exporting, importing
+from planner.cli.hindsight import hindsight
 from planner.cli.limits import limits
 from planner.cli.models import models
+from planner.cli.tco import tco
 from planner.cli.warming import warm_up
 
 app = typer.Typer(
@@ -67,10 +69,12 @@ app.command(epilog=EXIT_STATUS)(compare)
 app.command(epilog=EXIT_STATUS)(drill)
 app.command(epilog=EXIT_STATUS)(explain)
 app.add_typer(exporting, name="export")
+app.command(epilog=EXIT_STATUS)(hindsight)
 app.add_typer(importing, name="import")
 app.command(epilog=EXIT_STATUS)(limits)
 app.command(epilog=EXIT_STATUS)(models)
 app.command(epilog=EXIT_STATUS)(schema)
+app.command(epilog=EXIT_STATUS)(tco)
 app.command(epilog=EXIT_STATUS)(warm_up)
 
 

@@ -20,11 +20,14 @@ from planner.cli.ending import plural
 from planner.cli.figures import DASH, NO, YES, money_span, quantity, span, unit_cost
 from planner.experiments.answer import GATES, SloRow
 from planner.finance import usd
+from planner.scenario.seasons import MONTHS, season_factors
 from planner.tables import CAUSES, WASTES
+from planner.workload.windows import horizon_words
 
 if TYPE_CHECKING:
-    from planner.api import Comparison
+    from planner.experiments.comparison import Comparison
     from planner.metrics import Estimate
+    from planner.scenario.demand import Traffic
 
 LABEL_WIDTH = 22
 VALUE_WIDTH = 15  # 12,345,678.90
@@ -59,16 +62,16 @@ class Row:
 def show(comparison: "Comparison", console: Console) -> None:
     """Everything a reader needs, the answer after the tables."""
     scenario = comparison.scenario
-    _heading(console, scenario.name)
+    heading(console, scenario.name)
     if scenario.question:
-        _text(console, scenario.question)
-    _text(console, _traffic(comparison))
-    _text(
+        text_line(console, scenario.question)
+    text_line(console, _traffic(comparison))
+    text_line(
         console,
         "Ranges are 95 % intervals. Economic cost is the invoiced cost, wrong answers and downtime.",
         "dim",
     )
-    _side_by_side(
+    side_by_side(
         console,
         comparison.strategies,
         [
@@ -78,24 +81,24 @@ def show(comparison: "Comparison", console: Console) -> None:
             *service_rows(comparison),
         ],
     )
-    _heading(console, "Targets")
+    heading(console, "Targets")
     _targets(console, comparison.slo_rows)
-    months = plural(scenario.finance.horizon_months, "month")
-    _heading(console, f"Total cost over {months} by account, USD (sums of ledger rows, not discounted)")
-    _side_by_side(console, comparison.strategies, account_rows(comparison))
-    _heading(console, "Answer")
-    _text(console, comparison.answer, "bold")
-    for heading, texts in (
+    title = f"Total cost over {horizon_words(scenario)} by account, USD (sums of ledger rows, not discounted)"
+    heading(console, title)
+    side_by_side(console, comparison.strategies, account_rows(comparison))
+    heading(console, "Answer")
+    text_line(console, comparison.answer, "bold")
+    for title, texts in (
         ("Findings", [one.text for one in comparison.findings]),
         ("Notices", comparison.notices),
     ):
         if texts:
-            _heading(console, heading)
+            heading(console, title)
             for text in texts:
-                _item(console, text)
+                item(console, text)
     console.print()
     for text in basis(comparison):
-        _text(console, text)
+        text_line(console, text)
 
 
 # -- rows --------------------------------------------------------------------------------------
@@ -300,8 +303,22 @@ def _traffic(comparison: "Comparison") -> str:
     text = volume(told.turns_per_month, told.conversations_per_month)
     if told.users_active_per_day is not None:
         text += f" of {told.users_active_per_day:,.0f} active users a day"
-    growth = traffic.growth_per_month
-    return f"{text}{f', {100 * growth:+.3g} % each month' if growth else ''}."
+    return f"{text}{''.join(f', {part}' for part in growth_in_words(traffic))}."
+
+
+def growth_in_words(traffic: "Traffic") -> Iterator[str]:
+    """Growth, saturation and seasons, where there are any."""
+    if traffic.growth_per_year is not None:
+        yield f"{100 * traffic.growth_per_year:+.3g} % each year"
+    elif traffic.growth_per_month:
+        yield f"{100 * traffic.growth_per_month:+.3g} % each month"
+    if traffic.saturation_requests_per_month is not None:
+        yield f"at most {figures.count(traffic.saturation_requests_per_month)} a month"
+    factors = season_factors(traffic.seasons)
+    if factors is not None:
+        least, most = min(factors), max(factors)
+        busiest, quietest = (MONTHS[factors.index(one)].capitalize() for one in (most, least))
+        yield f"seasons from {least:.3g} ({quietest}) to {most:.3g} ({busiest})"
 
 
 def basis(comparison: "Comparison") -> Iterator[str]:
@@ -321,7 +338,7 @@ def basis(comparison: "Comparison") -> Iterator[str]:
 # -- drawing -----------------------------------------------------------------------------------
 
 
-def _side_by_side(console: Console, strategies: Sequence[str], rows: Iterator[Row] | Sequence[Row]) -> None:
+def side_by_side(console: Console, strategies: Sequence[str], rows: Iterator[Row] | Sequence[Row]) -> None:
     """As many strategies in a table as its width allows without breaking a figure."""
     rows = list(rows)
     cells = [cell for row in rows for cell in row.cells]
@@ -362,7 +379,7 @@ def _table(
 
 def _targets(console: Console, rows: Sequence[SloRow]) -> None:
     if not rows:
-        _text(console, "None given (slo): every strategy is eligible.")
+        text_line(console, "None given (slo): every strategy is eligible.")
         return
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
     for name in ("strategy", "target", "found", "verdict"):
@@ -378,16 +395,19 @@ def _targets(console: Console, rows: Sequence[SloRow]) -> None:
     console.print(table)
 
 
-def _heading(console: Console, text: str) -> None:
+def heading(console: Console, text: str) -> None:
+    """A heading after an empty line."""
     console.print()
     console.print(Text(text, "bold underline"))
 
 
-def _text(console: Console, text: str, style: str = "") -> None:
+def text_line(console: Console, text: str, style: str = "") -> None:
+    """A line of plain text."""
     console.print(Text(text, style))
 
 
-def _item(console: Console, text: str) -> None:
+def item(console: Console, text: str) -> None:
+    """A point of a list."""
     grid = Table.grid(padding=(0, 1))
     grid.add_column(width=1)
     grid.add_column(overflow="fold")
@@ -395,4 +415,7 @@ def _item(console: Console, text: str) -> None:
     console.print(grid)
 
 
-__all__ = ["Cell", "Row", "account_rows", "basis", "money_rows", "service_rows", "show"]
+__all__ = [
+    "Cell", "Row", "account_rows", "basis", "heading", "item", "money_rows", "service_rows", "show", "side_by_side",
+    "text_line",
+]  # fmt: skip

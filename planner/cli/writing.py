@@ -1,6 +1,6 @@
 """Files written whole or not at all: under a temporary name beside the target, then renamed.
 
-Comes in: a path and text; goes out: the file, or a PlannerError that says why there is none.
+Comes in: a path and text or bytes; goes out: the file, or a PlannerError that says why there is none.
 """
 
 import os
@@ -21,16 +21,17 @@ def check_writable(path: Path) -> None:
         raise PlannerError(f"{path}: cannot be written: no permission.")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a UTF-8 file so that a reader sees the old content or all of the new, never a part.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file, text as UTF-8, so that a reader sees the old content or all of the new, never a part.
 
     Devices and pipes are written straight. Raises PlannerError; what was there before is then untouched.
     """
+    data = content.encode() if isinstance(content, str) else content
     try:
         if _is_special(path):
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(data)
         else:
-            _replace(path.resolve(), text)  # resolved: a link stays a link
+            _replace(path.resolve(), data)  # resolved: a link stays a link
     except OSError as error:
         raise PlannerError(
             f"{path}: cannot be written: {error.strerror or error}; nothing was kept."
@@ -41,12 +42,12 @@ def _is_special(path: Path) -> bool:
     return path.exists() and not path.is_file()
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, data: bytes) -> None:
     mode = path.stat().st_mode & 0o777 if path.exists() else None
     draft = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
     try:
-        with draft.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with draft.open("xb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         if mode is not None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from planner.finance import usd
 from planner.metrics import Estimate
 from planner.scenario.fields import Scenario
+from planner.workload.windows import horizon_words
 
 # slo field: (measure it is held against, whether more is better, words, unit)
 GATES: dict[str, tuple[str, bool, str, str]] = {
@@ -115,8 +116,7 @@ def answer(
     costs : by strategy
     differences : by (a, b): cost of b minus cost of a, paired on the same windows
     """
-    months = scenario.finance.horizon_months
-    basis = f"{scenario.objective} cost over {months} months"
+    basis = f"{scenario.objective} cost over {horizon_words(scenario)}"
     found = verdicts(scenario, rows)
     eligible = [name for name, verdict in found.items() if verdict.meets]
     has_gates = bool(rows)
@@ -128,9 +128,12 @@ def answer(
     if len(ranked) == 1:
         if len(found) == 1:
             met = " and meets every target" if has_gates else ""
-            return f"{best} costs {_money(costs[best].value)} ({basis}){met}; nothing stands beside it.", best
+            return (
+                f"{best} costs {money_words(costs[best].value)} ({basis}){met}; nothing stands beside it.",
+                best,
+            )
         return (
-            f"Take {best}: it alone meets every target; it costs {_money(costs[best].value)} ({basis}).{excluded}",
+            f"Take {best}: it alone meets every target; it costs {money_words(costs[best].value)} ({basis}).{excluded}",
             best,
         )
     second = ranked[1]
@@ -139,20 +142,20 @@ def answer(
     if gap.low is not None and gap.low <= 0:
         assert gap.high is not None
         return (
-            f"No clear winner: {best} and {second} differ by {_money(gap.value)} ({basis}{targets}), but the paired 95 % "
-            f"interval, {_money(gap.low)} to {_money(gap.high)}, covers zero.{excluded}"
+            f"No clear winner: {best} and {second} differ by {money_words(gap.value)} ({basis}{targets}), but the paired 95 % "
+            f"interval, {money_words(gap.low)} to {money_words(gap.high)}, covers zero.{excluded}"
         ), None
     share = gap.value / costs[second].value if costs[second].value else Decimal(0)
     certainty = "no interval: fewer than two windows"
     if gap.low is not None and gap.high is not None:
-        certainty = f"95 % interval {_money(gap.low)} to {_money(gap.high)}, paired over {n_windows} windows"
+        certainty = f"95 % interval {money_words(gap.low)} to {money_words(gap.high)}, paired over {n_windows} windows"
     if gap.value == 0:
         return (
-            f"No clear winner: {best} and {second} cost the same, {_money(costs[best].value)} ({basis}).{excluded}",
+            f"No clear winner: {best} and {second} cost the same, {money_words(costs[best].value)} ({basis}).{excluded}",
             None,
         )
     return (
-        f"Take {best}: it costs {_money(costs[best].value)} ({basis}{targets}), {_money(gap.value)} or {share:.0%} less "
+        f"Take {best}: it costs {money_words(costs[best].value)} ({basis}{targets}), {money_words(gap.value)} or {share:.0%} less "
         f"than {second} ({certainty}).{excluded}"
     ), best
 
@@ -167,14 +170,14 @@ def _nobody(
     nearest = min(found, key=distance)
     return (
         f"None meets every target; the nearest is {nearest}, which misses {'; '.join(found[nearest].misses)} "
-        f"and costs {_money(costs[nearest].value)} ({basis})."
+        f"and costs {money_words(costs[nearest].value)} ({basis})."
     )
 
 
 def _excluded(found: Mapping[str, Verdict], costs: Mapping[str, Cost], best: str) -> str:
     """Cheaper strategies that miss a target, and which."""
     cheaper = [
-        f"{name} is cheaper by {_money(costs[best].value - costs[name].value)} but misses {'; '.join(verdict.misses)}"
+        f"{name} is cheaper by {money_words(costs[best].value - costs[name].value)} but misses {'; '.join(verdict.misses)}"
         for name, verdict in found.items()
         if not verdict.meets and costs[name].value < costs[best].value
     ]
@@ -191,7 +194,7 @@ def _pair(differences: Mapping[tuple[str, str], Cost], a: str, b: str) -> Cost:
     return Cost(-kept.value, low, high)
 
 
-def _money(amount: Decimal) -> str:
+def money_words(amount: Decimal) -> str:
     """Whole dollars above 1,000: the sentence is read aloud; the ledger has every digit."""
     if abs(amount) >= 1000:
         return f"{amount:,.0f} USD"

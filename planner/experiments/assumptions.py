@@ -43,18 +43,24 @@ def assumptions(scenario: Scenario) -> "pd.DataFrame":
     """All assumptions, each once: what, value, unit, source, as_of, confidence."""
     import pandas as pd
 
-    rows = dict.fromkeys(
-        [
-            *(row for name in scenario.strategies for row in money_assumptions(scenario, name)),
-            *_worst_cases(scenario),
-            *_presets(scenario),
-            *_platforms(scenario),
-            *_service(scenario),
-            *_quality(scenario),
-        ]
-    )
     columns = ["what", "value", "unit", "source", "as_of", "confidence"]
-    return pd.DataFrame([row.to_dict() for row in rows], columns=columns)
+    return pd.DataFrame([row.to_dict() for row in assumption_rows(scenario)], columns=columns)
+
+
+def assumption_rows(scenario: Scenario) -> tuple[Assumption, ...]:
+    """All assumptions, each once, money's first."""
+    return tuple(
+        dict.fromkeys(
+            [
+                *(row for name in scenario.strategies for row in money_assumptions(scenario, name)),
+                *_worst_cases(scenario),
+                *_presets(scenario),
+                *_platforms(scenario),
+                *_service(scenario),
+                *_quality(scenario),
+            ]
+        )
+    )
 
 
 def _used(scenario: Scenario) -> list[str]:
@@ -421,7 +427,7 @@ def not_included(scenario: Scenario) -> tuple[str, ...]:
     """What is left out of the bill and of the simulation."""
     left_out = [*not_in_the_bill()]
     left_out.append(
-        "sessions with growing context and caches of them, and users who ask again: not simulated yet"
+        "conversations whose context is cut or summarised, and users who leave because answers are slow"
     )
     return tuple(left_out)
 

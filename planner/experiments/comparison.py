@@ -30,6 +30,7 @@ from planner.finance import (
     tco,
     tco_interval,
 )
+from planner.finance.footprint import Footprint, footprint
 from planner.finance.hand_check import HandCheck, check_strategy
 from planner.metrics import (
     LOST,
@@ -311,6 +312,12 @@ class Comparison:
         quantities = [cell.quantities for cell in result.cells]
         return HandCheck(self.scenario, strategy, self.windows, quantities, result.ledger)
 
+    def footprint(self, strategy: str) -> tuple[Footprint, ...]:
+        """Energy and CO2e of a strategy by deployment, and their sum; never a part of its cost."""
+        check_strategy(self.scenario, strategy)
+        cells = self.results[strategy].cells
+        return footprint(self.scenario, strategy, self.windows, [cell.quantities for cell in cells])
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON document of `planner compare --json`: plain values, money as decimal strings."""
         from planner.experiments.document import document
@@ -357,7 +364,7 @@ def compare(
     """
     began = clock()
     windows = plan_windows(scenario, replications)
-    _check_size(scenario, windows)
+    check_size(scenario, windows)
     cells = run_cells(scenario, windows, engine=engine, workers=workers, report=report)
     plan = deletions(measure_weights(scenario, windows), [(window.era, window.stratum) for window in windows])
     results = {
@@ -398,6 +405,23 @@ def compare(
 def _result(
     scenario: Scenario, name: str, windows: Sequence[Window], plan: Deletions, cells: tuple[Cell, ...]
 ) -> StrategyResult:
+    found = measured(scenario, plan, cells)
+    quantities = [cell.quantities for cell in cells]
+    ledger = account(scenario, name, windows, quantities)
+    return StrategyResult(
+        name=name,
+        cells=cells,
+        measures=found,
+        estimates={key: one.estimate(plan.strata) for key, one in found.items()},
+        curve=latency_curve(Pool([cell.sample for cell in cells], plan), awaited(scenario)),
+        ledger=ledger,
+        tco=tco(scenario, ledger),
+        vectors=cost_vectors(scenario, name, windows, quantities),
+    )
+
+
+def measured(scenario: Scenario, plan: Deletions, cells: Sequence[Cell]) -> dict[tuple[str, str], Measure]:
+    """(TASK or "" for all, MEASURE): every measure of one strategy over the windows of a plan."""
     pool = Pool([cell.sample for cell in cells], plan)
     found: dict[tuple[str, str], Measure] = {}
     deployments = list(scenario.deployments)
@@ -412,21 +436,10 @@ def _result(
             awaited=None if task else awaited(scenario),
         ).items():
             found[task, measure] = one
-    quantities = [cell.quantities for cell in cells]
-    ledger = account(scenario, name, windows, quantities)
-    return StrategyResult(
-        name=name,
-        cells=cells,
-        measures=found,
-        estimates={key: one.estimate(plan.strata) for key, one in found.items()},
-        curve=latency_curve(pool, awaited(scenario)),
-        ledger=ledger,
-        tco=tco(scenario, ledger),
-        vectors=cost_vectors(scenario, name, windows, quantities),
-    )
+    return found
 
 
-def _check_size(scenario: Scenario, windows: Sequence[Window]) -> None:
+def check_size(scenario: Scenario, windows: Sequence[Window]) -> None:
     """Refuse ahead what would run for hours: the requests that the windows are expected to hold."""
     if scenario.traffic.trace is not None:
         return

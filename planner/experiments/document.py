@@ -34,6 +34,7 @@ def document(comparison: "Comparison") -> dict[str, Any]:
             "version": scenario.schema_version,
             "objective": scenario.objective,
             "horizon_months": scenario.finance.horizon_months,
+            "until": None if scenario.finance.until is None else scenario.finance.until.isoformat(),
             "start": scenario.start.isoformat(),
         },
         "engine": comparison.engine,

@@ -26,7 +26,7 @@ from planner.scenario.paths import closest, nearest
 from planner.scenario.quotas import first_hour_of_days
 from planner.workload import traces
 from planner.workload.shapes import HOURS_PER_WEEK, weekly_weights
-from planner.workload.windows import DAY_S, Window, eras, horizon
+from planner.workload.windows import DAY_S, Window, eras, horizon, horizon_words
 
 PEAK = "peak"
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -225,10 +225,10 @@ def _in_plan(
     around_s = max(outage_s, LEAST_AROUND_S)
     longest_s = math.floor((horizon_s - WEEK_S - _lead_s(scenario)) / 3)
     if outage_s > longest_s:
-        months = scenario.finance.horizon_months
+        ends = "horizon_months" if scenario.finance.until is None else "until"
         allowed = (
             f"at most {longest_s / 60:,.0f} minutes, so that the outage and as long before and after it lie within the "
-            f"plan of {months} {'month' if months == 1 else 'months'} (finance.horizon_months)"
+            f"plan of {horizon_words(scenario)} (finance.{ends})"
         )
         problems.append(Problem(field="--minutes", given=f"{outage_s / 60:,.10g}", allowed=allowed))
         return None

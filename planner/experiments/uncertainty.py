@@ -20,6 +20,7 @@ from planner.experiments.uncertain_bills import Bills, Check, checked
 from planner.finance import tco_interval
 from planner.finance.cost_model import CostModel, cost_model
 from planner.finance.distributions import Correlation, Input, draw
+from planner.finance.fiscal import fiscal_year
 from planner.finance.horizon import plan_of
 from planner.finance.ledger import INVOICED
 from planner.finance.risk import (
@@ -43,7 +44,7 @@ Floats = npt.NDArray[np.float64]
 DRAWS = 2**14  # a scrambled Sobol design keeps its balance only for powers of two: the next one above 10,000
 MOST_DRAWS = 2**20
 VIEWS = ("invoiced", "economic")
-DISCOUNT = "finance.discount_rate"
+DISCOUNT, INFLATION = "finance.discount_rate", "finance.inflation_per_year"
 _NAMES = tuple(f"p{round(100 * share)}" for share in SHARES)
 
 
@@ -157,7 +158,7 @@ class Uncertainty:
 
     @property
     def years(self) -> "pd.DataFrame":
-        """Calendar years: strategy, year, breach: probability that invoiced spend passes the year's budget.
+        """Fiscal years: strategy, year, breach: probability that invoiced spend passes the year's budget.
 
         The budget of a year is finance.budget_usd_per_month for each of its months in the plan. Empty without a budget.
         """
@@ -378,8 +379,7 @@ def uncertainty(
     }
     months = plan_of(scenario, comparison.strategies[0]).months
     names = tuple(month.name for month in months)
-    discount = next((index for index, one in enumerate(inputs) if one.name == DISCOUNT), None)
-    rate = np.full(draws, scenario.finance.discount_rate) if discount is None else values[:, discount]
+    rate = _nominal_rates(scenario, inputs, values)
     ends = np.array([float(month.ends_after) for month in months])
     today = (1 + rate[:, np.newaxis]) ** (-ends / 12)
     drawn = {name: _drawn(scenario, model, values, names, today) for name, model in models.items()}
@@ -404,6 +404,19 @@ def uncertainty(
     )
 
 
+def _nominal_rates(scenario: Scenario, inputs: Sequence[Input], values: Floats) -> Floats:
+    """Rate for nominal amounts in every draw, shape (draws,); see `planner.finance.calendar.nominal_rate`."""
+
+    def drawn(name: str, given: float) -> Floats:
+        index = next((index for index, one in enumerate(inputs) if one.name == name), None)
+        return np.full(values.shape[0], given) if index is None else values[:, index]
+
+    rate = drawn(DISCOUNT, scenario.finance.discount_rate)
+    if scenario.finance.rates == "nominal" or scenario.finance.inflation_per_year is None:
+        return rate
+    return np.asarray((1 + rate) * (1 + drawn(INFLATION, scenario.finance.inflation_per_year)) - 1)
+
+
 def _drawn(
     scenario: Scenario, model: CostModel, values: Floats, names: tuple[str, ...], today: Floats
 ) -> Drawn:
@@ -423,8 +436,9 @@ def _drawn(
     if budget is not None:
         breaches = (costs.invoiced > budget).mean(axis=0)
         year_breaches = {}
-        for year in dict.fromkeys(name[:4] for name in names):
-            inside = np.array([name[:4] == year for name in names])
+        years = [fiscal_year(name, scenario.finance.fiscal_year_starts) for name in names]
+        for year in dict.fromkeys(years):
+            inside = np.array([one == year for one in years])
             spent = costs.invoiced[:, inside].sum(axis=1)
             year_breaches[year] = float((spent > budget * inside.sum()).mean())
     return Drawn(model, months, cumulative, means, breaches, year_breaches, totals, npv)

@@ -5,47 +5,25 @@ the bill would ask for and nobody knows is listed as unknown, not left out.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from datetime import date
 from functools import partial
 
 from planner.catalogue import profiles
 from planner.errors import PriceUnknown
+from planner.finance.assumption import GIVEN, Assumption, given_figure
+from planner.finance.basis_upkeep import fleets, owned_servers, promises, reviews, upkeep
+from planner.finance.currency import rate_of
+from planner.finance.hardware import device_life_years, device_price, device_watts, gpu_hour_price
 from planner.finance.ledger import exact, plain
-from planner.finance.standing import (
-    device_life_years,
-    device_price,
-    device_watts,
-    gpu_hour_price,
-    migrations_met,
-    strategy_pays,
-)
+from planner.finance.migrations import migrations_met
+from planner.finance.standing_charge import strategy_pays
 from planner.finance.tariff import fee_source, router_source
 from planner.finance.token_prices import UnitPrice, batch_price, has_own_prices, token_price
-from planner.scenario import paths
 from planner.scenario.batches import has_batch_tasks, terms_of
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import charges_writes
 from planner.scenario.migrations import model_in_force
 from planner.workload.windows import eras
-
-GIVEN = "given"  # confidence of what the scenario says itself
-
-
-@dataclass(frozen=True, kw_only=True)
-class Assumption:
-    """One figure. `value` is a plain number as text or "unknown"; `as_of` is None for the scenario's own."""
-
-    what: str
-    value: str
-    unit: str
-    source: str
-    as_of: str | None = None
-    confidence: str | None = GIVEN
-
-    def to_dict(self) -> dict[str, str | None]:
-        """The row for JSON and tables."""
-        return asdict(self)
 
 
 def assumptions(scenario: Scenario, strategy: str) -> tuple[Assumption, ...]:
@@ -55,10 +33,12 @@ def assumptions(scenario: Scenario, strategy: str) -> tuple[Assumption, ...]:
         *_hardware(scenario, strategy),
         *_between(scenario, strategy),
         *_work(scenario, strategy),
+        *upkeep(scenario, strategy),
+        *promises(scenario, strategy),
+        *reviews(scenario),
         *_economic(scenario),
-        _given(
-            scenario.finance.discount_rate, "1/year", "discount rate, nominal", "finance", "discount_rate"
-        ),
+        *_over_time(scenario),
+        *_exchange(scenario),
     )
     return tuple(dict.fromkeys(rows))
 
@@ -66,16 +46,20 @@ def assumptions(scenario: Scenario, strategy: str) -> tuple[Assumption, ...]:
 def not_included() -> list[str]:
     """Costs that no account covers, in words for people."""
     return [
-        "taxes, duties and foreign exchange: all amounts are net US dollars",
+        "taxes, duties and changes of foreign exchange rates: all amounts are counted net in US dollars",
         "negotiated discounts, free tiers, credits and commitments, unless given as own prices under models",
         "the flex and priority price levels of providers, and batch prices but for tasks with urgency batch",
         "support plans, seats and minimum fees of providers",
         "storage of prompts, answers, images and logs; monitoring and evaluation tools",
         "embeddings, retrieval, tool calls and fine-tuning",
-        "energy and upkeep of own GPUs beyond their price by the hour, and of devices while they are idle",
-        "spares, losses and updates of a device fleet, and what devices are worth at the end of the plan",
-        "service credits that providers owe after outages",
-        "price changes that nobody announced: the last known list price is carried forward and says so",
+        "energy of rented GPUs beyond their price by the hour, and of devices while they are idle, unless "
+        "device.idle_watts is given",
+        "losses of own servers before their life ends; spares of devices are bought and kept level, not tied up",
+        "what reviewed answers are worth: a review changes neither accuracy nor the cost of wrong answers",
+        "service credits that providers owe after outages, unless deployments.X.sla says them; penalties for anything but "
+        "outages (finance.sla)",
+        "price changes that nobody announced, unless supposed in the scenario: the last known list price is carried "
+        "forward and says so",
     ]
 
 
@@ -100,9 +84,13 @@ def _token_prices(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
             for meter in ("input", "output"):
                 yield _token_price(scenario, model, router.verifier.provider, meter, era.start)
     for index, step in enumerate(scenario.finance.price_steps):
-        yield _given(
+        yield given_figure(
             step.factor, "times", f"price of {step.model} from {step.at}", "finance", "price_steps", index
         )
+    for index, drift in enumerate(scenario.finance.price_drift):
+        model, provider = drift.model or "all models", drift.provider or "all providers"
+        what = f"drift of token prices: {model} at {provider}"
+        yield given_figure(drift.per_year, "1/year", what, "finance", "price_drift", index, "per_year")
 
 
 def _batch_prices(scenario: Scenario, name: str, model: str, on: date) -> Iterator[Assumption]:
@@ -159,7 +147,9 @@ def _priced(what: str, ask: Callable[[], UnitPrice]) -> Assumption:
 def _hardware(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
     for name in scenario.deployments_of(strategy):
         deployment = scenario.deployments[name]
-        if deployment.server is not None:
+        if deployment.server is not None and deployment.server.owned is not None:
+            yield from owned_servers(scenario, name)
+        elif deployment.server is not None:
             price, source = gpu_hour_price(scenario, name)
             gpu = (
                 None
@@ -196,7 +186,8 @@ def _hardware(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
                     as_of=None if is_own else device.as_of,
                     confidence=GIVEN if is_own else device.confidence,
                 )
-            yield _given(
+            yield from fleets(scenario, name)
+            yield given_figure(
                 scenario.finance.electricity_usd_per_kwh,
                 "USD/kWh",
                 "electricity of devices",
@@ -223,7 +214,7 @@ def _between(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
             source=router_source(scenario, strategy),
         )
     if scenario.finance.transfer_usd_per_gb:
-        yield _given(
+        yield given_figure(
             scenario.finance.transfer_usd_per_gb,
             "USD/GB",
             "data sent out of our cloud",
@@ -244,13 +235,17 @@ def _between(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
 def _work(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
     for item in scenario.finance.one_time:
         if strategy_pays(item.strategies, scenario, strategy):
-            yield _given(item.usd, "USD", item.name, "finance", "one_time", item.name, "usd")
+            yield given_figure(item.usd, "USD", item.name, "finance", "one_time", item.name, "usd")
     for person in scenario.finance.people:
         if strategy_pays(person.strategies, scenario, strategy):
-            yield _given(person.fte, "FTE", person.name, "finance", "people", person.name, "fte")
-            yield _given(
+            yield given_figure(person.fte, "FTE", person.name, "finance", "people", person.name, "fte")
+            yield given_figure(
                 person.usd_per_year, "USD/year", person.name, "finance", "people", person.name, "usd_per_year"
             )
+            if person.raise_per_year:
+                raised = f"{person.name}: raise"
+                path = ("finance", "people", person.name, "raise_per_year")
+                yield given_figure(person.raise_per_year, "1/year", raised, *path)
     for day, origin, successor, cost in migrations_met(scenario, strategy):
         yield Assumption(
             what=f"migration from {origin} to {successor} on {day}",
@@ -262,7 +257,7 @@ def _work(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
 
 def _economic(scenario: Scenario) -> Iterator[Assumption]:
     for name, task in scenario.tasks.items():
-        yield _given(
+        yield given_figure(
             task.cost_of_wrong_answer_usd,
             "USD",
             f"wrong answer to {name}",
@@ -270,7 +265,7 @@ def _economic(scenario: Scenario) -> Iterator[Assumption]:
             name,
             "cost_of_wrong_answer_usd",
         )
-    yield _given(
+    yield given_figure(
         scenario.finance.downtime_usd_per_hour,
         "USD/h",
         "time without answers",
@@ -279,7 +274,34 @@ def _economic(scenario: Scenario) -> Iterator[Assumption]:
     )
 
 
-def _given(value: float, unit: str, what: str, *path: str | int) -> Assumption:
-    return Assumption(
-        what=what, value=plain(exact(value)), unit=unit, source="scenario: " + paths.render(path)
-    )
+def _over_time(scenario: Scenario) -> Iterator[Assumption]:
+    """Rates, and what the accounting view and the view of value are worked with."""
+    finance = scenario.finance
+    name = f"discount rate, {finance.rates}"
+    yield given_figure(finance.discount_rate, "1/year", name, "finance", "discount_rate")
+    if finance.inflation_per_year is not None:
+        yield given_figure(finance.inflation_per_year, "1/year", "inflation", "finance", "inflation_per_year")
+    if finance.depreciation_years is not None:
+        what = "life of one-time costs and integration in the accounting view"
+        yield given_figure(finance.depreciation_years, "years", what, "finance", "depreciation_years")
+    for task, asked in scenario.tasks.items():
+        if asked.value_usd is not None:
+            yield given_figure(
+                asked.value_usd, "USD", f"worth of a right answer to {task}", "tasks", task, "value_usd"
+            )
+    if finance.baseline is not None:
+        for amount, unit in (("usd_per_request", "USD"), ("usd_per_month", "USD/month")):
+            what = f"{finance.baseline.name}: {amount.removeprefix('usd_').replace('_', ' ')}"
+            yield given_figure(getattr(finance.baseline, amount), unit, what, "finance", "baseline", amount)
+
+
+def _exchange(scenario: Scenario) -> Iterator[Assumption]:
+    rate = rate_of(scenario)
+    if rate is not None:
+        yield Assumption(
+            what=f"one {rate.currency}, for totals shown in {rate.currency}",
+            value=plain(rate.usd_per_unit),
+            unit="USD",
+            source=f"{rate.source} (scenario: finance.exchange)",
+            as_of=rate.as_of.isoformat(),
+        )

@@ -44,9 +44,10 @@ STEPS = {
     **{kind: f"billed without use: {kind.partition('/')[2]}" for kind in WASTE_KINDS},
     "rounding": "rounding of requests and quantities",
     "gateway fee": "gateway fee",
+    "credits": "credits of providers",
     "transfer": "transfer",
 }
-WHOLE = ("gateway fee", "transfer")  # steps that are rows of the ledger as they stand
+WHOLE = ("gateway fee", "credits", "transfer")  # steps that are rows of the ledger as they stand
 
 _Added = dict[Slot, Fraction]
 

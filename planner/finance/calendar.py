@@ -12,7 +12,8 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from planner.finance.ledger import exact
+from planner.finance.ledger import EXACT, exact
+from planner.scenario.fields import Scenario
 from planner.workload.windows import MonthPiece
 
 DISCOUNT_DIGITS = 28  # significant digits of a discount factor
@@ -52,7 +53,29 @@ def months_of(pieces: Sequence[MonthPiece]) -> tuple[Month, ...]:
     return tuple(found)
 
 
-def discount_factor(rate_per_year: float, months: Fraction) -> Decimal:
+def nominal_rate(scenario: Scenario) -> Decimal:
+    """The yearly rate for nominal amounts: `discount_rate`, or (1 + it)(1 + inflation) - 1 where it is real.
+
+    All amounts of a ledger are nominal (what is paid on the day), so both forms discount the same flows.
+    """
+    finance = scenario.finance
+    rate = exact(finance.discount_rate)
+    if finance.rates == "nominal":
+        return rate
+    assert finance.inflation_per_year is not None, "a real rate needs an inflation: checked before any run"
+    both = EXACT.multiply(EXACT.add(1, rate), EXACT.add(1, exact(finance.inflation_per_year)))
+    return EXACT.subtract(both, 1)
+
+
+def rate_in_words(scenario: Scenario) -> str:
+    """The rate of present values for people: `8 %`, or `5 % real, 7.1 % nominal`."""
+    given = f"{100 * scenario.finance.discount_rate:.4g} %"
+    if scenario.finance.rates == "nominal":
+        return given
+    return f"{given} real, {100 * float(nominal_rate(scenario)):.4g} % nominal"
+
+
+def discount_factor(rate_per_year: float | Decimal, months: Fraction) -> Decimal:
     """Value today of a dollar paid after some months: (1 + r)^-(months/12), to 28 significant digits.
 
     The same as compounding the monthly rate (1 + r)^(1/12) - 1 (facts: method §3.2), which is not r/12.

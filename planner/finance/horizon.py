@@ -17,14 +17,31 @@ from planner.finance.quantities import ANSWERS, REQUESTS, Key, Quantities
 from planner.finance.rates import PlannedWindow, Rates, rates_of, shares
 from planner.finance.standing import standing_charges
 from planner.finance.tariff import Charge, Tariff
+from planner.finance.uptime import expected_credits
 from planner.scenario.fields import Scenario
+from planner.workload.outage_months import REPLICATIONS
 from planner.workload.windows import Era, MonthPiece, eras, horizon, month_pieces
 
 ACCOUNT_ORDER = (
-    "one-time", "devices/purchase", "devices/replacement", "migration", "api", "wasted", "verifier",
-    "gateway fee", "router", "transfer", "compute", "energy", "people", "wrong answers", "downtime",
+    "one-time", "integration", "devices/purchase", "devices/spares", "devices/replacement", "devices/attrition",
+    "devices/updates", "devices/residual", "compute/purchase", "compute/replacement", "compute/rack", "compute/residual",
+    "migration", "api", "wasted", "verifier", "gateway fee", "router", "transfer", "compute", "energy", "energy/idle",
+    "energy/servers", "review", "people", "maintenance", "compliance/first", "compliance/repeated", "penalties",
+    "credits", "exit",
+    "wrong answers", "downtime",
 )  # fmt: skip
-AT_START = ("one-time", "devices/purchase")  # accounts paid on the first day, at t = 0
+#: Accounts paid on the first day, at t = 0.
+AT_START = (
+    "one-time",
+    "integration",
+    "devices/purchase",
+    "devices/spares",
+    "compute/purchase",
+    "compliance/first",
+)
+
+
+CREDITED = ("api", "wasted")  # groups of what is spent at providers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +55,8 @@ class Plan:
     pieces: tuple[MonthPiece, ...]
     months: tuple[Month, ...]
     shares: dict[str, Fraction]
+    #: (MONTH, DEPLOYMENT): share of the spend on tokens there that its provider is expected to give back.
+    credits: dict[tuple[str, str], Decimal]
 
     def driver(self, piece: MonthPiece, task: str, charge: Charge) -> Fraction:
         """What multiplies a rate per request: the task's expected requests, or its share of the hours."""
@@ -55,14 +74,16 @@ def plan_of(scenario: Scenario, strategy: str) -> Plan:
     tariff = Tariff(scenario, strategy)
     start, end = horizon(scenario)
     pieces = month_pieces(scenario, tariff.cuts(start, end))
+    months = months_of(pieces)
     return Plan(
         scenario=scenario,
         strategy=strategy,
         tariff=tariff,
         eras=eras(scenario),
         pieces=pieces,
-        months=months_of(pieces),
+        months=months,
         shares=shares(scenario),
+        credits=expected_credits(scenario, strategy, months),
     )
 
 
@@ -154,13 +175,17 @@ class _Lines:
     def rows(self) -> tuple[LedgerRow, ...]:
         ranked: list[tuple[tuple[object, ...], LedgerRow]] = []
         fees: dict[tuple[str, str | None, str | None], list[Decimal]] = {}
+        spent: dict[tuple[str, str | None, str | None], list[Decimal]] = {}
         for line, quantity in self.sums.items():
             row = self._row(line, rounded(quantity))
             if row.quantity:
                 ranked.append((self._rank(row, self.since.get(line, date.min)), row))
                 if line.through_gateway:
                     fees.setdefault((line.month, line.task, line.deployment), []).append(row.amount_usd)
+                if row.group in CREDITED:
+                    spent.setdefault((line.month, line.task, line.deployment), []).append(row.amount_usd)
         ranked += [(self._rank(row, date.min), row) for row in self._fees(fees)]
+        ranked += [(self._rank(row, date.min), row) for row in self._credits(spent)]
         return tuple(row for _, row in sorted(ranked, key=lambda pair: pair[0]))
 
     def _fees(self, spent: dict[tuple[str, str | None, str | None], list[Decimal]]) -> Iterator[LedgerRow]:
@@ -180,6 +205,17 @@ class _Lines:
                 tariff.gateway_source,
             )
             if total := total_of(amounts):
+                yield self._row(line, total)
+
+    def _credits(self, spent: dict[tuple[str, str | None, str | None], list[Decimal]]) -> Iterator[LedgerRow]:
+        """What providers are expected to give back of the exact spend with them, less than 0."""
+        for (month, task, deployment), amounts in spent.items():
+            share = self.plan.credits.get((month, deployment or ""))
+            if share and (total := total_of(amounts)):
+                line = _Line(
+                    month, INVOICED, "credits", task, deployment, "USD", share.copy_negate(),
+                    f"scenario: deployments.{deployment}.sla; expected over {REPLICATIONS:,} replications of outages",
+                )  # fmt: skip
                 yield self._row(line, total)
 
     def _row(self, line: _Line, quantity: Decimal) -> LedgerRow:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from planner.finance.calendar import discount_factor
-from planner.finance.horizon import Plan, charged, plan_of, standing_ledger
+from planner.finance.calendar import discount_factor, nominal_rate
+from planner.finance.horizon import CREDITED, Plan, charged, plan_of, standing_ledger
 from planner.finance.ledger import EXACT, INVOICED, exact
 from planner.finance.quantities import ANSWERS, LONG, WASTE_KINDS, WASTED, Key, Quantities, planned
 from planner.finance.rates import PlannedWindow, Rates, evening, rates_of, sources_of
@@ -215,7 +215,9 @@ def _prices(plan: Plan, rates: dict[int, Rates], keys: Sequence[Key]) -> tuple[d
         if kind in WASTE_KINDS:
             prices[WASTED][piece.era, place[key]] += usd
             prices[kind][piece.era, place[key]] += usd
-        usd *= fee if charge.through_gateway else 1.0
+        given_back = plan.credits.get((piece.month, key.deployment or ""))
+        credit = float(given_back) if given_back and charge.account.partition("/")[0] in CREDITED else 0.0
+        usd *= (fee if charge.through_gateway else 1.0) - credit
         for view in ("invoiced", "economic") if charge.view == INVOICED else ("economic",):
             prices[f"{view}_usd"][piece.era, place[key]] += usd
             prices[f"{view}_npv_usd"][piece.era, place[key]] += usd * today[piece.month]
@@ -229,7 +231,7 @@ def _prices(plan: Plan, rates: dict[int, Rates], keys: Sequence[Key]) -> tuple[d
 
 def _fixed(plan: Plan) -> dict[str, float]:
     """What does not depend on the windows."""
-    ledger, rate = standing_ledger(plan), plan.scenario.finance.discount_rate
+    ledger, rate = standing_ledger(plan), nominal_rate(plan.scenario)
     total = float(ledger.total())
     today = float(present_value(ledger, plan.months, rate))
     assert ledger.total() == ledger.total(INVOICED), "a standing charge is always invoiced"
@@ -243,5 +245,5 @@ def _fixed(plan: Plan) -> dict[str, float]:
 
 
 def _discounts(plan: Plan) -> dict[str, float]:
-    rate = plan.scenario.finance.discount_rate
+    rate = nominal_rate(plan.scenario)
     return {month.name: float(discount_factor(rate, month.ends_after)) for month in plan.months}

@@ -33,7 +33,7 @@ ROW_COLUMNS = (
 )  # fmt: skip
 
 
-def exact(number: int | float | str) -> Decimal:
+def exact(number: int | float | str | Decimal) -> Decimal:
     """The decimal that a person wrote: 0.15 becomes Decimal('0.15'), not its nearest binary fraction.
 
     >>> exact(0.15), exact(2000000)

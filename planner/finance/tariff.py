@@ -14,9 +14,9 @@ from typing import Literal
 
 from planner.catalogue import profiles, tokens
 from planner.finance import quantities as q
+from planner.finance.hardware import device_watts
 from planner.finance.ledger import ECONOMIC, EXACT, INVOICED, View, exact
 from planner.finance.quantities import Key
-from planner.finance.standing import device_watts
 from planner.finance.token_prices import (
     batch_price,
     has_own_prices,
@@ -120,6 +120,8 @@ class Tariff:
             yield from self._wrong_answers(key)
         elif kind == q.REQUESTS and key.meter in _LOST:
             yield from self._downtime(_LOST[key.meter])
+        elif kind == q.REQUESTS and key.meter == "completed":
+            yield from self._review(key)
 
     def _tokens(self, key: Key, kind: str, model: str | None, on: date) -> Iterator[Charge]:
         deployment, model = self._whose(key, model)
@@ -191,15 +193,18 @@ class Tariff:
     def _energy(self, key: Key) -> Iterator[Charge]:
         assert key.deployment is not None, f"time of nobody: {key}"
         price = self.scenario.finance.electricity_usd_per_kwh
-        if self.scenario.deployments[key.deployment].device is not None and price:
+        device = self.scenario.deployments[key.deployment].device
+        if device is not None and price:
             watts, source = device_watts(self.scenario, key.deployment)
+            idle = exact(device.idle_watts or 0)  # paid by the hour, `standing_hardware`
+            above = f", {idle} W of them idle or not" if idle else ""
             yield Charge(
                 view=INVOICED,
                 account="energy",
                 unit="kWh",
                 unit_price_usd=exact(price),
-                source=f"scenario: finance.electricity_usd_per_kwh; {watts} W while answering ({source})",
-                scale=Fraction(watts) / MS_W_PER_KWH,
+                source=f"scenario: finance.electricity_usd_per_kwh; {watts} W while answering ({source}){above}",
+                scale=Fraction(EXACT.subtract(watts, idle)) / MS_W_PER_KWH,
             )
 
     def _wrong_answers(self, key: Key) -> Iterator[Charge]:
@@ -211,6 +216,19 @@ class Tariff:
                 unit="answer",
                 unit_price_usd=exact(cost),
                 source=f"scenario: tasks.{key.task}.cost_of_wrong_answer_usd",
+            )
+
+    def _review(self, key: Key) -> Iterator[Charge]:
+        """Answers that people look at, whoever gave them."""
+        review = self.scenario.tasks[key.task].review
+        if review is not None and review.share and review.usd:
+            yield Charge(
+                view=INVOICED,
+                account="review",
+                unit="answer",
+                unit_price_usd=exact(review.usd),
+                source=f"scenario: tasks.{key.task}.review",
+                scale=Fraction(exact(review.share)),
             )
 
     def _downtime(self, scale: Fraction) -> Iterator[Charge]:

@@ -1,6 +1,6 @@
 """What a token of a model costs at a provider on a day, and why.
 
-Comes in: a scenario (own prices, price steps) and the catalogue's dated list prices; goes out: USD per
+Comes in: a scenario (own prices, price steps, drift) and the catalogue's dated list prices; goes out: USD per
 token, exact, with the source in words. An own price wins over the list; a price that nobody knows is an
 error, never 0; months after the last reading say that the price is carried forward.
 """
@@ -15,10 +15,11 @@ from functools import lru_cache
 from planner.catalogue import models as catalogue
 from planner.catalogue import prices
 from planner.errors import PriceUnknown
-from planner.finance.ledger import EXACT, exact
+from planner.finance.ledger import EXACT, exact, plain
 from planner.scenario import paths
 from planner.scenario.fields import Scenario
 from planner.scenario.known import BATCH_METERS, batch_price_problem
+from planner.scenario.price_drift import drift_factor, drift_in_force
 from planner.scenario.supply import OwnModel
 
 MTOK_EXPONENT = -6  # prices are listed per million tokens
@@ -65,7 +66,7 @@ def token_price(
     PriceUnknown
         Naming the meter, the model, the provider and since or until when a price is known.
     """
-    factor, steps = _steps(scenario, model, on)
+    factor, steps = _steps(scenario, model, provider, on)
     own = own_price(scenario, model, provider, meter)
     if own is not None:
         value, field_name = own
@@ -75,6 +76,11 @@ def token_price(
     if where is None:
         field_name = paths.render(("models", model, _own_field(meter)))
         raise PriceUnknown(f"no {meter} price of {model} is known on {on}; give {field_name}")
+    began = prices.cached_from(model, where, on) if meter == "cached_input" else None
+    if began is not None:
+        plain_input = token_price(scenario, model, provider, "input", on, is_long=is_long)
+        why = f", for cached input too: it has a price of its own only from {began}"
+        return replace(plain_input, source=plain_input.source + why)
     found = prices.price(model, where, meter, on)
     value, kind = found.usd_per_mtok, "list price"
     if is_long:
@@ -121,7 +127,7 @@ def batch_price(
     if problem is not None or where is None:
         raise PriceUnknown(f"{problem}; give batch.price_factor of the deployment")
     found = prices.price(model, where, BATCH_METERS[meter], on)
-    steps, words = _steps(scenario, model, on)
+    steps, words = _steps(scenario, model, provider, on)
     carried = f", {found.carried_text}" if found.carried_text else ""
     source = f"{where} batch price of {model} since {found.effective_from} ({found.source}){carried}{words}"
     usd = _per_token(found.usd_per_mtok, steps)
@@ -208,14 +214,30 @@ def _long_context(model: str, provider: str | None, on: date) -> prices.LongCont
         return None
 
 
-def _steps(scenario: Scenario, model: str, on: date) -> tuple[Decimal, str]:
-    """Product of the scenario's price steps up to a day, and how the source tells of them."""
+def _steps(scenario: Scenario, model: str, provider: str | None, on: date) -> tuple[Decimal, str]:
+    """Product of the scenario's price steps and drift up to a day, and how the source tells of them."""
     factor, words = Decimal(1), ""
     for step in sorted(scenario.finance.price_steps, key=lambda one: one.at):
         if step.model == model and step.at <= on:
             factor = EXACT.multiply(factor, exact(step.factor))
             words += f", times {exact(step.factor)} from {step.at} (scenario: finance.price_steps)"
-    return factor, words
+    drift, why = _drift(scenario, model, provider, on)
+    return EXACT.multiply(factor, drift), words + why
+
+
+def _drift(scenario: Scenario, model: str, provider: str | None, on: date) -> tuple[Decimal, str]:
+    """What the supposed drift has made of a price by a day's month, and how the source tells of it."""
+    where = provider if provider is not None else home_provider(model)
+    index = drift_in_force(scenario, model, where)
+    factor = drift_factor(scenario, model, where, on)
+    if index is None or factor == 1:
+        return factor, ""
+    per_year = exact(scenario.finance.price_drift[index].per_year)
+    path = paths.render(("finance", "price_drift", index))
+    return (
+        factor,
+        f", times {plain(factor)} in {on:%Y-%m} for a drift of {per_year} a year (scenario: {path})",
+    )
 
 
 def _per_token(usd_per_mtok: Decimal, factor: Decimal) -> Decimal:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from planner.finance.calendar import DISCOUNT_DIGITS, Month, discount_factor, months_of
+from planner.finance.calendar import DISCOUNT_DIGITS, Month, discount_factor, months_of, nominal_rate
+from planner.finance.fiscal import YearCost, by_fiscal_year
 from planner.finance.horizon import AT_START
 from planner.finance.ledger import EXACT, INVOICED, Ledger, View, total_of
 from planner.scenario.fields import Scenario
@@ -49,6 +50,7 @@ class Tco:
     economic_usd: Decimal
     economic_npv_usd: Decimal
     per_month: tuple[MonthCost, ...]
+    per_fiscal_year: tuple[YearCost, ...]
     expected_requests: Decimal
     expected_correct: Decimal | None
     invoiced_per_1k_usd: Decimal | None
@@ -72,13 +74,13 @@ def tco(scenario: Scenario, ledger: Ledger) -> Tco:
 
     Present value: accounts of `horizon.AT_START` at t = 0, everything else at the end of its calendar month,
     discounted by (1 + r)^-(t/12) with t in months from the plan's first day (factors to 28 digits, the sum
-    rounded to 1e-10 USD).
+    rounded to 1e-10 USD). Amounts are nominal, and so is r (`calendar.nominal_rate`).
     """
     months = months_of(month_pieces(scenario))
     strategies = {row.strategy for row in ledger.rows}
     assert len(strategies) <= 1, f"a ledger of several strategies has no one TCO: {sorted(strategies)}"
     invoiced, economic = ledger.total(INVOICED), ledger.total()
-    rate = scenario.finance.discount_rate
+    rate = nominal_rate(scenario)
     expected = ledger.expected("planned")
     correct, unknown = _correct(ledger)
     if not expected:
@@ -90,18 +92,19 @@ def tco(scenario: Scenario, ledger: Ledger) -> Tco:
         economic_usd=economic,
         economic_npv_usd=present_value(ledger, months, rate),
         per_month=_per_month(ledger, months),
+        per_fiscal_year=by_fiscal_year(scenario, ledger),
         expected_requests=expected,
         expected_correct=correct,
-        invoiced_per_1k_usd=_per(invoiced, expected, 1000),
-        economic_per_1k_usd=_per(economic, expected, 1000),
-        invoiced_per_correct_usd=_per(invoiced, correct),
-        economic_per_correct_usd=_per(economic, correct),
+        invoiced_per_1k_usd=per(invoiced, expected, 1000),
+        economic_per_1k_usd=per(economic, expected, 1000),
+        invoiced_per_correct_usd=per(invoiced, correct),
+        economic_per_correct_usd=per(economic, correct),
         unknown=unknown,
     )
 
 
 def present_value(
-    ledger: Ledger, months: tuple[Month, ...], rate_per_year: float, view: View | None = None
+    ledger: Ledger, months: tuple[Month, ...], rate_per_year: float | Decimal, view: View | None = None
 ) -> Decimal:
     """Value on the plan's first day of a view's rows; None takes both views."""
     at_start: list[Decimal] = []
@@ -150,5 +153,6 @@ def _correct(ledger: Ledger) -> tuple[Decimal | None, dict[str, str]]:
     return right, {}
 
 
-def _per(amount: Decimal, count: Decimal | None, units: int = 1) -> Decimal | None:
+def per(amount: Decimal, count: Decimal | None, units: int = 1) -> Decimal | None:
+    """Amount over count, times units, to 28 digits; None where there is nothing to divide by."""
     return _RATIO.divide(EXACT.multiply(amount, Decimal(units)), count) if count else None

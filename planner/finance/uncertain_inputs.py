@@ -109,6 +109,7 @@ def _volume(scenario: Scenario) -> Iterator[Input]:
         ("volume", "traffic.requests_per_month"),
         ("volume", "traffic.users.active_per_day"),
         ("growth", "traffic.growth_per_month"),
+        ("growth", "traffic.growth_per_year"),
     ):
         try:
             value = value_at(scenario, path)

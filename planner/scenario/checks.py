@@ -1,8 +1,7 @@
 """The table of rules across fields: what a scenario must satisfy beyond each field's own bounds.
 
-Each rule is a function from a View to findings; adding one is writing it and naming it in its table
-(`checks_demand`, `checks_supply`, `checks_limits`, `checks_outages`, `checks_strategies`, `checks_breakers`, `checks_health`,
-`checks_caches`, `checks_batches`, `checks_gateway`, `checks_sessions`, `checks_money`).
+Each rule is a function from a View to findings; adding one is writing it and naming it in the table of its subject, the
+capitals at the end of each file `checks_*`.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterator
 from planner.scenario.checks_batches import BATCHES
 from planner.scenario.checks_breakers import BREAKERS
 from planner.scenario.checks_caches import CACHES
+from planner.scenario.checks_currency import CURRENCY
 from planner.scenario.checks_demand import DEMAND
 from planner.scenario.checks_gateway import GATEWAYS
 from planner.scenario.checks_health import HEALTH
@@ -18,10 +18,14 @@ from planner.scenario.checks_money import MONEY
 from planner.scenario.checks_outages import OUTAGES
 from planner.scenario.checks_priorities import PRIORITIES
 from planner.scenario.checks_sessions import CONVERSATIONS
+from planner.scenario.checks_sign_off import SIGN_OFF
+from planner.scenario.checks_sla import SLA
 from planner.scenario.checks_steps import STEPS
 from planner.scenario.checks_strategies import STRATEGIES
 from planner.scenario.checks_supply import SUPPLY
+from planner.scenario.checks_timeline import TIMELINE
 from planner.scenario.checks_uncertain import UNCERTAINTY
+from planner.scenario.checks_upkeep import UPKEEP
 from planner.scenario.finding import Finding, View
 
 RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
@@ -37,7 +41,12 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *CONVERSATIONS,
     *BATCHES,
     *MONEY,
+    *TIMELINE,
+    *CURRENCY,
+    *UPKEEP,
+    *SLA,
     *PRIORITIES,
+    *SIGN_OFF,
     *STEPS,
     *UNCERTAINTY,
 )

@@ -11,6 +11,7 @@ from planner.scenario.paths import Path, closest, nearest, render
 
 EARLIEST, LATEST = datetime.date(2020, 1, 1), datetime.date(2100, 12, 31)
 MIGRATIONS = ("finance", "migrations")
+PAID_BY = ("one_time", "people", "maintenance", "compliance", "at_end")  # lists whose items name who pays
 HORIZON = (("start",), ("finance", "horizon_months"))
 
 
@@ -28,12 +29,12 @@ def start(view: View) -> Iterator[Finding]:
 def payers(view: View) -> Iterator[Finding]:
     """Costs are for strategies that exist."""
     finance, strategies = view.scenario.finance, view.scenario.strategies
-    named = [(("finance", "one_time", index), item.strategies) for index, item in enumerate(finance.one_time)]
-    named += [(("finance", "people", index), item.strategies) for index, item in enumerate(finance.people)]
-    for path, payer_names in named:
-        for place, name in enumerate(payer_names or ()):
-            if name not in strategies:
-                yield unknown((*path, "strategies", place), name, strategies, "strategies")
+    for section in PAID_BY:
+        for index, item in enumerate(getattr(finance, section)):
+            for place, name in enumerate(item.strategies or ()):
+                if name not in strategies:
+                    path = ("finance", section, index, "strategies", place)
+                    yield unknown(path, name, strategies, "strategies")
 
 
 def migrations(view: View) -> Iterator[Finding]:
@@ -137,7 +138,7 @@ def _provider_is_unknown(service: Service) -> bool:
 
 def _price_problem(view: View, service: Service) -> str | None:
     """The first meter and day without a price, in words."""
-    for meter in _meters(view, service):
+    for meter in meters_of(view, service):
         days = (
             service.start,
             *known.price_days(service.model, service.provider, meter, service.start, service.end),
@@ -150,7 +151,7 @@ def _price_problem(view: View, service: Service) -> str | None:
     return None
 
 
-def _meters(view: View, service: Service) -> tuple[str, ...]:
+def meters_of(view: View, service: Service) -> tuple[str, ...]:
     """Meters that requests of this scenario can run up on a model."""
     model = view.facts(service.model)
     assert model is not None

@@ -50,7 +50,7 @@ def _why_not(value: object) -> str:
         return "no number stands there; give one first, and what is believed of it here"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "no number stands there: only numbers can be uncertain"
-    return "chosen, not uncertain: neither dates, horizon and seed nor targets and budget can be"
+    return "chosen, not uncertain: neither dates, horizon and seed nor targets, budget and what costs are compared with can be"
 
 
 def _order(path: Path, figures: tuple[tuple[str, float], ...]) -> Iterator[Finding]:

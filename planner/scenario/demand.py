@@ -17,6 +17,7 @@ from planner.scenario.declare import (
     later_choices,
 )
 from planner.scenario.laws import Law, parse_law
+from planner.scenario.seasons import SeasonsField
 
 Modality = Literal["text", "vision", "audio"]
 TRACE_COLUMNS = (
@@ -141,6 +142,26 @@ class Traffic(Fields):
         le=1,
         slider=(-0.05, 0.2),
     )
+    growth_per_year: float | None = field(
+        "instead of growth_per_month: growth over twelve calendar months; a month's is (1 + this)^(1/12) - 1",
+        None,
+        unit="1/year",
+        ge=-0.99,
+        le=100,
+        slider=(-0.5, 2),
+    )
+    saturation_requests_per_month: float | None = field(
+        "growth slows down as volume nears this (S-curve); null: it never does",
+        None,
+        unit="requests/month",
+        gt=0,
+        le=1e13,
+    )
+    seasons: SeasonsField | None = field(
+        "how busy months of the year are against each other: 12 factors, January first, or months by name, the others 1; "
+        "scaled to mean 1 over a year",
+        None,
+    )
     weekly_shape: WeeklyShape = field(
         "flat, business-hours, consumer-evening, or 168 weights, Monday 00:00 UTC first", "flat"
     )
@@ -192,6 +213,13 @@ class Slo(Fields):
     )
 
 
+class Review(Fields):
+    """People who look at answers."""
+
+    share: float = field("share of answers that somebody looks at", 1.0, unit="share", ge=0, le=1)
+    usd: float = field("cost of one look", unit="USD", ge=0, le=1e6)
+
+
 Share = Annotated[float, field("share", unit="share", gt=0, lt=1)]
 
 
@@ -223,6 +251,13 @@ class Task(Fields):
         "how far models are right on the same requests beyond difficulty", 0.5, ge=0, le=1
     )
     cost_of_wrong_answer_usd: float = field("economic cost of a wrong answer", 0.0, unit="USD", ge=0, le=1e9)
+    value_usd: float | None = field(
+        "worth of a right answer, for the view of value; null: not counted", None, unit="USD", ge=0, le=1e9
+    )
+    review: Review | None = field(
+        "answers that people look at; changes neither accuracy nor the cost of wrong answers; null: none",
+        None,
+    )
     requery_probability: float = field(
         "share of users who ask the same again after a wrong or failed answer, at most three times; such requests come "
         "on top of the others",

@@ -16,16 +16,16 @@ from pydantic_core import PydanticCustomError
 
 from planner.errors import Problem
 from planner.scenario.contents import digests
+from planner.scenario.dates import Date
 from planner.scenario.declare import (
     NOTHING,
     AsTuple,
     Fields,
     field,
     later,
-    later_choices,
 )
 from planner.scenario.demand import Slo, Tasks, Traffic
-from planner.scenario.finance import Date, Finance
+from planner.scenario.finance import Finance
 from planner.scenario.gateway import Gateway
 from planner.scenario.outages import Together
 from planner.scenario.policy import Policy
@@ -72,8 +72,8 @@ class Scenario(Fields):
     name: str = field("short name", min_length=1, max_length=200)
     question: str = field("the question it answers", "")
     start: Date = field("first day of the plan", datetime.date(2027, 1, 1))
-    currency: Annotated[Literal["USD"], later_choices("currency", "EUR", "GBP", "CHF", "JPY")] = field(
-        "currency", "USD"
+    currency: Literal["USD", "EUR", "GBP", "CHF", "JPY"] = field(
+        "in which totals may be shown; all is counted in USD, at the rate of finance.exchange", "USD"
     )
     objective: Literal["economic", "invoiced"] = field(
         "what best means among strategies that pass every gate", "economic"

@@ -3,33 +3,15 @@
 Fields only; the rules that hold across them stand in `checks_money`.
 """
 
-import datetime
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
-from pydantic_core import PydanticCustomError
-
-from planner.scenario.declare import AsTuple, Fields, Key, field, later
-
-
-def _date(value: Any) -> Any:
-    if isinstance(value, datetime.date):
-        return value
-    try:
-        return (
-            datetime.date.fromisoformat(value)
-            if isinstance(value, str) and len(value) == 10
-            else _no_date(value)
-        )
-    except ValueError:
-        return _no_date(value)
-
-
-def _no_date(value: Any) -> Any:
-    raise PydanticCustomError("own", "{given}", {"given": value, "allowed": "a date, YYYY-MM-DD"})
-
-
-Date = Annotated[datetime.date, BeforeValidator(_date)]
+from planner.scenario.dates import Date
+from planner.scenario.declare import AsTuple, Fields, Key, field
+from planner.scenario.finance_currency import Exchange
+from planner.scenario.finance_sign_off import Owner, SignOff
+from planner.scenario.finance_sla import Promise
+from planner.scenario.finance_timeline import Baseline, PriceDrift
+from planner.scenario.finance_upkeep import AtEnd, Compliance, Effort, Upkeep
 
 
 class OneTime(Fields):
@@ -48,6 +30,9 @@ class People(Fields):
     name: str = field("what they do", min_length=1)
     fte: float = field("full-time equivalents", unit="FTE", ge=0, le=1e6)
     usd_per_year: float = field("loaded cost of one", unit="USD/year", ge=0, le=1e9)
+    raise_per_year: float = field(
+        "rise of that cost, every twelve calendar months", 0.0, unit="1/year", gt=-1, le=10
+    )
     strategies: Annotated[tuple[Key, ...], AsTuple] | None = field(
         "only for these, and those `like` them; null: for all", None
     )
@@ -74,21 +59,76 @@ class Finance(Fields):
     """The horizon and what is paid beside tokens."""
 
     horizon_months: int = field("length of the plan", 36, unit="months", ge=1, le=240, slider=(1, 60))
-    discount_rate: float = field("per year, nominal", 0.08, unit="1/year", gt=-1, le=10)
+    until: Date | None = field(
+        "the plan ends before this day, earlier than these months do; null: with them", None
+    )
+    discount_rate: float = field(
+        "per year; nominal or real, as rates says", 0.08, unit="1/year", gt=-1, le=10
+    )
+    rates: Literal["nominal", "real"] = field(
+        "what discount_rate is: nominal, or real, on top of inflation_per_year; amounts are nominal in both",
+        "nominal",
+    )
+    inflation_per_year: float | None = field(
+        "with rates real: how money loses its worth", None, unit="1/year", gt=-1, le=10
+    )
+    fiscal_year_starts: int = field(
+        "first month of a fiscal year, which is named by the year it ends in", 1, unit="month", ge=1, le=12
+    )
+    depreciation_years: float | None = field(
+        "accounting view: years over which one-time costs and integration are written off; null: spent when paid",
+        None,
+        unit="years",
+        gt=0,
+        le=50,
+    )
+    baseline: Baseline | None = field("today's way of doing the same, to compare with; null: none", None)
     one_time: Annotated[tuple[OneTime, ...], AsTuple] = field("paid at the start", ())
     people: Annotated[tuple[People, ...], AsTuple] = field("paid every month", ())
-    effort: Annotated[Any, later("integration effort")] = field("days per integration", None)
+    effort: Effort | None = field("days of work for each integration and migration; null: none", None)
+    maintenance: Annotated[tuple[Upkeep, ...], AsTuple] = field("maintenance, support and licences", ())
+    compliance: Annotated[tuple[Compliance, ...], AsTuple] = field("audits and assessments", ())
+    at_end: Annotated[tuple[AtEnd, ...], AsTuple] = field("paid at the end of the plan", ())
     migrations: Annotated[tuple[Migration, ...], AsTuple] = field(
         "models replaced within the horizon", (), max_length=200
     )
     price_steps: Annotated[tuple[PriceStep, ...], AsTuple] = field(
         "supposed price changes", (), max_length=200
     )
+    price_drift: Annotated[tuple[PriceDrift, ...], AsTuple] = field(
+        "supposed slow change of token prices; of several that fit, the one that names most, and a model before a provider",
+        (),
+        max_length=200,
+    )
     transfer_usd_per_gb: float = field("data sent out of our cloud", 0.0, unit="USD/GB", ge=0, le=1e4)
-    electricity_usd_per_kwh: float = field("energy of own devices", 0.13, unit="USD/kWh", ge=0, le=100)
+    electricity_usd_per_kwh: float = field(
+        "energy of own devices and own servers", 0.13, unit="USD/kWh", ge=0, le=100
+    )
+    pue: float | None = field(
+        "power of the whole room for each watt of own servers, for those without a pue; null: from the catalogue",
+        None,
+        unit="ratio",
+        ge=1,
+        le=10,
+    )
+    carbon_g_per_kwh: float | None = field(
+        "CO2e of electricity, for footprints only; null: from the catalogue",
+        None,
+        unit="g/kWh",
+        ge=0,
+        le=5000,
+    )
+    sla: Promise | None = field("availability promised to customers; null: none", None)
     downtime_usd_per_hour: float = field(
         "economic cost of an hour without answers", 0.0, unit="USD/h", ge=0, le=1e9
     )
     budget_usd_per_month: float | None = field(
         "invoiced spend per month that must not be passed; null: none", None, unit="USD/month", gt=0
+    )
+    owners: Annotated[tuple[Owner, ...], AsTuple] = field(
+        "who answers for which of the scenario's figures; the longest path wins", (), max_length=200
+    )
+    sign_off: SignOff = field("who prepared and who reviewed the plan", SignOff())
+    exchange: Exchange | None = field(
+        "what a unit of `currency` costs, where that is not USD; the ledger stays in USD", None
     )

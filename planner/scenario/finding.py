@@ -120,12 +120,19 @@ class View:
         return tuple(dict.fromkeys(service.model for service in self.services))
 
     @cached_property
-    def horizon(self) -> tuple[datetime.date, datetime.date]:
-        """First day of the plan and the day after its last."""
+    def whole_months(self) -> tuple[datetime.date, datetime.date]:
+        """First day of the plan and the day after the last of its `horizon_months`."""
         start = self.scenario.start
         months = start.year * 12 + start.month - 1 + self.scenario.finance.horizon_months
         year, month = min(months // 12, datetime.MAXYEAR), months % 12 + 1
         return start, datetime.date(year, month, min(start.day, calendar.monthrange(year, month)[1]))
+
+    @cached_property
+    def horizon(self) -> tuple[datetime.date, datetime.date]:
+        """First day of the plan and the day after its last."""
+        start, whole = self.whole_months
+        given = self.scenario.finance.until
+        return start, given if given is not None and start < given < whole else whole
 
     def span(self) -> str:
         """The horizon in words, first and last day."""

@@ -14,9 +14,9 @@ from planner.scenario.paths import Path, PathProblem, as_path, closest, position
 
 Kind = Literal["money", "volume", "simulated", "fixed"]
 
-#: Chosen, not uncertain: what is asked, how it is run, what is aimed at.
+#: Chosen, not uncertain: what is asked, how it is run, what is aimed at, what costs are only compared with.
 _FIXED_SECTIONS = frozenset({"schema", "name", "question", "start", "currency", "objective", "slo", "uncertain", "correlated", "run"})  # fmt: skip
-_FIXED_FINANCE = frozenset({"horizon_months", "fiscal_year_start", "fiscal_year_start_month", "budget_usd_per_month"})  # fmt: skip
+_FIXED_FINANCE = frozenset({"horizon_months", "fiscal_year_starts", "depreciation_years", "baseline", "budget_usd_per_month"})  # fmt: skip
 #: Below a deployment, a strategy or the gateway: numbers that only the bill reads, besides all amounts of money.
 _BILL_ONLY = frozenset(
     {"fee", "watts", "life_years", "fleet", "replicas", "gpus_per_replica", "price_factor"}
@@ -49,14 +49,14 @@ def kind_of(scenario: Scenario, path: str | Path) -> Kind:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "fixed"
     first, last = str(steps[0]), str(steps[-1])
-    if first in _FIXED_SECTIONS or (first == "tasks" and "slo" in steps[2:3]):
+    if first in _FIXED_SECTIONS or (first == "tasks" and steps[2:3] in (("slo",), ("value_usd",))):
         return "fixed"
     if first == "finance":
         if steps[1] in _FIXED_FINANCE:
             return "fixed"
         return "simulated" if str(steps[1]).startswith("price_") and chooses_by_price(scenario) else "money"
     if first == "traffic":
-        return "volume" if str(steps[1]).startswith(("requests_per", "users", "growth", "season")) else "simulated"  # fmt: skip
+        return "volume" if str(steps[1]).startswith(("requests_per", "users", "growth", "season", "saturation")) else "simulated"  # fmt: skip
     if first == "models" and last.endswith("_usd_per_mtok"):
         return "simulated" if chooses_by_price(scenario) else "money"
     return "money" if "usd" in last.split("_") or last in _BILL_ONLY else "simulated"

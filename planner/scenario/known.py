@@ -13,6 +13,7 @@ from planner.errors import CatalogueError, PriceUnknown
 from planner.scenario.fields import Scenario
 from planner.scenario.outages import harms_of
 from planner.scenario.paths import Path, nearest
+from planner.scenario.price_drift import drift_factor
 from planner.scenario.strategies import CascadeRouter
 from planner.scenario.supply import Deployment, OwnModel
 
@@ -132,6 +133,8 @@ def price_problem(
     try:
         if where is None:
             raise PriceUnknown(f"no {meter} price of {model} is known")
+        if meter == "cached_input" and prices.cached_from(model, where, on) is not None:
+            return None  # all input costs the same until then
         prices.price(model, where, meter, on)
     except PriceUnknown as error:
         if own is not None and meter == "image" and own.input_usd_per_mtok is not None:
@@ -258,7 +261,7 @@ def batch_price_problem(
 def list_usd_per_mtok(scenario: Scenario, deployment: str, model: str, on: datetime.date) -> float | None:
     """Input plus output list price of a deployment's model on a day, as selections by price see it; None: unknown.
 
-    In USD per million tokens of each, times the scenario's price steps until then. Own hardware costs nothing per
+    In USD per million tokens of each, times the scenario's price steps until then and its drift. Own hardware costs nothing per
     token, unless its model has a price.
     """
     from planner.catalogue import prices
@@ -280,6 +283,8 @@ def list_usd_per_mtok(scenario: Scenario, deployment: str, model: str, on: datet
     for step in scenario.finance.price_steps:
         if step.model == model and step.at <= on:
             total *= step.factor
+    if scenario.finance.price_drift:
+        total *= float(drift_factor(scenario, model, where, on))
     return total
 
 

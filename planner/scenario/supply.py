@@ -19,6 +19,8 @@ from planner.scenario.declare import (
     later,
 )
 from planner.scenario.demand import Modality
+from planner.scenario.finance_sla import ProviderSla
+from planner.scenario.hardware import Device, Owned
 from planner.scenario.laws import Law
 from planner.scenario.outages import Outages, harms_of
 from planner.scenario.policy import Policy
@@ -58,6 +60,13 @@ class OwnModel(Fields):
     )
     reasoning_tokens_per_output_token: float | None = field(
         "hidden tokens for each visible one; null: from the catalogue", None, unit="ratio", ge=0, le=1000
+    )
+    joules_per_output_token: float | None = field(
+        "energy of an output token at a provider, hosts and building included, for footprints; null: from the catalogue",
+        None,
+        unit="J",
+        ge=0,
+        le=1e6,
     )
     input_token_factor: float | None = field(
         "tokens of this model for each counted input token", None, unit="ratio", gt=0, le=100
@@ -289,7 +298,7 @@ def may_be_out(deployment: "Deployment") -> bool:
 
 
 class Server(Fields):
-    """Own or rented GPUs, billed by the hour; latency and concurrency are given beside it."""
+    """Own or rented GPUs, billed by the hour or bought; latency and concurrency are given beside it."""
 
     gpu: str = field("GPU in the catalogue")
     replicas: int = field("copies of the model", 1, unit="replicas", ge=1, le=100_000)
@@ -297,6 +306,7 @@ class Server(Fields):
     usd_per_gpu_hour: float | None = field(
         "price; null: from the catalogue", None, unit="USD/h", ge=0, le=1e5
     )
+    owned: Owned | None = field("bought instead of rented by the hour; null: rented", None)
     dispatch: Annotated[Any, later("batching servers")] = field("how requests reach replicas", None)
     scheduler: Annotated[Any, later("batching servers")] = field("whole-prompt or chunked", None)
     batch_cap: Annotated[Any, later("batching servers")] = field("requests in a batch", None)
@@ -307,19 +317,6 @@ class Server(Fields):
     watermark: Annotated[Any, later("batching servers")] = field("share of blocks kept free", None)
     iteration: Annotated[Any, later("batching servers")] = field("iteration law", None)
     failures: Annotated[Any, later("batching servers")] = field("replica failures", None)
-
-
-class Device(Fields):
-    """A fleet of devices that run the model where the user is."""
-
-    kind: str = field("device in the catalogue")
-    fleet: int = field("devices in use", unit="devices", ge=1, le=10**10)
-    tokens_per_s: float | None = field("output speed; null: from the catalogue", None, unit="tokens/s", gt=0)
-    watts: float | None = field("power while answering; null: from the catalogue", None, unit="W", ge=0)
-    usd: float | None = field("price of one; null: from the catalogue", None, unit="USD", ge=0)
-    life_years: float | None = field(
-        "years of use; null: from the catalogue", None, unit="years", gt=0, le=50
-    )
 
 
 class Deployment(Fields):
@@ -353,6 +350,7 @@ class Deployment(Fields):
         CATALOGUE,
     )
     provisioned: Annotated[Any, later("provisioned throughput")] = field("provisioned units", None)
+    sla: ProviderSla | None = field("service credits that the provider owes; null: none", None)
     server: Server | None = field("own or rented GPUs", None)
     device: Device | None = field("a fleet of devices", None)
     weight: float = field(

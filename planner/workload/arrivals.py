@@ -5,7 +5,7 @@ cell is 1/2^16 of an hour (55 ms); only from about a billion requests a month on
 two up to 2^21 an hour, so that the peak hour of the base volume has at most 64 arrivals a cell.
 
 The grid depends on the base volume (`requests_per_month` as given) and the weekly shape alone, never on growth,
-day factors or the window. It moves, and names with it, only where base volume times the shape's peak passes
+seasons, day factors or the window. It moves, and names with it, only where base volume times the shape's peak passes
 64 x 2^16 requests an hour, and at each doubling above: between two such points a slider keeps every name.
 Within a grid more volume keeps every old request: the count of a cell grows with its mean (one uniform,
 inverted), and the d-th arrival of a cell is a draw of its own.
@@ -27,6 +27,7 @@ from planner.errors import Problem, ScenarioError
 from planner.jit import jit
 from planner.scenario.fields import MONTH_S, Scenario
 from planner.workload.shapes import HOURS_PER_WEEK, weekly_weights
+from planner.workload.volume import volume_factors
 
 HOUR_NS = 3_600_000_000_000
 MEAN_PER_CELL = 64
@@ -64,18 +65,10 @@ def unpack_name(name: int) -> tuple[int, int, int]:
     return name >> (DRAW_BITS + TURN_BITS), (name >> TURN_BITS) & MAX_DRAW, name & MAX_TURN
 
 
-def growth_factor(growth_per_month: float, months: int) -> float:
-    """Volume after whole months of growth against the first; products only, the same bits everywhere."""
-    factor = 1.0
-    for _ in range(months):
-        factor *= 1.0 + growth_per_month
-    return factor
-
-
 def hourly_weights(scenario: Scenario, first_hour: int, hours: int) -> Floats:
-    """Expected requests of each hour against a mean hour of the first month; shape (hours,).
+    """Expected requests of each hour against a mean hour of `traffic.requests_per_month`; shape (hours,).
 
-    Weekly shape (flat for a trace) times growth by calendar month. Hours count from 00:00 UTC of the
+    Weekly shape (flat for a trace) times growth and season by calendar month. Hours count from 00:00 UTC of the
     scenario's start.
     """
     traffic = scenario.traffic
@@ -83,7 +76,7 @@ def hourly_weights(scenario: Scenario, first_hour: int, hours: int) -> Floats:
     hour = np.arange(first_hour, first_hour + hours)
     of_week = (scenario.start.weekday() * 24 + hour) % HOURS_PER_WEEK
     months = _months_since_start(scenario.start, first_hour // 24, (first_hour + hours - 1) // 24)
-    factors = np.array([growth_factor(traffic.growth_per_month, month) for month in range(months[-1] + 1)])
+    factors = np.array(volume_factors(scenario, int(months[-1]) + 1))
     return shape[of_week] * factors[months[hour // 24 - first_hour // 24]]
 
 
@@ -210,9 +203,15 @@ def arrival_blocks(
 
 
 def _too_many(scenario: Scenario, per_hour: float) -> Problem:
+    traffic = scenario.traffic
+    name = "growth_per_month" if traffic.growth_per_year is None else "growth_per_year"
+    if traffic.seasons is not None:
+        name, given = "seasons", "seasons and growth"
+    else:
+        given = f"{getattr(traffic, name):g}"
     return Problem(
-        field="traffic.growth_per_month",
-        given=f"{scenario.traffic.growth_per_month:g}, that is {per_hour:.3g} requests in one hour",
+        field=f"traffic.{name}",
+        given=f"{given}, that is {per_hour:.3g} requests in one hour",
         allowed=f"a volume of at most {cells_per_hour(scenario) * MAX_CELL_MEAN:.3g} requests an hour",
     )
 

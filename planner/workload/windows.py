@@ -32,8 +32,9 @@ from planner.scenario.fields import MONTH_S, Scenario
 from planner.scenario.migrations import models_in_force
 from planner.scenario.quotas import first_hour_of_days
 from planner.workload import traces
-from planner.workload.arrivals import growth_factor, hourly_weights
+from planner.workload.arrivals import hourly_weights
 from planner.workload.outage_lines import Line, Spell, cut, outage_lines, planted
+from planner.workload.volume import volume_factor
 from planner.workload.week_starts import WEEK_H
 
 WINDOW_STREAM = chance.stream_id("windows")
@@ -82,7 +83,7 @@ class Window:
     weight: float  # of all windows together: 1
     stratum: str  # the outage line that was planted; "" for none
     spells: tuple[Spell, ...]
-    volume: float = 1.0  # relative to others: how busy it is expected to be, by hour and growth
+    volume: float = 1.0  # relative to others: how busy it is expected to be, by hour, growth and season
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Counts:
 
 
 def requests_per_month(scenario: Scenario) -> float:
-    """User turns in a mean month before growth: given, derived from users, or the recording's own pace.
+    """User turns in a mean month before growth and seasons: given, derived from users, or the recording's own pace.
 
     A recording of n requests has n - 1 gaps, so its pace is (n - 1) / (last - first arrival); with one
     request, or all at once, its n requests are taken to fill one `run.window_s` (`volume_notice` says so).
@@ -148,11 +149,24 @@ def task_share(scenario: Scenario) -> dict[str, float]:
 
 
 def horizon(scenario: Scenario) -> tuple[datetime.date, datetime.date]:
-    """First day of the plan and the day after its last: the same day of the month, or that month's last."""
+    """First day of the plan and the day after its last: the same day of the month, or that month's last.
+
+    `finance.until` ends it earlier.
+    """
     start = scenario.start
     month = start.month - 1 + scenario.finance.horizon_months
     year, month = start.year + month // 12, month % 12 + 1
-    return start, datetime.date(year, month, min(start.day, _days_of_month(year, month)))
+    whole = datetime.date(year, month, min(start.day, _days_of_month(year, month)))
+    return start, min(whole, scenario.finance.until or whole)
+
+
+def horizon_words(scenario: Scenario) -> str:
+    """How long the plan is, for people: `36 months`, or from which day to which where it ends at a day of its own."""
+    start, end = horizon(scenario)
+    if scenario.finance.until is not None:
+        return f"{start} to {end - datetime.timedelta(days=1)}"
+    months = scenario.finance.horizon_months
+    return f"{months} {'month' if months == 1 else 'months'}"
 
 
 def eras(scenario: Scenario) -> tuple[Era, ...]:
@@ -182,8 +196,8 @@ def eras(scenario: Scenario) -> tuple[Era, ...]:
 def month_pieces(scenario: Scenario, extra_cuts: Iterable[datetime.date] = ()) -> tuple[MonthPiece, ...]:
     """The horizon cut at the ends of calendar months, at eras, and on the days given (price changes).
 
-    Expected requests are volume x seconds / 2,629,800 x (1 + growth)^k, k calendar months after the first:
-    months get their share by length, whatever weekdays they hold.
+    Expected requests are volume x seconds / 2,629,800 x (1 + growth)^k x season, k calendar months after the first
+    (`planner.workload.volume`): months get their share by length, whatever weekdays they hold.
     """
     volume = requests_per_month(scenario)
     found = []
@@ -217,8 +231,7 @@ def _expected(scenario: Scenario, volume: float, start: datetime.date, end: date
 
 def _piece_requests(scenario: Scenario, volume: float, first: datetime.date, days: int) -> float:
     months = (first.year - scenario.start.year) * 12 + first.month - scenario.start.month
-    growth = growth_factor(scenario.traffic.growth_per_month, months)
-    return volume * (days * DAY_S / MONTH_S) * growth
+    return volume * (days * DAY_S / MONTH_S) * volume_factor(scenario, months)
 
 
 def _pieces(

@@ -135,6 +135,14 @@ def test_users_are_asked_for_where_the_scenario_counts_users() -> None:
     assert state.applied(counted, {volume.name: 6000}).traffic.users.active_per_day == 6000
 
 
+def test_growth_by_the_year_is_asked_for_where_the_scenario_gives_it() -> None:
+    yearly = loads(SMALL.replace("growth_per_month: 0.02", "growth_per_year: 0.5"))
+    growth = state.inputs(yearly)[1]
+    assert (growth.name, growth.label, growth.base) == ("traffic.growth_per_year", "Growth per year", 0.5)
+    assert (growth.low, growth.high) == (-0.5, 2)
+    assert state.applied(yearly, {growth.name: 0.25}).traffic.growth_per_year == 0.25
+
+
 def test_a_strategy_that_is_like_another_has_no_share_of_its_own() -> None:
     like = scenario().set(
         {"strategies.cheaper": {"like": "hybrid", "gateway": {"kind": "unified", "fee": 0.05}}}

@@ -10,6 +10,7 @@ from planner.catalogue.models import load
 from planner.catalogue.prices import (
     METERS,
     PROVIDERS,
+    cached_from,
     long_context,
     meters,
     periods,
@@ -115,6 +116,21 @@ def test_an_image_costs_the_input_price_unless_the_model_has_an_image_price() ->
     assert usd("gpt-realtime", "openai", "image", "2026-01-01") == Decimal("5")
     with pytest.raises(PriceUnknown, match="no image price"):
         price("gpt-3.5-turbo-0125", "openai", "image", date(2025, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "on", "expected"),
+    [
+        ("gpt-4o", "2024-10-01", date(2024, 10, 2)),  # the alias, with its move to the cheaper snapshot
+        ("gpt-4o", "2024-10-02", None),  # has a price of its own by then
+        ("gpt-4o", "2024-05-12", None),  # not even input had a price
+        ("gpt-4o-mini", "2024-09-30", date(2024, 10, 1)),
+        ("gpt-4o-2024-05-13", "2024-09-30", None),  # never got one
+        ("no-such-model", "2024-09-30", None),
+    ],
+)
+def test_cached_input_has_a_price_from_a_day_on(name: str, on: str, expected: date | None) -> None:
+    assert cached_from(name, "openai", date.fromisoformat(on)) == expected
 
 
 def test_reasoning_bills_as_output() -> None:

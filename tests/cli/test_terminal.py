@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 import planner as api
-from planner.cli.report import Cell, money_rows, show
+from planner.cli.report import Cell, growth_in_words, money_rows, show
+from planner.scenario.demand import Traffic
 from tests.cli.command import planner, write_scenario
 from tests.cli.conftest import Compared
 
@@ -217,3 +218,20 @@ def test_failed_requests_of_a_window_are_numbers_by_cause(compared: Compared) ->
     shown = row(compared.report, "Mean of a window", "failed, provider-error")
     expected = [one["failed_requests"].get("provider-error", 0) for one in strategies]
     assert [float(cell) for cell in shown] == pytest.approx(expected, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("traffic", "told"),
+    [
+        ({}, []),
+        ({"growth_per_month": 0.03}, ["+3 % each month"]),
+        (
+            {"growth_per_year": 0.5, "saturation_requests_per_month": 4e6},
+            ["+50 % each year", "at most 4 million a month"],
+        ),
+        # 365.25 / (365.25 + 31) of the mean but in December, which has twice that
+        ({"seasons": {"december": 2}}, ["seasons from 0.922 (January) to 1.84 (December)"]),
+    ],
+)
+def test_growth_and_seasons_are_told_in_words(traffic: dict[str, Any], told: list[str]) -> None:
+    assert list(growth_in_words(Traffic(requests_per_month=1e6, **traffic))) == told

@@ -167,16 +167,23 @@ def test_the_fuzzer_keeps_a_seed_that_tells_the_engines_apart(
 NOT_FOR_ENGINES = (
     "schema", "name", "question", "start", "currency", "objective", "uncertain", "correlated",
     # how many requests come and when: generated before, once for both
-    "traffic.users", "traffic.growth_per_month", "traffic.weekly_shape", "traffic.daily_spread", "traffic.bursts",
+    "traffic.users", "traffic.growth_per_month", "traffic.growth_per_year", "traffic.saturation_requests_per_month",
+    "traffic.seasons", "traffic.weekly_shape", "traffic.daily_spread", "traffic.bursts",
     "traffic.sessions", "traffic.trace.file", "traffic.trace.format", "traffic.trace.columns", "tasks.TASK.share",
     "tasks.TASK.images.N.detail", "tasks.TASK.audio",
     # money, targets, judgement of answers, names for people: after
-    "finance", "slo", "tasks.TASK.slo", "tasks.TASK.accuracy", "tasks.TASK.cost_of_wrong_answer_usd",
+    "finance", "slo", "tasks.TASK.slo", "tasks.TASK.accuracy", "tasks.TASK.cost_of_wrong_answer_usd", "tasks.TASK.value_usd",
+    "tasks.TASK.review",
     "models.MODEL.params_billions", "models.MODEL.bytes_per_weight", "models.MODEL.kv_bytes_per_token",
-    "models.MODEL.cached_input_usd_per_mtok",
+    "models.MODEL.cached_input_usd_per_mtok", "models.MODEL.joules_per_output_token",
     "models.MODEL.image_usd_per_mtok", "models.MODEL.audio_input_usd_per_mtok",
     "models.MODEL.audio_output_usd_per_mtok", "deployments.DEPLOYMENT.label",
-    "deployments.DEPLOYMENT.server.gpus_per_replica", "deployments.DEPLOYMENT.device.watts",
+    "deployments.DEPLOYMENT.server.gpus_per_replica", "deployments.DEPLOYMENT.server.owned",
+    "deployments.DEPLOYMENT.device.watts", "deployments.DEPLOYMENT.device.spares_share",
+    "deployments.DEPLOYMENT.device.losses_per_year", "deployments.DEPLOYMENT.device.updates_per_year",
+    "deployments.DEPLOYMENT.device.update_usd", "deployments.DEPLOYMENT.device.update_gb",
+    "deployments.DEPLOYMENT.device.idle_watts", "deployments.DEPLOYMENT.device.hours_on_per_day",
+    "deployments.DEPLOYMENT.device.residual_share", "deployments.DEPLOYMENT.sla",
     "deployments.DEPLOYMENT.device.usd", "deployments.DEPLOYMENT.device.life_years",
     "strategies.STRATEGY.router.verifier.provider",
     # taken apart by the scenario's own views, which both engines ask

@@ -78,7 +78,7 @@ from tests.scenario.samples import problems_with
         ("traffic.sessions.loop", "half", "got 'half'; allowed: closed or open"),
         ("traffic.bursts.kind", "cox", "not supported yet: bursts cox"),
         ("tasks.faq.urgency", "night", "got 'night'; allowed: interactive or batch"),
-        ("currency", "EUR", "not supported yet: currency EUR"),
+        ("currency", "PLN", "got 'PLN'; allowed: USD, EUR, GBP, CHF or JPY"),
         # sections that must hold together
         ("traffic.trace", {}, "got neither file nor rows; allowed: one of file and rows"),
         ("traffic.trace", {"file": "x.csv", "rows": []}, "got both file and rows; allowed: one of file and rows"),

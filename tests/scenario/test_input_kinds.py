@@ -69,6 +69,8 @@ def test_inputs_of_the_bill_leave_every_count_as_it_is(path: Path) -> None:
         ("strategies.hybrid.router.usd_per_1k_requests", "money"),
         ("traffic.requests_per_month", "volume"),
         ("traffic.growth_per_month", "volume"),
+        ("finance.people[0].raise_per_year", "money"),
+        ("finance.fiscal_year_starts", "fixed"),
         ("traffic.daily_spread", "simulated"),
         ("traffic.sessions.turns_mean", "simulated"),
         ("tasks.faq.input_tokens.p50", "simulated"),
@@ -90,6 +92,35 @@ def test_inputs_of_the_bill_leave_every_count_as_it_is(path: Path) -> None:
 def test_kinds_by_name(path: str, kind: str) -> None:
     scenario = planner.load(SCENARIOS[0].parent / "support-chatbot.yaml")
     assert kind_of(scenario, path) == kind
+
+
+def test_kinds_of_what_goes_over_time() -> None:
+    scenario = planner.load(SCENARIOS[0].parent / "support-chatbot.yaml").set(
+        {
+            "traffic.saturation_requests_per_month": 1e8,
+            "traffic.seasons.december": 2,
+            "finance.price_drift": [{"per_year": -0.2}],
+            "finance.rates": "real",
+            "finance.inflation_per_year": 0.02,
+            "finance.depreciation_years": 5,
+            "finance.baseline": {"name": "Today", "usd_per_request": 1},
+            "tasks.faq.value_usd": 1,
+        }
+    )
+    kinds = {
+        "traffic.saturation_requests_per_month": "volume",
+        "traffic.seasons.december": "volume",
+        "finance.price_drift[0].per_year": "money",
+        "finance.inflation_per_year": "money",
+        "finance.depreciation_years": "fixed",
+        "finance.baseline.usd_per_request": "fixed",
+        "tasks.faq.value_usd": "fixed",
+    }
+    assert {path: kind_of(scenario, path) for path in kinds} == kinds
+    by_price = scenario.set(
+        {"strategies.omni-only.omni": [["omni-openai", "omni-azure"]], "policy.select": "cheapest"}
+    )
+    assert kind_of(by_price, "finance.price_drift[0].per_year") == "simulated"
 
 
 def test_a_price_that_routes_is_simulated() -> None:

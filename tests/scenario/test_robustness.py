@@ -38,7 +38,12 @@ FULL["finance"] = {
     "one_time": [{"name": "x", "usd": 5, "strategies": ["s"]}],
     "migrations": [{"at": "2025-06-01", "from": "gpt-4o-2024-08-06", "to": "gpt-4o-2024-11-20"}],
     "price_steps": [{"at": "2025-06-01", "model": "gpt-4o-2024-11-20", "factor": 0.5}],
+    "price_drift": [{"model": "m", "per_year": -0.2}, {"provider": "openai", "per_year": -0.1}],
+    "rates": "real",
+    "inflation_per_year": 0.02,
+    "baseline": {"name": "x", "usd_per_request": 0.1},
 }
+FULL["traffic"] = {"requests_per_month": 1000, "growth_per_year": 0.1, "seasons": {"december": 2}}
 
 NAMES = {
     "TASK": ["faq", "photo", "new"],

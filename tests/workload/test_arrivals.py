@@ -18,7 +18,6 @@ from planner.workload.arrivals import (
     arrivals,
     cells_per_hour,
     day_factor,
-    growth_factor,
     hourly_means,
     hourly_weights,
     pack_name,
@@ -126,11 +125,6 @@ def test_growth_steps_at_the_turn_of_the_calendar_month():
     assert set(weights[: 17 * 24]) == {1.0}
     assert weights[17 * 24 : 45 * 24] == pytest.approx(1.1, rel=1e-12)
     assert weights[45 * 24] == pytest.approx(1.21, rel=1e-12)
-
-
-@given(st.floats(-0.5, 1.0), st.integers(0, 60))
-def test_growth_factor_is_a_power(growth, months):
-    assert growth_factor(growth, months) == pytest.approx((1 + growth) ** months, rel=1e-12)
 
 
 def test_day_factors_are_gamma_with_mean_one_and_the_given_spread():

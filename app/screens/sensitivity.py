@@ -1,0 +1,132 @@
+"""The page "Sensitivity": how sure the answer is, what flips it, and what knowing more would be worth.
+
+Reads inputs, runs, shows. Every figure is one of the analysis', of the break-even or of the map.
+"""
+
+from itertools import combinations
+
+import streamlit as st
+
+from app import details, doubting, text
+from app.choosing import choose
+from app.state import Address
+from planner.api import Comparison
+from planner.charts import budget_chart, cheapest_chart, tornado_chart
+from planner.cli.doubts import closest
+from planner.errors import PlannerError
+from planner.experiments.uncertainty import Uncertainty
+
+PAIR, WHOSE = "doubt:pair", "doubt:strategy"
+
+
+def page() -> None:
+    """The whole page."""
+    chosen = choose("Sensitivity")
+    if chosen is None:
+        return
+    try:
+        found = doubting.uncertainty_of(chosen.comparison)
+    except PlannerError as error:
+        st.error(text.markdown(str(error)))
+        return
+    st.info("**" + text.markdown(doubting.sentence(found, chosen.comparison.winner)) + "**")
+    _show_cheapest(found)
+    _show_tornado(chosen.comparison, found)
+    _show_budget(chosen.comparison, found)
+    _show_inputs(found, chosen.address)
+
+
+def _show_cheapest(found: Uncertainty) -> None:
+    grid = st.grid(columns=2, min_column_width=330, gap="medium")
+    with grid.cell():
+        st.subheader("Who costs least, how often", anchor=False)
+        st.altair_chart(
+            cheapest_chart(doubting.cheapest_table(found), found.strategies),
+            width="stretch",
+            key="doubt-cheapest",
+        )
+        st.caption(text.markdown(found.sampling_error))
+    with grid.cell():
+        st.subheader("What it would be worth to know", anchor=False)
+        details.show_table(doubting.information_table(found), "Value of information by input, USD")
+        st.caption(
+            "The most to pay for knowing an input before choosing: expected value of (partial) perfect information."
+        )
+
+
+def _show_tornado(comparison: Comparison, found: Uncertainty) -> None:
+    """What each input does to the difference of two strategies."""
+    st.subheader("What flips the decision", anchor=False)
+    pairs = [*combinations(found.strategies, 2)]
+    if not pairs:
+        st.markdown("There is one strategy only: nothing to decide between.")
+        return
+    pairs += [(b, a) for a, b in pairs]
+    if st.session_state.get(PAIR) not in pairs:
+        st.session_state[PAIR] = closest(found, comparison.winner)
+    a, b = st.selectbox(
+        "Difference of", pairs, key=PAIR, format_func=lambda pair: f"{pair[0]} minus {pair[1]}"
+    )
+    bars = doubting.moving(found, a, b)
+    if bars.empty:
+        st.markdown(f"No uncertain input moves the difference of {text.markdown(a)} and {text.markdown(b)}.")
+        return
+    st.altair_chart(tornado_chart(bars, a, b), width="stretch", key="doubt-tornado")
+    st.caption(
+        text.markdown(
+            f"{found.objective.capitalize()} cost over the plan, each input at its P10 and P90 and all others at their medians. "
+            f"Left of the dashed line {a} is cheaper, right of it {b}."
+        )
+    )
+    details.show_table(
+        doubting.switch_table(found, a, b), "Inputs, differences and the values at which the decision flips"
+    )
+
+
+def _show_budget(comparison: Comparison, found: Uncertainty) -> None:
+    st.subheader("The budget", anchor=False)
+    details.show_table(doubting.budget_table(found), "Total cost with its quantiles over all draws, USD")
+    names = list(found.strategies)
+    if st.session_state.get(WHOSE) not in names:
+        st.session_state[WHOSE] = comparison.winner if comparison.winner is not None else names[0]
+    strategy = str(st.segmented_control("Months of", names, key=WHOSE, required=True))
+    budget = comparison.scenario.finance.budget_usd_per_month
+    months = doubting.month_rows(found, strategy)
+    st.altair_chart(budget_chart(months, strategy, names, budget), width="stretch", key="doubt-budget")
+    if budget is None:
+        st.caption("No budget is set (finance.budget_usd_per_month): no probability of passing it.")
+    else:
+        worst = max(months.to_dict("records"), key=lambda row: row["breach"])
+        st.caption(
+            text.markdown(
+                f"The budget of {budget:,.0f} USD a month is passed most often in {worst['month']}: in {worst['breach']:.1%} of the draws."
+            )
+        )
+        details.show_table(doubting.breach_table(found), "How often a year passes its budget")
+
+
+def _show_inputs(found: Uncertainty, address: Address) -> None:
+    words = "default ranges, the scenario names none" if found.is_default else "as the scenario has them"
+    with st.expander(f"The uncertain inputs ({words})", expanded=found.is_default):
+        details.show_table(
+            doubting.input_table(found),
+            "Uncertain inputs with their ranges and sources",
+            wide=["Meaning", "Source"],
+        )
+        st.caption(
+            text.markdown(
+                f"{found.draws:,} draws (scrambled Sobol, seed {found.scenario.run.seed}). The fast bills behind them differ "
+                f"from the exact ledger by at most {found.check.largest_difference:.1e} of the total over {found.check.draws} "
+                f"checked draws. Computed in {found.seconds:.1f} s."
+            )
+        )
+    st.download_button(
+        "Uncertain inputs (CSV)",
+        data=lambda: details.exact_csv(found.inputs),
+        file_name=f"{address.scenario}-{found.scenario.hash[:8]}-inputs.csv",
+        mime="text/csv",
+        on_click="ignore",
+    )
+
+
+page()

@@ -1,0 +1,162 @@
+"""The statement of costs of a comparison: made once, and its tables as texts for the page TCO."""
+
+import datetime
+from decimal import Decimal
+
+import pandas as pd
+import streamlit as st
+
+import planner
+from app import text
+from planner.api import Comparison
+from planner.experiments.statement import Statement, Unit, statement
+from planner.finance.calendar import rate_in_words
+from planner.finance.ledger import Ledger, LedgerRow, plain, usd
+from planner.finance.register import STALE_DAYS
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _kept(
+    scenario_hash: str, replications: int, version: str, today: datetime.date, _comparison: Comparison
+) -> Statement:
+    return statement(_comparison, today)
+
+
+def statement_of(comparison: Comparison) -> Statement:
+    """The statement of a comparison, read today; remembered, because reruns ask for it again and again."""
+    scenario = comparison.scenario
+    return _kept(
+        scenario.hash, scenario.run.replications, planner.__version__, datetime.date.today(), comparison
+    )
+
+
+def account_table(made: Statement) -> pd.DataFrame:
+    """A row per account, a column per strategy, the totals of both views among them."""
+    names = list(made.comparison.strategies)
+    rows: list[dict[str, str]] = []
+    for view, words in (("invoiced", "Total invoiced"), ("economic", "Total with economic")):
+        for row in made.accounts[made.accounts["view"] == view].to_dict("records"):
+            label = row["account"] + (" (on no invoice)" if view == "economic" else "")
+            rows.append({"Account, USD": label} | {name: usd(row[name], "") for name in names})
+        results = made.comparison.results
+        totals = {
+            name: results[name].ledger.total("invoiced" if view == "invoiced" else None) for name in names
+        }
+        rows.append({"Account, USD": words} | {name: usd(total, "") for name, total in totals.items()})
+    present = {name: made.comparison.results[name].tco for name in names}
+    rate = rate_in_words(made.comparison.scenario)
+    for label, attribute in (("invoiced", "invoiced_npv_usd"), ("with economic", "economic_npv_usd")):
+        rows.append(
+            {"Account, USD": f"Present value at {rate}, {label}"}
+            | {name: usd(getattr(one, attribute), "") for name, one in present.items()}
+        )
+    return pd.DataFrame(rows)
+
+
+def year_table(made: Statement) -> pd.DataFrame:
+    """A row per fiscal year and view, a column per strategy."""
+    years = made.years
+    rows = []
+    for view, words in (("invoiced_usd", "invoiced"), ("economic_usd", "with economic")):
+        for year in dict.fromkeys(years["fiscal_year"]):
+            mine = years[years["fiscal_year"] == year].set_index("strategy")
+            months = int(mine["months"].iloc[0])
+            rows.append(
+                {"Fiscal year, USD": f"{year} ({months} months), {words}"}
+                | {name: usd(mine.loc[name, view], "") for name in made.comparison.strategies}
+            )
+    return pd.DataFrame(rows)
+
+
+def unit_table(made: Statement) -> pd.DataFrame:
+    """A row per unit and view, a column per strategy: the cost with its interval."""
+    names = list(made.comparison.strategies)
+    found: dict[tuple[str, str], dict[str, Unit]] = {}
+    for one in made.units:
+        found.setdefault((one.view, one.per), {})[one.strategy] = one
+    return pd.DataFrame(
+        [
+            {"Per": per + ("" if view == "invoiced" else ", with economic")}
+            | {name: _unit_words(units[name]) if name in units else "as invoiced" for name in names}
+            for (view, per), units in found.items()
+        ]
+    )
+
+
+def fraction_table(made: Statement) -> pd.DataFrame:
+    """A row per strategy, unit and view: what is divided by what."""
+    return pd.DataFrame(
+        [
+            {
+                "Strategy": one.strategy,
+                "Per": one.per,
+                "Numerator": f"{usd(one.numerator_usd)}, {one.numerator}",
+                "Denominator": f"{one.count:,.0f} {one.denominator}"
+                if one.count is not None
+                else one.unknown,
+                "Cost": _unit_words(one),
+            }
+            for one in made.units
+        ]
+    )
+
+
+def _unit_words(one: Unit) -> str:
+    if one.value_usd is None:
+        return f"{text.DASH} {one.unknown}"
+    if one.low_usd is None or one.high_usd is None:
+        return text.unit_cost(one.value_usd)
+    ends = f"{text.unit_cost(one.low_usd).removesuffix(' USD')} to {text.unit_cost(one.high_usd)}"
+    return f"{text.unit_cost(one.value_usd)}  ({ends.removesuffix(' USD')})"
+
+
+def row_table(rows: tuple[LedgerRow, ...]) -> pd.DataFrame:
+    """Rows of the ledger: quantity x unit price = amount, with source."""
+    return pd.DataFrame(
+        [
+            {
+                "Account": row.account,
+                "Task": row.task or text.DASH,
+                "Deployment": row.deployment or text.DASH,
+                "Quantity": f"{Decimal(plain(row.quantity)):,f} {row.unit}",
+                "Unit price, USD": plain(row.unit_price_usd),
+                "Amount, USD": usd(row.amount_usd, ""),
+                "Source": row.source,
+            }
+            for row in rows
+        ]
+    )
+
+
+def rows_behind(ledger: Ledger, month: str, group: str, view: str) -> tuple[LedgerRow, ...]:
+    """The rows of a bar: a month's rows of an account with all that is below it, in one view."""
+    return ledger.select(view="economic" if view == "economic" else "invoiced", month=month, group=group).rows
+
+
+def register_table(made: Statement) -> pd.DataFrame:
+    """The register of assumptions: value, source, date, age, confidence and who answers for it."""
+    return pd.DataFrame(
+        [
+            {
+                "Id": one.id,
+                "What": one.what,
+                "Value": f"{one.value} {one.unit}".strip(),
+                "Owner": one.owner,
+                "As of": one.as_of or text.DASH,
+                "Age": text.DASH
+                if one.age_days is None
+                else f"{one.age_days:,} days{', stale' if one.is_stale else ''}",
+                "Confidence": one.confidence or text.DASH,
+                "Source": one.source,
+            }
+            for one in made.register
+        ]
+    )
+
+
+def staleness(made: Statement) -> str:
+    """How many figures are old, in a sentence; nothing where none is."""
+    stale = [one.age_days for one in made.register if one.is_stale and one.age_days is not None]
+    if not stale:
+        return ""
+    return f"{len(stale)} of {len(made.register)} are older than {STALE_DAYS} days, the oldest {max(stale):,} days."
