@@ -4,7 +4,7 @@ Comes in: a comparison and its uncertain inputs; goes out: float bills at any po
 against the exact ledger. Points at which another use is expected are simulated: the same windows, requests and luck.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,8 @@ from planner.finance.rates import rates_of
 from planner.finance.uncertain_inputs import moves
 from planner.scenario.fields import Scenario
 from planner.scenario.input_kinds import replaced
-from planner.workload.windows import plan_windows
+from planner.workload.volume import volume_factors
+from planner.workload.windows import plan_windows, requests_per_month
 
 Floats = npt.NDArray[np.float64]
 CHECKED = 8
@@ -79,6 +80,31 @@ class Bills:
         world = tuple(point.get(one.name, one.value) for one in self.simulated)
         windows, quantities = self._quantities(strategy, world)
         return account(self.scenario(point), strategy, windows, quantities)
+
+    @property
+    def volume(self) -> Callable[[Floats], Floats] | None:
+        """Requests by month for a table of the inputs of volume, where they do not move it by a factor each.
+
+        Growth below a saturation goes with how much there is; seasons are scaled to a mean of 1, all together.
+        """
+        mine = tuple(one for one in self.inputs if one.kind == "volume")
+        traffic = self.comparison.scenario.traffic
+        is_bound = traffic.saturation_requests_per_month is not None
+        has_seasons = sum(one.name.startswith("traffic.seasons") for one in mine) > 0
+        if len(mine) < 2 or not (is_bound or has_seasons):
+            return None
+        months = len(plan_of(self.comparison.scenario, self.comparison.strategies[0]).months)
+
+        def by_month(values: Floats) -> Floats:
+            rows, place = np.unique(values, axis=0, return_inverse=True)
+            found = np.empty((rows.shape[0], months))
+            for index, row in enumerate(rows):
+                point = dict(zip((one.name for one in mine), map(float, row), strict=True))
+                world = self.scenario(point)
+                found[index] = np.array(volume_factors(world, months)) * requests_per_month(world)
+            return found[place.reshape(-1)]
+
+        return by_month
 
     def scenario(self, point: Point) -> Scenario:
         """The scenario at a point."""

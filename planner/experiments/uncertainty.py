@@ -374,7 +374,7 @@ def uncertainty(
     values = draw(inputs, correlations, draws, scenario.run.seed)
     bills = Bills(comparison, inputs, engine, workers, report, replications)
     models = {
-        name: cost_model(name, inputs, spans_of(values), partial(bills.bill, name), moves)
+        name: cost_model(name, inputs, spans_of(values), partial(bills.bill, name), moves, bills.volume)
         for name in comparison.strategies
     }
     months = plan_of(scenario, comparison.strategies[0]).months

@@ -22,6 +22,23 @@ MOST_BASES = 12
 
 
 @dataclass(frozen=True)
+class Joint:
+    """Inputs that move the volume together and not each by a factor of its own, as growth below a saturation does.
+
+    `volume` gives requests by month, shape (draws, months), for a table of these inputs alone; `reference` those at the
+    point where the lines stand.
+    """
+
+    inputs: tuple[int, ...]
+    volume: Callable[[Floats], Floats]
+    reference: Floats
+
+    def ratios(self, values: Floats) -> Floats:
+        """Volume by month over that at the reference, shape (draws, months)."""
+        return np.asarray(self.volume(values[:, list(self.inputs)]) / self.reference)
+
+
+@dataclass(frozen=True)
 class Costs:
     """USD of many draws: by month, shape (draws, months), and what of it is paid on the first day, shape (draws,)."""
 
@@ -53,6 +70,7 @@ class _Part:
     patterns: tuple[tuple[tuple[int, int], ...], ...]  # (input, function) of the others
     usd: Floats  # (patterns, functions of the wide input and 1, views, months)
     first: Floats  # the same of what is paid on the first day: (patterns, functions and 1, views)
+    by_volume: npt.NDArray[np.bool_]  # patterns that follow the volume of joint inputs
 
     def tables(self, values: Floats) -> tuple[Floats, list[Floats]]:
         """Functions of the wide input and 1, shape (draws, functions and 1), and each pattern's common factor."""
@@ -77,22 +95,29 @@ class CostModel:
     straight: tuple[bool, ...]  # by input: every line is a straight line of it
     met: tuple[bool, ...]  # by input: False where it is an approximation
     moved: tuple[bool, ...]  # by input: whether it moves any line
+    joint: Joint | None = None
 
     def costs(self, values: Floats) -> Costs:
         """USD by month for a table of values, shape (draws, inputs)."""
         n = values.shape[0]
         sums, first = np.zeros((2, n, self.n_months)), np.zeros((2, n))
+        volume = None if self.joint is None else self.joint.ratios(values)
         for part in self.parts:
             mixed, common = part.tables(values)
-            for usd, at_first, factor in zip(part.usd, part.first, common, strict=True):
+            for usd, at_first, factor, by_volume in zip(
+                part.usd, part.first, common, part.by_volume, strict=True
+            ):
                 for view in range(2):
                     if usd[:, view].any():
-                        sums[view] += factor[:, np.newaxis] * (mixed @ usd[:, view])
+                        found = factor[:, np.newaxis] * (mixed @ usd[:, view])
+                        sums[view] += found * volume if by_volume and volume is not None else found
                         first[view] += factor * (mixed @ at_first[:, view])
         return Costs(sums[0], sums[1], first[0], first[1])
 
     def total(self, values: Floats, objective: str) -> Floats:
         """USD over the whole horizon, shape (draws,)."""
+        if self.joint is not None:
+            return np.asarray(self.costs(values).months(objective).sum(axis=1))
         found = np.zeros(values.shape[0])
         for part in self.parts:
             views = slice(0, 1) if objective == "invoiced" else slice(0, 2)
@@ -109,6 +134,7 @@ def _part(
     months: npt.NDArray[np.int64],
     views: npt.NDArray[np.int64],
     at_start: npt.NDArray[np.bool_],
+    by_volume: npt.NDArray[np.bool_],
     n_months: int,
 ) -> _Part:
     counts = [len(one) for one in functions]
@@ -117,7 +143,7 @@ def _part(
     column = (
         np.full(usd.shape[0], n_wide) if wide < 0 else np.where(which[:, wide] >= 0, which[:, wide], n_wide)
     )
-    others = which.copy()
+    others = np.column_stack([which, by_volume])
     if wide >= 0:
         others[:, wide] = -1
     rows, pattern = np.unique(others, axis=0, return_inverse=True)
@@ -126,9 +152,9 @@ def _part(
     first = np.zeros((rows.shape[0], n_wide + 1, 2))
     np.add.at(first, (pattern.reshape(-1)[at_start], column[at_start], views[at_start]), usd[at_start])
     patterns = tuple(
-        tuple((int(index), int(row[index])) for index in np.flatnonzero(row >= 0)) for row in rows
+        tuple((int(index), int(row[index])) for index in np.flatnonzero(row[:-1] >= 0)) for row in rows
     )
-    return _Part(functions, wide, patterns, table, first)
+    return _Part(functions, wide, patterns, table, first, rows[:, -1] > 0)
 
 
 def cost_model(
@@ -137,6 +163,7 @@ def cost_model(
     spans: Sequence[tuple[float, float]],
     bill: Callable[[Point], FloatBill],
     moves: Callable[[Input, Line], bool],
+    volume: Callable[[Floats], Floats] | None = None,
 ) -> CostModel:
     """The model of a strategy on the ranges of its inputs.
 
@@ -148,9 +175,17 @@ def cost_model(
         The bill at a point; inputs of kind factor stand at 1 in it, whatever the point says.
     moves : callable
         Whether an input of kind factor moves a line.
+    volume : callable, optional
+        Requests by month, shape (draws, months), for a table of the inputs of kind volume: given where they do not move
+        it by a factor each.
     """
     reference = {one.name: _reference(one, span) for one, span in zip(inputs, spans, strict=True)}
-    builder = _Builder(inputs, spans, bill, moves)
+    joint = None
+    if volume is not None:
+        places = tuple(index for index, one in enumerate(inputs) if one.kind == "volume")
+        at = volume(np.array([[reference[inputs[index].name] for index in places]]))
+        joint = Joint(places, volume, at)
+    builder = _Builder(inputs, spans, bill, moves, joint)
     builder.add(reference)
     while builder.hidden and len(builder.parts) < MOST_BASES:
         builder.add(reference | builder.next_base())
@@ -161,6 +196,7 @@ def cost_model(
         straight=tuple(builder.straight),
         met=tuple(builder.met),
         moved=tuple(builder.moved),
+        joint=joint,
     )
 
 
@@ -178,8 +214,9 @@ class _Builder:
         spans: Sequence[tuple[float, float]],
         bill: Callable[[Point], FloatBill],
         moves: Callable[[Input, Line], bool],
+        joint: Joint | None,
     ) -> None:
-        self.inputs, self.spans, self.bill, self.moves = inputs, spans, bill, moves
+        self.inputs, self.spans, self.bill, self.moves, self.joint = inputs, spans, bill, moves, joint
         self.parts: list[_Part] = []
         self.covered: set[tuple[Line, int]] = set()
         self.hidden: dict[
@@ -206,7 +243,14 @@ class _Builder:
         usd = there.usd[rows, months]
         which = np.full((rows.shape[0], len(self.inputs)), -1, np.int64)
         functions: list[tuple[Factor, ...]] = []
+        by_volume = np.zeros(rows.shape[0], np.bool_)
         for index, one in enumerate(self.inputs):
+            if self.joint is not None and index in self.joint.inputs:
+                followers = self._followers(index, one, base, there, (rows, months), usd)
+                by_volume |= followers
+                functions.append(())
+                self.straight[index], self.moved[index] = False, self.moved[index] or bool(followers.any())
+                continue
             fitted = self._fit(index, one, base, there, (rows, months), usd)
             which[:, index] = fitted.which
             functions.append(fitted.functions)
@@ -227,6 +271,7 @@ class _Builder:
                 months.astype(np.int64),
                 np.array([0 if line.is_invoiced else 1 for line in on_lines], np.int64),
                 np.array([line.is_at_start for line in on_lines], np.bool_),
+                by_volume,
                 self.n_months,
             )
         )
@@ -262,6 +307,22 @@ class _Builder:
             return through(places, np.array([ratios(float(place)) for place in places]))
         low, high = self.spans[index]
         return fit(ratios, base[one.name], low, high, is_whole=one.is_whole)
+
+    def _followers(
+        self,
+        index: int,
+        one: Input,
+        base: dict[str, float],
+        there: FloatBill,
+        where: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
+        usd: Floats,
+    ) -> npt.NDArray[np.bool_]:
+        """Elements that a joint input moves."""
+        moved = np.zeros(usd.shape[0], np.bool_)
+        for value in self.spans[index]:
+            found = self._aligned(there, self.bill(base | {one.name: value}), one.name, value)
+            moved |= np.abs(found[where] / usd - 1) > 1e-12
+        return moved
 
     def _aligned(self, there: FloatBill, other: FloatBill, name: str, value: float) -> Floats:
         """USD of another bill in the lines of the base's; what the base does not show is remembered."""

@@ -157,6 +157,49 @@ def test_every_number_of_money_and_volume_moves_the_bill_as_the_ledger_says(path
         assert today["economic"][row] == pytest.approx(float(exact.economic_npv_usd), rel=1e-9, abs=spread)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"traffic__saturation_requests_per_month": 2_500_000, "traffic__growth_per_month": 0.1},
+        {"traffic__seasons": {"july": 0.5, "december": 2.0}, "traffic__growth_per_month": 0.1},
+        {"finance__price_drift": [{"per_year": -0.3}]},
+        {"finance__rates": "real", "finance__inflation_per_year": 0.02},
+        {
+            "traffic__growth_per_month": ...,
+            "traffic__growth_per_year": 0.5,
+            "traffic__saturation_requests_per_month": 9e6,
+        },
+    ],
+    ids=["saturation", "seasons", "drift", "real", "yearly"],
+)
+def test_growth_seasons_and_drift_are_carried_to_the_ledger_s_digits(changes: dict[str, Any]) -> None:
+    """Growth below a saturation is no factor of its own: volume and growth move months together."""
+    tree = json.loads(json.dumps(SMALL))
+    if changes.get("traffic__growth_per_month") is ...:
+        del tree["traffic"]["growth_per_month"]
+    given = {path.replace("__", "."): value for path, value in changes.items() if value is not ...}
+    plan = load(tree, given)
+    numbers = numbers_of(plan, "money", "volume")
+    uncertain = plan.set({"uncertain": believed(numbers)})
+    result = planner.uncertainty(uncertain, draws=128)
+    assert result.check.largest_difference < 1e-9
+    assert result.inputs["is_met"].all()
+    row = result.values[5:6]
+    values = dict(zip((one.name for one in result.inputs_used), result.values[5], strict=True))
+    changed = plan.set({key: round(value) if isinstance(numbers[key], int) else float(value) for key, value in values.items()})  # fmt: skip
+    comparison = planner.compare(plan)
+    for name in plan.strategies:
+        quantities = [cell.quantities for cell in comparison.results[name].cells]
+        exact = tco(changed, account(changed, name, comparison.windows, quantities))
+        costs = result.drawn[name].model.costs(row)
+        for month, invoiced in zip(exact.per_month, costs.invoiced[0], strict=True):
+            assert invoiced == pytest.approx(float(month.invoiced_usd), rel=1e-9, abs=0.02), month.month
+        assert result.drawn[name].today["economic"][5] == pytest.approx(
+            float(exact.economic_npv_usd), rel=1e-6
+        )
+        assert result.figure(name)(row)[0] == pytest.approx(float(exact.economic_usd), rel=1e-9, abs=0.2)
+
+
 def test_the_check_sees_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     """A check that cannot fail is none."""
     from planner.experiments import uncertain_bills
