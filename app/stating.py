@@ -2,6 +2,7 @@
 
 import datetime
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -9,6 +10,7 @@ import streamlit as st
 import planner
 from app import text
 from planner.api import Comparison
+from planner.cli.tco_views import value_rows
 from planner.experiments.statement import Statement, Unit, statement
 from planner.finance.calendar import rate_in_words
 from planner.finance.ledger import Ledger, LedgerRow, plain, usd
@@ -60,9 +62,9 @@ def year_table(made: Statement) -> pd.DataFrame:
     for view, words in (("invoiced_usd", "invoiced"), ("economic_usd", "with economic")):
         for year in dict.fromkeys(years["fiscal_year"]):
             mine = years[years["fiscal_year"] == year].set_index("strategy")
-            months = int(mine["months"].iloc[0])
+            part = "" if mine["is_whole"].iloc[0] else f" ({mine['months'].iloc[0]} months of it)"
             rows.append(
-                {"Fiscal year, USD": f"{year} ({months} months), {words}"}
+                {"Fiscal year, USD": f"{year}{part}, {words}"}
                 | {name: usd(mine.loc[name, view], "") for name in made.comparison.strategies}
             )
     return pd.DataFrame(rows)
@@ -131,6 +133,52 @@ def row_table(rows: tuple[LedgerRow, ...]) -> pd.DataFrame:
 def rows_behind(ledger: Ledger, month: str, group: str, view: str) -> tuple[LedgerRow, ...]:
     """The rows of a bar: a month's rows of an account with all that is below it, in one view."""
     return ledger.select(view="economic" if view == "economic" else "invoiced", month=month, group=group).rows
+
+
+def value_table(made: Statement) -> pd.DataFrame:
+    """A row per figure of worth, saving, return and payback, a column per strategy; empty unless the scenario asks."""
+    names = list(made.values)
+    return pd.DataFrame(
+        [
+            {"USD over the plan": row.label}
+            | {
+                name: cell.value + (f" ({cell.under})" if cell.under else "")
+                for name, cell in zip(names, row.cells, strict=True)
+            }
+            if row.cells
+            else {"USD over the plan": row.label.capitalize()} | dict.fromkeys(names, "")
+            for row in value_rows(made)
+        ]
+    )
+
+
+def footprint_table(made: Statement) -> pd.DataFrame:
+    """A row per strategy and deployment: energy and CO2e of 1,000 requests, low to high, or why nobody knows."""
+    rows = []
+    for row in made.footprints.to_dict("records"):
+        words = {
+            name: _spread_words(row, name)
+            for name in ("kwh_per_1k", "kg_per_1k", "joules_per_call", "grams_per_call")
+        }
+        rows.append(
+            {
+                "Strategy": row["strategy"],
+                "Deployment": row["deployment"],
+                "kWh per 1,000 requests": words["kwh_per_1k"],
+                "kg CO2e per 1,000 requests": words["kg_per_1k"],
+                "J per call": words["joules_per_call"],
+                "g CO2e per call": words["grams_per_call"],
+                "Source": row["unknown"] or row["source"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _spread_words(row: dict[Any, Any], name: str) -> str:
+    low, central, high = (row[f"{name}_{part}"] for part in ("low", "central", "high"))
+    if text.is_unknown(central):
+        return text.DASH
+    return f"{central:.3g} ({low:.3g} to {high:.3g})"
 
 
 def register_table(made: Statement) -> pd.DataFrame:

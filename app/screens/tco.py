@@ -13,9 +13,11 @@ from app.choosing import choose
 from app.state import Address
 from planner.charts import CHOICE, months_chart, tco_chart
 from planner.charts.cost import ECONOMIC, cumulative_chart
+from planner.cli.tco_views import accounting_lines
 from planner.errors import PlannerError
 from planner.experiments.statement import Statement
 from planner.experiments.uncertainty import Uncertainty
+from planner.finance.currency import money, rate_words
 from planner.finance.ledger import usd
 
 WHOSE = "tco:strategy"
@@ -38,6 +40,7 @@ def page() -> None:
     _show_badges(made)
     _show_totals(made, doubt)
     _show_units(made)
+    _show_views(made)
     _show_months(made)
     _show_basis(made)
     _offer_downloads(made, chosen.address)
@@ -106,6 +109,28 @@ def _show_units(made: Statement) -> None:
     with st.expander("Numerators and denominators"):
         details.show_table(
             stating.fraction_table(made), "What is divided by what", wide=["Per", "Numerator", "Denominator"]
+        )
+
+
+def _show_views(made: Statement) -> None:
+    """What stands beside the bill: another currency, worth and saving, depreciation, energy."""
+    scenario = made.comparison.scenario
+    rate = rate_words(scenario)
+    if rate is not None:
+        totals = ", ".join(
+            f"{name} {money(result.tco.invoiced_usd, scenario)} invoiced, {money(result.tco.economic_usd, scenario)} with economic"
+            for name, result in made.comparison.results.items()
+        )
+        st.markdown(f"**In {scenario.currency}**: {text.markdown(totals)}. {text.markdown(rate)}.")
+    if made.values:
+        st.subheader("What it is worth, beside the bill", anchor=False)
+        details.show_table(stating.value_table(made), "Worth, saving, return and payback by strategy")
+    if made.books:
+        with st.expander("Accounting view: what is written off"):
+            st.markdown("\n".join(f"- {text.markdown(line)}" for line in accounting_lines(made)))
+    with st.expander("Energy and CO2e, never a part of the cost"):
+        details.show_table(
+            stating.footprint_table(made), "Energy and CO2e by strategy and deployment", wide=["Source"]
         )
 
 

@@ -50,7 +50,8 @@ def tco_chart(
             for name in names
         ]
     )
-    top = _top(ends["end_usd"], totals)
+    top = _top(parts["end_usd"], totals)
+    low = min([0.0, *(float(end) for end in parts["end_usd"])])
     row = (
         alt.Y("strategy:N", sort=names)
         .title(None)
@@ -60,7 +61,7 @@ def tco_chart(
     x = (
         alt.X("start_usd:Q")
         .title(f"TCO over {monthly['month'].nunique()} months (USD)")
-        .scale(domain=[0, top])
+        .scale(domain=[low, top])
     )
     x = x.axis(labelExpr=theme.USD_AXIS, grid=True, tickCount=6)
     layers = [
@@ -95,14 +96,18 @@ def _names(rows: pd.DataFrame, strategies: Sequence[str] | None) -> list[str]:
 
 
 def _parts(monthly: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Sums by strategy and account with the ends of each part of the bar; invoiced first, large first."""
+    """Sums by strategy and account with the ends of each part of the bar; invoiced first, large first.
+
+    What takes off the bill (tiers of prices) stands left of zero, so that no part lies over another.
+    """
     sums = monthly.groupby(["strategy", "view", "account"], sort=False)["amount_usd"].sum().reset_index()
     sums["label"] = sums["account"].where(sums["view"] == "invoiced", sums["account"] + ECONOMIC)
     size = sums.groupby("label")["amount_usd"].transform("sum")
     sums = sums.assign(is_economic=sums["view"] != "invoiced", size=size).sort_values(
         ["is_economic", "size", "label"], ascending=[True, False, True], kind="stable"
     )
-    sums["end_usd"] = sums.groupby("strategy")["amount_usd"].cumsum()
+    is_less = (sums["amount_usd"] < 0).rename("is_less")
+    sums["end_usd"] = sums.groupby(["strategy", is_less])["amount_usd"].cumsum()
     sums["start_usd"] = sums["end_usd"] - sums["amount_usd"]
     return sums[sums["strategy"].isin(list(names))].drop(columns="size").reset_index(drop=True)
 

@@ -131,12 +131,16 @@ def _doubt(
         return None
     from rich.console import Console
 
-    from planner.experiments.uncertainty import uncertainty
+    from planner.experiments.uncertainty import PricedByVolume, uncertainty
 
-    with progress(Console(stderr=True), "Drawing the uncertain inputs") as report:
-        return uncertainty(
-            found, draws=draws, engine=engine, replications=replications, workers=workers, report=report
-        )
+    try:
+        with progress(Console(stderr=True), "Drawing the uncertain inputs") as report:
+            return uncertainty(
+                found, draws=draws, engine=engine, replications=replications, workers=workers, report=report
+            )
+    except PricedByVolume as error:  # the costs themselves are known
+        typer.echo(f"Not drawn: {error}", err=True)
+        return None
 
 
 def _document(made: "Statement", doubt: "Uncertainty | None", encoding: str) -> str:
@@ -156,12 +160,15 @@ def show(
     """The statement, part by part."""
     from planner.cli import doubts
     from planner.cli.report import account_rows, basis, heading, item, side_by_side, text_line
+    from planner.workload.windows import horizon_words
 
     comparison = made.comparison
     scenario, strategies = comparison.scenario, comparison.strategies
     heading(console, f"{scenario.name}: total cost of ownership")
-    months = plural(scenario.finance.horizon_months, "month")
-    text_line(console, f"{months} from {scenario.start}, USD, net of taxes; scenario {scenario.hash[:12]}.")
+    text_line(
+        console,
+        f"{horizon_words(scenario)} from {scenario.start}, USD, net of taxes; scenario {scenario.hash[:12]}.",
+    )
     for line in _sign_off(made):
         text_line(console, line)
     heading(console, "By account, not discounted")
@@ -174,6 +181,7 @@ def show(
     side_by_side(console, strategies, list(_units(made)))
     for one in _fractions(made):
         text_line(console, one, "dim")
+    _views(made, console)
     if doubt is not None:
         doubts.show(doubt, comparison, console)
     heading(console, "Reconciliation")
@@ -189,6 +197,31 @@ def show(
     console.print()
     for text in basis(comparison):
         text_line(console, text)
+
+
+def _views(made: "Statement", console: "Console") -> None:
+    """What stands beside the bill, where the scenario has something for it."""
+    from planner.cli import tco_views
+    from planner.cli.report import heading, side_by_side, text_line
+    from planner.finance.currency import rate_words
+
+    scenario, strategies = made.comparison.scenario, made.comparison.strategies
+    words = rate_words(scenario)
+    if words is not None:
+        heading(console, f"In {scenario.currency}")
+        side_by_side(console, strategies, list(tco_views.currency_rows(made)))
+        text_line(console, f"{words}.")
+    if made.values:
+        heading(console, "What it is worth, USD (beside the bill, never in it)")
+        side_by_side(console, tuple(made.values), list(tco_views.value_rows(made)))
+    if made.books:
+        heading(console, "Accounting view")
+        for line in tco_views.accounting_lines(made):
+            text_line(console, line)
+    heading(console, "Energy and CO2e: low to high, never a part of the cost")
+    side_by_side(console, strategies, list(tco_views.footprint_rows(made)))
+    for line in tco_views.footprint_reasons(made):
+        text_line(console, line)
 
 
 def _sign_off(made: "Statement") -> Iterator[str]:
@@ -222,7 +255,7 @@ def _years(made: "Statement") -> "Iterator[Row]":
             rows = years[years["fiscal_year"] == year].set_index("strategy")
             months = plural(int(rows["months"].iloc[0]), "month")
             cells = tuple(Cell(usd(rows.loc[name, view], "")) for name in made.comparison.strategies)
-            yield Row(f"{year} ({months})", cells)
+            yield Row(f"{year}" if rows["is_whole"].iloc[0] else f"{year} ({months} of it)", cells)
 
 
 def _units(made: "Statement") -> "Iterator[Row]":

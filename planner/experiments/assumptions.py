@@ -14,6 +14,7 @@ from planner.catalogue.policies import preset
 from planner.finance import Assumption
 from planner.finance import assumptions as money_assumptions
 from planner.finance import not_included as not_in_the_bill
+from planner.finance.basis_volume import capacity_figures
 from planner.finance.dearest import dearest
 from planner.limiting import FIELDS, INPUT, OUTPUT, PER_DAY
 from planner.routing.quality import rating
@@ -21,6 +22,7 @@ from planner.scenario.batches import Batch, has_batch_tasks, terms_of
 from planner.scenario.declare import shown
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.gateway import DOCUMENTED, Gateway, PooledLimits
+from planner.scenario.known import limits_of
 from planner.scenario.laws import Law
 from planner.scenario.outages import OutageLaw
 from planner.scenario.quotas import PLATFORM, capped_by_day, first_hour_of_days, pool_of
@@ -250,6 +252,9 @@ def _prompt_cache(scenario: Scenario, name: str) -> Iterator[Assumption]:
 def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
     deployment = scenario.deployments[name]
     limits = deployment.limits
+    if deployment.provisioned is not None:
+        yield from _units(scenario, name, model)
+        return
     if limits is None or deployment.provider is None or deployment.is_own_hardware:
         return
     if model not in catalogue.names():
@@ -281,6 +286,22 @@ def _limits(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
     if deployment.prompt_cache is not None:
         yield _cached_reads(name, limits, published)
     yield from _not_kept(name, limits, published)
+
+
+def _units(scenario: Scenario, name: str, model: str) -> Iterator[Assumption]:
+    """What provisioned units work off, and the limits that the run has for it."""
+    deployment = scenario.deployments[name]
+    yield from (Assumption(**figure._asdict()) for figure in capacity_figures(scenario, name, model))
+    rates, charge = limits_of(deployment, model)
+    for field, rate in zip(FIELDS, rates, strict=True):
+        if rate is not None:
+            is_given = deployment.limits is not None and getattr(deployment.limits, field) == rate
+            yield Assumption(
+                what=f"{field} of {model} at {name}",
+                value=str(rate),
+                unit="tokens/min" if field != FIELDS[0] else "requests/min",
+                source=GIVEN if is_given else f"what the units keep whatever the mix; charged {charge}",
+            )
 
 
 def _cached_reads(name: str, limits: Limits, published: profiles.LimitSet) -> Assumption:

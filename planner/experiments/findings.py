@@ -95,7 +95,7 @@ def _tier(scenario: Scenario, tier: str) -> tuple[str, ...]:
 
 def _image_cost(scenario: Scenario, name: str, task: str) -> Decimal | None:
     deployment = scenario.deployments[name]
-    if deployment.is_own_hardware:
+    if not deployment.is_paid_by_token:
         return None
     model = resolve_model(scenario, deployment.model, deployment.provider)
     if "vision" not in model.modalities:

@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 from planner.experiments.assumptions import assumption_rows
 from planner.experiments.comparison import Comparison, StrategyResult
 from planner.finance import ledger_files
-from planner.finance.fiscal import fiscal_year
+from planner.finance.accounting import Books, books
+from planner.finance.currency import rate_words, shown
+from planner.finance.fiscal import by_fiscal_year, fiscal_year
 from planner.finance.horizon import plan_of, standing_ledger
 from planner.finance.intervals import tco_interval
 from planner.finance.ledger import ECONOMIC, EXACT, INVOICED, Ledger, plain, total_of
 from planner.finance.register import Entry, register
 from planner.finance.totals import per
+from planner.finance.value import Value, value
 from planner.workload.windows import counts
 
 if TYPE_CHECKING:
@@ -90,26 +93,47 @@ class Statement:
 
     @cached_property
     def years(self) -> "pd.DataFrame":
-        """strategy, fiscal_year, months of it in the plan, invoiced_usd, economic_usd (with invoiced), Decimals."""
+        """strategy, then the fields of `fiscal.YearCost`: fiscal_year, months, is_whole, invoiced_usd, economic_usd ..."""
         import pandas as pd
 
-        found: list[dict[str, Any]] = []
-        for name, result in self.comparison.results.items():
-            sums: dict[str, dict[str, Any]] = {}
-            for row in result.tco.per_month:
-                year = sums.setdefault(
-                    self.year_of(row.month),
-                    {"months": 0, "invoiced_usd": Decimal(0), "economic_usd": Decimal(0)},
-                )
-                year["months"] += 1
-                for column in ("invoiced_usd", "economic_usd"):
-                    year[column] = EXACT.add(year[column], getattr(row, column))
-            found += [{"strategy": name, "fiscal_year": year, **one} for year, one in sums.items()]
-        return pd.DataFrame(found)
+        scenario = self.comparison.scenario
+        rows = [
+            {"strategy": name, **asdict(year)}
+            for name, result in self.comparison.results.items()
+            for year in by_fiscal_year(scenario, result.ledger)
+        ]
+        return pd.DataFrame(rows)
 
     def year_of(self, month: str) -> str:
         """The fiscal year of a month YYYY-MM, named by the year in which it ends."""
         return fiscal_year(month, self.comparison.scenario.finance.fiscal_year_starts)
+
+    @cached_property
+    def values(self) -> dict[str, Value]:
+        """STRATEGY: what its answers are worth and what it saves; empty unless the scenario gives a worth or a baseline."""
+        found = {
+            name: value(self.comparison.scenario, result.ledger)
+            for name, result in self.comparison.results.items()
+        }
+        return {name: one for name, one in found.items() if one is not None}
+
+    @cached_property
+    def books(self) -> dict[str, Books]:
+        """STRATEGY: the accounting view, for strategies that have something to write off."""
+        found = {
+            name: books(self.comparison.scenario, result.ledger)
+            for name, result in self.comparison.results.items()
+        }
+        return {name: one for name, one in found.items() if one.assets}
+
+    @cached_property
+    def footprints(self) -> "pd.DataFrame":
+        """Energy and CO2e of every deployment of every strategy, never added to money; see `footprint.Footprint`."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [row.to_dict() for name in self.comparison.strategies for row in self.comparison.footprint(name)]
+        )
 
     @cached_property
     def accounts(self) -> "pd.DataFrame":
@@ -263,6 +287,10 @@ class Statement:
                 }
                 for name, result in self.comparison.results.items()
             },
+            "currency": self._in_currency(),
+            "value": {name: _value_of(one) for name, one in self.values.items()},
+            "accounting": {name: _records(one.to_frame()) for name, one in self.books.items()},
+            "footprint": _records(self.footprints.astype(object).where(self.footprints.notna(), None)),
             "units": [_plain(asdict(one)) for one in self.units],
             "reconciliation": [
                 _plain(asdict(one)) | {"difference_usd": plain(one.difference_usd)} for one in self.checks
@@ -270,6 +298,24 @@ class Statement:
             "register": [one.to_dict() for one in self.register],
             "not_included": list(self.comparison.not_included),
             "ledger": self.ledger.rows_json(),
+        }
+
+    def _in_currency(self) -> dict[str, Any] | None:
+        """Totals in the scenario's currency with the rate; None for USD."""
+        scenario = self.comparison.scenario
+        words = rate_words(scenario)
+        if words is None:
+            return None
+        return {
+            "currency": scenario.currency,
+            "rate": words,
+            "totals": {
+                name: {
+                    "invoiced": plain(shown(result.tco.invoiced_usd, scenario)),
+                    "economic": plain(shown(result.tco.economic_usd, scenario)),
+                }
+                for name, result in self.comparison.results.items()
+            },
         }
 
 
@@ -307,6 +353,41 @@ def _why(unknown: Any, measure: str | None) -> str:
 def _to_cent(drawn: Decimal, total: Decimal) -> Decimal:
     """A sum of floats: the exact total where both are the same to the cent, else what was drawn."""
     return total if abs(drawn - total) < CENT / 2 else drawn
+
+
+def _value_of(one: Value) -> dict[str, Any]:
+    """What a strategy brings, as plain values."""
+    found: dict[str, Any] = {
+        "baseline": one.baseline,
+        "value_usd": None if one.value_usd is None else plain(one.value_usd),
+        "baseline_usd": None if one.baseline_usd is None else plain(one.baseline_usd),
+        "unknown": dict(one.unknown),
+        "months": _records(one.to_frame()),
+    }
+    for view in ("invoiced", "economic"):
+        back = getattr(one, view)
+        found[view] = _plain(
+            {
+                name: getattr(back, name)
+                for name in (
+                    "cost_usd",
+                    "net_value_usd",
+                    "roi_of_value",
+                    "saving_usd",
+                    "saving_npv_usd",
+                    "roi_of_saving",
+                )
+            }
+        ) | {
+            name: None
+            if (found_back := getattr(back, name)) is None
+            else {
+                "months": None if found_back.months is None else plain(found_back.months),
+                "reason": found_back.reason,
+            }
+            for name in ("payback", "discounted_payback")
+        }
+    return found
 
 
 def _records(table: "pd.DataFrame") -> list[dict[str, Any]]:

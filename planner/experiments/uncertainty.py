@@ -336,6 +336,10 @@ def spans_of(values: Floats) -> tuple[tuple[float, float], ...]:
     return tuple((float(column.min()), float(column.max())) for column in values.T)
 
 
+class PricedByVolume(PlannerError):
+    """Costs whose draws are not worked out, because prices move with how much is used in all."""
+
+
 def uncertainty(
     given: Comparison | Scenario,
     *,
@@ -361,6 +365,8 @@ def uncertainty(
     ------
     PlannerError
         A number of draws that is no power of two.
+    PricedByVolume
+        A bill has tiers, commitments or prepaid credit: products of factors are not what such bills are.
     """
     if draws < 2 or draws > MOST_DRAWS or draws & (draws - 1):
         raise PlannerError(
@@ -369,6 +375,12 @@ def uncertainty(
     comparison = given if isinstance(given, Comparison) else compare(given, engine=engine, replications=replications, workers=workers, report=report)  # fmt: skip
     began = clock()
     scenario = comparison.scenario
+    for name in comparison.strategies:
+        if plan_of(scenario, name).adjustments:
+            raise PricedByVolume(
+                f"not supported yet: how sure the costs of {name} are, as they move with volume (finance.volume_prices, "
+                "finance.commitments, finance.prepaid)"
+            )
     inputs = inputs_of(scenario)
     correlations = correlations_of(scenario, inputs)
     values = draw(inputs, correlations, draws, scenario.run.seed)

@@ -12,6 +12,7 @@ from planner.catalogue import profiles
 from planner.errors import PriceUnknown
 from planner.finance.assumption import GIVEN, Assumption, given_figure
 from planner.finance.basis_upkeep import fleets, owned_servers, promises, reviews, upkeep
+from planner.finance.basis_volume import volume_figures
 from planner.finance.currency import rate_of
 from planner.finance.hardware import device_life_years, device_price, device_watts, gpu_hour_price
 from planner.finance.ledger import exact, plain
@@ -23,6 +24,7 @@ from planner.scenario.batches import has_batch_tasks, terms_of
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import charges_writes
 from planner.scenario.migrations import model_in_force
+from planner.scenario.price_levels import PriceLevel
 from planner.workload.windows import eras
 
 
@@ -31,6 +33,7 @@ def assumptions(scenario: Scenario, strategy: str) -> tuple[Assumption, ...]:
     rows = (
         *_token_prices(scenario, strategy),
         *_hardware(scenario, strategy),
+        *(Assumption(**figure._asdict()) for figure in volume_figures(scenario, strategy)),
         *_between(scenario, strategy),
         *_work(scenario, strategy),
         *upkeep(scenario, strategy),
@@ -47,9 +50,9 @@ def not_included() -> list[str]:
     """Costs that no account covers, in words for people."""
     return [
         "taxes, duties and changes of foreign exchange rates: all amounts are counted net in US dollars",
-        "negotiated discounts, free tiers, credits and commitments, unless given as own prices under models",
-        "the flex and priority price levels of providers, and batch prices but for tasks with urgency batch",
-        "support plans, seats and minimum fees of providers",
+        "discounts, tiers and commitments that are not given under finance; free tiers and promotional credit",
+        "prices of flex, priority and batch but where price_level or urgency batch asks for them",
+        "support plans and seats of providers",
         "storage of prompts, answers, images and logs; monitoring and evaluation tools",
         "embeddings, retrieval, tool calls and fine-tuning",
         "energy of rented GPUs beyond their price by the hour, and of devices while they are idle, unless "
@@ -67,16 +70,20 @@ def _token_prices(scenario: Scenario, strategy: str) -> Iterator[Assumption]:
     for era in eras(scenario):
         for name in scenario.deployments_of(strategy):
             deployment, model = scenario.deployments[name], era.models[name]
-            if deployment.is_own_hardware and not has_own_prices(scenario, model):
+            if not deployment.is_paid_by_token and not (
+                deployment.is_own_hardware and has_own_prices(scenario, model)
+            ):
                 yield Assumption(
                     what=f"{model} on {name}",
                     value="0",
                     unit="USD/1e6 tokens",
-                    source="own hardware, paid by the hour or the piece",
+                    source="own hardware, paid by the hour or the piece"
+                    if deployment.is_own_hardware
+                    else "provisioned units, paid for whether used or not",
                 )
                 continue
             for meter in (*_meters(scenario), *_cache_meters(scenario, name, model, era.start)):
-                yield _token_price(scenario, model, deployment.provider, meter, era.start)
+                yield _token_price(scenario, model, deployment.provider, meter, era.start, deployment.level)
             yield from _batch_prices(scenario, name, model, era.start)
         router = scenario.strategy(strategy).router
         if isinstance(router, CascadeRouter):
@@ -121,9 +128,17 @@ def _cache_meters(scenario: Scenario, deployment: str, model: str, on: date) -> 
     return ("cached_input", "cache_write") if writes else ("cached_input",)
 
 
-def _token_price(scenario: Scenario, model: str, provider: str | None, meter: str, on: date) -> Assumption:
-    what = f"{meter} price of {model}" + (f" at {provider}" if provider else "") + f" from {on}"
-    return _priced(what, partial(token_price, scenario, model, provider, meter, on))
+def _token_price(
+    scenario: Scenario,
+    model: str,
+    provider: str | None,
+    meter: str,
+    on: date,
+    level: PriceLevel | None = None,
+) -> Assumption:
+    of_level = f"{level.name} " if level is not None else ""
+    what = f"{of_level}{meter} price of {model}" + (f" at {provider}" if provider else "") + f" from {on}"
+    return _priced(what, partial(token_price, scenario, model, provider, meter, on, level=level))
 
 
 def _priced(what: str, ask: Callable[[], UnitPrice]) -> Assumption:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from planner.finance.adjustments import ADJUSTED, COMMITMENT, PREPAID, VOLUME
 from planner.finance.bill_lines import Line, PocketLine, Slot, line_at, line_of, pocket_slot, slot_of
 from planner.finance.horizon import Plan
 from planner.finance.ledger import EXACT, QUANTUM, LedgerRow, rounded, total_of
@@ -28,6 +29,11 @@ MEAN_METERS = ("input", "image", "audio_input", "output", "audio_output")
 PROMPTS = ("input", "image", "audio_input")
 CACHE = ("cached_input", "cache_write")
 
+PRICED_BY_VOLUME = {
+    VOLUME: "volume prices",
+    COMMITMENT: "commitments",
+    PREPAID: "fee on prepaid credit",
+}
 STEPS = {
     "prices": "price steps and migrations inside the month",
     "unasked": "turns never asked",
@@ -43,11 +49,14 @@ STEPS = {
     "long": "long-context price",
     **{kind: f"billed without use: {kind.partition('/')[2]}" for kind in WASTE_KINDS},
     "rounding": "rounding of requests and quantities",
+    **{group: PRICED_BY_VOLUME[group] for group in ADJUSTED if group != PREPAID},
     "gateway fee": "gateway fee",
+    PREPAID: PRICED_BY_VOLUME[PREPAID],
     "credits": "credits of providers",
     "transfer": "transfer",
 }
-WHOLE = ("gateway fee", "credits", "transfer")  # steps that are rows of the ledger as they stand
+#: Steps that are rows of the ledger as they stand.
+WHOLE = ("gateway fee", "credits", "transfer", *ADJUSTED)
 
 _Added = dict[Slot, Fraction]
 

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from planner.errors import PriceUnknown
 from planner.finance.ledger import exact
-from planner.finance.token_prices import batch_price, long_threshold, own_price, token_price
+from planner.finance.tariff import pays_by_token
+from planner.finance.token_prices import batch_price, long_threshold, token_price
 from planner.scenario.batches import Terms, terms_of
 from planner.scenario.demand import MAX_QUESTIONS
 from planner.scenario.fields import CascadeRouter, Scenario
@@ -290,12 +291,20 @@ class _Bill:
         return above is not None and sum(sizes.get(meter, 0) for meter in _PROMPT) > above
 
     def _usd_per_token(self, name: str, meter: str, is_long: bool, terms: Terms | None = None) -> Fraction:
-        """Price of a token at a deployment; 0 on own hardware without one, which is paid by the hour or the piece."""
+        """Price of a token at a deployment; 0 where it is paid by the hour, the piece or the unit."""
         deployment, model = self.scenario.deployments[name], self.models[name]
-        if deployment.is_own_hardware and own_price(self.scenario, model, deployment.provider, meter) is None:
+        if not pays_by_token(self.scenario, deployment, model, meter):
             return _NOTHING
         if terms is None:
-            found = token_price(self.scenario, model, deployment.provider, meter, self.day, is_long=is_long)
+            found = token_price(
+                self.scenario,
+                model,
+                deployment.provider,
+                meter,
+                self.day,
+                is_long=is_long,
+                level=deployment.level,
+            )
         else:
             found = batch_price(
                 self.scenario,

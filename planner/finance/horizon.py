@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 
+from planner.finance.adjustments import Adjustment, adjustments, exact_quantities
 from planner.finance.calendar import HOURS_PER_DAY, Month, months_of
 from planner.finance.ledger import EXACT, INVOICED, Ledger, LedgerRow, View, Volume, rounded, total_of
 from planner.finance.quantities import ANSWERS, REQUESTS, Key, Quantities
 from planner.finance.rates import PlannedWindow, Rates, rates_of, shares
 from planner.finance.standing import standing_charges
-from planner.finance.tariff import Charge, Tariff
+from planner.finance.tariff import Charge, Sold, Tariff
 from planner.finance.uptime import expected_credits
 from planner.scenario.fields import Scenario
 from planner.workload.outage_months import REPLICATIONS
@@ -25,7 +27,8 @@ from planner.workload.windows import Era, MonthPiece, eras, horizon, month_piece
 ACCOUNT_ORDER = (
     "one-time", "integration", "devices/purchase", "devices/spares", "devices/replacement", "devices/attrition",
     "devices/updates", "devices/residual", "compute/purchase", "compute/replacement", "compute/rack", "compute/residual",
-    "migration", "api", "wasted", "verifier", "gateway fee", "router", "transfer", "compute", "energy", "energy/idle",
+    "migration", "api", "wasted", "verifier", "volume prices", "provisioned", "commitment", "gateway fee",
+    "prepaid fee", "router", "transfer", "compute", "energy", "energy/idle",
     "energy/servers", "review", "people", "maintenance", "compliance/first", "compliance/repeated", "penalties",
     "credits", "exit",
     "wrong answers", "downtime",
@@ -57,6 +60,11 @@ class Plan:
     shares: dict[str, Fraction]
     #: (MONTH, DEPLOYMENT): share of the spend on tokens there that its provider is expected to give back.
     credits: dict[tuple[str, str], Decimal]
+
+    @cached_property
+    def adjustments(self) -> tuple[Adjustment, ...]:
+        """What the bill gains or loses by how much is used in a month."""
+        return adjustments(self)
 
     def driver(self, piece: MonthPiece, task: str, charge: Charge) -> Fraction:
         """What multiplies a rate per request: the task's expected requests, or its share of the hours."""
@@ -116,8 +124,8 @@ def account(
 
 
 def standing_ledger(plan: Plan) -> Ledger:
-    """The rows that would stand if nobody asked anything."""
-    return Ledger(_Lines(plan).rows())
+    """The rows of what is paid whatever is used; commitments, which use counts towards, are adjustments."""
+    return Ledger(_Lines(plan).rows(is_adjusted=False))
 
 
 def charged(plan: Plan, rates: dict[int, Rates]) -> Iterator[tuple[MonthPiece, str, Key, Charge]]:
@@ -144,6 +152,7 @@ class _Line:
     unit_price_usd: Decimal
     source: str
     through_gateway: bool = False
+    sold: Sold | None = None
 
 
 class _Lines:
@@ -168,12 +177,14 @@ class _Lines:
         line = _Line(
             piece.month, charge.view, charge.account, task if charge.per == "request" else None, deployment,
             charge.unit, charge.unit_price_usd, charge.source, charge.through_gateway,
+            charge.sold,
         )  # fmt: skip
         self.sums[line] = self.sums.get(line, Fraction(0)) + quantity
         self.since.setdefault(line, piece.start)
 
-    def rows(self) -> tuple[LedgerRow, ...]:
+    def rows(self, is_adjusted: bool = True) -> tuple[LedgerRow, ...]:
         ranked: list[tuple[tuple[object, ...], LedgerRow]] = []
+        sold: list[tuple[_Line, LedgerRow]] = []
         fees: dict[tuple[str, str | None, str | None], list[Decimal]] = {}
         spent: dict[tuple[str, str | None, str | None], list[Decimal]] = {}
         for line, quantity in self.sums.items():
@@ -184,6 +195,12 @@ class _Lines:
                     fees.setdefault((line.month, line.task, line.deployment), []).append(row.amount_usd)
                 if row.group in CREDITED:
                     spent.setdefault((line.month, line.task, line.deployment), []).append(row.amount_usd)
+                if line.sold is not None:
+                    sold.append((line, row))
+        if is_adjusted:
+            ranked += [
+                (self._rank(row, date.min, place), row) for place, row in enumerate(self._adjusted(sold))
+            ]
         ranked += [(self._rank(row, date.min), row) for row in self._fees(fees)]
         ranked += [(self._rank(row, date.min), row) for row in self._credits(spent)]
         return tuple(row for _, row in sorted(ranked, key=lambda pair: pair[0]))
@@ -218,6 +235,27 @@ class _Lines:
                 )  # fmt: skip
                 yield self._row(line, total)
 
+    def _adjusted(self, sold: Sequence[tuple[_Line, LedgerRow]]) -> Iterator[LedgerRow]:
+        """Rows of what depends on a month's use in all, from the rows of tokens as they stand, not rounded."""
+        sums = [
+            total_of(
+                getattr(row, one.of) for line, row in sold if row.month == one.month and one.scope.holds(line)
+            )
+            for one in self.plan.adjustments
+        ]
+        for one, knot, units in exact_quantities(self.plan.adjustments, sums):
+            line = _Line(
+                one.month,
+                one.view,
+                knot.account,
+                one.task,
+                one.deployment,
+                one.unit,
+                knot.slope_usd,
+                knot.source,
+            )
+            yield self._row(line, units)
+
     def _row(self, line: _Line, quantity: Decimal) -> LedgerRow:
         return LedgerRow(
             month=line.month,
@@ -232,7 +270,7 @@ class _Lines:
             source=line.source,
         )
 
-    def _rank(self, row: LedgerRow, since: date) -> tuple[object, ...]:
+    def _rank(self, row: LedgerRow, since: date, of_equals: int = 0) -> tuple[object, ...]:
         """Month, view, account as in ACCOUNT_ORDER, then task and deployment as in the scenario."""
         tasks, deployments = list(self.plan.scenario.tasks), list(self.plan.scenario.deployments)
         place = ACCOUNT_ORDER.index(row.account if row.account in ACCOUNT_ORDER else row.group)
@@ -244,6 +282,7 @@ class _Lines:
             -1 if row.deployment is None else deployments.index(row.deployment),
             row.account,
             since,
+            of_equals,
             row.source,
             row.unit_price_usd,
         )

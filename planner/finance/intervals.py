@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from planner.finance.adjustments import Adjustment, amounts
 from planner.finance.calendar import discount_factor, nominal_rate
 from planner.finance.horizon import CREDITED, Plan, charged, plan_of, standing_ledger
 from planner.finance.ledger import EXACT, INVOICED, exact
@@ -49,8 +50,9 @@ class Interval(NamedTuple):
 class CostVectors:
     """What a strategy's totals are made of, by window, in floats.
 
-    Shapes: W windows, K keys (counts), T tasks, E eras. A total is fixed + sum over eras and keys of
-    price[era, key] x rate[era, key], and a rate is pooled from the windows as `rates.rates_of` says.
+    Shapes: W windows, K keys (counts), T tasks, E eras, A adjustments. A total is fixed + sum over eras and keys of
+    price[era, key] x rate[era, key] + what each month's adjustments make of their sums, which are such sums too. A rate
+    is pooled from the windows as `rates.rates_of` says.
     """
 
     strategy: str
@@ -63,6 +65,9 @@ class CostVectors:
     prices: dict[str, Floats]  # MEASURE of TOTALS and WASTES: USD for a rate of 1, (E, K)
     right: Floats  # right answers for a rate of 1, (E, K)
     fixed: dict[str, float]  # MEASURE of TOTALS and WASTES
+    adjustments: tuple[Adjustment, ...]
+    sums: Floats  # what an adjustment sums up for a rate of 1, (A, E, K)
+    adjusted: dict[str, Floats]  # MEASURE of TOTALS: value of a dollar of each adjustment, (A,)
     expected_requests: float
 
     def estimate(self, measure: str) -> float:
@@ -92,7 +97,11 @@ class CostVectors:
         if measure in PER_CORRECT:
             right = (self.right * rates).sum(axis=(1, 2))
             return self._of(measure.replace("_per_correct", ""), rates) / np.where(right > 0, right, np.nan)
-        return self.fixed[measure] + (self.prices[measure] * rates).sum(axis=(1, 2))
+        total: Floats = self.fixed[measure] + (self.prices[measure] * rates).sum(axis=(1, 2))
+        if self.adjustments and measure in self.adjusted:  # waste stands before them
+            usd = amounts(self.adjustments, np.einsum("aek,mek->am", self.sums, rates))
+            total = total + self.adjusted[measure] @ usd
+        return total
 
     def _rates(self, left_out: int | None) -> Floats:
         """Counts per request, (E, K), NaN where no window tells: the float twin of `rates.rates_of`."""
@@ -197,6 +206,9 @@ def cost_vectors(
         prices=prices,
         right=right,
         fixed=_fixed(plan),
+        adjustments=plan.adjustments,
+        sums=_sums(plan, exact_rates, keys),
+        adjusted=_adjusted(plan),
         expected_requests=float(sum(plan.requests(piece, task) for piece in plan.pieces for task in tasks)),
     )
     return vectors
@@ -227,6 +239,41 @@ def _prices(plan: Plan, rates: dict[int, Rates], keys: Sequence[Key]) -> tuple[d
                 if key.kind == ANSWERS and key.meter == "right":
                     right[piece.era, place[key]] += float(plan.requests(piece, task))
     return prices, right
+
+
+def _sums(plan: Plan, rates: dict[int, Rates], keys: Sequence[Key]) -> Floats:
+    """What each adjustment sums up for a rate of 1, by era and key: USD or tokens of its month and scope."""
+    found = np.zeros((len(plan.adjustments), len(plan.eras), len(keys)))
+    if not plan.adjustments:
+        return found
+    place = {key: i for i, key in enumerate(keys)}
+    of_month: dict[str, list[int]] = {}
+    for index, one in enumerate(plan.adjustments):
+        of_month.setdefault(one.month, []).append(index)
+    for piece, task, key, charge in charged(plan, rates):
+        if charge.sold is None:
+            continue
+        units = float(plan.driver(piece, task, charge) * charge.scale)
+        for index in of_month.get(piece.month, ()):
+            one = plan.adjustments[index]
+            if one.scope.holds(charge):
+                each = float(charge.unit_price_usd) if one.of == "amount_usd" else 1.0
+                found[index, piece.era, place[key]] += units * each
+    return found
+
+
+def _adjusted(plan: Plan) -> dict[str, Floats]:
+    """What a dollar of each adjustment adds to a total: adjustments are invoiced, and paid at the end of their month."""
+    today = _discounts(plan)
+    assert all(one.view == INVOICED for one in plan.adjustments), "an adjustment is on no invoice"
+    ones = np.ones(len(plan.adjustments))
+    values = np.array([today[one.month] for one in plan.adjustments], float)
+    return {
+        "invoiced_usd": ones,
+        "invoiced_npv_usd": values,
+        "economic_usd": ones,
+        "economic_npv_usd": values,
+    }
 
 
 def _fixed(plan: Plan) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What is paid whether or not a request comes: set-up, devices, servers, people, migrations, upkeep.
+"""What is paid whether or not a request comes: set-up, devices, servers, units that stand ready, people, migrations, upkeep.
 
 Comes in: a scenario, one of its strategies and the calendar; goes out: one charge per month and item,
 still as exact fractions, for the ledger to round and price.
@@ -18,6 +18,7 @@ from planner.finance.standing_charge import (
     strategy_pays,
 )
 from planner.finance.standing_hardware import hardware_charges
+from planner.finance.standing_provisioned import provisioned_charges
 from planner.finance.standing_upkeep import upkeep_charges
 from planner.scenario.fields import Scenario
 
@@ -32,6 +33,7 @@ def standing_charges(
         *hardware_charges(scenario, strategy, months),
         *_people(scenario, strategy, months),
         *upkeep_charges(scenario, strategy, months),
+        *provisioned_charges(scenario, strategy, months),
     )
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal
+from functools import cached_property
+from typing import Literal, NamedTuple
 
 from planner.catalogue import profiles, tokens
 from planner.finance import quantities as q
@@ -20,6 +21,7 @@ from planner.finance.quantities import Key
 from planner.finance.token_prices import (
     batch_price,
     has_own_prices,
+    home_provider,
     long_threshold,
     own_price,
     price_days,
@@ -39,6 +41,14 @@ BYTES_PER_GB = 1_000_000_000
 _LOST = {"failed": Fraction(1), "unasked": Fraction(1), "failed-again": Fraction(-1)}
 
 
+class Sold(NamedTuple):
+    """Tokens that somebody sells: who (None: nobody known), of which model, of which meter."""
+
+    provider: str | None
+    model: str
+    meter: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Charge:
     """What one count costs: `scale` units for each, at `unit_price_usd` a unit.
@@ -54,6 +64,7 @@ class Charge:
     scale: Fraction = Fraction(1)
     per: Literal["request", "hour"] = "request"
     through_gateway: bool = False
+    sold: Sold | None = None  # None: no tokens, or those of own hardware
 
 
 class Tariff:
@@ -77,6 +88,19 @@ class Tariff:
         if self._verifier is not None:
             days.update(one.at for one in self.scenario.finance.migrations if start < one.at < end)
         return days
+
+    @property
+    def has_verifier(self) -> bool:
+        """Whether answers are checked by a model that is paid by the token."""
+        return self._verifier is not None
+
+    @cached_property
+    def sellers(self) -> frozenset[str | None]:
+        """Providers whose tokens this strategy may pay for within the horizon."""
+        own = {name for name, found in self.scenario.deployments.items() if found.is_own_hardware}
+        return frozenset(
+            _seller(provider, model) for name, model, provider in self._named() if name not in own
+        )
 
     @property
     def _meters(self) -> tuple[str, ...]:
@@ -126,15 +150,17 @@ class Tariff:
     def _tokens(self, key: Key, kind: str, model: str | None, on: date) -> Iterator[Charge]:
         deployment, model = self._whose(key, model)
         provider = deployment.provider
-        if deployment.is_own_hardware and own_price(self.scenario, model, provider, key.meter) is None:
-            return  # paid by the hour or the piece
+        if not pays_by_token(self.scenario, deployment, model, key.meter):
+            return  # paid by the hour, the piece or the unit
         is_long, account = key.kind.endswith(q.LONG), f"{kind}/{key.meter}"
         terms = None
         if self.scenario.tasks[key.task].is_batch:
             assert key.deployment is not None, f"use of nobody: {key}"
             terms = terms_of(self.scenario, key.deployment, model, on)
         if terms is None:
-            price = token_price(self.scenario, model, provider, key.meter, on, is_long=is_long)
+            price = token_price(
+                self.scenario, model, provider, key.meter, on, is_long=is_long, level=deployment.level
+            )
         else:
             factor, account = terms.price_factor, f"{kind}/{q.BATCH}/{key.meter}"
             price = batch_price(self.scenario, model, provider, key.meter, on, factor=factor, is_long=is_long)
@@ -144,7 +170,8 @@ class Tariff:
             unit="token",
             unit_price_usd=price.usd,
             source=price.source,
-            through_gateway=not deployment.is_own_hardware,
+            through_gateway=deployment.is_paid_by_token,
+            sold=None if deployment.is_own_hardware else Sold(_seller(provider, model), model, key.meter),
         )
 
     def _verifier_tokens(self, key: Key, model: str | None, on: date) -> Charge:
@@ -158,6 +185,7 @@ class Tariff:
             unit_price_usd=price.usd,
             source=price.source,
             through_gateway=True,
+            sold=Sold(_seller(self._verifier.provider, model), model, key.meter),
         )
 
     def _decisions(self) -> Iterator[Charge]:
@@ -259,30 +287,45 @@ class Tariff:
 
     def _sold(self) -> set[tuple[str, str | None]]:
         """Every (model, provider) whose tokens this strategy may pay for within the horizon."""
-        pairs: set[tuple[str, str | None]] = set()
+        return {(model, provider) for _, model, provider in self._named()}
+
+    def _named(self) -> Iterator[tuple[str | None, str, str | None]]:
+        """(deployment, model, provider) of them; no deployment is the verifier."""
         for name in self.scenario.deployments_of(self.strategy):
             deployment = self.scenario.deployments[name]
             for model in successors(self.scenario, deployment.model):
-                if not deployment.is_own_hardware or has_own_prices(self.scenario, model):
-                    pairs.add((model, deployment.provider))
+                if deployment.is_paid_by_token or (
+                    deployment.is_own_hardware and has_own_prices(self.scenario, model)
+                ):
+                    yield name, model, deployment.provider
         if self._verifier is not None:
-            pairs |= {
-                (model, self._verifier.provider) for model in successors(self.scenario, self._verifier.model)
-            }
-        return pairs
+            for model in successors(self.scenario, self._verifier.model):
+                yield None, model, self._verifier.provider
+
+
+def _seller(provider: str | None, model: str) -> str | None:
+    """Who sells a model's tokens where nobody is named: its own vendor."""
+    return provider if provider is not None else home_provider(model)
+
+
+def pays_by_token(scenario: Scenario, deployment: Deployment, model: str, meter: str) -> bool:
+    """Whether tokens cost something: not on units that stand ready, on own hardware only at a price of one's own."""
+    if deployment.is_own_hardware:
+        return own_price(scenario, model, deployment.provider, meter) is not None
+    return deployment.is_paid_by_token
 
 
 def long_thresholds(scenario: Scenario, strategy: str, models: Mapping[str, str], on: date) -> dict[str, int]:
     """DEPLOYMENT: prompt tokens above which its model's long-context price holds on a day.
 
-    For `quantities.count`. `models` are those in force (`Era.models`); own hardware and models without
-    such a price are left out.
+    For `quantities.count`. `models` are those in force (`Era.models`); own hardware, provisioned units and models
+    without such a price are left out.
     """
     found = {}
     for name in scenario.deployments_of(strategy):
         deployment = scenario.deployments[name]
         above = long_threshold(scenario, models[name], deployment.provider, on)
-        if above is not None and not deployment.is_own_hardware:
+        if above is not None and deployment.is_paid_by_token:
             found[name] = above
     return found
 

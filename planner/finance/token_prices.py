@@ -13,13 +13,15 @@ from fractions import Fraction
 from functools import lru_cache
 
 from planner.catalogue import models as catalogue
-from planner.catalogue import prices
+from planner.catalogue import price_levels, prices
 from planner.errors import PriceUnknown
 from planner.finance.ledger import EXACT, exact, plain
 from planner.scenario import paths
 from planner.scenario.fields import Scenario
-from planner.scenario.known import BATCH_METERS, batch_price_problem
+from planner.scenario.finance_volume import negotiated_on
+from planner.scenario.known import BATCH_METERS, batch_price_problem, level_price_problem, listed_as
 from planner.scenario.price_drift import drift_factor, drift_in_force
+from planner.scenario.price_levels import PriceLevel
 from planner.scenario.supply import OwnModel
 
 MTOK_EXPONENT = -6  # prices are listed per million tokens
@@ -48,9 +50,16 @@ def home_provider(model: str) -> str | None:
 
 
 def token_price(
-    scenario: Scenario, model: str, provider: str | None, meter: str, on: date, *, is_long: bool = False
+    scenario: Scenario,
+    model: str,
+    provider: str | None,
+    meter: str,
+    on: date,
+    *,
+    is_long: bool = False,
+    level: PriceLevel | None = None,
 ) -> UnitPrice:
-    """Price of a token on a day.
+    """Price of a token on a day: an own one, or the list's times what is negotiated; then price steps.
 
     Parameters
     ----------
@@ -60,16 +69,21 @@ def token_price(
         One of `tables.METERS`.
     is_long : bool
         The prompt is above the model's long-context threshold. Own prices hold for any length.
+    level : PriceLevel, optional
+        The level of service; None: the ordinary one. A factor of one's own is on the ordinary price, whatever it is;
+        listed prices of a level are known for neither own prices nor long prompts.
 
     Raises
     ------
     PriceUnknown
         Naming the meter, the model, the provider and since or until when a price is known.
     """
-    factor, steps = _steps(scenario, model, provider, on)
+    if level is not None:
+        return _at_level(scenario, model, provider, meter, on, level=level, is_long=is_long)
     own = own_price(scenario, model, provider, meter)
     if own is not None:
         value, field_name = own
+        factor, steps = _steps(scenario, model, provider, on)
         source = "scenario: " + paths.render(("models", model, field_name))
         return UnitPrice(usd=_per_token(value, factor), source=source + steps, confidence="given")
     where = provider if provider is not None else home_provider(model)
@@ -81,6 +95,7 @@ def token_price(
         plain_input = token_price(scenario, model, provider, "input", on, is_long=is_long)
         why = f", for cached input too: it has a price of its own only from {began}"
         return replace(plain_input, source=plain_input.source + why)
+    factor, steps = _list_factor(scenario, model, where, on)
     found = prices.price(model, where, meter, on)
     value, kind = found.usd_per_mtok, "list price"
     if is_long:
@@ -127,7 +142,7 @@ def batch_price(
     if problem is not None or where is None:
         raise PriceUnknown(f"{problem}; give batch.price_factor of the deployment")
     found = prices.price(model, where, BATCH_METERS[meter], on)
-    steps, words = _steps(scenario, model, provider, on)
+    steps, words = _list_factor(scenario, model, where, on)
     carried = f", {found.carried_text}" if found.carried_text else ""
     source = f"{where} batch price of {model} since {found.effective_from} ({found.source}){carried}{words}"
     usd = _per_token(found.usd_per_mtok, steps)
@@ -136,6 +151,38 @@ def batch_price(
         usd = _exact_ratio(ordinary.usd, found.usd_per_mtok, plain_usd)
         source = f"{ordinary.source}, in the ratio of its batch price to its ordinary one"
     return UnitPrice(usd=usd, source=source, as_of=str(found.known_until), confidence=found.confidence)
+
+
+def _at_level(
+    scenario: Scenario,
+    model: str,
+    provider: str | None,
+    meter: str,
+    on: date,
+    *,
+    level: PriceLevel,
+    is_long: bool,
+) -> UnitPrice:
+    """Price of a token at a level of service; see `token_price`."""
+    if level.factor is not None:
+        ordinary = token_price(scenario, model, provider, meter, on, is_long=is_long)
+        words = f"{ordinary.source}, times {exact(level.factor)} ({level.name}: price_level_factor of the deployment)"
+        return replace(ordinary, usd=EXACT.multiply(ordinary.usd, exact(level.factor)), source=words)
+    where = provider if provider is not None else home_provider(model)
+    problem = level_price_problem(scenario, model, where, level.name, meter, on)
+    if is_long and problem is None:
+        problem = f"no {level.name} price of {model} over its long-context threshold is known"
+    if problem is not None or where is None:
+        raise PriceUnknown(f"{problem}; give price_level_factor of the deployment")
+    found = price_levels.level_price(model, where, level.name, listed_as(model, where, meter), on)
+    factor, words = _list_factor(scenario, model, where, on)
+    carried = f", price of {found.known_until} carried forward" if on > found.known_until else ""
+    return UnitPrice(
+        usd=_per_token(found.usd_per_mtok, factor),
+        source=f"{where} {level.name} price of {model} since {found.effective_from} ({found.source}){carried}{words}",
+        as_of=str(found.known_until),
+        confidence=found.confidence,
+    )
 
 
 def _exact_ratio(value: Decimal, above: Decimal, below: Decimal) -> Decimal:
@@ -184,6 +231,9 @@ def price_days(
     where = provider if provider is not None else home_provider(model)
     if where is None:
         return
+    for one in scenario.finance.negotiated:
+        if one.provider == where and one.model in (None, model):
+            yield from (day for day in (one.starts, one.ends) if day is not None and start < day < end)
     for meter in meters:
         if meter in BATCH_METERS.values() or own_price(scenario, model, provider, meter) is None:
             try:
@@ -238,6 +288,19 @@ def _drift(scenario: Scenario, model: str, provider: str | None, on: date) -> tu
         factor,
         f", times {plain(factor)} in {on:%Y-%m} for a drift of {per_year} a year (scenario: {path})",
     )
+
+
+def _list_factor(scenario: Scenario, model: str, provider: str, on: date) -> tuple[Decimal, str]:
+    """What a list price is multiplied by on a day, price steps and what is negotiated, and how the source tells of it."""
+    factor, words = _steps(scenario, model, provider, on)
+    found = negotiated_on(scenario, provider, model, on)
+    if found is not None:
+        index, one = found
+        factor = EXACT.multiply(factor, exact(one.factor))
+        place = "scenario: " + paths.render(("finance", "negotiated", index))
+        told = f", {one.source}" if one.source else ""
+        words += f", times {exact(one.factor)} negotiated ({place}{told})"
+    return factor, words
 
 
 def _per_token(usd_per_mtok: Decimal, factor: Decimal) -> Decimal:

@@ -138,7 +138,7 @@ def _api_providers(scenario: Scenario) -> Iterator[tuple[str, tuple[str | None, 
     for strategy in scenario.strategies:
         for name in scenario.deployments_of(strategy):
             one = scenario.deployments[name]
-            if not one.is_own_hardware or has_own_prices(scenario, one.model):
+            if one.is_paid_by_token or (one.is_own_hardware and has_own_prices(scenario, one.model)):
                 found.setdefault(one.provider or home_provider(one.model) or one.model, {})[name] = None
         router = scenario.strategy(strategy).router
         if isinstance(router, CascadeRouter):

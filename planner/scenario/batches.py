@@ -59,14 +59,14 @@ def terms_of(scenario: "Scenario", deployment: str, model: str, on: datetime.dat
     """The batch API of a deployment with a model in force, by the prices of a day; None: it has none.
 
     Without terms of its own a deployment has one where its provider lists batch prices of the model. Nobody is
-    assumed to have one.
+    assumed to have one; provisioned units answer when they are asked.
     """
     from planner.catalogue import profiles
     from planner.scenario import known
 
     found = scenario.deployments[deployment]
     given = found.batch
-    if given is None or found.is_own_hardware:
+    if given is None or not found.is_paid_by_token:
         return None
     if not isinstance(given, Batch):
         if found.provider is None or not known.lists_batch(model, found.provider, on):

@@ -17,6 +17,7 @@ from planner.scenario.checks_limits import LIMITS
 from planner.scenario.checks_money import MONEY
 from planner.scenario.checks_outages import OUTAGES
 from planner.scenario.checks_priorities import PRIORITIES
+from planner.scenario.checks_provisioned import PROVISIONED
 from planner.scenario.checks_sessions import CONVERSATIONS
 from planner.scenario.checks_sign_off import SIGN_OFF
 from planner.scenario.checks_sla import SLA
@@ -26,6 +27,7 @@ from planner.scenario.checks_supply import SUPPLY
 from planner.scenario.checks_timeline import TIMELINE
 from planner.scenario.checks_uncertain import UNCERTAINTY
 from planner.scenario.checks_upkeep import UPKEEP
+from planner.scenario.checks_volume import VOLUME
 from planner.scenario.finding import Finding, View
 
 RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
@@ -45,6 +47,8 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     *CURRENCY,
     *UPKEEP,
     *SLA,
+    *VOLUME,
+    *PROVISIONED,
     *PRIORITIES,
     *SIGN_OFF,
     *STEPS,

@@ -65,7 +65,7 @@ def unused(view: View) -> Iterator[Finding]:
     if _unhurried(view):
         return
     for name, deployment in view.scenario.deployments.items():
-        if isinstance(deployment.batch, Batch) and not deployment.is_own_hardware:
+        if isinstance(deployment.batch, Batch) and deployment.is_paid_by_token:
             yield Finding(
                 path=("deployments", name, "batch"),
                 text="unused: no task has urgency batch",
@@ -78,7 +78,7 @@ def ordinary_calls(view: View) -> Iterator[Finding]:
     """Where nobody knows of a batch API, calls are ordinary ones, which costs twice as much as many expect."""
     for name in view.used:
         deployment = view.scenario.deployments[name]
-        if deployment.batch is None or deployment.is_own_hardware:
+        if deployment.batch is None or not deployment.is_paid_by_token:
             continue
         for service in view.services_of.get(name, ()):
             tasks = [task for task, found in _unhurried(view).items() if _takes(view, service, found)]
@@ -99,6 +99,8 @@ def ordinary_calls(view: View) -> Iterator[Finding]:
 def prices(view: View) -> Iterator[Finding]:
     """What is handed in to a batch API has a price on every day, and there is one throughout or never."""
     for name in view.used:
+        if view.scenario.deployments[name].provisioned is not None:
+            continue
         given = view.scenario.deployments[name].batch
         at = ("deployments", name, "batch")
         for service in view.services_of.get(name, ()):

@@ -112,7 +112,7 @@ def prices(view: View) -> Iterator[Finding]:
     for service in view.services:
         if service.is_own_hardware or not service.serves or not known.is_known(view.scenario, service.model):
             continue
-        if _provider_is_unknown(service):
+        if _provider_is_unknown(service) or _stands_ready(view, service):
             continue
         reason = _price_problem(view, service)
         if reason is not None:
@@ -134,6 +134,11 @@ def _provider_is_unknown(service: Service) -> bool:
     from planner.catalogue import prices as table
 
     return service.provider is not None and service.provider not in table.PROVIDERS
+
+
+def _stands_ready(view: View, service: Service) -> bool:
+    """Whether its tokens are paid for with the units that work them off."""
+    return service.owner is not None and view.scenario.deployments[service.owner].provisioned is not None
 
 
 def _price_problem(view: View, service: Service) -> str | None:

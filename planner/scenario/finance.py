@@ -12,6 +12,7 @@ from planner.scenario.finance_sign_off import Owner, SignOff
 from planner.scenario.finance_sla import Promise
 from planner.scenario.finance_timeline import Baseline, PriceDrift
 from planner.scenario.finance_upkeep import AtEnd, Compliance, Effort, Upkeep
+from planner.scenario.finance_volume import Commitment, Negotiated, Prepaid, VolumePrices
 
 
 class OneTime(Fields):
@@ -99,6 +100,18 @@ class Finance(Fields):
         "supposed slow change of token prices; of several that fit, the one that names most, and a model before a provider",
         (),
         max_length=200,
+    )
+    volume_prices: Annotated[tuple[VolumePrices, ...], AsTuple] = field(
+        "tiers of providers' prices by use in a month", (), max_length=200
+    )
+    commitments: Annotated[tuple[Commitment, ...], AsTuple] = field(
+        "least spend agreed with providers", (), max_length=200
+    )
+    negotiated: Annotated[tuple[Negotiated, ...], AsTuple] = field(
+        "factors on list prices", (), max_length=200
+    )
+    prepaid: Annotated[tuple[Prepaid, ...], AsTuple] = field(
+        "fees on credit that is bought ahead", (), max_length=200
     )
     transfer_usd_per_gb: float = field("data sent out of our cloud", 0.0, unit="USD/GB", ge=0, le=1e4)
     electricity_usd_per_kwh: float = field(

@@ -19,7 +19,16 @@ _FIXED_SECTIONS = frozenset({"schema", "name", "question", "start", "currency", 
 _FIXED_FINANCE = frozenset({"horizon_months", "fiscal_year_starts", "depreciation_years", "baseline", "budget_usd_per_month"})  # fmt: skip
 #: Below a deployment, a strategy or the gateway: numbers that only the bill reads, besides all amounts of money.
 _BILL_ONLY = frozenset(
-    {"fee", "watts", "life_years", "fleet", "replicas", "gpus_per_replica", "price_factor"}
+    {
+        "fee",
+        "watts",
+        "life_years",
+        "fleet",
+        "replicas",
+        "gpus_per_replica",
+        "price_factor",
+        "price_level_factor",
+    }
 )
 _BY_PRICE = frozenset({"cheapest", "inverse-price"})
 

@@ -14,6 +14,7 @@ from planner.scenario.fields import Scenario
 from planner.scenario.outages import harms_of
 from planner.scenario.paths import Path, nearest
 from planner.scenario.price_drift import drift_factor
+from planner.scenario.provisioned import provisioned_rates
 from planner.scenario.strategies import CascadeRouter
 from planner.scenario.supply import Deployment, OwnModel
 
@@ -143,10 +144,15 @@ def price_problem(
     return None
 
 
+#: Provisioned units count use in a bucket that admits below 100 %: the prompt and the longest answer at admission, set right
+#: at the end. A cache's tokens are taken off at Azure (azure-ai-docs, concepts/provisioned-throughput.md).
+_UNITS_CHARGE = "prompt-plus-max-output"
+
+
 def limits_of(deployment: Deployment, model: str) -> tuple[tuple[int | None, ...], str]:
     """(limits per minute in the order of `limiting.FIELDS`, charging rule) of a deployment with a model in force.
 
-    The catalogue's where it is asked for; own hardware has no provider's limits, and a model under a name of its own
+    The catalogue's where it is asked for, of provisioned units those that their number makes; own hardware has no provider's limits, and a model under a name of its own
     has none published.
     """
     from planner.catalogue import profiles
@@ -154,13 +160,16 @@ def limits_of(deployment: Deployment, model: str) -> tuple[tuple[int | None, ...
     given, published = deployment.limits, None
     if given is None:
         return (None,) * len(limiting.FIELDS), "estimate"
+    if deployment.provisioned is not None:
+        charge = _UNITS_CHARGE if given.charge == "catalogue" else given.charge
+        return provisioned_rates(deployment, model), charge
     if deployment.provider is not None and not deployment.is_own_hardware and record(model) is not None:
         published = profiles.default_limits(model, deployment.provider)
     written = {field: getattr(given, field) for field in limiting.FIELDS}
     rates = tuple(
         getattr(published, field, None) if rate == "catalogue" else rate for field, rate in written.items()
     )
-    charge: str = given.charge
+    charge = given.charge
     if charge == "catalogue":
         charge = "estimate" if published is None else published.charge
     return rates, charge
@@ -181,6 +190,8 @@ def kind_of(deployment: Deployment) -> str:
     limits = deployment.limits
     if limits is not None and limits.kind != "catalogue":
         return limits.kind
+    if deployment.provisioned is not None:
+        return limiting.LEAKY_BUCKET
     if deployment.provider is None or deployment.is_own_hardware:
         return limiting.TOKEN_BUCKET
     return profiles.limiter_kind(deployment.provider)
@@ -196,6 +207,8 @@ def counts_cached(deployment: Deployment, model: str) -> bool:
     limits = deployment.limits
     if limits is not None and isinstance(limits.counts_cached, bool):
         return limits.counts_cached
+    if deployment.provisioned is not None:
+        return deployment.provider != "azure"
     if limits is None or deployment.provider is None or deployment.is_own_hardware:
         return True
     return profiles.counts_cached(model if record(model) is not None else None, deployment.provider)
@@ -244,7 +257,9 @@ def batch_price_problem(
     from planner.catalogue import prices
 
     own = scenario.models.get(model)
-    if own is not None and (_own_price(own, meter) is not None or _own_price(own, "input") is not None):
+    if own is not None and (
+        _own_price(own, _billed_as(meter)) is not None or own.input_usd_per_mtok is not None
+    ):
         return f"the price of {model} is your own, and the list does not say what it is in a batch"
     if provider is None or meter not in BATCH_METERS:
         return f"no batch price of {meter} tokens of {model} is known"
@@ -258,11 +273,42 @@ def batch_price_problem(
     return None
 
 
+def listed_as(model: str, provider: str, meter: str) -> str:
+    """The meter under which a level of service is listed: images are input where the provider has no price of theirs."""
+    from planner.catalogue import prices
+
+    return "input" if meter == "image" and "image" not in prices.meters(model, provider) else meter
+
+
+def level_price_problem(
+    scenario: Scenario, model: str, provider: str | None, level: str, meter: str, on: datetime.date
+) -> str | None:
+    """Why no listed price of a meter at a level of service is known on a day; None where one is."""
+    from planner.catalogue import price_levels
+
+    own = scenario.models.get(model)
+    if own is not None and (
+        _own_price(own, _billed_as(meter)) is not None or own.input_usd_per_mtok is not None
+    ):
+        return f"the price of {model} is your own, and the list does not say what it is at level {level}"
+    if provider is None:
+        return f"no {level} price of {model} is known"
+    try:
+        price_levels.level_price(model, provider, level, listed_as(model, provider, meter), on)
+    except PriceUnknown as error:
+        return str(error)
+    return None
+
+
+def _billed_as(meter: str) -> str:
+    return "output" if meter == "reasoning" else meter
+
+
 def list_usd_per_mtok(scenario: Scenario, deployment: str, model: str, on: datetime.date) -> float | None:
     """Input plus output list price of a deployment's model on a day, as selections by price see it; None: unknown.
 
-    In USD per million tokens of each, times the scenario's price steps until then and its drift. Own hardware costs nothing per
-    token, unless its model has a price.
+    In USD per million tokens of each, times the scenario's price steps until then and its drift; levels of service and negotiated
+    factors are not seen. Own hardware costs nothing per token, unless its model has a price; provisioned units never do.
     """
     from planner.catalogue import prices
 
@@ -270,10 +316,10 @@ def list_usd_per_mtok(scenario: Scenario, deployment: str, model: str, on: datet
     own, where = scenario.models.get(model), found.provider or home_provider(model)
     total = 0.0
     for meter in ("input", "output"):
-        given = None if own is None else _own_price(own, meter)
+        given = None if own is None or found.provisioned is not None else _own_price(own, meter)
         if given is not None:
             total += given
-        elif not found.is_own_hardware:
+        elif found.is_paid_by_token:
             if where is None:
                 return None
             try:

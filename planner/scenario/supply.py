@@ -24,7 +24,9 @@ from planner.scenario.hardware import Device, Owned
 from planner.scenario.laws import Law
 from planner.scenario.outages import Outages, harms_of
 from planner.scenario.policy import Policy
+from planner.scenario.price_levels import Level, PriceLevel
 from planner.scenario.prompt_caches import PromptCache
+from planner.scenario.provisioned import Provisioned
 from planner.scenario.steps import CapOrSteps
 
 CATALOGUE: Literal["catalogue"] = "catalogue"
@@ -349,7 +351,22 @@ class Deployment(Fields):
         "or null: none",
         CATALOGUE,
     )
-    provisioned: Annotated[Any, later("provisioned throughput")] = field("provisioned units", None)
+    price_level: Level = field(
+        "level of service at which tokens are bought; priority and flex at the provider's listed prices, or at "
+        "price_level_factor. Calls of tasks with urgency batch to a batch API have no level",
+        "standard",
+    )
+    price_level_factor: float | None = field(
+        "price of every meter at the level over the ordinary one; null: the provider's listed prices",
+        None,
+        unit="factor",
+        gt=0,
+        le=100,
+    )
+    provisioned: Provisioned | None = field(
+        "units that stand ready and are paid for whether used or not; null: tokens are paid as they are used",
+        None,
+    )
     sla: ProviderSla | None = field("service credits that the provider owes; null: none", None)
     server: Server | None = field("own or rented GPUs", None)
     device: Device | None = field("a fleet of devices", None)
@@ -376,6 +393,18 @@ class Deployment(Fields):
     def is_own_hardware(self) -> bool:
         """Own hardware is paid by the hour or the piece, not by the token."""
         return self.server is not None or self.device is not None
+
+    @property
+    def is_paid_by_token(self) -> bool:
+        """Whether a provider bills its tokens: those of provisioned units cost nothing on top."""
+        return not self.is_own_hardware and self.provisioned is None
+
+    @property
+    def level(self) -> PriceLevel | None:
+        """The level of service at which its tokens are bought; None: the ordinary one."""
+        if self.price_level == "standard":
+            return None
+        return PriceLevel(self.price_level, self.price_level_factor)
 
     @property
     def is_behind_gateway(self) -> bool:

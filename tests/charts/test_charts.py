@@ -211,6 +211,30 @@ def test_parts_of_a_bar_touch_and_do_not_overlap() -> None:
         assert ordered["start_usd"].iloc[1:].tolist() == pytest.approx(ordered["end_usd"].iloc[:-1].tolist())
 
 
+def test_what_takes_off_a_bill_stands_left_of_zero_and_nothing_lies_over_it() -> None:
+    months = data.monthly()
+    less = months[months["account"] == "people"].assign(account="volume prices", amount_usd=-100.0)
+    spec = tco_chart(pd.concat([months, less])).to_dict()
+    (parts,) = (
+        pd.DataFrame(found)
+        for found in spec["datasets"].values()
+        if "start_usd" in found[0] and "middle_usd" not in found[0]
+    )
+    for strategy, mine in parts.groupby("strategy"):
+        off = mine[mine["account"] == "volume prices"]
+        assert off[["start_usd", "end_usd"]].to_numpy().tolist() == [[0.0, -3600.0]]
+        rest = mine.drop(off.index).sort_values("start_usd", kind="stable")
+        assert rest["start_usd"].iloc[1:].tolist() == pytest.approx(rest["end_usd"].iloc[:-1].tolist())
+        assert rest["end_usd"].iloc[-1] == pytest.approx(float(data.ledger_total(str(strategy))))
+    domains = [
+        layer["encoding"]["x"]["scale"]["domain"]
+        for layer in spec["layer"]
+        if "scale" in layer["encoding"].get("x", {})
+    ]
+    assert domains[0][0] == -3600.0
+    assert domains[0][1] > parts["end_usd"].max()
+
+
 def test_economic_parts_come_last_and_are_named_so() -> None:
     parts = bar_parts()
     last_invoiced = parts[~parts["is_economic"]].groupby("strategy")["end_usd"].max()

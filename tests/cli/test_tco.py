@@ -41,7 +41,7 @@ def test_the_statement_names_totals_years_units_and_who_signed(file: Path) -> No
     for part in (
         "Prepared by Ann.",
         "Reviewed by Cleo on 2026-12-01.",
-        "2027 (2 months)",
+        "2027 (2 months of it)",
         "per right answer",
         "Difference 0.00",
         "Product",

@@ -188,6 +188,8 @@ NOT_FOR_ENGINES = (
     "strategies.STRATEGY.router.verifier.provider",
     # taken apart by the scenario's own views, which both engines ask
     "strategies.STRATEGY.like",
+    # units are limits and a bill (tests.finance.test_token_bills runs both engines on them); levels are prices
+    "deployments.DEPLOYMENT.provisioned", "deployments.DEPLOYMENT.price_level", "deployments.DEPLOYMENT.price_level_factor",
     # fills other fields before an engine is asked
     "policy.preset", "strategies.STRATEGY.policy.preset", "deployments.DEPLOYMENT.policy.preset",
     # refused, or drawn in the scenario's policy, which holds here too

@@ -18,6 +18,7 @@ from planner.experiments.cells import run_cell
 from planner.finance import Ledger, account
 from planner.finance.hand_check import STEPS, Bill, HandCheck, check_strategy
 from planner.finance.quantities import Quantities
+from planner.finance.tariff import Tariff
 from planner.scenario import load
 from planner.scenario.fields import Scenario
 from planner.workload.windows import plan_windows
@@ -371,6 +372,18 @@ def test_a_ledger_that_the_counts_do_not_make_is_never_explained_away_as_roundin
 # -- whatever a scenario may be --------------------------------------------------------------------
 
 
+def priced_by_volume(given: Scenario) -> dict:
+    """Tiers, a commitment and prepaid credit at a provider whose tokens strategy s buys; nothing where there is none."""
+    seller = min((one for one in Tariff(given, "s").sellers if one is not None), default=None)
+    if seller is None:
+        return {}
+    return {
+        "volume_prices": [{"provider": seller, "steps": [{"above": 0.001, "factor": 0.8}]}],
+        "commitments": [{"name": "C", "provider": seller, "usd_per_month": 5, "months": 1}],
+        "prepaid": [{"provider": seller, "fee": 0.05}],
+    }
+
+
 def test_drawn_scenarios_end_on_the_ledger_through_every_step_of_a_run() -> None:
     """Cascades, caches, conversations, hedges, failures and recordings as the engines' tests draw them."""
     seen: set[str] = set()
@@ -380,6 +393,8 @@ def test_drawn_scenarios_end_on_the_ledger_through_every_step_of_a_run() -> None
             model |= OWN
         try:
             given = load(tree)
+            if seed % 2:
+                given = load(tree | {"finance": tree["finance"] | priced_by_volume(given)})
             windows = plan_windows(given, 1)
             cells = [run_cell(given, window)["s"].quantities for window in windows]
             ledger = account(given, "s", windows, cells)

@@ -163,7 +163,6 @@ def test_the_shared_example_is_refused_only_for_what_is_not_simulated_yet() -> N
     if not EXAMPLE.exists():
         pytest.skip("the shared example is not beside this repository")
     fields = {
-        "deployments.omni-azure.provisioned",
         "deployments.mini-own-gpu.latency",
         "deployments.mini-own-gpu.limits.concurrent",
         "deployments.mini-device.latency",
