@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from planner.finance.horizon import AT_START, Plan, plan_of
+from planner.finance.horizon import AT_START, CREDITED, Plan, plan_of
 from planner.finance.ledger import INVOICED
 from planner.finance.quantities import Key
 from planner.finance.rates import Rates
@@ -23,7 +23,7 @@ from planner.workload.windows import MonthPiece, horizon
 
 Floats = npt.NDArray[np.float64]
 FloatRates = Mapping[int, Mapping[str, Mapping[Key, float]]]  # ERA: TASK: count per request
-FEE = "gateway fee"
+FEE, CREDITS = "gateway fee", "credits"  # shares of what is spent on something else
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Line:
 
     @property
     def spent_on(self) -> str:
-        """The account; of a gateway's fee, the one on whose spend it is taken."""
-        return str(self.detail[0]) if self.account == FEE else self.account
+        """The account; of a gateway's fee or a provider's credit, the one on whose spend it is taken."""
+        return str(self.detail[0]) if self.account in (FEE, CREDITS) else self.account
 
     @property
     def meter(self) -> str | None:
@@ -97,11 +97,14 @@ def float_bill(scenario: Scenario, strategy: str, rates: FloatRates) -> FloatBil
 
 
 def _standing(plan: Plan, place: Mapping[str, int]) -> Iterator[tuple[Line, Floats]]:
+    """Lines are told apart by their order within a month: what their sources say may hold the very figures that vary."""
+    met: dict[tuple[str, str, str | None, str], int] = {}
     for charge in standing_charges(plan.scenario, plan.strategy, plan.months):
         usd = np.zeros(len(place))
         usd[place[charge.month]] = float(charge.quantity) * float(charge.unit_price_usd)
-        line = Line(INVOICED, charge.account, None, charge.deployment, charge.unit, (charge.source,))
-        yield line, usd
+        kind = (charge.month, charge.account, charge.deployment, charge.unit)
+        met[kind] = met.get(kind, 0) + 1
+        yield Line(INVOICED, charge.account, None, charge.deployment, charge.unit, (met[kind],)), usd
 
 
 def _used(plan: Plan, rates: FloatRates, place: Mapping[str, int]) -> Iterator[tuple[Line, Floats]]:
@@ -126,6 +129,12 @@ def _used(plan: Plan, rates: FloatRates, place: Mapping[str, int]) -> Iterator[t
                     yield Line(charge.view, charge.account, owner, key.deployment, charge.unit, detail), usd
                     if charge.through_gateway and fee:
                         yield Line(INVOICED, FEE, owner, key.deployment, "USD", detail), usd * fee
+                    if plan.credits and charge.account.partition("/")[0] in CREDITED:
+                        back = np.array(
+                            [-float(plan.credits.get((month, key.deployment or ""), 0)) for month in place]
+                        )
+                        if back.any():
+                            yield Line(INVOICED, CREDITS, owner, key.deployment, "USD", detail), usd * back
 
 
 def _stretches(plan: Plan) -> Iterator[tuple[str, list[MonthPiece]]]:

@@ -20,16 +20,12 @@ _FIXED_FINANCE = frozenset({"horizon_months", "fiscal_year_starts", "depreciatio
 #: Below a deployment, a strategy or the gateway: numbers that only the bill reads, besides all amounts of money.
 _BILL_ONLY = frozenset(
     {
-        "fee",
-        "watts",
-        "life_years",
-        "fleet",
-        "replicas",
-        "gpus_per_replica",
-        "price_factor",
-        "price_level_factor",
+        "fee", "watts", "idle_watts", "hours_on_per_day", "life_years", "fleet", "losses_per_year", "spares_share",
+        "updates_per_year", "update_gb", "residual_share", "power_share", "pue", "replicas", "gpus_per_replica",
+        "price_factor", "price_level_factor",
     }
-)
+)  # fmt: skip
+_OF_THE_BILL = frozenset({"review", "sla"})  # sections that nothing but the bill reads
 _BY_PRICE = frozenset({"cheapest", "inverse-price"})
 
 
@@ -68,7 +64,10 @@ def kind_of(scenario: Scenario, path: str | Path) -> Kind:
         return "volume" if str(steps[1]).startswith(("requests_per", "users", "growth", "season", "saturation")) else "simulated"  # fmt: skip
     if first == "models" and last.endswith("_usd_per_mtok"):
         return "simulated" if chooses_by_price(scenario) else "money"
-    return "money" if "usd" in last.split("_") or last in _BILL_ONLY else "simulated"
+    if last == "price_level_factor" and chooses_by_price(scenario):
+        return "simulated"
+    is_of_the_bill = "usd" in last.split("_") or last in _BILL_ONLY or not _OF_THE_BILL.isdisjoint(steps)
+    return "money" if is_of_the_bill else "simulated"
 
 
 def chooses_by_price(scenario: Scenario) -> bool:
