@@ -18,7 +18,7 @@ from planner.experiments.cells import Progress, clock
 from planner.experiments.comparison import OBJECTIVE, Comparison, compare
 from planner.experiments.uncertain_bills import Bills, Check, checked
 from planner.finance import tco_interval
-from planner.finance.cost_model import CostModel, cost_model
+from planner.finance.cost_model import CostModel, RulesVary, cost_model
 from planner.finance.distributions import Correlation, Input, draw
 from planner.finance.fiscal import fiscal_year
 from planner.finance.horizon import plan_of
@@ -337,7 +337,7 @@ def spans_of(values: Floats) -> tuple[tuple[float, float], ...]:
 
 
 class PricedByVolume(PlannerError):
-    """Costs whose draws are not worked out, because prices move with how much is used in all."""
+    """Costs whose draws are not worked out, because of how their prices move with what is used in all."""
 
 
 def uncertainty(
@@ -366,7 +366,7 @@ def uncertainty(
     PlannerError
         A number of draws that is no power of two.
     PricedByVolume
-        A bill has tiers, commitments or prepaid credit: products of factors are not what such bills are.
+        A bill has tiers that go by tokens, or an input adds or takes away a step of prices that move with volume.
     """
     if draws < 2 or draws > MOST_DRAWS or draws & (draws - 1):
         raise PlannerError(
@@ -376,19 +376,22 @@ def uncertainty(
     began = clock()
     scenario = comparison.scenario
     for name in comparison.strategies:
-        if plan_of(scenario, name).adjustments:
+        if any(one.of == "quantity" for one in plan_of(scenario, name).adjustments):
             raise PricedByVolume(
-                f"not supported yet: how sure the costs of {name} are, as they move with volume (finance.volume_prices, "
-                "finance.commitments, finance.prepaid)"
+                f"not supported yet: how sure the costs of {name} are, as tiers of them go by tokens "
+                "(finance.volume_prices with of: tokens)"
             )
     inputs = inputs_of(scenario)
     correlations = correlations_of(scenario, inputs)
     values = draw(inputs, correlations, draws, scenario.run.seed)
     bills = Bills(comparison, inputs, engine, workers, report, replications)
-    models = {
-        name: cost_model(name, inputs, spans_of(values), partial(bills.bill, name), moves, bills.volume)
-        for name in comparison.strategies
-    }
+    try:
+        models = {
+            name: cost_model(name, inputs, spans_of(values), partial(bills.bill, name), moves, bills.volume)
+            for name in comparison.strategies
+        }
+    except RulesVary as error:
+        raise PricedByVolume(f"not supported yet: {error}") from None
     months = plan_of(scenario, comparison.strategies[0]).months
     names = tuple(month.name for month in months)
     rate = _nominal_rates(scenario, inputs, values)

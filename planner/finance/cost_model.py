@@ -12,13 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from planner.errors import PlannerError
 from planner.finance.distributions import Input
 from planner.finance.factors import Factor, Fitted, fit, proportional, through, together
+from planner.finance.float_adjustments import NO_RULES, Rules
 from planner.finance.float_bill import FloatBill, Line
 
 Floats = npt.NDArray[np.float64]
 Point = Mapping[str, float]  # name of an input: its value; those not named stand at the scenario's own
 MOST_BASES = 12
+CHUNK = 4096  # draws worked out at once: memory does not grow with their number but for the costs themselves
+
+
+class RulesVary(PlannerError):
+    """An input of which other rules of price hold at some of its values."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ class _Part:
     functions: tuple[tuple[Factor, ...], ...]  # by input
     wide: int  # place of the wide input, -1 where there is none
     patterns: tuple[tuple[tuple[int, int], ...], ...]  # (input, function) of the others
-    usd: Floats  # (patterns, functions of the wide input and 1, views, months)
+    usd: Floats  # (patterns, functions of the wide input and 1, channels, months)
     first: Floats  # the same of what is paid on the first day: (patterns, functions and 1, views)
     by_volume: npt.NDArray[np.bool_]  # patterns that follow the volume of joint inputs
 
@@ -96,27 +103,37 @@ class CostModel:
     met: tuple[bool, ...]  # by input: False where it is an approximation
     moved: tuple[bool, ...]  # by input: whether it moves any line
     joint: Joint | None = None
+    rules: Rules = NO_RULES  # of prices that move with volume
 
     def costs(self, values: Floats) -> Costs:
         """USD by month for a table of values, shape (draws, inputs)."""
+        chunks = [self._costs(values[at : at + CHUNK]) for at in range(0, values.shape[0], CHUNK)]
+        sums, first = (np.concatenate([chunk[place] for chunk in chunks], axis=1) for place in (0, 1))
+        return Costs(sums[0], sums[1], first[0], first[1])
+
+    def _costs(self, values: Floats) -> tuple[Floats, Floats]:
+        """USD by view, draw and month, and what of it is paid on the first day."""
         n = values.shape[0]
-        sums, first = np.zeros((2, n, self.n_months)), np.zeros((2, n))
+        sums, first = np.zeros((self.rules.channels, n, self.n_months)), np.zeros((2, n))
         volume = None if self.joint is None else self.joint.ratios(values)
         for part in self.parts:
             mixed, common = part.tables(values)
             for usd, at_first, factor, by_volume in zip(
                 part.usd, part.first, common, part.by_volume, strict=True
             ):
+                for channel in np.flatnonzero(usd.any(axis=(0, 2))):
+                    found = factor[:, np.newaxis] * (mixed @ usd[:, channel])
+                    sums[channel] += found * volume if by_volume and volume is not None else found
                 for view in range(2):
-                    if usd[:, view].any():
-                        found = factor[:, np.newaxis] * (mixed @ usd[:, view])
-                        sums[view] += found * volume if by_volume and volume is not None else found
+                    if at_first[:, view].any():
                         first[view] += factor * (mixed @ at_first[:, view])
-        return Costs(sums[0], sums[1], first[0], first[1])
+        for month, _, usd in self.rules.amounts(sums):
+            sums[0, :, month] += usd
+        return sums[:2], first
 
     def total(self, values: Floats, objective: str) -> Floats:
         """USD over the whole horizon, shape (draws,)."""
-        if self.joint is not None:
+        if self.joint is not None or self.rules.width:
             return np.asarray(self.costs(values).months(objective).sum(axis=1))
         found = np.zeros(values.shape[0])
         for part in self.parts:
@@ -136,6 +153,7 @@ def _part(
     at_start: npt.NDArray[np.bool_],
     by_volume: npt.NDArray[np.bool_],
     n_months: int,
+    n_channels: int,
 ) -> _Part:
     counts = [len(one) for one in functions]
     wide = int(np.argmax(counts)) if counts and max(counts) > 1 else -1
@@ -147,7 +165,7 @@ def _part(
     if wide >= 0:
         others[:, wide] = -1
     rows, pattern = np.unique(others, axis=0, return_inverse=True)
-    table = np.zeros((rows.shape[0], n_wide + 1, 2, n_months))
+    table = np.zeros((rows.shape[0], n_wide + 1, n_channels, n_months))
     np.add.at(table, (pattern.reshape(-1), column, views, months), usd)
     first = np.zeros((rows.shape[0], n_wide + 1, 2))
     np.add.at(first, (pattern.reshape(-1)[at_start], column[at_start], views[at_start]), usd[at_start])
@@ -197,6 +215,7 @@ def cost_model(
         met=tuple(builder.met),
         moved=tuple(builder.moved),
         joint=joint,
+        rules=builder.rules,
     )
 
 
@@ -224,7 +243,7 @@ class _Builder:
         ] = {}  # element: an input and value that show it
         self.straight, self.met = [True] * len(inputs), [True] * len(inputs)
         self.moved = [False] * len(inputs)
-        self.n_months = 0
+        self.n_months, self.rules = 0, Rules()
 
     def next_base(self) -> dict[str, float]:
         """The value of one input that shows most of what is hidden still."""
@@ -236,11 +255,12 @@ class _Builder:
         """Products of all elements that are not nothing at a base and stand at none yet."""
         there = self.bill(base)
         self.n_months = there.usd.shape[1]
-        mine = there.usd != 0
+        self.rules = there.rules
+        mine = there.values != 0
         if self.parts:
-            mine &= np.array([[(line, month) not in self.covered for month in range(self.n_months)] for line in there.lines])  # fmt: skip
+            mine &= np.array([[(line, month) not in self.covered for month in range(self.n_months)] for line in there.all_lines])  # fmt: skip
         rows, months = np.nonzero(mine)
-        usd = there.usd[rows, months]
+        usd = there.values[rows, months]
         which = np.full((rows.shape[0], len(self.inputs)), -1, np.int64)
         functions: list[tuple[Factor, ...]] = []
         by_volume = np.zeros(rows.shape[0], np.bool_)
@@ -257,22 +277,23 @@ class _Builder:
             self.straight[index] &= fitted.is_straight
             self.met[index] &= fitted.is_met
             self.moved[index] |= bool(fitted.functions)
-        self.covered |= {(there.lines[row], int(month)) for row, month in zip(rows, months, strict=True)}
+        self.covered |= {(there.all_lines[row], int(month)) for row, month in zip(rows, months, strict=True)}
         self.hidden = {element: where for element, where in self.hidden.items() if element not in self.covered}  # fmt: skip
         if not rows.shape[0]:  # nothing came of it: do not ask for it again
             self.hidden = {element: where for element, where in self.hidden.items() if base[where[0]] != where[1]}  # fmt: skip
             return
-        on_lines = [there.lines[row] for row in rows]
+        on_lines = [there.all_lines[row] for row in rows]
         self.parts.append(
             _part(
                 tuple(functions),
                 which,
                 usd,
                 months.astype(np.int64),
-                np.array([0 if line.is_invoiced else 1 for line in on_lines], np.int64),
+                np.array([line.channel(self.rules) for line in on_lines], np.int64),
                 np.array([line.is_at_start for line in on_lines], np.bool_),
                 by_volume,
                 self.n_months,
+                self.rules.channels,
             )
         )
 
@@ -286,7 +307,7 @@ class _Builder:
         usd: Floats,
     ) -> Fitted:
         if one.kind == "factor":
-            moved = np.array([self.moves(one, line) for line in there.lines], np.bool_)
+            moved = np.array([self.moves(one, line) for line in there.all_lines], np.bool_)
             # The bill holds these at 1, so what stands at the base is that of a factor of 1.
             return (
                 proportional(1.0, moved[where[0]])
@@ -326,20 +347,22 @@ class _Builder:
 
     def _aligned(self, there: FloatBill, other: FloatBill, name: str, value: float) -> Floats:
         """USD of another bill in the lines of the base's; what the base does not show is remembered."""
-        if there.lines == other.lines:
-            found = other.usd
+        if there.rules != other.rules:
+            raise RulesVary(f"{name} adds or takes away a step of prices that move with volume at {value:g}")
+        if there.all_lines == other.all_lines:
+            found = other.values
         else:
-            place = {line: row for row, line in enumerate(other.lines)}
-            found = np.zeros_like(there.usd)
-            for row, line in enumerate(there.lines):
+            place = {line: row for row, line in enumerate(other.all_lines)}
+            found = np.zeros_like(there.values)
+            for row, line in enumerate(there.all_lines):
                 if line in place:
-                    found[row] = other.usd[place[line]]
-            known = set(there.lines)
-            for row, line in enumerate(other.lines):
+                    found[row] = other.values[place[line]]
+            known = set(there.all_lines)
+            for row, line in enumerate(other.all_lines):
                 if line not in known:
-                    self._hide(line, np.flatnonzero(other.usd[row]), name, value)
-        for row, month in zip(*np.nonzero((found != 0) & (there.usd == 0)), strict=True):
-            self._hide(there.lines[row], np.array([month]), name, value)
+                    self._hide(line, np.flatnonzero(other.values[row]), name, value)
+        for row, month in zip(*np.nonzero((found != 0) & (there.values == 0)), strict=True):
+            self._hide(there.all_lines[row], np.array([month]), name, value)
         return found
 
     def _hide(self, line: Line, months: npt.NDArray[np.intp], name: str, value: float) -> None:

@@ -25,7 +25,6 @@ _BILL_ONLY = frozenset(
         "price_factor", "price_level_factor",
     }
 )  # fmt: skip
-_OF_THE_BILL = frozenset({"review", "sla"})  # sections that nothing but the bill reads
 _BY_PRICE = frozenset({"cheapest", "inverse-price"})
 
 
@@ -66,7 +65,9 @@ def kind_of(scenario: Scenario, path: str | Path) -> Kind:
         return "simulated" if chooses_by_price(scenario) else "money"
     if last == "price_level_factor" and chooses_by_price(scenario):
         return "simulated"
-    is_of_the_bill = "usd" in last.split("_") or last in _BILL_ONLY or not _OF_THE_BILL.isdisjoint(steps)
+    if "accuracy" in steps[-2:-1] or "ability" in steps[-2:-1]:  # what follows is a name of the user's
+        return "simulated"
+    is_of_the_bill = "usd" in last.split("_") or last in _BILL_ONLY or steps[2:3] in (("review",), ("sla",))
     return "money" if is_of_the_bill else "simulated"
 
 
