@@ -18,6 +18,7 @@ from planner.experiments.cells import Progress, clock
 from planner.experiments.comparison import OBJECTIVE, Comparison, compare
 from planner.experiments.uncertain_bills import Bills, Check, checked
 from planner.finance import tco_interval
+from planner.finance.arrival_noise import month_noise
 from planner.finance.cost_model import CostModel, RulesVary, cost_model
 from planner.finance.distributions import Correlation, Input, draw
 from planner.finance.fiscal import fiscal_year
@@ -473,7 +474,12 @@ def _sampling_error(comparison: Comparison) -> str:
             parts.append(
                 f"{strategy} ±{half / float(value):.2%}" if value else f"{strategy} ±{half:,.2f} USD"
             )
-    return f"Sampling error of the simulation, apart from all this (95 %): {', '.join(parts)} of the total."
+    noise = [month_noise(comparison.scenario, one.ledger) for one in comparison.results.values()]
+    known = [one for one in noise if one is not None]
+    chance = (
+        f" Chance alone: a first month passes its mean by {max(known):.2%} once in twenty." if known else ""
+    )
+    return f"Sampling error of the simulation, apart from all this (95 %): {', '.join(parts)} of the total.{chance}"
 
 
 __all__ = ["DRAWS", "Check", "Drawn", "Uncertainty", "uncertainty"]

@@ -70,8 +70,9 @@ def test_tiers_levels_and_prepaid_fees_are_drawn_to_the_ledger_s_digits() -> Non
         "finance.volume_prices[0].steps[1].above": 9000, "finance.commitments[0].usd_per_month": 8_000,
         "finance.commitments[0].factor": 0.95, "finance.prepaid[0].fee": 0.055,
     }  # fmt: skip
+    only = {"deployments": {"omni": {"model": "gpt-4o-2024-11-20", "provider": "openai"}}, "strategies": {"omni-only": {"omni": ["omni"]}}}  # fmt: skip
     given = {path: {"min": 0.95 * value, "mode": value, "max": 1.04 * value} for path, value in paths.items()}
-    plan = planner.load({**TREE, "start": "2026-09-01", "finance": finance, "uncertain": given})
+    plan = planner.load({**TREE, **only, "start": "2026-09-01", "finance": finance, "uncertain": given})
     found = planner.compare(plan)
     result = uncertainty(found, draws=64)
     assert result.check.largest_difference < 1e-9
@@ -95,7 +96,7 @@ def test_tiers_that_go_by_tokens_are_refused_not_guessed() -> None:
 
 
 def test_an_input_that_adds_a_step_is_refused_by_name() -> None:
-    given = {"finance.commitments[0].factor": {"min": 0.9, "mode": 1.0, "max": 1.0}}
+    given = {"finance.commitments[0].factor": {"p10": 0.9, "p50": 1.0, "p90": 1.1}}
     commitment = {"name": "EA", "provider": "openai", "usd_per_month": 20_000, "months": 1, "factor": 1.0}
     plan = {**TREE, "finance": {"horizon_months": 1, "commitments": [commitment]}, "uncertain": given}
     with pytest.raises(PricedByVolume, match=r"finance.commitments\[0\].factor adds or takes away a step"):
