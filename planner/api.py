@@ -6,12 +6,14 @@ result = planner.compare(busier)
 print(result.answer)
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from planner.engines import Run
+from planner.experiments import break_even as evens
 from planner.experiments import comparison as experiments
+from planner.experiments import decision_map as maps
 from planner.experiments.billing import bill
 from planner.experiments.drill import Drill, drill
 from planner.experiments.hindsight import Hindsight, hindsight
@@ -76,16 +78,137 @@ def compare(
     return Comparison(**{one.name: getattr(found, one.name) for one in fields(found)})
 
 
+@dataclass(frozen=True, kw_only=True)
+class BreakEven(evens.BreakEven):
+    """Break-even with its chart; see `planner.experiments.break_even.BreakEven` for the figures."""
+
+    @property
+    def chart(self) -> "alt.LayerChart":
+        """Cost of a mean month against volume, a line a strategy, with all crossings and today's volume."""
+        from planner.charts.decision import break_even_chart
+
+        return break_even_chart(
+            self.line_rows(),
+            self.crossing_rows(),
+            tuple(self.scenario.strategies),
+            today=self.requests_per_month,
+        )
+
+
+def break_even(
+    scenario: Scenario | Comparison,
+    *,
+    between: Sequence[str] | None = None,
+    shares: bool = False,
+    floor: float | None = None,
+    headroom: float | None = None,
+    engine: str = "compiled",
+    replications: int | None = None,
+    workers: int | None = None,
+    report: Callable[[int, int], None] | None = None,
+) -> BreakEven:
+    """What flips the order of two strategies: the volume, the month, the cost of an error, the omni share.
+
+    Parameters
+    ----------
+    scenario : Scenario or Comparison
+        A comparison is not simulated again.
+    between : two names, optional
+        Only these strategies; all pairs if not given.
+    shares, floor : bool, float
+        Also the omni share that costs least with accuracy at or above `floor` (`slo.accuracy` if not given).
+    headroom : float, optional
+        Own servers follow the volume, at this utilisation in the peak; left out, they stand as they are.
+    engine, replications, workers, report
+        As in `compare`.
+
+    Returns
+    -------
+    BreakEven
+        `.frame` is a DataFrame with a row a crossing; `.pairs`, `.omni_shares`, `.chart`, `.to_dict()`.
+    """
+    found = evens.break_even(
+        scenario,
+        between=between,
+        shares=shares,
+        floor=floor,
+        headroom=headroom,
+        engine=engine,
+        replications=replications,
+        workers=workers,
+        report=report,
+    )
+    return BreakEven(**{one.name: getattr(found, one.name) for one in fields(found)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionMap(maps.DecisionMap):
+    """A decision map with its chart; see `planner.experiments.decision_map.DecisionMap` for the figures."""
+
+    @property
+    def chart(self) -> "alt.LayerChart":
+        """The map drawn: colour by winner, ties lighter, missed gates marked, today's point."""
+        from planner.charts.decision import decision_chart, map_rows
+
+        return decision_chart(map_rows(self), self.strategies, self.x, self.y, self.today_words)
+
+
+def decision_map(
+    scenario: Scenario,
+    *,
+    x: str,
+    y: str,
+    x_scale: str = "auto",
+    y_scale: str = "auto",
+    engine: str = "compiled",
+    replications: int | None = None,
+    workers: int | None = None,
+    report: Callable[[int, int], None] | None = None,
+) -> DecisionMap:
+    """Who wins where: two numbers of a scenario varied, `PATH=LOW..HIGH[:N]` each.
+
+    Parameters
+    ----------
+    x, y : str
+        Such as `traffic.requests_per_month=1e3..1e10` and `tasks.faq.cost_of_wrong_answer_usd=0.01..10:9`.
+    x_scale, y_scale : auto, log or linear
+        auto: by equal factors where both ends are above 0 and a factor of 100 or more apart.
+    engine, replications, workers, report
+        As in `compare`.
+
+    Returns
+    -------
+    DecisionMap
+        `.frame` is a DataFrame with a row a cell; `.cells`, `.today`, `.notices`, `.chart`, `.to_dict()`.
+    """
+    found = maps.decision_map(
+        scenario,
+        x=x,
+        y=y,
+        x_scale=x_scale,
+        y_scale=y_scale,
+        engine=engine,
+        replications=replications,
+        workers=workers,
+        report=report,
+    )
+    return DecisionMap(**{one.name: getattr(found, one.name) for one in fields(found)})
+
+
 __all__ = [
     "Bill",
+    "BreakEven",
     "Comparison",
+    "DecisionMap",
     "Drill",
     "Hindsight",
     "Run",
     "Scenario",
     "Uncertainty",
     "bill",
+    "break_even",
     "compare",
+    "decision_map",
     "drill",
     "hindsight",
     "load",

@@ -18,6 +18,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = (
     "README.md",
     "CHANGELOG.md",
+    "docs/break-even.md",
     "docs/drills.md",
     "docs/gateways.md",
     "docs/hand-check.md",
@@ -31,11 +32,12 @@ ANY_LINES = "..."
 WHY_429 = (ROOT / "docs" / "why-429.md").read_text(encoding="utf-8")
 DRILLS = (ROOT / "docs" / "drills.md").read_text(encoding="utf-8")
 GATEWAYS = (ROOT / "docs" / "gateways.md").read_text(encoding="utf-8")
+BREAK_EVEN = (ROOT / "docs" / "break-even.md").read_text(encoding="utf-8")
 HINDSIGHT = (ROOT / "docs" / "hindsight.md").read_text(encoding="utf-8")
 HAND_CHECK = (ROOT / "docs" / "hand-check.md").read_text(encoding="utf-8")
 CONSOLE = re.findall(
     r"```console\n\$ planner (.*?)\n(.*?)```",
-    README + WHY_429 + DRILLS + GATEWAYS + HAND_CHECK + HINDSIGHT,
+    README + WHY_429 + DRILLS + GATEWAYS + HAND_CHECK + HINDSIGHT + BREAK_EVEN,
     re.DOTALL,
 )
 

@@ -5,6 +5,7 @@ formats, so a strategy looks the same in every chart, on light and on dark groun
 """
 
 from planner.charts.cost import cumulative_chart, tco_chart, tradeoff_chart
+from planner.charts.decision import break_even_chart, decision_chart
 from planner.charts.gallery import Gallery
 from planner.charts.latency import latency_chart
 from planner.charts.months import CHOICE, months_chart
@@ -16,9 +17,11 @@ __all__ = [
     "CHOICE",
     "Gallery",
     "backlog_chart",
+    "break_even_chart",
     "budget_chart",
     "cheapest_chart",
     "cumulative_chart",
+    "decision_chart",
     "latency_chart",
     "months_chart",
     "panels",

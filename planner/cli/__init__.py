@@ -1,5 +1,6 @@
-"""The `planner` command: check a scenario, compare its strategies, state their costs, check a month's bill by hand, look
-back, rehearse an outage, explain one request, say why limits are met, look models up, read and write gateways' files.
+"""The `planner` command: check a scenario, compare its strategies, state their costs, check a month's bill by hand, say what
+flips the decision and map it, look back, rehearse an outage, explain one request, say why limits are met, look models up,
+read and write gateways' files.
 
 Comes in: a command line; goes out: text on the terminal, JSON, and an exit status (see `ending`). No figure
 is made here. Everything heavy is imported by the command that needs it, so `planner check` starts at once.
@@ -23,10 +24,12 @@ from planner.cli.ending import (
     make_encodable,
     tell_system_error,
 )
+from planner.cli.evens import break_even
 from planner.cli.explaining import explain
 from planner.cli.gateways import exporting, importing
 from planner.cli.hindsight import hindsight
 from planner.cli.limits import limits
+from planner.cli.mapping import map_
 from planner.cli.models import models
 from planner.cli.tco import tco
 from planner.cli.warming import warm_up
@@ -64,6 +67,7 @@ def root(
 
 
 app.command(epilog=EXIT_STATUS)(bill)
+app.command(epilog=EXIT_STATUS)(break_even)
 app.command(epilog=EXIT_STATUS)(check)
 app.command(epilog=EXIT_STATUS)(compare)
 app.command(epilog=EXIT_STATUS)(drill)
@@ -72,6 +76,7 @@ app.add_typer(exporting, name="export")
 app.command(epilog=EXIT_STATUS)(hindsight)
 app.add_typer(importing, name="import")
 app.command(epilog=EXIT_STATUS)(limits)
+app.command("map", epilog=EXIT_STATUS)(map_)
 app.command(epilog=EXIT_STATUS)(models)
 app.command(epilog=EXIT_STATUS)(schema)
 app.command(epilog=EXIT_STATUS)(tco)

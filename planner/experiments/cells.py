@@ -37,14 +37,18 @@ class Cell:
 
 
 def run_cell(
-    scenario: Scenario, window: Window, engine: str = "compiled", report: Progress | None = None
+    scenario: Scenario,
+    window: Window,
+    engine: str = "compiled",
+    report: Progress | None = None,
+    strategies: Sequence[str] | None = None,
 ) -> Mapping[str, Cell]:
-    """All strategies of a scenario in one window, on the same requests and luck.
+    """All strategies of a scenario (or those named) in one window, on the same requests and luck.
 
     `report` hears of requests done and requests in all, over the strategies together.
     """
     one_by_one = _compiled_cell if engine == "compiled" else _table_cell
-    strategies = list(scenario.strategies)
+    strategies = list(scenario.strategies if strategies is None else strategies)
     blocks = _Blocks(scenario, window)
     cells = {}
     for index, strategy in enumerate(strategies):
@@ -183,6 +187,7 @@ def run_cells(
     engine: str = "compiled",
     workers: int | None = None,
     report: Progress | None = None,
+    strategies: Sequence[str] | None = None,
 ) -> list[Mapping[str, Cell]]:
     """All windows, in the plan's order, on `workers` threads (compiled engine) or processes (reference).
 
@@ -191,6 +196,8 @@ def run_cells(
     workers : int, optional
         All cores for the compiled engine, whose kernels hold no interpreter lock, and 1 for the
         reference engine, whose processes need an importable main module.
+    strategies : names, optional
+        Only these; all of the scenario if not given.
     report : callable (done, total), optional
         Counts windows in thousandths, often; what it raises ends the work and nothing is kept.
     """
@@ -199,14 +206,19 @@ def run_cells(
         workers = (os.cpu_count() or 1) if engine == "compiled" else 1
     workers = min(workers, len(windows))
     if workers <= 1:
-        return list(_one_by_one(scenario, windows, engine, report, total))
+        return list(_one_by_one(scenario, windows, engine, report, total, strategies))
     if engine == "compiled":
-        return _in_threads(scenario, windows, engine, workers, report, total)
-    return _in_processes(scenario, windows, engine, workers, report, total)
+        return _in_threads(scenario, windows, engine, workers, report, total, strategies)
+    return _in_processes(scenario, windows, engine, workers, report, total, strategies)
 
 
 def _one_by_one(
-    scenario: Scenario, windows: Sequence[Window], engine: str, report: Progress | None, total: int
+    scenario: Scenario,
+    windows: Sequence[Window],
+    engine: str,
+    report: Progress | None,
+    total: int,
+    strategies: Sequence[str] | None,
 ) -> Iterator[Mapping[str, Cell]]:
     for index, window in enumerate(windows):
 
@@ -214,7 +226,7 @@ def _one_by_one(
             if report is not None:
                 report(1000 * index + 1000 * done // max(of, 1), total)
 
-        yield run_cell(scenario, window, engine, heard)
+        yield run_cell(scenario, window, engine, heard, strategies)
         if report is not None:
             report(1000 * (index + 1), total)
 
@@ -230,6 +242,7 @@ def _in_threads(
     workers: int,
     report: Progress | None,
     total: int,
+    strategies: Sequence[str] | None,
 ) -> list[Mapping[str, Cell]]:
     done = [0] * len(windows)  # thousandths of each window
     stop = threading.Event()
@@ -242,7 +255,7 @@ def _in_threads(
 
         if stop.is_set():
             raise _Stopped
-        cell = run_cell(scenario, windows[index], engine, heard)
+        cell = run_cell(scenario, windows[index], engine, heard, strategies)
         done[index] = 1000
         return cell
 
@@ -264,12 +277,13 @@ def _in_processes(
     workers: int,
     report: Progress | None,
     total: int,
+    strategies: Sequence[str] | None,
 ) -> list[Mapping[str, Cell]]:
     # spawn, not fork: the parent may hold threads (a web server's, a compiler's) that a fork would break.
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     try:
         futures: list[Future[Mapping[str, Cell]]] = [
-            pool.submit(run_cell, scenario, window, engine) for window in windows
+            pool.submit(run_cell, scenario, window, engine, None, strategies) for window in windows
         ]
         _follow(futures, report, lambda: 1000 * sum(future.done() for future in futures), total)
         return [future.result() for future in futures]

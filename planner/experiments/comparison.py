@@ -402,6 +402,23 @@ def compare(
     )
 
 
+def run_strategy(
+    scenario: Scenario,
+    name: str,
+    *,
+    engine: str = "compiled",
+    replications: int | None = None,
+    workers: int | None = None,
+    report: Progress | None = None,
+) -> tuple[StrategyResult, tuple[Window, ...]]:
+    """One strategy alone over the plan's windows: what `compare` finds of it, and the windows; arguments as there."""
+    windows = plan_windows(scenario, replications)
+    check_size(scenario, windows)
+    cells = run_cells(scenario, windows, engine=engine, workers=workers, report=report, strategies=(name,))
+    plan = deletions(measure_weights(scenario, windows), [(window.era, window.stratum) for window in windows])
+    return _result(scenario, name, windows, plan, tuple(cell[name] for cell in cells)), windows
+
+
 def _result(
     scenario: Scenario, name: str, windows: Sequence[Window], plan: Deletions, cells: tuple[Cell, ...]
 ) -> StrategyResult:
@@ -501,4 +518,4 @@ def _answer(
     return answers.answer(scenario, costs, gaps, rows, n_windows)
 
 
-__all__ = ["MONEY", "Comparison", "StrategyResult", "Verdict", "compare"]
+__all__ = ["MONEY", "Comparison", "StrategyResult", "Verdict", "compare", "run_strategy"]

@@ -549,6 +549,13 @@ def _dropped(given: Scenario, whole: Scenario) -> list[str]:
         )
     if getattr(given.finance, "price_drift", ()):
         found.append("finance.price_drift is left out: the list prices of the past are known")
+    by_volume = [name for name in ("volume_prices", "commitments", "prepaid") if getattr(whole.finance, name)]
+    if by_volume:
+        told = listed(f"finance.{name}" for name in by_volume)
+        found.append(
+            f"{told} hold in all bills as if they had been signed then; a mean month before and after a change of price is "
+            "what it costs without them"
+        )
     if given.currency != "USD":
         found.append(f"amounts are in USD, not in {given.currency}")
     return found

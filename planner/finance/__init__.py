@@ -2,8 +2,9 @@
 
 `quantities.count` takes the integers out of a window, `horizon.account` makes the ledger of a strategy,
 `totals.tco` its totals, `intervals` how far sampling may have moved them, `basis` what it all rests on; `investment`
-looks at the difference of two, `accounting` spreads what lasts, `value.value` compares with what answers are worth and
-with what today costs. Parts are imported when they are first asked for: some need the whole workload, prices need none.
+looks at the difference of two, `break_even` and `flips` at where their order changes, `accounting` spreads what lasts,
+`value.value` compares with what answers are worth and with what today costs. Parts are imported when they are first asked
+for: some need the whole workload, prices need none of it.
 """
 
 from importlib import import_module

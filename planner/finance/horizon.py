@@ -123,9 +123,12 @@ def account(
     return Ledger(lines.rows(), tuple(_volumes(plan, rates)))
 
 
-def standing_ledger(plan: Plan) -> Ledger:
-    """The rows of what is paid whatever is used; commitments, which use counts towards, are adjustments."""
-    return Ledger(_Lines(plan).rows(is_adjusted=False))
+def standing_ledger(plan: Plan, *, is_adjusted: bool = True) -> Ledger:
+    """The rows that would stand if nobody asked anything, with the commitments that are owed then.
+
+    Not adjusted: without these, which are other amounts where something is used.
+    """
+    return Ledger(_Lines(plan).rows(is_adjusted))
 
 
 def charged(plan: Plan, rates: dict[int, Rates]) -> Iterator[tuple[MonthPiece, str, Key, Charge]]:

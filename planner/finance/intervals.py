@@ -278,7 +278,7 @@ def _adjusted(plan: Plan) -> dict[str, Floats]:
 
 def _fixed(plan: Plan) -> dict[str, float]:
     """What does not depend on the windows."""
-    ledger, rate = standing_ledger(plan), nominal_rate(plan.scenario)
+    ledger, rate = standing_ledger(plan, is_adjusted=False), nominal_rate(plan.scenario)
     total = float(ledger.total())
     today = float(present_value(ledger, plan.months, rate))
     assert ledger.total() == ledger.total(INVOICED), "a standing charge is always invoiced"

@@ -57,6 +57,15 @@ def rounded(quantity: Fraction, quantum: Decimal = QUANTUM) -> Decimal:
     return Decimal(round(quantity * 10**places)).scaleb(-places, EXACT)
 
 
+def decimal_of(amount: Fraction) -> Decimal:
+    """A fraction that is a finite decimal, with all its digits.
+
+    >>> decimal_of(Fraction(1, 8))
+    Decimal('0.125')
+    """
+    return EXACT.divide(Decimal(amount.numerator), Decimal(amount.denominator))
+
+
 def plain(number: Decimal) -> str:
     """All digits, no exponent, no trailing zeros: how money and quantities travel in JSON.
 

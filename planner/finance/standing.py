@@ -55,19 +55,15 @@ def _people(scenario: Scenario, strategy: str, months: tuple[Month, ...]) -> Ite
         if not strategy_pays(item.strategies, scenario, strategy):
             continue
         for index, month in enumerate(months):
-            raises, raised = index // MONTHS_PER_YEAR if item.raise_per_year else 0, ""
-            if raises:
-                raised = f", {raises} times raised by {exact(item.raise_per_year)} (raise_per_year)"
-            per_year = (
-                Fraction(exact(item.usd_per_year)) * (1 + Fraction(exact(item.raise_per_year))) ** raises
-            )
+            raised = (1 + Fraction(exact(item.raise_per_year))) ** (index // MONTHS_PER_YEAR)
+            per_year = Fraction(exact(item.usd_per_year)) * raised
             yield StandingCharge(
                 month=month.name,
                 account="people",
                 quantity=Fraction(exact(item.fte)) * month.fraction,
                 unit="FTE-month",
                 unit_price_usd=rounded(per_year / MONTHS_PER_YEAR, PRICE_QUANTUM),
-                source=given("finance", "people", item.name) + raised,
+                source=given("finance", "people", item.name),
             )
 
 

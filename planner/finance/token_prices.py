@@ -229,6 +229,8 @@ def price_days(
         step.at for step in scenario.finance.price_steps if step.model == model and start < step.at < end
     )
     where = provider if provider is not None else home_provider(model)
+    if drift_in_force(scenario, model, where) is not None:
+        yield from _month_starts(start, end)
     if where is None:
         return
     for one in scenario.finance.negotiated:
@@ -240,6 +242,14 @@ def price_days(
                 yield from prices.price_changes(model, where, meter, start, end)
             except PriceUnknown:  # raised again, with the day, where tokens of that meter were really used
                 continue
+
+
+def _month_starts(start: date, end: date) -> Iterator[date]:
+    """First days of calendar months inside (start, end)."""
+    year, month = start.year, start.month
+    while (first := date(year + month // 12, month % 12 + 1, 1)) < end:
+        yield first
+        year, month = first.year, first.month
 
 
 def _long_price(model: str, provider: str, meter: str, on: date, plain_price: Decimal) -> tuple[Decimal, str]:

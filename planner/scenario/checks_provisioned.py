@@ -75,7 +75,8 @@ def _alone(name: str, deployment: Deployment) -> Iterator[Finding]:
 def _price(view: View, path: Path, deployment: Deployment, given: Provisioned) -> Iterator[Finding]:
     from planner.catalogue import provisioned
 
-    horizon_months = view.scenario.finance.horizon_months
+    begin, end = view.horizon
+    horizon_months = 12 * (end.year - begin.year) + end.month - begin.month + (end.day > begin.day)
     if given.reservation is not None:
         months = given.reservation.months
         if months > horizon_months:

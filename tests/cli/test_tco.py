@@ -71,3 +71,70 @@ def test_another_ending_is_refused_before_anything_runs(file: Path, tmp_path: Pa
     done = run.invoke(app, ["tco", str(file), "--ledger", str(tmp_path / "no" / "l.csv")])
     assert done.exit_code == BAD_INPUT
     assert "there is no folder" in " ".join(done.stderr.split())
+
+
+def test_views_beside_the_bill_are_shown_where_the_scenario_has_them(tmp_path: Path) -> None:
+    text = TEXT.replace("accuracy: {our-large: 0.9, our-small: 0.7}", "accuracy: {our-large: 0.9, our-small: 0.7}\n    value_usd: 0.05").replace(
+        "finance:\n",
+        "currency: EUR\nfinance:\n  exchange: {usd_per_unit: 1.25, as_of: 2026-11-20, source: a bank}\n"
+        "  baseline: {name: By hand, usd_per_request: 0.02}\n  depreciation_years: 1\n  fiscal_year_starts: 2\n",
+    )  # fmt: skip
+    file = write_scenario(tmp_path, text)
+    document = tmp_path / "s.json"
+    done = run.invoke(
+        app, ["tco", str(file), "--draws", "0", "--json", str(document)], env={"COLUMNS": "140"}
+    )
+    assert done.exit_code == 0, done.output
+    told = json.loads(document.read_text())
+    found = planner.compare(planner.load(file))
+    for name in found.strategies:
+        ledger = found.results[name].ledger
+        # in another currency: the total over the rate
+        total = ledger.total() / Decimal("1.25")
+        assert usd(total, " EUR") in done.stdout
+        assert abs(Decimal(told["currency"]["totals"][name]["economic"]) - total) < Decimal("1e-20")
+        # today: a fiftieth of a dollar for every planned request
+        today = ledger.expected("planned") * Decimal("0.02")
+        assert Decimal(told["value"][name]["baseline_usd"]) == today
+        assert Decimal(told["value"][name]["economic"]["saving_usd"]) == today - ledger.total()
+        # worth: five cents for every right answer to faq, and to nothing else
+        right = total_of(one.right for one in ledger.volumes if one.task == "faq")
+        assert Decimal(told["value"][name]["value_usd"]) == right * Decimal("0.05")
+        # the accounting view: 1,000 USD over twelve months, two of which the plan covers
+        written_off = total_of(Decimal(row["depreciation_usd"]) for row in told["accounting"][name])
+        assert abs(written_off - Decimal(1000) * 2 / 12) < Decimal("1e-9")
+    assert [row["fiscal_year"] for row in told["years"] if row["strategy"] == "hybrid"] == [
+        "FY2026",
+        "FY2027",
+    ]
+    for part in (
+        "In EUR",
+        "1 EUR = 1.25 USD on 2026-11-20 (a bank)",
+        "By hand",
+        "payback",
+        "Accounting view",
+        "kg CO2e",
+    ):
+        assert part in done.stdout, part
+    assert told["uncertainty"] is None
+
+
+def test_draws_give_budgets_and_odds_and_a_wrong_number_of_them_is_refused(
+    file: Path, tmp_path: Path
+) -> None:
+    document = tmp_path / "s.json"
+    done = run.invoke(
+        app, ["tco", str(file), "--draws", "256", "--json", str(document)], env={"COLUMNS": "140"}
+    )
+    assert done.exit_code == 0, done.output
+    told = json.loads(document.read_text())["uncertainty"]
+    assert told["draws"] == 256
+    assert "How sure: 256 draws" in done.stdout
+    assert "P95, the 95 % budget" in done.stdout
+    odds = [row["among_all"] for row in told["cheapest"]]
+    assert sum(odds) == pytest.approx(1)
+    for row in told["budget"]:
+        assert row["p10"] <= row["p50"] <= row["p80"] <= row["p95"] <= row["cvar95"] + 1e-9
+    done = run.invoke(app, ["tco", str(file), "--draws", "1000"])
+    assert done.exit_code == BAD_INPUT
+    assert "--draws: got 1000; allowed: 0 or a power of two" in " ".join(done.stderr.split())

@@ -351,6 +351,17 @@ def test_volume_is_constant_and_says_so() -> None:
     assert past.traffic.growth_per_month == 0.1  # what was passed in is not altered
 
 
+def test_tiers_hold_in_the_bills_and_not_in_the_mean_month() -> None:
+    tiers = [{"provider": "openai", "of": "usd", "steps": [{"above": 100, "factor": 0.5}]}]
+    found = planner.hindsight(scenario(ALIAS, finance={"volume_prices": tiers}), "2024-09-01", "2024-11-01")
+    # 240 and 143 USD at list prices, half of what is above 100.
+    assert months(found, "alias") == {"2024-09": D(100) + D(140) / 2, "2024-10": D(100) + D(43) / 2}
+    (day,) = found.choices["alias"].changes
+    assert (day.before_usd, day.after_usd) == (D("243.5"), D("136.96875"))
+    assert any(text.startswith("finance.volume_prices hold in all bills as if") for text in found.notices)
+    assert found.hand_check("alias").bill("2024-10").difference_usd == 0
+
+
 def test_own_prices_are_held_and_told() -> None:
     past = scenario(ALIAS, models={"gpt-4o": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2}})
     found = planner.hindsight(past, "2024-09-01", "2024-11-01")

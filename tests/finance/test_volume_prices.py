@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from planner.finance import account, assumptions, tco
 from planner.finance.adjustments import Adjustment, Knot, Scope, amounts, exact_quantities
 from planner.finance.hand_check import HandCheck
-from planner.finance.horizon import plan_of
+from planner.finance.horizon import plan_of, standing_ledger
 from planner.finance.ledger import Ledger
 from tests.finance.plans import OMNI, Window, counted, scenario
 
@@ -139,6 +139,14 @@ def test_a_commitment_is_owed_where_nobody_asks_anything() -> None:
     counts = counted(requests=100)
     found = bill(scenario(finance__commitments=commitment()), counts)
     assert by_account(found) == {"commitment/unused": D(90_000)}
+
+
+def test_what_would_stand_without_a_request_holds_the_commitment_and_not_what_use_saves() -> None:
+    plan = plan_of(
+        scenario(finance__commitments=commitment(), finance__volume_prices=tiers((1, 0.5))), "omni-only"
+    )
+    assert by_account(standing_ledger(plan)) == {"commitment/unused": D(90_000)}
+    assert len(standing_ledger(plan, is_adjusted=False)) == 0
 
 
 def test_a_commitment_runs_for_its_months_and_binds_who_signed() -> None:

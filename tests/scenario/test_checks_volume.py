@@ -152,6 +152,15 @@ def test_a_plan_from_the_middle_of_a_month_has_a_calendar_month_more() -> None:
     assert problems_with(signed({"starts": "2025-01-15"}) | {"start": "2025-01-15"}) == []
 
 
+def test_a_plan_that_ends_on_a_day_holds_shorter_commitments() -> None:
+    cut = {"finance.until": "2025-07-11"}
+    assert problems_with(signed({"months": 7}) | cut) == []
+    (found,) = problems_with(signed({"months": 8}) | cut)
+    assert found.startswith(
+        "finance.commitments[0].months: got 8; allowed: at most 7: the plan, 2025-01-01 to 2025-07-10, "
+    )
+
+
 def test_use_counts_towards_one_commitment_at_a_time() -> None:
     (found,) = problems_with(signed({"name": "first", "months": 6}, {"starts": "2025-06-01", "months": 2}))
     assert found == (
@@ -365,6 +374,8 @@ def test_a_reservation_is_no_longer_than_the_plan_and_has_one_price() -> None:
         "deployments.a.provisioned.reservation.months: terms of 5 months do not fill a plan of 12: the last one runs 3 months "
         "longer, which are in no bill"
     ]
+    cut = reserved(12) | {"finance.until": "2025-07-11"}  # six months and ten days
+    assert [line.partition(" allowed: ")[2][:10] for line in problems_with(cut)] == ["at most 7,"]
     both = units(usd_per_unit_hour=1, reservation={"usd_per_unit_month": 260, "months": 1})
     assert problems_with(both) == [
         "deployments.a.provisioned.usd_per_unit_hour: got usd_per_unit_hour and reservation; allowed: one of them"
