@@ -92,7 +92,7 @@ class Bills:
         traffic = self.comparison.scenario.traffic
         is_bound = traffic.saturation_requests_per_month is not None
         has_seasons = sum(one.name.startswith("traffic.seasons") for one in mine) > 0
-        if len(mine) < 2 or not (is_bound or has_seasons):
+        if not mine or not (is_bound or has_seasons):
             return None
         months = len(plan_of(self.comparison.scenario, self.comparison.strategies[0]).months)
 

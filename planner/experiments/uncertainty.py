@@ -46,8 +46,6 @@ DRAWS = 2**14  # a scrambled Sobol design keeps its balance only for powers of t
 MOST_DRAWS = 2**20
 VIEWS = ("invoiced", "economic")
 DISCOUNT, INFLATION = "finance.discount_rate", "finance.inflation_per_year"
-#: Inputs that a saturation binds together.
-_GROWING = tuple(f"traffic.{name}" for name in ("requests_per_month", "users", "growth", "saturation"))
 _NAMES = tuple(f"p{round(100 * share)}" for share in SHARES)
 
 
@@ -107,14 +105,7 @@ class Uncertainty:
     # -- tables --------------------------------------------------------------------------------
 
     def _is_met(self, index: int) -> bool:
-        """Whether the effect of an input is exact: in every model, and apart from that of others.
-
-        Below a saturation, first volume, growth and saturation do together what no product of their factors says.
-        """
-        growing = [place for place, one in enumerate(self.inputs_used) if one.name.startswith(_GROWING)]
-        is_bound = self.scenario.traffic.saturation_requests_per_month is not None and len(growing) > 1
-        if is_bound and index in growing:
-            return False
+        """Whether the effect of an input is exact in the bills of every strategy."""
         return all(drawn.model.met[index] for drawn in self.drawn.values())
 
     @property
