@@ -25,6 +25,7 @@ PAGES = (
     "docs/hindsight.md",
     "docs/how-it-counts.md",
     "docs/scenario-language.md",
+    "docs/uncertainty.md",
     "docs/why-429.md",
 )
 ANY_LINES = "..."

@@ -18,7 +18,8 @@ from planner.experiments.cells import Progress, clock
 from planner.experiments.comparison import OBJECTIVE, Comparison, compare
 from planner.experiments.uncertain_bills import Bills, Check, checked
 from planner.finance import tco_interval
-from planner.finance.cost_model import CostModel, cost_model
+from planner.finance.arrival_noise import month_noise
+from planner.finance.cost_model import CostModel, RulesVary, cost_model
 from planner.finance.distributions import Correlation, Input, draw
 from planner.finance.fiscal import fiscal_year
 from planner.finance.horizon import plan_of
@@ -45,8 +46,6 @@ DRAWS = 2**14  # a scrambled Sobol design keeps its balance only for powers of t
 MOST_DRAWS = 2**20
 VIEWS = ("invoiced", "economic")
 DISCOUNT, INFLATION = "finance.discount_rate", "finance.inflation_per_year"
-#: Inputs that a saturation binds together.
-_GROWING = tuple(f"traffic.{name}" for name in ("requests_per_month", "users", "growth", "saturation"))
 _NAMES = tuple(f"p{round(100 * share)}" for share in SHARES)
 
 
@@ -106,14 +105,7 @@ class Uncertainty:
     # -- tables --------------------------------------------------------------------------------
 
     def _is_met(self, index: int) -> bool:
-        """Whether the effect of an input is exact: in every model, and apart from that of others.
-
-        Below a saturation, first volume, growth and saturation do together what no product of their factors says.
-        """
-        growing = [place for place, one in enumerate(self.inputs_used) if one.name.startswith(_GROWING)]
-        is_bound = self.scenario.traffic.saturation_requests_per_month is not None and len(growing) > 1
-        if is_bound and index in growing:
-            return False
+        """Whether the effect of an input is exact in the bills of every strategy."""
         return all(drawn.model.met[index] for drawn in self.drawn.values())
 
     @property
@@ -277,6 +269,7 @@ class Uncertainty:
         """
         import pandas as pd
 
+        self._check_names(*(name for name in (a, b) if name is not None))
         names = [one.name for one in self.inputs_used]
         models = [self.drawn[name].model for name in (a, b) if name is not None]
         rows = [
@@ -324,6 +317,7 @@ class Uncertainty:
             "check": {
                 "draws": self.check.draws,
                 "largest_difference": self.check.largest_difference,
+                "with_rounding": self.check.with_rounding,
             },
             "seconds": self.seconds,
         }
@@ -348,7 +342,7 @@ def spans_of(values: Floats) -> tuple[tuple[float, float], ...]:
 
 
 class PricedByVolume(PlannerError):
-    """Costs whose draws are not worked out, because prices move with how much is used in all."""
+    """Costs whose draws are not worked out, because of how their prices move with what is used in all."""
 
 
 def uncertainty(
@@ -377,7 +371,7 @@ def uncertainty(
     PlannerError
         A number of draws that is no power of two.
     PricedByVolume
-        A bill has tiers, commitments or prepaid credit: products of factors are not what such bills are.
+        A bill has tiers that go by tokens, or an input adds or takes away a step of prices that move with volume.
     """
     if draws < 2 or draws > MOST_DRAWS or draws & (draws - 1):
         raise PlannerError(
@@ -387,19 +381,22 @@ def uncertainty(
     began = clock()
     scenario = comparison.scenario
     for name in comparison.strategies:
-        if plan_of(scenario, name).adjustments:
+        if any(one.of == "quantity" for one in plan_of(scenario, name).adjustments):
             raise PricedByVolume(
-                f"not supported yet: how sure the costs of {name} are, as they move with volume (finance.volume_prices, "
-                "finance.commitments, finance.prepaid)"
+                f"not supported yet: how sure the costs of {name} are, as tiers of them go by tokens "
+                "(finance.volume_prices with of: tokens)"
             )
     inputs = inputs_of(scenario)
     correlations = correlations_of(scenario, inputs)
     values = draw(inputs, correlations, draws, scenario.run.seed)
     bills = Bills(comparison, inputs, engine, workers, report, replications)
-    models = {
-        name: cost_model(name, inputs, spans_of(values), partial(bills.bill, name), moves)
-        for name in comparison.strategies
-    }
+    try:
+        models = {
+            name: cost_model(name, inputs, spans_of(values), partial(bills.bill, name), moves, bills.volume)
+            for name in comparison.strategies
+        }
+    except RulesVary as error:
+        raise PricedByVolume(f"not supported yet: {error}") from None
     months = plan_of(scenario, comparison.strategies[0]).months
     names = tuple(month.name for month in months)
     rate = _nominal_rates(scenario, inputs, values)
@@ -481,7 +478,12 @@ def _sampling_error(comparison: Comparison) -> str:
             parts.append(
                 f"{strategy} ±{half / float(value):.2%}" if value else f"{strategy} ±{half:,.2f} USD"
             )
-    return f"Sampling error of the simulation, apart from all this (95 %): {', '.join(parts)} of the total."
+    noise = [month_noise(comparison.scenario, one.ledger) for one in comparison.results.values()]
+    known = [one for one in noise if one is not None]
+    chance = (
+        f" Chance alone: a first month passes its mean by {max(known):.2%} once in twenty." if known else ""
+    )
+    return f"Sampling error of the simulation, apart from all this (95 %): {', '.join(parts)} of the total.{chance}"
 
 
 __all__ = ["DRAWS", "Check", "Drawn", "Uncertainty", "uncertainty"]

@@ -92,12 +92,16 @@ class Knot:
 
     def amount(self, base: Floats) -> Floats:
         """USD for each of many bases: quantity x slope in floats."""
-        at, slope = float(self.threshold), float(self.slope_usd)
-        if self.part == "below":
-            return slope * np.maximum(0.0, at - base)
-        if self.part == "whole":
-            return slope * np.where(base > at, base, 0.0)
-        return slope * np.maximum(0.0, base - at)
+        return knot_amount(self.part, float(self.slope_usd), float(self.threshold), base)
+
+
+def knot_amount(part: str, slope: float | Floats, threshold: float | Floats, base: Floats) -> Floats:
+    """USD of a knot for each of many bases, and, where drawn costs move them, slopes and thresholds."""
+    if part == "below":
+        return np.asarray(slope * np.maximum(0.0, threshold - base))
+    if part == "whole":
+        return np.asarray(slope * np.where(base > threshold, base, 0.0))
+    return np.asarray(slope * np.maximum(0.0, base - threshold))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -132,7 +132,7 @@ Kind = Literal["money", "volume", "simulated", "factor"]
 class Rows:
     """Which lines of the bill an input of kind factor moves; None: any."""
 
-    groups: frozenset[str] | None = None  # first words of accounts, of what a fee is taken on too
+    groups: frozenset[str] | None = None  # accounts or their first words, of what a fee is taken on too
     meters: frozenset[str] | None = None
     deployments: frozenset[str | None] | None = None
 

@@ -15,8 +15,10 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 DEGREES = (12, 24, 48)
+_LARGE = 600.0  # exponents beyond are no factor of a bill
 _SAME = 1e-12  # relative: elements that move so alike share a function
 _EXACT = 1e-11  # relative error up to which a function counts as met
+_LOOKED_AT = (0.31, 0.5, 0.83)  # shares of a range at which a straight line is looked for, besides its ends
 MOST_WHOLE = 64  # whole numbers up to which each is worked out by itself
 
 
@@ -111,19 +113,20 @@ def fit(
     """
     if low == high:
         return _unmoved(ratios(reference).shape[0])
-    at_low, at_high = ratios(low), ratios(high)
-    middle = reference if low < reference < high else (low + high) / 2
+    places = np.array([low, *(low + (high - low) * np.array(_LOOKED_AT)), high])
+    if low < reference < high:
+        places[2] = reference
     if is_whole:
-        middle = float(round(middle))
-    at_middle = ratios(middle)
-    moved = np.any(np.abs(np.array([at_low, at_middle, at_high]) - 1) > _SAME, axis=0)
+        places = np.unique(np.round(places))
+    looked = np.array([ratios(float(place)) for place in places])
+    moved = np.any(np.abs(looked - 1) > _SAME, axis=0)
     if not moved.any():
         return _unmoved(moved.shape[0])
-    share = (middle - low) / (high - low)
-    on_line = at_low + (at_high - at_low) * share
-    size = np.maximum(np.maximum(np.abs(at_low), np.abs(at_high)), 1.0)
-    if (np.abs(on_line - at_middle) <= _SAME * 8 * size)[moved].all():
-        slopes = (at_high - at_low) / (high - low)
+    shares = ((places - low) / (high - low))[:, np.newaxis]
+    on_line = looked[0] + (looked[-1] - looked[0]) * shares
+    size = np.maximum(np.abs(looked).max(axis=0), 1.0)
+    if (np.abs(on_line - looked) <= _SAME * 8 * size)[:, moved].all():
+        slopes = (looked[-1] - looked[0]) / (high - low)
         groups, which = _alike(slopes[:, np.newaxis] * (high - low), moved)
         functions = tuple(Straight(reference, float(slopes[first])) for first in groups)
         return Fitted(functions, which, True, True)
@@ -161,24 +164,22 @@ def _series(
         n = degree + 1
         x = np.cos(np.pi * (np.arange(n) + 0.5) / n)
         values = np.array([ratios(float((low + high) / 2 + (high - low) / 2 * one)) for one in x])[:, moved]
-        is_log = bool((values > 0).all() and (expected > 0).all())
-        basis = np.polynomial.chebyshev.chebvander(x, degree)
-        coefficients = 2 / n * basis.T @ (np.log(values) if is_log else values)
-        coefficients[0] /= 2
-        found = np.array(
-            [
-                np.polynomial.chebyshev.chebval((2 * t - low - high) / (high - low), coefficients)
-                for t in tests
-            ]
-        )
-        if is_log:
-            found = np.exp(found)
-        if (np.abs(found - expected) <= _EXACT * np.maximum(np.abs(expected), 1.0)).all():
-            full = np.zeros((moved.shape[0], n))
-            full[moved] = coefficients.T
-            groups, which = _alike(full, moved)
-            functions = tuple(Series(low, high, tuple(map(float, full[one])), is_log) for one in groups)
-            return Fitted(functions, which, False, True)
+        for is_log in (True, False):
+            if is_log and not ((values > 0).all() and (expected > 0).all()):
+                continue
+            basis = np.polynomial.chebyshev.chebvander(x, degree)
+            coefficients = 2 / n * basis.T @ (np.log(values) if is_log else values)
+            coefficients[0] /= 2
+            at = (2 * np.array(tests) - low - high) / (high - low)
+            found = np.polynomial.chebyshev.chebvander(at, degree) @ coefficients
+            if is_log:
+                found = np.exp(np.minimum(found, _LARGE))
+            if (np.abs(found - expected) <= _EXACT * np.maximum(np.abs(expected), 1.0)).all():
+                full = np.zeros((moved.shape[0], n))
+                full[moved] = coefficients.T
+                groups, which = _alike(full, moved)
+                functions = tuple(Series(low, high, tuple(map(float, full[one])), is_log) for one in groups)
+                return Fitted(functions, which, False, True)
     order = np.argsort(x)
     places = np.array([low, *((low + high) / 2 + (high - low) / 2 * x[order]), high])
     factors = np.array([ratios(float(place)) for place in places])

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from planner.finance.horizon import AT_START, Plan, plan_of
-from planner.finance.ledger import INVOICED
+from planner.finance.float_adjustments import NO_RULES, SUM, Rules, figures_of, rules_of, summed_in
+from planner.finance.horizon import AT_START, CREDITED, Plan, plan_of
+from planner.finance.ledger import ECONOMIC, INVOICED
 from planner.finance.quantities import Key
 from planner.finance.rates import Rates
 from planner.finance.standing import standing_charges
@@ -23,7 +24,7 @@ from planner.workload.windows import MonthPiece, horizon
 
 Floats = npt.NDArray[np.float64]
 FloatRates = Mapping[int, Mapping[str, Mapping[Key, float]]]  # ERA: TASK: count per request
-FEE = "gateway fee"
+FEE, CREDITS = "gateway fee", "credits"  # shares of what is spent on something else
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,15 @@ class Line:
     unit: str
     detail: tuple[object, ...]  # what is counted and from when, or whose charge it is
 
-    @property
-    def is_invoiced(self) -> bool:
-        """Whether it is money that somebody is sent a bill of."""
-        return self.view == INVOICED
+    def channel(self, rules: Rules) -> int:
+        """Where it is summed up: 0 for what is invoiced, 1 for what is not, others for figures of rules."""
+        if self.view == INVOICED:
+            return 0
+        if self.view == ECONOMIC:
+            return 1
+        *_, rule, knot = self.detail
+        assert isinstance(rule, int) and isinstance(knot, int), self  # noqa: PT018
+        return rules.channel(self.view, rule, knot)
 
     @property
     def is_at_start(self) -> bool:
@@ -49,8 +55,8 @@ class Line:
 
     @property
     def spent_on(self) -> str:
-        """The account; of a gateway's fee, the one on whose spend it is taken."""
-        return str(self.detail[0]) if self.account == FEE else self.account
+        """The account; of a gateway's fee or a provider's credit, the one on whose spend it is taken."""
+        return str(self.detail[0]) if self.account in (FEE, CREDITS) else self.account
 
     @property
     def meter(self) -> str | None:
@@ -65,10 +71,34 @@ class Line:
 
 @dataclass(frozen=True)
 class FloatBill:
-    """USD of each line in each calendar month, shape (lines, months)."""
+    """USD of each line in each calendar month, shape (lines, months).
+
+    Where prices move with volume, `rules` are those of each month, and the lines of `inner` are what the rules sum up
+    and their figures, whose values stand in `figures`; they are no money.
+    """
 
     lines: tuple[Line, ...]
     usd: Floats
+    rules: Rules = NO_RULES
+    inner: tuple[Line, ...] = ()
+    figures: Floats | None = None
+
+    @property
+    def all_lines(self) -> tuple[Line, ...]:
+        """Lines of money, then those of figures."""
+        return (*self.lines, *self.inner)
+
+    @property
+    def values(self) -> Floats:
+        """What stands in all of them, shape (lines, months)."""
+        return self.usd if self.figures is None else np.concatenate([self.usd, self.figures])
+
+    def channels(self, values: Floats) -> Floats:
+        """Values of all lines, such as `values`, summed up by channel; shape (channels, 1, months)."""
+        found = np.zeros((self.rules.channels, 1, self.usd.shape[1]))
+        for line, one in zip(self.all_lines, values, strict=True):
+            found[line.channel(self.rules), 0] += one
+        return found
 
 
 def float_rates(rates: Mapping[int, Rates]) -> dict[int, dict[str, dict[Key, float]]]:
@@ -90,18 +120,32 @@ def float_bill(scenario: Scenario, strategy: str, rates: FloatRates) -> FloatBil
     plan = plan_of(scenario, strategy)
     place = {month.name: index for index, month in enumerate(plan.months)}
     lines: dict[Line, Floats] = {}
-    for line, usd in (*_standing(plan, place), *_used(plan, rates, place)):
-        lines[line] = lines[line] + usd if line in lines else usd
+    inner: dict[Line, Floats] = {}
+    for line, usd in (*_standing(plan, place), *_used(plan, rates, place), *_figures(plan, len(place))):
+        mine = lines if line.view in (INVOICED, ECONOMIC) else inner
+        mine[line] = mine[line] + usd if line in mine else usd
     found = np.array(list(lines.values())) if lines else np.zeros((0, len(place)))
-    return FloatBill(tuple(lines), found)
+    if not inner:
+        return FloatBill(tuple(lines), found)
+    return FloatBill(tuple(lines), found, rules_of(plan), tuple(inner), np.array(list(inner.values())))
+
+
+def _figures(plan: Plan, n_months: int) -> Iterator[tuple[Line, Floats]]:
+    for what, rule, knot, month, figure in figures_of(plan):
+        value = np.zeros(n_months)
+        value[month] = figure
+        yield Line(what, "", None, None, "", ("figure", rule, knot)), value
 
 
 def _standing(plan: Plan, place: Mapping[str, int]) -> Iterator[tuple[Line, Floats]]:
+    """Lines are told apart by their order within a month: what their sources say may hold the very figures that vary."""
+    met: dict[tuple[str, str, str | None, str], int] = {}
     for charge in standing_charges(plan.scenario, plan.strategy, plan.months):
         usd = np.zeros(len(place))
         usd[place[charge.month]] = float(charge.quantity) * float(charge.unit_price_usd)
-        line = Line(INVOICED, charge.account, None, charge.deployment, charge.unit, (charge.source,))
-        yield line, usd
+        kind = (charge.month, charge.account, charge.deployment, charge.unit)
+        met[kind] = met.get(kind, 0) + 1
+        yield Line(INVOICED, charge.account, None, charge.deployment, charge.unit, (met[kind],)), usd
 
 
 def _used(plan: Plan, rates: FloatRates, place: Mapping[str, int]) -> Iterator[tuple[Line, Floats]]:
@@ -126,13 +170,31 @@ def _used(plan: Plan, rates: FloatRates, place: Mapping[str, int]) -> Iterator[t
                     yield Line(charge.view, charge.account, owner, key.deployment, charge.unit, detail), usd
                     if charge.through_gateway and fee:
                         yield Line(INVOICED, FEE, owner, key.deployment, "USD", detail), usd * fee
+                    for rule, month in summed_in(plan, charge) if charge.sold is not None else ():
+                        counted = np.zeros(len(place))
+                        counted[month] = usd[month]
+                        yield (
+                            Line(SUM, charge.account, owner, key.deployment, "USD", (*detail, rule, 0)),
+                            counted,
+                        )
+                    if plan.credits and charge.account.partition("/")[0] in CREDITED:
+                        back = np.array(
+                            [-float(plan.credits.get((month, key.deployment or ""), 0)) for month in place]
+                        )
+                        if back.any():
+                            yield Line(INVOICED, CREDITS, owner, key.deployment, "USD", detail), usd * back
 
 
 def _stretches(plan: Plan) -> Iterator[tuple[str, list[MonthPiece]]]:
-    """Pieces between which neither a model nor a price changes, and the day from which they go."""
+    """Pieces between which neither a model nor a price changes, and the day from which they go.
+
+    Prices that drift change with every month, on no day that `cuts` would name: then each piece is by itself.
+    """
     cuts = sorted(plan.tariff.cuts(*horizon(plan.scenario)))
-    found: dict[tuple[int, int], list[MonthPiece]] = {}
-    for piece in plan.pieces:
-        found.setdefault((piece.era, bisect_right(cuts, piece.start)), []).append(piece)
+    drifts = bool(getattr(plan.scenario.finance, "price_drift", ()))
+    found: dict[tuple[int, int, int], list[MonthPiece]] = {}
+    for number, piece in enumerate(plan.pieces):
+        stretch = (piece.era, bisect_right(cuts, piece.start), number if drifts else 0)
+        found.setdefault(stretch, []).append(piece)
     for pieces in found.values():
         yield pieces[0].start.isoformat(), pieces

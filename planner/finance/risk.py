@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 Floats = npt.NDArray[np.float64]
 SHARES = (0.1, 0.5, 0.8, 0.9, 0.95)
@@ -90,8 +90,6 @@ def conditional_means(scores: Floats, values: Floats, degree: int = DEGREE) -> F
 
 def normal_scores(values: Floats) -> Floats:
     """Normal quantiles of the ranks of a sample: the input on a scale where powers of it behave. Ties share a rank."""
-    from scipy.special import ndtri
-
     _, place, many = np.unique(values, return_inverse=True, return_counts=True)
     if many.shape[0] == 1:
         return np.zeros(values.shape)
@@ -109,3 +107,24 @@ def evpi_of_two_normals(mean: float, sd: float) -> float:
     """
     u = abs(mean) / sd
     return sd * (math.exp(-u * u / 2) / math.sqrt(2 * math.pi) - u * float(ndtr(-u)))
+
+
+def compound_quantile(calls: float, mean: float, second: float, third: float, share: float) -> float:
+    """Quantile of what a Poisson number of calls costs in all, each as any other (a compound Poisson sum).
+
+    Parameters
+    ----------
+    calls : float
+        Expected number.
+    mean, second, third : float
+        First three moments of one call's cost, E[c], E[c^2], E[c^3].
+
+    Notes
+    -----
+    Mean N E[c], variance N E[c^2] (method §3.6) and skewness E[c^3] / sqrt(N E[c^2]^3), by Cornish and Fisher's first
+    correction of the normal quantile. With E[c^3] = 0 it is the normal quantile.
+    """
+    z = float(ndtri(share))
+    spread = math.sqrt(calls * second)
+    skewness = third / math.sqrt(calls * second**3) if second else 0.0
+    return calls * mean + spread * (z + skewness * (z * z - 1) / 6)

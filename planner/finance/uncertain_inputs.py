@@ -42,7 +42,7 @@ def moves(one: Input, line: Line) -> bool:
     rows = one.rows
     assert rows is not None, f"{one.name} moves no rows"
     return (
-        (rows.groups is None or line.spent_on.partition("/")[0] in rows.groups)
+        (rows.groups is None or bool({line.spent_on, line.spent_on.partition("/")[0]} & rows.groups))
         and (rows.meters is None or line.meter in rows.meters)
         and (rows.deployments is None or line.deployment in rows.deployments)
     )
@@ -91,12 +91,12 @@ def _defaults(scenario: Scenario) -> Iterator[Input]:
         server = scenario.deployments[name].server
         if server is not None:
             found = gpu_hour_range(server.gpu)
-            yield _of_range(f"price of a GPU hour of {name}", "what other providers ask", found, Rows(groups=frozenset({"compute"}), deployments=frozenset({name})), is_range=True)  # fmt: skip
+            yield _of_range(f"price of a GPU hour of {name}", "what other providers ask", found, Rows(groups=frozenset({"compute/gpu-hours"}), deployments=frozenset({name})))  # fmt: skip
     finance = scenario.finance
     if any(scenario.deployments[name].device is not None for name in used) and finance.electricity_usd_per_kwh:  # fmt: skip
         yield _factor("electricity", "price of electricity", "energy of own devices", Rows(groups=frozenset({"energy"})))  # fmt: skip
     if finance.people:
-        yield _factor("people", "cost of people", "pay of those who run it", Rows(groups=frozenset({"people"})))  # fmt: skip
+        yield _factor("people", "cost of people", "pay of those who run it", Rows(groups=frozenset({"people", "integration"})))  # fmt: skip
     if finance.transfer_usd_per_gb:
         yield _factor("transfer", "price of data sent", "transfer out of the cloud", Rows(groups=frozenset({"transfer"})))  # fmt: skip
     yield from _quality(scenario)
@@ -171,15 +171,15 @@ def _factor(key: str, name: str, label: str, rows: Rows) -> Input:
     return _of_range(name, label, factor_ranges()[key], rows)
 
 
-def _of_range(name: str, label: str, found: Range, rows: Rows, *, is_range: bool = False) -> Input:
-    """An input of kind factor; `is_range`: low and high are all that was seen, not quantiles."""
-    is_strict = found.low < found.central < found.high
-    belief = Myerson(found.low, found.central, found.high) if is_strict and not is_range else Pert(found.low, found.central, found.high)  # fmt: skip
+def _of_range(name: str, label: str, found: Range, rows: Rows) -> Input:
+    """An input of kind factor, with its central figure as median; a range to one side only is mirrored."""
+    low = found.low if found.low < found.central else found.central**2 / found.high
+    high = found.high if found.high > found.central else found.central**2 / found.low
     return Input(
         name=name,
         label=label,
         kind="factor",
-        belief=belief,
+        belief=Myerson(low, found.central, high),
         value=1.0,
         unit="factor",
         source=f"{found.source}, {found.as_of}",

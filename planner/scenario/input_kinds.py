@@ -20,16 +20,11 @@ _FIXED_FINANCE = frozenset({"horizon_months", "fiscal_year_starts", "depreciatio
 #: Below a deployment, a strategy or the gateway: numbers that only the bill reads, besides all amounts of money.
 _BILL_ONLY = frozenset(
     {
-        "fee",
-        "watts",
-        "life_years",
-        "fleet",
-        "replicas",
-        "gpus_per_replica",
-        "price_factor",
-        "price_level_factor",
+        "fee", "watts", "idle_watts", "hours_on_per_day", "life_years", "fleet", "losses_per_year", "spares_share",
+        "updates_per_year", "update_gb", "residual_share", "power_share", "pue", "replicas", "gpus_per_replica",
+        "price_factor", "price_level_factor",
     }
-)
+)  # fmt: skip
 _BY_PRICE = frozenset({"cheapest", "inverse-price"})
 
 
@@ -68,7 +63,12 @@ def kind_of(scenario: Scenario, path: str | Path) -> Kind:
         return "volume" if str(steps[1]).startswith(("requests_per", "users", "growth", "season", "saturation")) else "simulated"  # fmt: skip
     if first == "models" and last.endswith("_usd_per_mtok"):
         return "simulated" if chooses_by_price(scenario) else "money"
-    return "money" if "usd" in last.split("_") or last in _BILL_ONLY else "simulated"
+    if last == "price_level_factor" and chooses_by_price(scenario):
+        return "simulated"
+    if "accuracy" in steps[-2:-1] or "ability" in steps[-2:-1]:  # what follows is a name of the user's
+        return "simulated"
+    is_of_the_bill = "usd" in last.split("_") or last in _BILL_ONLY or steps[2:3] in (("review",), ("sla",))
+    return "money" if is_of_the_bill else "simulated"
 
 
 def chooses_by_price(scenario: Scenario) -> bool:
@@ -93,7 +93,8 @@ def value_at(scenario: Scenario, path: str | Path) -> Any:
     for depth, step in enumerate(steps):
         names = _inside(here)
         if step not in names:
-            reason = f"no {shown(step)} here" if names else f"{shown(_plain(here))} has no fields"
+            is_open = bool(names) or isinstance(here, Fields | Mapping | tuple | list)
+            reason = f"no {shown(step)} here" if is_open else f"{shown(_plain(here))} has no fields"
             raise PathProblem(render(steps), position(steps, depth), reason, closest(step, map(str, names)))
         here = names[step]
     return here.form if isinstance(here, Law) else here
@@ -143,4 +144,4 @@ def _attribute(section: type[Fields], step: str) -> str:
 
 
 def _plain(here: Any) -> Any:
-    return type(here).__name__ if isinstance(here, Fields) else here
+    return here.form if isinstance(here, Law) else here

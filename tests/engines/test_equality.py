@@ -165,7 +165,7 @@ def test_the_fuzzer_keeps_a_seed_that_tells_the_engines_apart(
 
 # No engine reads these: they are read before the requests reach one, or after its rows are written.
 NOT_FOR_ENGINES = (
-    "schema", "name", "question", "start", "currency", "objective",
+    "schema", "name", "question", "start", "currency", "objective", "uncertain", "correlated",
     # how many requests come and when: generated before, once for both
     "traffic.users", "traffic.growth_per_month", "traffic.growth_per_year", "traffic.saturation_requests_per_month",
     "traffic.seasons", "traffic.weekly_shape", "traffic.daily_spread", "traffic.bursts",

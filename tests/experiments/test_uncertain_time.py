@@ -112,14 +112,11 @@ def test_fast_bills_meet_the_ledger_under_seasons_drift_and_raises() -> None:
         assert np.ptp(found.drawn["mini-only"].totals["invoiced"]) > 0
 
 
-def test_what_a_saturation_binds_together_is_told_to_be_an_approximation() -> None:
+def test_what_a_saturation_binds_together_is_drawn_together() -> None:
+    """Volume and growth are no factors of their own below a saturation: months are worked out draw by draw."""
     both = drawn(seasonal(uncertain=VOLUME | GROWTH | DRIFT, traffic__saturation_requests_per_month=5000))
-    assert dict(zip(both.inputs["name"], both.inputs["is_met"], strict=True)) == {
-        "traffic.requests_per_month": False,
-        "traffic.growth_per_year": False,
-        "finance.price_drift[0].per_year": True,
-    }
-    assert 1e-5 < both.check.largest_difference < 0.1  # which the check against the ledger says, too
+    assert both.inputs["is_met"].all()
+    assert both.check.largest_difference < 1e-9
     alone = drawn(seasonal(uncertain=GROWTH | DRIFT, traffic__saturation_requests_per_month=1300))
     assert alone.inputs["is_met"].all()
     assert alone.check.largest_difference < 1e-5

@@ -135,6 +135,24 @@ def test_a_price_that_routes_is_simulated() -> None:
     assert kind_of(by_price, path) == "simulated"
 
 
+def test_names_of_the_user_s_are_no_fields() -> None:
+    """A task called review or fleet is simulated like any other; only the section of that name is of the bill."""
+    tree = planner.load(SCENARIOS[0].parent / "support-chatbot.yaml").to_dict()
+    tasks = {
+        "review": tree["tasks"]["faq"],
+        "fleet": tree["tasks"]["account"],
+        "fee": tree["tasks"]["troubleshooting"],
+    }
+    ability = {"m": {"ability": {"fleet": 1.0, "fee": 0.5, "review": 0.1}}}
+    scenario = planner.load({**tree, "tasks": tasks, "models": ability, "uncertain": {}})
+    assert kind_of(scenario, "tasks.review.input_tokens.p50") == "simulated"
+    assert kind_of(scenario, "tasks.review.share") == "simulated"
+    assert kind_of(scenario, "models.m.ability.fleet") == "simulated"
+    assert kind_of(scenario, "tasks.review.cost_of_wrong_answer_usd") == "money"
+    reviewed = scenario.set({"tasks.fee.review": {"share": 0.1, "usd": 2.0}})
+    assert kind_of(reviewed, "tasks.fee.review.share") == "money"
+
+
 def test_a_path_to_nothing_says_what_there_is() -> None:
     scenario = planner.load(SCENARIOS[0].parent / "support-chatbot.yaml")
     with pytest.raises(PathProblem, match="did you mean faq"):

@@ -167,7 +167,6 @@ def test_the_shared_example_is_refused_only_for_what_is_not_simulated_yet() -> N
         "deployments.mini-own-gpu.limits.concurrent",
         "deployments.mini-device.latency",
         "deployments.mini-device.limits.concurrent",
-        "uncertain",
         "run.precision",
     }
     with pytest.raises(ScenarioError) as caught:
