@@ -118,6 +118,7 @@ def row_table(rows: tuple[LedgerRow, ...]) -> pd.DataFrame:
         [
             {
                 "Account": row.account,
+                "Driver": row.driver,
                 "Task": row.task or text.DASH,
                 "Deployment": row.deployment or text.DASH,
                 "Quantity": f"{Decimal(plain(row.quantity)):,f} {row.unit}",
