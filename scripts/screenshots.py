@@ -1,4 +1,4 @@
-"""Pictures of the running app for the README: `python scripts/screenshots.py` writes docs/img/first-screen.png.
+"""Pictures of the running app for the README: `python scripts/screenshots.py` writes docs/img/first-screen.png and tco.png.
 
 Starts the app on a free port of this machine, opens it in Chromium (Debian: apt install chromium) and ends both.
 The browser tests use the same server and browser.
@@ -19,7 +19,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-PICTURE = ROOT / "docs" / "img" / "first-screen.png"
+PICTURES = ROOT / "docs" / "img"
 SIZE = {"width": 1440, "height": 900}
 CHROMIUM_ARGS = (
     "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
@@ -95,15 +95,21 @@ def wait_for_result(page: Page, patience_s: float = 60) -> None:
 
 
 def main() -> None:
-    """Write the picture of the first screen."""
+    """Write the pictures of the first screen and of the page TCO."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
     with serving() as address, browser() as chrome:
         page = chrome.new_page(viewport=SIZE, color_scheme="light")
         page.goto(address)
         wait_for_result(page)
         page.wait_for_timeout(1500)  # charts fade in
-        PICTURE.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=PICTURE)
-    print(f"wrote {PICTURE.relative_to(ROOT)}")
+        page.screenshot(path=PICTURES / "first-screen.png")
+        page.get_by_role("link", name="TCO").first.click()
+        page.wait_for_selector("h1:has-text('TCO')", timeout=60_000)
+        page.wait_for_timeout(1000)
+        page.wait_for_selector(IDLE, timeout=60_000)
+        page.wait_for_timeout(1500)
+        page.screenshot(path=PICTURES / "tco.png")
+    print(f"wrote {PICTURES.relative_to(ROOT)}/first-screen.png and tco.png")
 
 
 if __name__ == "__main__":

@@ -7,16 +7,17 @@ from itertools import combinations
 
 import streamlit as st
 
-from app import details, doubting, text
+from app import details, doubting, mapping, problems, text
 from app.choosing import choose
 from app.state import Address
 from planner.api import Comparison
 from planner.charts import budget_chart, cheapest_chart, tornado_chart
 from planner.cli.doubts import closest
-from planner.errors import PlannerError
+from planner.errors import PlannerError, ScenarioError
 from planner.experiments.uncertainty import Uncertainty
 
 PAIR, WHOSE = "doubt:pair", "doubt:strategy"
+MAPPED, ACROSS, UP = "map:scenario", "map:x", "map:y"
 
 
 def page() -> None:
@@ -33,6 +34,8 @@ def page() -> None:
     _show_cheapest(found)
     _show_tornado(chosen.comparison, found)
     _show_budget(chosen.comparison, found)
+    _show_break_even(chosen.comparison)
+    _show_map(chosen.comparison)
     _show_inputs(found, chosen.address)
 
 
@@ -103,6 +106,71 @@ def _show_budget(comparison: Comparison, found: Uncertainty) -> None:
             )
         )
         details.show_table(doubting.breach_table(found), "How often a year passes its budget")
+
+
+def _show_break_even(comparison: Comparison) -> None:
+    """Cost against volume with every crossing, crossings over time, and the cost of an error that flips the ranking."""
+    st.subheader("Break-even", anchor=False)
+    if len(comparison.strategies) < 2:
+        st.markdown("There is one strategy only: nothing to break even with.")
+        return
+    try:
+        found = mapping.break_even_of(comparison)
+    except PlannerError as error:
+        st.warning(text.markdown(str(error)))
+        return
+    st.altair_chart(found.chart, width="stretch", key="even-lines")
+    st.caption(
+        "Unit costs are held as simulated: what limits and queues do at another volume, the map below shows."
+    )
+    details.show_table(
+        mapping.volume_table(found),
+        "Volumes and months at which the cheaper strategy changes",
+        wide=["Requests a month at which it changes", "Months in which what was spent so far crosses"],
+    )
+    details.show_table(
+        mapping.error_table(found), "Cost of a wrong answer at which the ranking flips", wide=["Cheaper"]
+    )
+
+
+def _show_map(comparison: Comparison) -> None:
+    """Who wins where, over any two numbers of the scenario."""
+    st.subheader("Decision map", anchor=False)
+    scenario = comparison.scenario
+    first, second = mapping.suggested(scenario)
+    memory = st.session_state
+    if memory.get(MAPPED) != scenario.hash:
+        memory[MAPPED] = scenario.hash
+        memory[ACROSS], memory[UP] = first, second
+    with st.form("map"):
+        left, right, button = st.columns([5, 5, 2], vertical_alignment="bottom")
+        x = left.text_input("Across: PATH=LOW..HIGH:N", key=ACROSS)
+        y = right.text_input("Up: PATH=LOW..HIGH:N", key=UP)
+        asked = button.form_submit_button("Draw the map", width="stretch")
+    place = st.empty()
+    try:
+        found = mapping.map_of(scenario, x, y, place if asked else None)
+    except ScenarioError as error:
+        problems.show(error.problems, "the axes", "nothing was run")
+        return
+    except PlannerError as error:
+        st.error(text.markdown(str(error)))
+        return
+    if found is None:
+        st.caption(
+            "Every cell is billed, and simulated where the number changes what happens; a map of the volume takes some seconds."
+        )
+        return
+    st.altair_chart(found.chart, width="stretch", key="map")
+    told = [f"{name} wins {many} of {len(found.cells)} cells" for name, many in found.wins.items() if name]
+    st.caption(text.markdown("; ".join([*told, *found.notices])))
+    st.download_button(
+        "Map (CSV)",
+        data=lambda: details.exact_csv(found.frame),
+        file_name=f"{scenario.hash[:8]}-map.csv",
+        mime="text/csv",
+        on_click="ignore",
+    )
 
 
 def _show_inputs(found: Uncertainty, address: Address) -> None:

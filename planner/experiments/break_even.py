@@ -17,10 +17,12 @@ from planner.experiments.comparison import Comparison, compare
 from planner.experiments.even_servers import server_steps
 from planner.experiments.omni_share import OmniShare, omni_share, threshold_strategies
 from planner.finance import account
+from planner.finance.adjustments import COMMITMENT, VOLUME
 from planner.finance.break_even import Crossing, Option, cheaper_at, crossings
-from planner.finance.calendar import months_of
+from planner.finance.calendar import months_of, nominal_rate
 from planner.finance.flips import WRONG, ErrorCost, OverTime, error_costs, line_of, over_time
 from planner.finance.hand_check import check_strategy
+from planner.finance.horizon import plan_of
 from planner.finance.ledger import exact, total_of
 from planner.scenario.fields import Scenario
 from planner.workload.windows import month_pieces, requests_per_month
@@ -186,7 +188,8 @@ def break_even(
     Raises
     ------
     PlannerError
-        A strategy that there is not, or a server whose capacity is not known.
+        A strategy that there is not, a server whose capacity is not known, or a cost that is no straight line over the
+        volume because tiers or commitments move its prices.
     """
     plan = scenario.scenario if isinstance(scenario, Comparison) else scenario
     names = _names(plan, between)
@@ -194,6 +197,7 @@ def break_even(
         raise PlannerError(
             f"headroom: got {headroom:g}; allowed: more than 0, at most 1 (utilisation in the peak)"
         )
+    _check_lines(plan, names)
     options: dict[str, Any] = {"engine": engine, "replications": replications, "workers": workers}
     found = scenario if isinstance(scenario, Comparison) else compare(plan, report=report, **options)
     volume = requests_per_month(plan)
@@ -224,6 +228,19 @@ def break_even(
         ),
         headroom=headroom,
     )
+
+
+def _check_lines(scenario: Scenario, names: Sequence[str]) -> None:
+    """Refuse plans whose cost is no straight line over the volume, rather than draw one."""
+    for name in names:
+        knots = [knot for one in plan_of(scenario, name).adjustments for knot in one.knots]
+        moving = {knot.account.partition("/")[0] for knot in knots} & {VOLUME, COMMITMENT}
+        if moving:
+            raise PlannerError(
+                f"Break-even volumes are not supported yet where {' and '.join(sorted(moving))} move what {name} pays: its cost "
+                "is no straight line over the volume. The decision map bills every volume: "
+                "planner map FILE --x traffic.requests_per_month=LOW..HIGH --y PATH=LOW..HIGH"
+            )
 
 
 def _names(scenario: Scenario, between: Sequence[str] | None) -> tuple[str, ...]:
@@ -259,7 +276,7 @@ def _pair(
         months=over_time(first, second, (a, b), months, is_economic=is_economic),
         months_npv=over_time(
             first, second, (a, b), months, is_economic=is_economic,
-            rate_per_year=scenario.finance.discount_rate,
+            rate_per_year=nominal_rate(scenario),
         ),
         error_costs=error_costs(
             {name: found.results[name].ledger.total() for name in (a, b)},

@@ -1,8 +1,8 @@
 """What flips the order of two strategies: volume, time, and the cost of an error, from their ledgers.
 
 Comes in: ledgers and the calendar; goes out: exact volumes, months and amounts. Rows that name a task follow the
-volume, their unit costs held as simulated; all others stand still: what is paid whether or not a request comes, and
-downtime, which is paid by the hour. No price is looked up here and no money is made: every figure is a sum of rows.
+volume, their unit costs held as simulated, and so do fees on prepaid credit; all others stand still: what is paid whether
+or not a request comes, and downtime, which is paid by the hour. No price is looked up here and no money is made: every figure is a sum of rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from planner.finance.adjustments import PREPAID
 from planner.finance.break_even import Option, Steps
 from planner.finance.calendar import Month, discount_factor
 from planner.finance.horizon import AT_START
@@ -50,7 +51,7 @@ def line_of(
             continue
         if row.account == GPU_HOURS and row.deployment in stepping:
             continue
-        (fixed if row.task is None else moving).append(row.amount_usd)
+        (moving if row.task is not None or row.group == PREPAID else fixed).append(row.amount_usd)
     unit = Fraction(total_of(moving)) / volume if volume else Fraction(0)
     return Option(
         name=strategy,
@@ -88,7 +89,7 @@ def over_time(
     months: Sequence[Month],
     *,
     is_economic: bool,
-    rate_per_year: float | None = None,
+    rate_per_year: float | Decimal | None = None,
 ) -> OverTime:
     """Cumulative cost of two strategies, month by month.
 
@@ -116,7 +117,7 @@ def over_time(
 
 
 def _by_month(
-    ledger: Ledger, months: Sequence[Month], is_economic: bool, rate_per_year: float | None
+    ledger: Ledger, months: Sequence[Month], is_economic: bool, rate_per_year: float | Decimal | None
 ) -> dict[str, Decimal]:
     found = {month.name: Decimal(0) for month in months}
     factors = {

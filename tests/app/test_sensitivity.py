@@ -97,6 +97,44 @@ def test_default_ranges_are_said_to_be_defaults(start: Start) -> None:
     assert all(inputs["Source"].str.len() > 10)
 
 
+def test_break_even_is_that_of_the_python_api(start: Start, compared: Comparison) -> None:
+    app = start()
+    even = planner.break_even(compared)
+    shown = next(table for table in tables(app) if "Cheaper today" in table)
+    assert list(shown["Pair"]) == [f"{pair.a} and {pair.b}" for pair in even.pairs]
+    for words, pair in zip(shown["Requests a month at which it changes"], even.pairs, strict=True):
+        if pair.volumes:
+            assert f"{float(pair.volumes[0].volume):,.0f}: from {pair.volumes[0].before}" in words
+        else:
+            assert "never" in words
+    errors = next(table for table in tables(app) if "The ranking flips at" in table)
+    assert len(errors) == sum(len(pair.error_costs) for pair in even.pairs)
+
+
+def test_a_map_is_drawn_when_it_is_asked_for(start: Start, compared: Comparison) -> None:
+    app = start()
+    assert not [one for one in app.caption if "cells" in one.value]
+    x, y = "tasks.faq.cost_of_wrong_answer_usd=0.001..0.1:3", "finance.people[Run].fte=0..1:3"
+    app.text_input(key="map:x").set_value(x)
+    app.text_input(key="map:y").set_value(y)
+    next(one for one in app.button if one.label == "Draw the map").click().run()
+    assert not app.exception
+    wins = planner.decision_map(compared.scenario, x=x, y=y).wins
+    told = next(one.value for one in app.caption if "of 9 cells" in one.value)
+    for name, many in wins.items():
+        if name is not None:
+            assert f"{name} wins {many} of 9 cells" in told
+
+
+def test_wrong_axes_are_told_all_at_once(start: Start) -> None:
+    app = start()
+    app.text_input(key="map:x").set_value("tasks.nobody.share=0..1")
+    app.text_input(key="map:y").set_value("finance.discount_rate=5..1")
+    next(one for one in app.button if one.label == "Draw the map").click().run()
+    assert not app.exception
+    assert "2 problems in the axes; nothing was run." in app.error[0].value
+
+
 def test_the_sentence_says_when_the_odds_are_against_the_answer(found: Uncertainty) -> None:
     best = found.cheapest.sort_values("among_all").iloc[-1]["strategy"]
     other = next(name for name in found.strategies if name != best)

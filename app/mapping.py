@@ -1,0 +1,133 @@
+"""Break-even and the decision map on screen: what is asked for, run once, and its tables as texts."""
+
+import time
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+import planner
+from app import text
+from planner.api import BreakEven, Comparison, DecisionMap
+from planner.finance.ledger import usd
+from planner.scenario import paths
+from planner.scenario.fields import Scenario
+from planner.workload.windows import requests_per_month
+
+REPORT_EVERY_S = 0.1
+VOLUME = "traffic.requests_per_month"
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _even(scenario_hash: str, replications: int, version: str, _comparison: Comparison) -> BreakEven:
+    return planner.break_even(_comparison)
+
+
+def break_even_of(comparison: Comparison) -> BreakEven:
+    """Break-even of all pairs, remembered. Raises PlannerError where a cost is no straight line."""
+    scenario = comparison.scenario
+    return _even(scenario.hash, scenario.run.replications, planner.__version__, comparison)
+
+
+def volume_table(found: BreakEven) -> pd.DataFrame:
+    """A row per pair: volumes at which the cheaper one changes, months in which cumulative cost crosses."""
+    rows = []
+    for pair in found.pairs:
+        volumes = "; ".join(
+            f"{float(one.volume):,.0f}: from {one.before} to {one.after}" for one in pair.volumes
+        )
+        months = "; ".join(f"{one.month}: from {one.before} to {one.after}" for one in pair.months.turns)
+        rows.append(
+            {
+                "Pair": f"{pair.a} and {pair.b}",
+                "Cheaper today": pair.today or "the same",
+                "Requests a month at which it changes": volumes
+                or (f"never; always {pair.always}" if pair.always else "never: the same cost"),
+                "Months in which what was spent so far crosses": months
+                or (
+                    f"never; {pair.months.leads_at_first} from the start"
+                    if pair.months.leads_at_first
+                    else "never"
+                ),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def error_table(found: BreakEven) -> pd.DataFrame:
+    """A row per pair and task: the cost of a wrong answer at which the ranking flips, and who is cheaper around it."""
+    rows = []
+    for pair in found.pairs:
+        for one in pair.error_costs:
+            if one.task is None:
+                today, flips = "× 1", text.DASH if one.factor is None else f"× {float(one.factor):.4g}"
+            else:
+                today = usd(one.today_usd)
+                flips = text.DASH if one.usd is None else f"{float(one.usd):,.4g} USD"
+            if one.below is None or one.above is None:
+                around = "the same at any cost"
+            elif one.below == one.above:
+                around = f"{one.below} at any cost"
+            else:
+                around = f"{one.below} below, {one.above} above"
+            rows.append(
+                {
+                    "Pair": f"{pair.a} and {pair.b}",
+                    "Wrong answers to": one.task or "all tasks, by one factor",
+                    "Cost today": today,
+                    "The ranking flips at": flips,
+                    "Cheaper": around,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def suggested(scenario: Scenario) -> tuple[str, str]:
+    """Axes to begin with: a tenth to ten times the volume, and of the cost of a wrong answer (or of downtime)."""
+    volume = requests_per_month(scenario)
+    x = f"{VOLUME}={volume / 10:.15g}..{volume * 10:.15g}:7"
+    for name, task in scenario.tasks.items():
+        cost = task.cost_of_wrong_answer_usd
+        if cost:
+            path = paths.render(("tasks", name, "cost_of_wrong_answer_usd"))
+            return x, f"{path}={cost / 10:.4g}..{cost * 10:.4g}:9"
+    return x, "finance.downtime_usd_per_hour=0..10000:9"
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _kept(
+    scenario_hash: str, replications: int, version: str, x: str, y: str, _made: Sequence[DecisionMap]
+) -> DecisionMap:
+    if not _made:
+        raise LookupError
+    return _made[0]
+
+
+def map_of(scenario: Scenario, x: str, y: str, place: DeltaGenerator | None) -> DecisionMap | None:
+    """The map of two axes, remembered, or drawn with a progress bar at `place`; None where there is neither.
+
+    Raises ScenarioError for axes that cannot be, PlannerError where the map cannot be made.
+    """
+    key = (scenario.hash, scenario.run.replications, planner.__version__, x, y)
+    try:
+        return _kept(*key, ())
+    except LookupError:
+        if place is None:
+            return None
+    bar = place.progress(0.0, text="Billing and simulating the points of the map")
+    shown_s = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal shown_s
+        if time.monotonic() - shown_s >= REPORT_EVERY_S:
+            bar.progress(
+                min(done / max(total, 1), 1.0), text=f"Points of the map: {done / max(total, 1):.0%}"
+            )
+            shown_s = time.monotonic()
+
+    try:
+        fresh = planner.decision_map(scenario, x=x, y=y, report=report)
+    finally:
+        place.empty()
+    return _kept(*key, (fresh,))
