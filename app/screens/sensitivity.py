@@ -96,6 +96,7 @@ def _show_budget(comparison: Comparison, found: Uncertainty) -> None:
     budget = comparison.scenario.finance.budget_usd_per_month
     months = doubting.month_rows(found, strategy)
     st.altair_chart(budget_chart(months, strategy, names, budget), width="stretch", key="doubt-budget")
+    st.caption("Line: P50. Shaded: from P10 to P95, the dashed line.")
     if budget is None:
         st.caption("No budget is set (finance.budget_usd_per_month): no probability of passing it.")
     else:
@@ -163,7 +164,7 @@ def _show_map(comparison: Comparison) -> None:
         return
     st.altair_chart(found.chart, width="stretch", key="map")
     told = [f"{name} wins {many} of {len(found.cells)} cells" for name, many in found.wins.items() if name]
-    st.caption(text.markdown("; ".join([*told, *found.notices])))
+    st.caption(text.markdown(" ".join([f"{'; '.join(told)}.", *found.notices])))
     st.download_button(
         "Map (CSV)",
         data=lambda: details.exact_csv(found.frame),
