@@ -47,14 +47,19 @@ def show(found: "Uncertainty", comparison: "Comparison", console: "Console") -> 
 
 
 def closest(found: "Uncertainty", winner: str | None) -> tuple[str, str] | None:
-    """The answer and the strategy whose cost comes nearest to it; without an answer the first; None of one strategy."""
+    """The answer and the strategy whose cost comes nearest to it; without an answer the first; None of one strategy.
+
+    One that misses a target is taken only where no other meets all of them: it is no choice, whatever it costs.
+    """
     if len(found.strategies) < 2:
         return None
     expected = {name: one[found.objective] for name, one in found.expected.items()}
     first = winner if winner in expected else found.strategies[0]
     assert first is not None
-    gaps = {name: abs(cost - expected[first]) for name, cost in expected.items() if name != first}
-    return first, min(gaps, key=lambda name: gaps[name])
+    others = [name for name in found.strategies if name != first]
+    return first, min(
+        others, key=lambda name: (name not in found.passing, abs(expected[name] - expected[first]))
+    )
 
 
 def _rows(found: "Uncertainty") -> Iterator[Row]:
@@ -102,13 +107,22 @@ def _breaches(found: "Uncertainty") -> Iterator[str]:
 def _bars(found: "Uncertainty", a: str, b: str) -> Iterator[str]:
     bars = [bar for bar in found.tornado(a, b).to_dict("records") if bar["swing"] >= 0.01]
     for bar in bars[:MOST_BARS]:
-        flips = ", ".join(f"{value:,.4g}" for value in bar["switches"])
+        flips = ", ".join(_figure(value) for value in bar["switches"])
         yield (
-            f"{bar['input']} at {bar['p10']:,.4g}: {bar['at_p10']:+,.0f}; at {bar['p90']:,.4g}: {bar['at_p90']:+,.0f}"
+            f"{bar['input']} at {_figure(bar['p10'])}: {bar['at_p10']:+,.0f}; at {_figure(bar['p90'])}: {bar['at_p90']:+,.0f}"
             + (f"; the decision flips at {flips}" if flips else "; never flips it")
         )
     if len(bars) > MOST_BARS:
         yield f"{len(bars) - MOST_BARS} more move it less (--json has them)"
+
+
+def _figure(value: float) -> str:
+    """Four significant digits, written out from 10,000 on.
+
+    >>> _figure(70000.0), _figure(1237234.0), _figure(0.8984), _figure(1.0)
+    ('70,000', '1,237,234', '0.8984', '1')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:,.4g}"
 
 
 def _information(found: "Uncertainty") -> Iterator[str]:
