@@ -97,7 +97,8 @@ def footprint_reasons(made: "Statement") -> Iterator[str]:
     """Why a sum is not known, each reason once with the strategies that it holds for."""
     whose: dict[str, list[str]] = {}
     for name, row in _footprints(made).items():
-        for reason in dict.fromkeys(str(row["unknown"] or "").split("; no figure")):
+        unknown = row["unknown"]  # NaN in the table where another strategy has a reason
+        for reason in dict.fromkeys((unknown if isinstance(unknown, str) else "").split("; no figure")):
             if reason:
                 text = reason if reason.startswith("no figure") else f"no figure{reason}"
                 whose.setdefault(text, []).append(name)
