@@ -9,7 +9,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 import planner
 from app import text
-from planner.api import BreakEven, Comparison, DecisionMap
+from planner.api import BreakEven, DecisionMap
+from planner.errors import PlannerError
+from planner.experiments.comparison import Comparison
+from planner.experiments.omni_share import OmniShare, omni_share, threshold_strategies
 from planner.finance.ledger import usd
 from planner.scenario import paths
 from planner.scenario.fields import Scenario
@@ -28,6 +31,72 @@ def break_even_of(comparison: Comparison) -> BreakEven:
     """Break-even of all pairs, remembered. Raises PlannerError where a cost is no straight line."""
     scenario = comparison.scenario
     return _even(scenario.hash, scenario.run.replications, planner.__version__, comparison)
+
+
+def crossings(comparison: Comparison) -> pd.DataFrame:
+    """month, amount_usd, text: where what was spent so far by one strategy passes another's, for the chart."""
+    try:
+        found = break_even_of(comparison)
+    except PlannerError:  # no break-even volume; the months are not shown then either
+        return pd.DataFrame(columns=["month", "amount_usd", "text"])
+    column = f"cumulative_{comparison.scenario.objective}_usd"
+    rows = []
+    for pair in found.pairs:
+        for one in pair.months.turns:
+            months = comparison.results[one.after].tco.per_month
+            amount = next(getattr(month, column) for month in months if month.month == one.month)
+            rows.append(
+                {
+                    "month": one.month,
+                    "amount_usd": float(amount),
+                    "text": f"By {one.month} {one.after} has cost less so far than {one.before}",
+                }
+            )
+    return pd.DataFrame(rows, columns=["month", "amount_usd", "text"])
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _shares(
+    scenario_hash: str, replications: int, version: str, _made: Sequence[tuple[OmniShare, ...]]
+) -> tuple[OmniShare, ...]:
+    if not _made:
+        raise LookupError
+    return _made[0]
+
+
+def omni_shares_of(scenario: Scenario, place: DeltaGenerator | None) -> tuple[OmniShare, ...] | None:
+    """The omni share that costs least, for every threshold router; None where it was not asked for yet."""
+    key = (scenario.hash, scenario.run.replications, planner.__version__)
+    try:
+        return _shares(*key, ())
+    except LookupError:
+        if place is None:
+            return None
+    bar = place.progress(0.0, text="Simulating shares")
+    names = threshold_strategies(scenario)
+    try:
+        found = []
+        for index, name in enumerate(names):
+            bar.progress(index / len(names), text=f"Simulating shares of {name}")
+            found.append(omni_share(scenario, name))
+    finally:
+        place.empty()
+    return _shares(*key, (tuple(found),))
+
+
+def share_words(one: OmniShare) -> str:
+    """What was found of a strategy's share, in a sentence or two."""
+    floor = "" if one.floor is None else f" with accuracy at least {one.floor:.4g}"
+    if one.best is None:
+        return f"{one.strategy}: no share keeps accuracy at {one.floor:.4g} or more."
+    near = one.near
+    span = f" Anything from {near[0]:.3g} to {near[1]:.3g} is as good within 2 %." if near else ""
+    today = "" if one.today is None else f" Today it is {one.today:.3g}."
+    binds = " The floor binds." if one.floor_binds else ""
+    return (
+        f"{one.strategy}: the omni share that costs least{floor} is {one.best.share:.4g}, at {usd(one.best.cost.value)}."
+        f"{today}{span}{binds}"
+    )
 
 
 def volume_table(found: BreakEven) -> pd.DataFrame:

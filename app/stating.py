@@ -118,6 +118,7 @@ def row_table(rows: tuple[LedgerRow, ...]) -> pd.DataFrame:
         [
             {
                 "Account": row.account,
+                "Driver": row.driver,
                 "Task": row.task or text.DASH,
                 "Deployment": row.deployment or text.DASH,
                 "Quantity": f"{Decimal(plain(row.quantity)):,f} {row.unit}",
@@ -168,7 +169,7 @@ def footprint_table(made: Statement) -> pd.DataFrame:
                 "kg CO2e per 1,000 requests": words["kg_per_1k"],
                 "J per call": words["joules_per_call"],
                 "g CO2e per call": words["grams_per_call"],
-                "Source": row["unknown"] or row["source"],
+                "Source": row["unknown"] if isinstance(row["unknown"], str) else row["source"],
             }
         )
     return pd.DataFrame(rows)

@@ -135,6 +135,15 @@ def _command(what: str, words: list[str], most_s: float, rounds: int) -> Row:
     return under(what, statistics.median(times), most_s, " s", f" ({min(times):.2f} to {max(times):.2f})")
 
 
+def uncertainty(rounds: int) -> Iterator[Row]:
+    """The draws of the uncertain inputs through the bills of the default scenario, beyond its comparison."""
+    comparison = planner.compare(planner.load(ROOT / DEFAULT))
+    draws = planner.uncertainty(comparison).draws  # the first call imports, too
+    times = [seconds(lambda: planner.uncertainty(comparison)) for _ in range(rounds)]
+    what = f"planner.uncertainty, {draws:,} draws, three strategies over 36 months"
+    yield under(what, statistics.median(times), 3.0, " s", f" ({min(times):.2f} to {max(times):.2f})")
+
+
 def compiling() -> Iterator[Row]:
     """Import of every kernel with an empty cache, then with a full one."""
     # A NUMBA_ variable is part of the cache's key: a new value is a new, empty cache.
@@ -171,6 +180,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
     "flatness": lambda given: flatness(given.largest, given.rounds),
     "memory": lambda given: iter([memory(given.largest)]),
     "commands": lambda given: commands(given.rounds),
+    "uncertainty": lambda given: uncertainty(given.rounds),
     "compiling": lambda given: compiling(),
 }
 

@@ -96,7 +96,7 @@ class BreakEven(evens.BreakEven):
 
 
 def break_even(
-    scenario: Scenario | Comparison,
+    scenario: Scenario | experiments.Comparison,
     *,
     between: Sequence[str] | None = None,
     shares: bool = False,

@@ -26,18 +26,20 @@ PAGES = (
     "docs/how-it-counts.md",
     "docs/scenario-language.md",
     "docs/uncertainty.md",
+    "docs/tco.md",
     "docs/why-429.md",
 )
 ANY_LINES = "..."
 WHY_429 = (ROOT / "docs" / "why-429.md").read_text(encoding="utf-8")
 DRILLS = (ROOT / "docs" / "drills.md").read_text(encoding="utf-8")
 GATEWAYS = (ROOT / "docs" / "gateways.md").read_text(encoding="utf-8")
+TCO = (ROOT / "docs" / "tco.md").read_text(encoding="utf-8")
 BREAK_EVEN = (ROOT / "docs" / "break-even.md").read_text(encoding="utf-8")
 HINDSIGHT = (ROOT / "docs" / "hindsight.md").read_text(encoding="utf-8")
 HAND_CHECK = (ROOT / "docs" / "hand-check.md").read_text(encoding="utf-8")
 CONSOLE = re.findall(
     r"```console\n\$ planner (.*?)\n(.*?)```",
-    README + WHY_429 + DRILLS + GATEWAYS + HAND_CHECK + HINDSIGHT + BREAK_EVEN,
+    README + WHY_429 + DRILLS + GATEWAYS + HAND_CHECK + HINDSIGHT + BREAK_EVEN + TCO,
     re.DOTALL,
 )
 

@@ -14,6 +14,7 @@ from planner.api import Comparison
 from planner.charts import budget_chart, cheapest_chart, tornado_chart
 from planner.cli.doubts import closest
 from planner.errors import PlannerError, ScenarioError
+from planner.experiments.omni_share import threshold_strategies
 from planner.experiments.uncertainty import Uncertainty
 
 PAIR, WHOSE = "doubt:pair", "doubt:strategy"
@@ -35,6 +36,7 @@ def page() -> None:
     _show_tornado(chosen.comparison, found)
     _show_budget(chosen.comparison, found)
     _show_break_even(chosen.comparison)
+    _show_omni_share(chosen.comparison)
     _show_map(chosen.comparison)
     _show_inputs(found, chosen.address)
 
@@ -131,6 +133,22 @@ def _show_break_even(comparison: Comparison) -> None:
     details.show_table(
         mapping.error_table(found), "Cost of a wrong answer at which the ranking flips", wide=["Cheaper"]
     )
+
+
+def _show_omni_share(comparison: Comparison) -> None:
+    """The share that a router should send to omni, looked for when it is asked for: it takes about seventeen runs."""
+    scenario = comparison.scenario
+    if not threshold_strategies(scenario):
+        return
+    asked = st.button("Find the omni share that costs least", key="share:ask")
+    place = st.empty()
+    try:
+        found = mapping.omni_shares_of(scenario, place if asked else None)
+    except PlannerError as error:
+        st.error(text.markdown(str(error)))
+        return
+    if found is not None:
+        st.markdown("\n".join(f"- {text.markdown(mapping.share_words(one))}" for one in found))
 
 
 def _show_map(comparison: Comparison) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import billing, details, doubting, stating, text
+from app import billing, details, doubting, mapping, stating, text
 from app.choosing import choose
 from app.state import Address
 from planner.charts import CHOICE, months_chart, tco_chart
@@ -90,11 +90,14 @@ def _show_totals(made: Statement, doubt: Uncertainty | None) -> None:
                 names,
                 comparison.scenario.objective,
                 None if doubt is None else doubting.bands(doubt, comparison.scenario.objective),
+                mapping.crossings(comparison),
             ),
             width="stretch",
             key="tco-cumulative",
         )
-        st.caption("Shaded: from P10 to P90 of the uncertain inputs; the page Sensitivity has them.")
+        st.caption(
+            "Shaded: from P10 to P90 of the uncertain inputs. Rings: months by which another strategy has cost less so far."
+        )
     details.show_table(stating.account_table(made), "Total cost by account and strategy, in USD")
     if doubt is not None:
         st.subheader("The 95 % budget", anchor=False)

@@ -32,6 +32,7 @@ from planner.finance import (
 )
 from planner.finance.footprint import Footprint, footprint
 from planner.finance.hand_check import HandCheck, check_strategy
+from planner.finance.horizon import plan_of
 from planner.metrics import (
     LOST,
     Deletions,
@@ -424,7 +425,8 @@ def _result(
 ) -> StrategyResult:
     found = measured(scenario, plan, cells)
     quantities = [cell.quantities for cell in cells]
-    ledger = account(scenario, name, windows, quantities)
+    plan_of_bill = plan_of(scenario, name)
+    ledger = account(scenario, name, windows, quantities, plan_of_bill)
     return StrategyResult(
         name=name,
         cells=cells,
@@ -433,7 +435,7 @@ def _result(
         curve=latency_curve(Pool([cell.sample for cell in cells], plan), awaited(scenario)),
         ledger=ledger,
         tco=tco(scenario, ledger),
-        vectors=cost_vectors(scenario, name, windows, quantities),
+        vectors=cost_vectors(scenario, name, windows, quantities, plan_of_bill),
     )
 
 

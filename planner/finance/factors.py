@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-DEGREES = (12, 24, 48)
+DEGREES = (8, 16, 48)
 _LARGE = 600.0  # exponents beyond are no factor of a bill
 _SAME = 1e-12  # relative: elements that move so alike share a function
 _EXACT = 1e-11  # relative error up to which a function counts as met
@@ -132,7 +132,7 @@ def fit(
         return Fitted(functions, which, True, True)
     if is_whole:
         return _each_whole(ratios, moved, low, high)
-    return _series(ratios, moved, low, high)
+    return _series(ratios, moved, places, looked)
 
 
 def through(places: Floats, factors: Floats) -> Fitted:
@@ -156,10 +156,11 @@ def _unmoved(n: int) -> Fitted:
 
 
 def _series(
-    ratios: Callable[[float], Floats], moved: npt.NDArray[np.bool_], low: float, high: float
+    ratios: Callable[[float], Floats], moved: npt.NDArray[np.bool_], tests: Floats, looked: Floats
 ) -> Fitted:
-    tests = [low + (high - low) * part for part in (0.0, 0.07, 0.5, 0.93, 1.0)]
-    expected = np.array([ratios(value)[moved] for value in tests])
+    """Series that meet the bill at `tests`, where it was looked at before; lines between nodes where none does."""
+    low, high = float(tests[0]), float(tests[-1])
+    expected = looked[:, moved]
     for degree in DEGREES:
         n = degree + 1
         x = np.cos(np.pi * (np.arange(n) + 0.5) / n)
@@ -170,7 +171,7 @@ def _series(
             basis = np.polynomial.chebyshev.chebvander(x, degree)
             coefficients = 2 / n * basis.T @ (np.log(values) if is_log else values)
             coefficients[0] /= 2
-            at = (2 * np.array(tests) - low - high) / (high - low)
+            at = (2 * tests - low - high) / (high - low)
             found = np.polynomial.chebyshev.chebvander(at, degree) @ coefficients
             if is_log:
                 found = np.exp(np.minimum(found, _LARGE))

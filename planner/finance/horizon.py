@@ -96,7 +96,11 @@ def plan_of(scenario: Scenario, strategy: str) -> Plan:
 
 
 def account(
-    scenario: Scenario, strategy: str, windows: Sequence[PlannedWindow], quantities: Sequence[Quantities]
+    scenario: Scenario,
+    strategy: str,
+    windows: Sequence[PlannedWindow],
+    quantities: Sequence[Quantities],
+    plan: Plan | None = None,
 ) -> Ledger:
     """The ledger of a strategy.
 
@@ -106,6 +110,8 @@ def account(
         All windows of the plan; their order does not matter.
     quantities : sequence of Quantities, one for each window
         From `planner.finance.quantities.count`.
+    plan : Plan, optional
+        That of `plan_of`, where it is at hand: prices that were looked up for it are not looked up again.
 
     Raises
     ------
@@ -114,7 +120,7 @@ def account(
     NotSimulated
         A task is expected of which no request was simulated.
     """
-    plan = plan_of(scenario, strategy)
+    plan = plan or plan_of(scenario, strategy)
     rates = rates_of(scenario, strategy, plan.eras, windows, quantities)
     lines = _Lines(plan)
     for piece, task, key, charge in charged(plan, rates):

@@ -176,10 +176,14 @@ def _interval(
 
 
 def cost_vectors(
-    scenario: Scenario, strategy: str, windows: Sequence[PlannedWindow], quantities: Sequence[Quantities]
+    scenario: Scenario,
+    strategy: str,
+    windows: Sequence[PlannedWindow],
+    quantities: Sequence[Quantities],
+    plan: Plan | None = None,
 ) -> CostVectors:
     """The per-window make-up of a strategy's totals; the arguments are those of `horizon.account`."""
-    plan = plan_of(scenario, strategy)
+    plan = plan or plan_of(scenario, strategy)
     exact_rates = rates_of(scenario, strategy, plan.eras, windows, quantities)
     tasks = list(plan.shares)
     keys = sorted(

@@ -13,6 +13,8 @@ from fractions import Fraction
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal
 
+from planner.finance.drivers import driver_of
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -28,7 +30,7 @@ _TWO_DIGITS = decimal.Context(prec=2, rounding=decimal.ROUND_HALF_EVEN)
 QUANTUM = Decimal("0.000001")  # a scaled quantity is rounded to this once, half-even (design §7)
 
 ROW_COLUMNS = (
-    "month", "view", "account", "task", "deployment", "quantity", "unit", "unit_price_usd", "amount_usd",
+    "month", "view", "account", "driver", "task", "deployment", "quantity", "unit", "unit_price_usd", "amount_usd",
     "strategy", "source",
 )  # fmt: skip
 
@@ -120,6 +122,11 @@ class LedgerRow:
             assert isinstance(value, Decimal), f"{name} of {self.account} must be a Decimal: {value!r}"
             assert value.is_finite(), f"{name} of {self.account} must be finite: {value}"
         object.__setattr__(self, "amount_usd", EXACT.multiply(self.quantity, self.unit_price_usd))
+
+    @property
+    def driver(self) -> str:
+        """What has to move for the quantity to move."""
+        return driver_of(self.account)
 
     @property
     def group(self) -> str:

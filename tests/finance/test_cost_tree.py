@@ -7,6 +7,7 @@ import pytest
 
 from planner.finance import account, assumptions, cost_vectors, not_included, tco
 from planner.finance.adjustments import ADJUSTED
+from planner.finance.drivers import DRIVERS, driver_of
 from planner.finance.hand_check import HandCheck
 from planner.finance.horizon import ACCOUNT_ORDER, AT_START
 from planner.finance.integrations import integrations
@@ -182,6 +183,15 @@ def test_a_bill_with_every_account_is_the_one_worked_by_hand() -> None:
     assert abs(F(ledger.total()) - sum(BY_HAND.values())) < F(1, 10**6)
     economic = BY_HAND["wrong answers"] + BY_HAND["downtime"]
     assert F(ledger.total("economic")) == economic
+
+
+def test_every_account_has_a_driver_and_every_driver_an_account() -> None:
+    accounts = {*ACCOUNT_ORDER, *(row.account for row in bill(plan()).rows)}
+    assert all(driver_of(one) for one in accounts)
+    groups = {"/".join(one.split("/")[:many]) for one in accounts for many in (1, 2)}
+    assert set(DRIVERS) - groups == set()
+    with pytest.raises(KeyError, match="nothing drives the account sundries"):
+        driver_of("sundries/other")
 
 
 def test_the_plan_of_every_account_holds_every_account() -> None:

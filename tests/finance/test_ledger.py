@@ -135,7 +135,7 @@ def test_json_rows_hold_plain_strings_without_exponents() -> None:
     assert line["amount_usd"] == "150"
     assert line["task"] is None
     assert list(line) == [
-        "month", "view", "account", "task", "deployment", "quantity", "unit", "unit_price_usd", "amount_usd",
+        "month", "view", "account", "driver", "task", "deployment", "quantity", "unit", "unit_price_usd", "amount_usd",
         "strategy", "source",
     ]  # fmt: skip
 

@@ -105,7 +105,7 @@ def test_rows_name_fields_by_pattern() -> None:
         "limited",
     )
     assert by_path["deployments.DEPLOYMENT.provisioned.units"]["required"]
-    assert not by_path["finance.effort"]["supported"]
+    assert not by_path["run.precision"]["supported"]
     assert by_path["tasks.TASK.urgency"]["choices"] == ("interactive", "batch")
     assert by_path["traffic.bursts.kind"]["choices_later"] == ("renewal", "cox", "clients")
     assert by_path["tasks.TASK.accuracy[MODEL]"]["high_open"]
