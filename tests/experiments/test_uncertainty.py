@@ -145,7 +145,10 @@ def test_no_draw_of_the_default_ranges_has_tokens_for_nothing() -> None:
     assert (price.p10, price.p50, price.p90) == pytest.approx((0.6, 1.0, 1.1), rel=1e-12)
     assert result.values[:, column].min() > 0
     assert (result.totals() > 0).all()
-    assert dict(zip(result.cheapest["strategy"], result.cheapest["among_all"], strict=True)) == {"o": 0.0, "m": 1.0}
+    assert dict(zip(result.cheapest["strategy"], result.cheapest["among_all"], strict=True)) == {
+        "o": 0.0,
+        "m": 1.0,
+    }
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)

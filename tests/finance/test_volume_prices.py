@@ -84,7 +84,9 @@ def test_tiers_of_tokens_count_each_price_by_itself() -> None:
 def test_tiers_of_tokens_whose_price_changes_within_a_month_are_refused(change: dict) -> None:
     """Half of a month's 15,500 million tokens on either side of a step of one millionth are not two times none above 10,000."""
     plan = scenario(finance__volume_prices=tiers((10e9, 0.5), of="tokens"), **change)
-    with pytest.raises(PricesMove, match=rf"openai in 2025-01, as the price of {OMNI} \(input\) changes on 2025-01-16"):
+    with pytest.raises(
+        PricesMove, match=rf"openai in 2025-01, as the price of {OMNI} \(input\) changes on 2025-01-16"
+    ):
         bill(plan)
     by_money = scenario(finance__volume_prices=tiers((50_000, 0.5)), **change)
     assert D(75_000) < bill(by_money).total() < D(75_400)
