@@ -128,9 +128,11 @@ def show(lines: list[str], console: "Console") -> None:
 
 def texts(found: "BreakEven", month: str | None = None) -> "Iterator[str]":
     """All that is printed, line by line."""
+    from planner.workload.windows import horizon_words
+
     scenario = found.scenario
     yield (
-        f"{scenario.name}: {scenario.objective} cost over {scenario.finance.horizon_months} months, today "
+        f"{scenario.name}: {scenario.objective} cost over {horizon_words(scenario)}, today "
         f"{found.requests_per_month:,.0f} requests a month; unit costs held as simulated"
     )
     monthly = {} if month is None else found.in_month(month)

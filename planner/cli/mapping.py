@@ -137,7 +137,9 @@ def show(found: "DecisionMap", console: "Console") -> None:
 
 def texts(found: "DecisionMap", width: int = 100) -> "Iterator[str]":
     """Lines of the map: largest y on top, as on paper."""
-    yield f"{found.scenario.name}: who wins, by {found.scenario.objective} cost over {found.scenario.finance.horizon_months} months"
+    from planner.workload.windows import horizon_words
+
+    yield f"{found.scenario.name}: who wins, by {found.scenario.objective} cost over {horizon_words(found.scenario)}"
     yield f"up:     {_axis(found.y)}"
     yield f"across: {_axis(found.x)}"
     yield ""

@@ -25,6 +25,7 @@ from planner.finance.hand_check import check_strategy
 from planner.finance.horizon import plan_of
 from planner.finance.ledger import exact, total_of
 from planner.scenario.fields import Scenario
+from planner.workload.volume import monthly_growth
 from planner.workload.windows import month_pieces, requests_per_month
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class BreakEven:
         import pandas as pd
 
         end = Fraction(exact(up_to)) if up_to is not None else self._end()
-        months = self.scenario.finance.horizon_months
+        months = self._months
         rows = [
             (name, float(end * k / LINE_POINTS), float(line.cost(end * k / LINE_POINTS) / months))
             for name, line in self.lines.items()
@@ -103,7 +104,7 @@ class BreakEven:
         import pandas as pd
 
         end = Fraction(exact(up_to)) if up_to is not None else self._end()
-        months = self.scenario.finance.horizon_months
+        months = self._months
         rows = [
             (
                 float(one.volume),
@@ -116,6 +117,11 @@ class BreakEven:
             if one.volume <= end
         ]
         return pd.DataFrame(rows, columns=["volume", "usd", "before", "after"])
+
+    @property
+    def _months(self) -> Fraction:
+        """Months of the plan, the first and the last by their covered parts."""
+        return months_of(month_pieces(self.scenario))[-1].ends_after
 
     def _end(self) -> Fraction:
         """Twice today's volume, or a little more than a crossing near to it."""
@@ -189,7 +195,7 @@ def break_even(
     ------
     PlannerError
         A strategy that there is not, a server whose capacity is not known, or a cost that is no straight line over the
-        volume because tiers or commitments move its prices.
+        volume because tiers or commitments move its prices or growth nears a saturation.
     """
     plan = scenario.scenario if isinstance(scenario, Comparison) else scenario
     names = _names(plan, between)
@@ -232,6 +238,14 @@ def break_even(
 
 def _check_lines(scenario: Scenario, names: Sequence[str]) -> None:
     """Refuse plans whose cost is no straight line over the volume, rather than draw one."""
+    traffic = scenario.traffic
+    if traffic.saturation_requests_per_month is not None and monthly_growth(traffic):
+        raise PlannerError(
+            "Break-even volumes are not supported yet where growth slows down towards "
+            "traffic.saturation_requests_per_month: twice the volume at the start is not twice the requests of the plan. "
+            "The decision map bills every volume: "
+            "planner map FILE --x traffic.requests_per_month=LOW..HIGH --y PATH=LOW..HIGH"
+        )
     for name in names:
         knots = [knot for one in plan_of(scenario, name).adjustments for knot in one.knots]
         moving = {knot.account.partition("/")[0] for knot in knots} & {VOLUME, COMMITMENT}

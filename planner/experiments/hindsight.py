@@ -39,8 +39,9 @@ from planner.scenario import known
 from planner.scenario.checks_money import EARLIEST
 from planner.scenario.declare import FrozenMap
 from planner.scenario.fields import Scenario
+from planner.scenario.finance_volume import Commitment, commitment_months
 from planner.scenario.finding import listed
-from planner.workload.windows import Window, eras, plan_windows, requests_per_month
+from planner.workload.windows import Window, eras, horizon, month_pieces, plan_windows, requests_per_month
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -549,7 +550,29 @@ def _dropped(given: Scenario, whole: Scenario) -> list[str]:
         )
     if getattr(given.finance, "price_drift", ()):
         found.append("finance.price_drift is left out: the list prices of the past are known")
-    by_volume = [name for name in ("volume_prices", "commitments", "prepaid") if getattr(whole.finance, name)]
+    idle = [one.name for one in whole.finance.commitments if not _runs(whole, one)]
+    if idle:
+        found.append(
+            f"in no bill, as they begin on days of their own that are not among these: finance.commitments, {listed(idle)}; leave "
+            "starts out to have them signed on the first day"
+        )
+    for index, factor in enumerate(whole.finance.negotiated):
+        first, last = factor.starts or whole.start, factor.ends or horizon(whole)[1]
+        holds = first < horizon(whole)[1] and last > whole.start
+        found.append(
+            f"finance.negotiated[{index}], {factor.factor:g} x list prices of {factor.provider}, "
+            + (
+                "holds on its days as if it had been signed then"
+                if holds
+                else "is for other days: it is in no bill"
+            )
+        )
+    by_volume = [
+        name
+        for name in ("volume_prices", "commitments", "prepaid")
+        if getattr(whole.finance, name)
+        and not (name == "commitments" and len(idle) == len(whole.finance.commitments))
+    ]
     if by_volume:
         told = listed(f"finance.{name}" for name in by_volume)
         found.append(
@@ -559,6 +582,12 @@ def _dropped(given: Scenario, whole: Scenario) -> list[str]:
     if given.currency != "USD":
         found.append(f"amounts are in USD, not in {given.currency}")
     return found
+
+
+def _runs(whole: Scenario, one: Commitment) -> bool:
+    """Whether a commitment runs in some month of a scenario."""
+    months = len({piece.month for piece in month_pieces(whole)})
+    return bool(set(commitment_months(whole, one)) & set(range(months)))
 
 
 def _of_service(scenario: Scenario, one: known.Service) -> list[str]:

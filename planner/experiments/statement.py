@@ -165,6 +165,8 @@ class Statement:
         planned, answered = ledger.expected("planned"), ledger.expected("completed")
         plan = plan_of(self.comparison.scenario, name)
         standing = standing_ledger(plan).total()
+        # Downtime stands still as well: so many hours, whatever comes.
+        by_hour = ledger.select(account="downtime").total()
         told = counts(self.comparison.scenario)
         for view in (INVOICED, ECONOMIC):
             amount = ledger.total(INVOICED) if view == INVOICED else ledger.total()
@@ -175,7 +177,8 @@ class Statement:
                 ("1,000 requests", words, amount, planned, 1000, f"{view}_per_1k_usd"),
                 (
                     "1,000 requests, varying part", f"{words}, less what stands without any request",
-                    EXACT.subtract(amount, standing), planned, 1000, None,
+                    EXACT.subtract(EXACT.subtract(amount, standing), by_hour if view == ECONOMIC else Decimal(0)),
+                    planned, 1000, None,
                 ),
                 ("1,000 answered requests", words, amount, answered, 1000, None),
                 ("right answer", words, amount, tco.expected_correct, 1, f"{view}_per_correct_usd"),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from planner.errors import PriceUnknown
+from planner.errors import PlannerError, PriceUnknown
 from planner.finance.calendar import Month
 from planner.finance.ledger import EXACT, INVOICED, View, exact, plain, rounded
 from planner.finance.quantities import API, LONG, VERIFIED, Key
@@ -36,6 +36,10 @@ Floats = npt.NDArray[np.float64]
 ONE = Decimal(1)
 VOLUME, COMMITMENT, PREPAID = "volume prices", "commitment", "prepaid fee"
 ADJUSTED = (VOLUME, COMMITMENT, PREPAID)  # groups of accounts that hold nothing but adjustments
+
+
+class PricesMove(PlannerError):
+    """Tiers that go by tokens of a price that changes within a month: whose tokens count first is not worked out."""
 
 
 class Priced(Protocol):
@@ -230,8 +234,15 @@ def _steps(rule: VolumePrices, index: int, month: Month, price: Decimal) -> tupl
 
 
 def _prices_in(plan: "Plan", month: Month, scope: Scope) -> Iterator[tuple[Scope, Decimal]]:
-    """Every price of a token within a scope that may be paid in a month, each as a scope of its own."""
+    """Every price of a token within a scope that may be paid in a month, each as a scope of its own.
+
+    Raises
+    ------
+    PricesMove
+        A price changes within the month: what was used before and after it would each begin below the first step.
+    """
     found: dict[Scope, None] = {}
+    met: dict[tuple[object, ...], Decimal] = {}
     for piece in plan.pieces:
         if piece.month != month.name:
             continue
@@ -250,6 +261,15 @@ def _prices_in(plan: "Plan", month: Month, scope: Scope) -> Iterator[tuple[Scope
                         unit_price_usd=charge.unit_price_usd,
                     )
                     found.setdefault(one)
+                    before = met.setdefault(
+                        (key.deployment, key.kind, charge.account, charge.sold), charge.unit_price_usd
+                    )
+                    if before != charge.unit_price_usd:
+                        raise PricesMove(
+                            f"not supported yet: tiers of tokens (finance.volume_prices with of: tokens) at {scope.provider} in "
+                            f"{month.name}, as the price of {charge.sold.model} ({charge.sold.meter}) changes on {piece.start}, within "
+                            "the month; let prices change on the first of a month, or give tiers of: usd"
+                        )
     for one in found:
         assert one.unit_price_usd is not None, f"a price that is none: {one}"
         yield one, one.unit_price_usd

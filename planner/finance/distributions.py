@@ -54,6 +54,28 @@ class Myerson:
 
 
 @dataclass(frozen=True)
+class Inverse:
+    """One over a value of Myerson's: a factor on prices with these quantiles, never at or below 0.
+
+    For quantiles that lie farther apart below the median than above it: Myerson's own distribution has no lowest value
+    there, and cut off at 0 it would let prices be nothing.
+    """
+
+    p10: float
+    p50: float
+    p90: float
+
+    def quantile(self, probability: Floats) -> Floats:
+        """Values at probabilities inside (0, 1), in the unit of the input.
+
+        >>> Inverse(0.6, 1.0, 1.1).quantile(np.array([0.0001, 0.1, 0.5, 0.9])).round(3)
+        array([0.029, 0.6  , 1.   , 1.1  ])
+        """
+        upside_down = Myerson(1 / self.p90, 1 / self.p50, 1 / self.p10)
+        return np.asarray(1 / upside_down.quantile(1 - probability))
+
+
+@dataclass(frozen=True)
 class Pert:
     """The beta distribution of a lowest, a most likely and a highest value (PERT): mean (min + 4 mode + max) / 6."""
 
@@ -149,7 +171,7 @@ class Input:
     name: str
     label: str
     kind: Kind
-    belief: Myerson | Pert
+    belief: Myerson | Inverse | Pert
     value: float
     unit: str = ""
     source: str = "scenario: uncertain"

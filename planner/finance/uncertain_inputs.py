@@ -9,7 +9,7 @@ from typing import Any
 
 from planner.catalogue.ranges import factor_ranges, gpu_hour_range
 from planner.catalogue.reading import Range
-from planner.finance.distributions import Correlation, Input, Myerson, Pert, Rows
+from planner.finance.distributions import Correlation, Input, Inverse, Myerson, Pert, Rows
 from planner.finance.float_bill import Line
 from planner.finance.token_prices import has_own_prices, home_provider
 from planner.scenario import declared, paths
@@ -175,11 +175,12 @@ def _of_range(name: str, label: str, found: Range, rows: Rows) -> Input:
     """An input of kind factor, with its central figure as median; a range to one side only is mirrored."""
     low = found.low if found.low < found.central else found.central**2 / found.high
     high = found.high if found.high > found.central else found.central**2 / found.low
+    is_wider_below = found.central - low > high - found.central
     return Input(
         name=name,
         label=label,
         kind="factor",
-        belief=Myerson(low, found.central, high),
+        belief=(Inverse if is_wider_below else Myerson)(low, found.central, high),
         value=1.0,
         unit="factor",
         source=f"{found.source}, {found.as_of}",

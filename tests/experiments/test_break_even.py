@@ -10,6 +10,7 @@ import pytest
 
 import planner
 from planner.api import break_even, compare
+from planner.cli.evens import texts
 from planner.errors import PlannerError
 from planner.experiments.comparison import run_strategy
 from planner.experiments.even_servers import busy_s_per_request, peak_to_mean
@@ -325,3 +326,21 @@ def test_strategies_without_a_threshold_are_refused(strategy: str, message: str)
         omni_share(routed(0.03), strategy)
     with pytest.raises(PlannerError, match=r"floor: got 1.2; allowed: 0 to 1"):
         omni_share(routed(0.03), "hybrid", floor=1.2)
+
+
+def test_no_v_star_where_growth_nears_a_saturation() -> None:
+    """Twice the volume at the start is not twice the requests of the plan there; without growth it is."""
+    bound = {"traffic.saturation_requests_per_month": 1e7}
+    with pytest.raises(PlannerError, match="growth slows down towards traffic"):
+        break_even(small().set({**bound, "traffic.growth_per_month": 0.2}))
+    still = break_even(small().set({**bound, "traffic.growth_per_month": 0.0}))
+    assert still.pairs[0].volumes == break_even(small()).pairs[0].volumes
+
+
+def test_a_mean_month_of_a_plan_that_ends_early_is_one_of_its_own_months() -> None:
+    """24 months that end after one: the chart's month is that one, and what is printed names its days."""
+    early = break_even(small().set({"finance.horizon_months": 24, "finance.until": "2027-02-01"}))
+    whole = break_even(small())
+    assert early.line_rows(1000.0).equals(whole.line_rows(1000.0))
+    assert early.crossing_rows().equals(whole.crossing_rows())
+    assert "cost over 2027-01-01 to 2027-01-31, today" in next(texts(early))

@@ -362,6 +362,29 @@ def test_tiers_hold_in_the_bills_and_not_in_the_mean_month() -> None:
     assert found.hand_check("alias").bill("2024-10").difference_usd == 0
 
 
+def test_a_commitment_or_factor_of_other_days_is_in_no_bill_and_says_so() -> None:
+    """What begins in 2025 is not said to hold in all bills of 2024."""
+    signed = {"name": "EA", "provider": "openai", "usd_per_month": 9000, "months": 2}
+    finance = {
+        "horizon_months": 12,
+        "commitments": [{**signed, "starts": "2025-03-01"}],
+        "negotiated": [{"provider": "openai", "factor": 0.5, "from": "2025-03-01"}],
+    }
+    found = planner.hindsight(
+        scenario({"gpt-4o": "gpt-4o"}, start="2025-01-01", finance=finance), "2024-06-01", "2024-08-01"
+    )
+    assert {row.partition("/")[0] for row in found.ledger["account"]} == {"api"}
+    assert any(text.startswith("in no bill, as they begin on days of their own") for text in found.notices)
+    assert any("is for other days: it is in no bill" in text for text in found.notices)
+    assert not any("hold in all bills" in text for text in found.notices)
+    now = planner.hindsight(
+        scenario({"gpt-4o": "gpt-4o"}, start="2025-01-01", finance={"horizon_months": 12, "commitments": [signed]}),
+        "2024-06-01", "2024-08-01",
+    )  # fmt: skip
+    assert "commitment/unused" in set(now.ledger["account"])
+    assert any(text.startswith("finance.commitments hold in all bills as if") for text in now.notices)
+
+
 def test_own_prices_are_held_and_told() -> None:
     past = scenario(ALIAS, models={"gpt-4o": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2}})
     found = planner.hindsight(past, "2024-09-01", "2024-11-01")

@@ -9,6 +9,7 @@ from fractions import Fraction
 import pytest
 
 import planner
+from planner.cli.tco_views import footprint_reasons
 from planner.experiments.statement import Statement, Unit, statement
 from planner.finance.ledger import Ledger, total_of
 from tests.cli.command import SCENARIO
@@ -91,6 +92,37 @@ def test_the_varying_part_leaves_out_what_is_paid_anyway(made: Statement) -> Non
     assert total_of(standing) == 1000 + 14 * Decimal("0.1") * 10_000
     gap = found["1,000 requests"].numerator_usd - found["1,000 requests, varying part"].numerator_usd
     assert gap == total_of(standing)
+
+
+def test_downtime_is_paid_by_the_hour_and_varies_with_no_request() -> None:
+    """As break-even has it: what varies is tokens alone, however much an hour without answers costs."""
+    tree = {
+        "name": "hours", "start": "2025-01-01", "traffic": {"requests_per_month": 2_000_000}, "tasks": {"faq": {}},
+        "deployments": {"omni": {"model": "gpt-4o-2024-11-20", "provider": "openai", "errors": {"rate": 0.2, "status": 500}}},
+        "strategies": {"o": {"omni": ["omni"]}}, "policy": {"retries": 0},
+        "finance": {"horizon_months": 1, "downtime_usd_per_hour": 1000},
+        "run": {"window_s": 120, "replications": 2, "seed": 3},
+    }  # fmt: skip
+    made = statement(planner.compare(planner.load(tree)))
+    ledger = made.comparison.results["o"].ledger
+    assert ledger.select(account="downtime").total() > 10_000
+    varying = units(made, "o", "economic")["1,000 requests, varying part"].numerator_usd
+    assert varying == ledger.total("invoiced")
+
+
+def test_an_energy_that_is_known_has_no_reason_beside_one_that_is_not() -> None:
+    tree = {
+        "name": "energy", "start": "2025-01-01", "traffic": {"requests_per_month": 2_000_000}, "tasks": {"faq": {}},
+        "deployments": {
+            "omni": {"model": "gpt-4o-2024-11-20", "provider": "openai"},
+            "mini": {"model": "gpt-4o-mini-2024-07-18", "provider": "openai"},
+        },
+        "strategies": {"o": {"omni": ["omni"]}, "m": {"mini": ["mini"]}}, "finance": {"horizon_months": 1},
+        "run": {"window_s": 120, "replications": 2, "seed": 3},
+    }  # fmt: skip
+    reasons = list(footprint_reasons(statement(planner.compare(planner.load(tree)))))
+    assert [text.partition(":")[0] for text in reasons] == ["m"]
+    assert "nan" not in reasons[0]
 
 
 def test_intervals_are_those_of_the_comparison(made: Statement) -> None:

@@ -61,6 +61,22 @@ def shipped(path: Path) -> planner.Comparison:
     return planner.compare(planner.load(path).set({"run.window_s": WINDOW_S}), replications=2)
 
 
+#: The same tokens at a dear and at a cheap price: no price of both together lets the dear one win.
+FREE: dict[str, Any] = {
+    "name": "tokens",
+    "start": "2025-04-01",
+    "traffic": {"requests_per_month": 2_000_000},
+    "tasks": {"faq": {}},
+    "deployments": {
+        "omni": {"model": "gpt-4o-2024-11-20", "provider": "openai"},
+        "mini": {"model": "gpt-4o-mini-2024-07-18", "provider": "openai"},
+    },
+    "strategies": {"o": {"omni": ["omni"]}, "m": {"mini": ["mini"]}},
+    "finance": {"horizon_months": 1},
+    "run": {"window_s": 120, "replications": 2, "seed": 3},
+}
+
+
 def small(**changes: Any) -> Scenario:
     return load(SMALL, {path.replace("__", "."): value for path, value in changes.items()})
 
@@ -119,6 +135,20 @@ def test_default_ranges_of_every_shipped_scenario_are_carried_to_the_ledger_s_di
         expected = float(comparison.results[name].tco.economic_usd)
         costs = result.drawn[name].model.costs(middle)
         assert float((costs.invoiced + costs.economic).sum()) == pytest.approx(expected, rel=1e-9)
+
+
+def test_no_draw_of_the_default_ranges_has_tokens_for_nothing() -> None:
+    """Prices at 0.6 to 1.1 of today's: no draw in which all strategies cost nothing and tie for the cheapest."""
+    result = uncertainty(planner.compare(planner.load(FREE)), draws=4096)
+    column = [one.name for one in result.inputs_used].index("price of tokens at openai")
+    price = result.inputs_used[column]
+    assert (price.p10, price.p50, price.p90) == pytest.approx((0.6, 1.0, 1.1), rel=1e-12)
+    assert result.values[:, column].min() > 0
+    assert (result.totals() > 0).all()
+    assert dict(zip(result.cheapest["strategy"], result.cheapest["among_all"], strict=True)) == {
+        "o": 0.0,
+        "m": 1.0,
+    }
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)

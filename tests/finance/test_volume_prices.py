@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.finance import account, assumptions, tco
-from planner.finance.adjustments import Adjustment, Knot, Scope, amounts, exact_quantities
+from planner.finance.adjustments import Adjustment, Knot, PricesMove, Scope, amounts, exact_quantities
 from planner.finance.hand_check import HandCheck
 from planner.finance.horizon import plan_of, standing_ledger
 from planner.finance.ledger import Ledger
@@ -72,6 +72,24 @@ def test_tiers_of_tokens_count_each_price_by_itself() -> None:
         (D(1_200_000_000), "token", D("-0.0000025")),
     ]
     assert found.total() == SPEND - D("6562.5") - D(3_000)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"finance__price_steps": [{"at": "2025-01-16", "model": OMNI, "factor": 1.000001}]},
+        {"finance__negotiated": [{"provider": "openai", "factor": 0.999, "from": "2025-01-16"}]},
+    ],
+)
+def test_tiers_of_tokens_whose_price_changes_within_a_month_are_refused(change: dict) -> None:
+    """Half of a month's 15,500 million tokens on either side of a step of one millionth are not two times none above 10,000."""
+    plan = scenario(finance__volume_prices=tiers((10e9, 0.5), of="tokens"), **change)
+    with pytest.raises(
+        PricesMove, match=rf"openai in 2025-01, as the price of {OMNI} \(input\) changes on 2025-01-16"
+    ):
+        bill(plan)
+    by_money = scenario(finance__volume_prices=tiers((50_000, 0.5)), **change)
+    assert D(75_000) < bill(by_money).total() < D(75_400)
 
 
 def test_tiers_of_one_meter_or_model_leave_the_others_alone() -> None:
