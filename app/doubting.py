@@ -6,6 +6,7 @@ import streamlit as st
 import planner
 from app import text
 from planner.api import Comparison
+from planner.cli.doubts import worth_of_knowing
 from planner.experiments.uncertainty import Uncertainty, uncertainty
 
 WORDS = {"money": "exact", "volume": "use per request held", "simulated": "simulated at P10 and P90"}
@@ -91,14 +92,11 @@ def breach_table(found: Uncertainty) -> pd.DataFrame:
 
 
 def information_table(found: Uncertainty) -> pd.DataFrame:
-    """What knowing an input before choosing is worth, the most valuable first."""
+    """What knowing an input before choosing is worth, the most valuable first; empty where one strategy may be chosen."""
     return pd.DataFrame(
         [
-            {
-                "If this were known before choosing": row["input"] or "everything",
-                "it would be worth, USD": _usd(row["usd"]),
-            }
-            for row in found.information.to_dict("records")
+            {"If this were known before choosing": name or "everything", "it would be worth, USD": _usd(usd)}
+            for name, usd in worth_of_knowing(found) or ()
         ]
     )
 

@@ -20,6 +20,7 @@ from planner.workload.windows import requests_per_month
 
 REPORT_EVERY_S = 0.1
 VOLUME = "traffic.requests_per_month"
+USERS = "traffic.users.active_per_day"
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -153,9 +154,13 @@ def error_table(found: BreakEven) -> pd.DataFrame:
 
 
 def suggested(scenario: Scenario) -> tuple[str, str]:
-    """Axes to begin with: a tenth to ten times the volume, and of the cost of a wrong answer (or of downtime)."""
-    volume = requests_per_month(scenario)
-    x = f"{VOLUME}={volume / 10:.15g}..{volume * 10:.15g}:7"
+    """Axes to begin with: a tenth to ten times the volume, and of the cost of a wrong answer (or of downtime).
+
+    The volume is the number that the scenario gives: of requests, or of users.
+    """
+    users = scenario.traffic.users
+    path, volume = (VOLUME, requests_per_month(scenario)) if users is None else (USERS, users.active_per_day)
+    x = f"{path}={volume / 10:.15g}..{volume * 10:.15g}:7"
     for name, task in scenario.tasks.items():
         cost = task.cost_of_wrong_answer_usd
         if cost:

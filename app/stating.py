@@ -62,7 +62,7 @@ def year_table(made: Statement) -> pd.DataFrame:
     for view, words in (("invoiced_usd", "invoiced"), ("economic_usd", "with economic")):
         for year in dict.fromkeys(years["fiscal_year"]):
             mine = years[years["fiscal_year"] == year].set_index("strategy")
-            part = "" if mine["is_whole"].iloc[0] else f" ({mine['months'].iloc[0]} months of it)"
+            part = "" if mine["is_whole"].iloc[0] else " in part"
             rows.append(
                 {"Fiscal year, USD": f"{year}{part}, {words}"}
                 | {name: usd(mine.loc[name, view], "") for name in made.comparison.strategies}
@@ -169,7 +169,14 @@ def footprint_table(made: Statement) -> pd.DataFrame:
                 "kg CO2e per 1,000 requests": words["kg_per_1k"],
                 "J per call": words["joules_per_call"],
                 "g CO2e per call": words["grams_per_call"],
-                "Source": row["unknown"] if isinstance(row["unknown"], str) else row["source"],
+                "Source": next(
+                    (
+                        str(row[name])
+                        for name in ("unknown", "source")
+                        if row[name] and not text.is_unknown(row[name])
+                    ),
+                    text.DASH,
+                ),
             }
         )
     return pd.DataFrame(rows)
@@ -179,7 +186,16 @@ def _spread_words(row: dict[Any, Any], name: str) -> str:
     low, central, high = (row[f"{name}_{part}"] for part in ("low", "central", "high"))
     if text.is_unknown(central):
         return text.DASH
-    return f"{central:.3g} ({low:.3g} to {high:.3g})"
+    return f"{_figure(central)} ({_figure(low)} to {_figure(high)})"
+
+
+def _figure(value: float) -> str:
+    """Three significant digits, written out from 1,000 on.
+
+    >>> _figure(11312.4), _figure(676.2), _figure(0.00134)
+    ('11,312', '676', '0.00134')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:.3g}"
 
 
 def register_table(made: Statement) -> pd.DataFrame:

@@ -86,7 +86,7 @@ def _show_charts(comparison: Comparison) -> None:
     for grid, name, title in (
         (first, "latency", "How long answers take"),
         (first, "tco", "What it costs, by account"),
-        (second, "cumulative", "What has been spent by then"),
+        (second, "cumulative", "What it has cost by then"),
     ):
         with grid.cell():
             st.subheader(title, anchor=False)

@@ -53,7 +53,11 @@ def _show_cheapest(found: Uncertainty) -> None:
         st.caption(text.markdown(found.sampling_error))
     with grid.cell():
         st.subheader("What it would be worth to know", anchor=False)
-        details.show_table(doubting.information_table(found), "Value of information by input, USD")
+        known = doubting.information_table(found)
+        if known.empty:
+            st.markdown("Nothing: one strategy only meets every target, so no input can change the choice.")
+        else:
+            details.show_table(known, "Value of information by input, USD")
         st.caption(
             "The most to pay for knowing an input before choosing: expected value of (partial) perfect information."
         )
@@ -98,6 +102,7 @@ def _show_budget(comparison: Comparison, found: Uncertainty) -> None:
     budget = comparison.scenario.finance.budget_usd_per_month
     months = doubting.month_rows(found, strategy)
     st.altair_chart(budget_chart(months, strategy, names, budget), width="stretch", key="doubt-budget")
+    st.caption("Line: P50. Shaded: from P10 to P95, the dashed line.")
     if budget is None:
         st.caption("No budget is set (finance.budget_usd_per_month): no probability of passing it.")
     else:
@@ -181,7 +186,7 @@ def _show_map(comparison: Comparison) -> None:
         return
     st.altair_chart(found.chart, width="stretch", key="map")
     told = [f"{name} wins {many} of {len(found.cells)} cells" for name, many in found.wins.items() if name]
-    st.caption(text.markdown("; ".join([*told, *found.notices])))
+    st.caption(text.markdown(" ".join([f"{'; '.join(told)}.", *found.notices])))
     st.download_button(
         "Map (CSV)",
         data=lambda: details.exact_csv(found.frame),

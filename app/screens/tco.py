@@ -83,7 +83,7 @@ def _show_totals(made: Statement, doubt: Uncertainty | None) -> None:
             key="tco-accounts",
         )
     with grid.cell():
-        st.subheader("What has been spent by then", anchor=False)
+        st.subheader("What it has cost by then", anchor=False)
         st.altair_chart(
             cumulative_chart(
                 comparison.monthly,

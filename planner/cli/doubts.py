@@ -47,14 +47,19 @@ def show(found: "Uncertainty", comparison: "Comparison", console: "Console") -> 
 
 
 def closest(found: "Uncertainty", winner: str | None) -> tuple[str, str] | None:
-    """The answer and the strategy whose cost comes nearest to it; without an answer the first; None of one strategy."""
+    """The answer and the strategy whose cost comes nearest to it; without an answer the first; None of one strategy.
+
+    One that misses a target is taken only where no other meets all of them: it is no choice, whatever it costs.
+    """
     if len(found.strategies) < 2:
         return None
     expected = {name: one[found.objective] for name, one in found.expected.items()}
     first = winner if winner in expected else found.strategies[0]
     assert first is not None
-    gaps = {name: abs(cost - expected[first]) for name, cost in expected.items() if name != first}
-    return first, min(gaps, key=lambda name: gaps[name])
+    others = [name for name in found.strategies if name != first]
+    return first, min(
+        others, key=lambda name: (name not in found.passing, abs(expected[name] - expected[first]))
+    )
 
 
 def _rows(found: "Uncertainty") -> Iterator[Row]:
@@ -62,7 +67,9 @@ def _rows(found: "Uncertainty") -> Iterator[Row]:
     totals = found.budget[found.budget["measure"] == "total"]
     for view in ("invoiced", "economic"):
         rows = _by_strategy(totals[totals["view"] == view])
-        yield Row("invoiced total, USD" if view == "invoiced" else "invoiced and economic total, USD")
+        yield Row(
+            "invoiced total, USD" if view == "invoiced" else "economic total, with what is invoiced, USD"
+        )
         for label, column in (("as given", "expected"), *QUANTILES):
             yield Row(label, tuple(Cell(f"{rows[name][column]:,.0f}") for name in names))
     odds, regret = _by_strategy(found.cheapest), _by_strategy(found.regret)
@@ -74,13 +81,27 @@ def _rows(found: "Uncertainty") -> Iterator[Row]:
             for name in names
         ]
         yield Row("among those that meet all targets", tuple(cells))
-    yield Row("regret, mean", tuple(Cell(f"{regret[name]['mean']:,.0f}") for name in names))
+    yield Row(
+        "regret against the best of all, mean", tuple(Cell(f"{regret[name]['mean']:,.0f}") for name in names)
+    )
 
 
 def _by_strategy(table: "pd.DataFrame") -> dict[str, dict[str, Any]]:
     return {
         row["strategy"]: {str(name): value for name, value in row.items()} for row in table.to_dict("records")
     }
+
+
+def worth_of_knowing(found: "Uncertainty") -> list[tuple[str, float]] | None:
+    """(INPUT, USD) before choosing among the strategies that may be chosen, "" for everything; None where one may.
+
+    Those that meet every target; where none does, all.
+    """
+    if len(found.passing) == 1 and len(found.strategies) > 1:
+        return None
+    column = "usd_among_passing" if found.passing else "usd"
+    rows = [(str(row["input"]), float(row[column])) for row in found.information.to_dict("records")]
+    return rows[:1] + sorted(rows[1:], key=lambda row: -row[1])
 
 
 def _breaches(found: "Uncertainty") -> Iterator[str]:
@@ -102,21 +123,32 @@ def _breaches(found: "Uncertainty") -> Iterator[str]:
 def _bars(found: "Uncertainty", a: str, b: str) -> Iterator[str]:
     bars = [bar for bar in found.tornado(a, b).to_dict("records") if bar["swing"] >= 0.01]
     for bar in bars[:MOST_BARS]:
-        flips = ", ".join(f"{value:,.4g}" for value in bar["switches"])
+        flips = ", ".join(_figure(value) for value in bar["switches"])
         yield (
-            f"{bar['input']} at {bar['p10']:,.4g}: {bar['at_p10']:+,.0f}; at {bar['p90']:,.4g}: {bar['at_p90']:+,.0f}"
+            f"{bar['input']} at {_figure(bar['p10'])}: {bar['at_p10']:+,.0f}; at {_figure(bar['p90'])}: {bar['at_p90']:+,.0f}"
             + (f"; the decision flips at {flips}" if flips else "; never flips it")
         )
     if len(bars) > MOST_BARS:
         yield f"{len(bars) - MOST_BARS} more move it less (--json has them)"
 
 
+def _figure(value: float) -> str:
+    """Four significant digits, written out from 10,000 on.
+
+    >>> _figure(70000.0), _figure(1237234.0), _figure(0.8984), _figure(1.0)
+    ('70,000', '1,237,234', '0.8984', '1')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:,.4g}"
+
+
 def _information(found: "Uncertainty") -> Iterator[str]:
-    rows = found.information.to_dict("records")
-    yield f"everything: {rows[0]['usd']:,.0f} USD"
-    for row in rows[1 : MOST_BARS + 1]:
-        if row["usd"] >= 1:
-            yield f"{row['input']}: {row['usd']:,.0f} USD"
+    rows = worth_of_knowing(found)
+    if rows is None:
+        yield "nothing: one strategy only meets every target, so no input can change the choice"
+        return
+    for name, usd in rows[: MOST_BARS + 1]:
+        if usd >= 1 or not name:
+            yield f"{name or 'everything'}: {usd:,.0f} USD"
 
 
-__all__ = ["closest", "show"]
+__all__ = ["closest", "show", "worth_of_knowing"]

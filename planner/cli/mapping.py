@@ -153,14 +153,27 @@ def texts(found: "DecisionMap", width: int = 100) -> "Iterator[str]":
         )
         yield f"{short(found.y.values[row]):>{LABEL_WIDTH}} | {cells}".rstrip()
     yield f"{'':>{LABEL_WIDTH}} +-" + "-" * (cell_width * len(columns))
-    labels = "".join(short(found.x.values[column]).center(cell_width) for column in columns)
-    yield f"{'':>{LABEL_WIDTH}}   {labels}".rstrip()
+    for labels in _across([short(found.x.values[column]) for column in columns], cell_width):
+        yield f"{'':>{LABEL_WIDTH}}   {labels}".rstrip()
     yield ""
     yield from _key(found)
     if len(columns) < len(found.x.values):
         yield f"Shown are {len(columns)} of {len(found.x.values)} columns; all of them with --csv or --json."
     yield ""
     yield from found.notices
+
+
+def _across(labels: "Sequence[str]", width: int) -> "Iterator[str]":
+    """Labels below their columns, every second one a line lower where they would touch.
+
+    >>> [*_across(["32k", "100k", "316k"], 4)]
+    ['32k     316k', '    100k    ']
+    """
+    if all(len(label) < width for label in labels):
+        yield "".join(label.center(width) for label in labels)
+        return
+    for first in (0, 1):
+        yield "".join((label if k % 2 == first else "").center(width) for k, label in enumerate(labels))
 
 
 def _columns(found: "DecisionMap", width: int) -> "Sequence[int]":

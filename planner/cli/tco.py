@@ -249,13 +249,13 @@ def _years(made: "Statement") -> "Iterator[Row]":
     from planner.finance import usd
 
     years = made.years
-    for view, words in (("invoiced_usd", "invoiced"), ("economic_usd", "invoiced and economic")):
+    for view, words in (("invoiced_usd", "invoiced"), ("economic_usd", "economic, with what is invoiced")):
         yield Row(words)
         for year in dict.fromkeys(years["fiscal_year"]):
             rows = years[years["fiscal_year"] == year].set_index("strategy")
-            months = plural(int(rows["months"].iloc[0]), "month")
+            plural(int(rows["months"].iloc[0]), "month")
             cells = tuple(Cell(usd(rows.loc[name, view], "")) for name in made.comparison.strategies)
-            yield Row(f"{year}" if rows["is_whole"].iloc[0] else f"{year} ({months} of it)", cells)
+            yield Row(f"{year}" if rows["is_whole"].iloc[0] else f"{year}, in part", cells)
 
 
 def _units(made: "Statement") -> "Iterator[Row]":
@@ -268,7 +268,7 @@ def _units(made: "Statement") -> "Iterator[Row]":
     view_before = None
     for (view, per), by_strategy in found.items():
         if view != view_before:
-            yield Row("invoiced" if view == "invoiced" else "invoiced and economic")
+            yield Row("invoiced" if view == "invoiced" else "economic, with what is invoiced")
             view_before = view
         cells = []
         for name in made.comparison.strategies:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from planner.finance.investment import Payback
     from planner.finance.value import Return
 
-VIEWS = (("invoiced", "invoiced cost"), ("economic", "invoiced and economic cost"))
+VIEWS = (("invoiced", "invoiced cost"), ("economic", "economic cost, with what is invoiced"))
 
 
 def currency_rows(made: "Statement") -> Iterator[Row]:
@@ -28,7 +28,10 @@ def currency_rows(made: "Statement") -> Iterator[Row]:
         return
     results = made.comparison.results.values()
     yield Row("invoiced", tuple(Cell(money(one.tco.invoiced_usd, scenario)) for one in results))
-    yield Row("invoiced and economic", tuple(Cell(money(one.tco.economic_usd, scenario)) for one in results))
+    yield Row(
+        "economic, with what is invoiced",
+        tuple(Cell(money(one.tco.economic_usd, scenario)) for one in results),
+    )
 
 
 def value_rows(made: "Statement") -> Iterator[Row]:
@@ -97,8 +100,8 @@ def footprint_reasons(made: "Statement") -> Iterator[str]:
     """Why a sum is not known, each reason once with the strategies that it holds for."""
     whose: dict[str, list[str]] = {}
     for name, row in _footprints(made).items():
-        unknown = row["unknown"]  # NaN in the table where another strategy has a reason
-        for reason in dict.fromkeys((unknown if isinstance(unknown, str) else "").split("; no figure")):
+        unknown = row["unknown"] if isinstance(row["unknown"], str) else ""  # not a number where all is known
+        for reason in dict.fromkeys(unknown.split("; no figure")):
             if reason:
                 text = reason if reason.startswith("no figure") else f"no figure{reason}"
                 whose.setdefault(text, []).append(name)

@@ -172,11 +172,12 @@ class Statement:
             amount = ledger.total(INVOICED) if view == INVOICED else ledger.total()
             if view == ECONOMIC and amount == ledger.total(INVOICED):
                 continue
-            words = "invoiced cost" if view == INVOICED else "invoiced and economic cost"
+            words = "invoiced cost" if view == INVOICED else "economic cost, with what is invoiced"
             divisors: list[tuple[str, str, Decimal, Decimal | None, int, str | None]] = [
                 ("1,000 requests", words, amount, planned, 1000, f"{view}_per_1k_usd"),
                 (
-                    "1,000 requests, varying part", f"{words} that varies with requests",
+                    "1,000 requests, varying part",
+                    f"{words}, less what stands without any request" + (" and downtime" if view == ECONOMIC and by_hour else ""),
                     EXACT.subtract(EXACT.subtract(amount, standing), by_hour if view == ECONOMIC else Decimal(0)),
                     planned, 1000, None,
                 ),

@@ -15,8 +15,7 @@ import numpy.typing as npt
 
 from planner.errors import PriceUnknown
 from planner.finance.ledger import exact
-from planner.finance.tariff import pays_by_token
-from planner.finance.token_prices import batch_price, long_threshold, token_price
+from planner.finance.token_prices import batch_price, long_threshold, pays_by_token, token_price
 from planner.scenario.batches import Terms, terms_of
 from planner.scenario.demand import MAX_QUESTIONS
 from planner.scenario.fields import CascadeRouter, Scenario

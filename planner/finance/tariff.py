@@ -23,7 +23,7 @@ from planner.finance.token_prices import (
     has_own_prices,
     home_provider,
     long_threshold,
-    own_price,
+    pays_by_token,
     price_days,
     token_price,
 )
@@ -306,13 +306,6 @@ class Tariff:
 def _seller(provider: str | None, model: str) -> str | None:
     """Who sells a model's tokens where nobody is named: its own vendor."""
     return provider if provider is not None else home_provider(model)
-
-
-def pays_by_token(scenario: Scenario, deployment: Deployment, model: str, meter: str) -> bool:
-    """Whether tokens cost something: not on units that stand ready, on own hardware only at a price of one's own."""
-    if deployment.is_own_hardware:
-        return own_price(scenario, model, deployment.provider, meter) is not None
-    return deployment.is_paid_by_token
 
 
 def long_thresholds(scenario: Scenario, strategy: str, models: Mapping[str, str], on: date) -> dict[str, int]:

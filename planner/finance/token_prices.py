@@ -22,7 +22,7 @@ from planner.scenario.finance_volume import negotiated_on
 from planner.scenario.known import BATCH_METERS, batch_price_problem, level_price_problem, listed_as
 from planner.scenario.price_drift import drift_factor, drift_in_force
 from planner.scenario.price_levels import PriceLevel
-from planner.scenario.supply import OwnModel
+from planner.scenario.supply import Deployment, OwnModel
 
 MTOK_EXPONENT = -6  # prices are listed per million tokens
 _OWN_FIELD = {"reasoning": "output"}  # hidden tokens are billed as output
@@ -206,6 +206,13 @@ def own_price(scenario: Scenario, model: str, provider: str | None, meter: str) 
         wanted = "input_usd_per_mtok"
         value = own.input_usd_per_mtok
     return None if value is None else (exact(value), wanted)
+
+
+def pays_by_token(scenario: Scenario, deployment: Deployment, model: str, meter: str) -> bool:
+    """Whether tokens cost something: not on units that stand ready, on own hardware only at a price of one's own."""
+    if deployment.is_own_hardware:
+        return own_price(scenario, model, deployment.provider, meter) is not None
+    return deployment.is_paid_by_token
 
 
 def has_own_prices(scenario: Scenario, model: str) -> bool:

@@ -511,17 +511,17 @@ def test_no_folder_is_taken_for_pages_without_the_frame() -> None:
     assert not (MAIN.parent / "pages").exists()
 
 
-def test_links_to_both_pages_are_on_both(start: Start) -> None:
+def test_links_to_all_pages_are_on_all(start: Start) -> None:
     there = [one.proto for one in start().get("page_link")]
-    assert [link.disabled for link in there] == [False, True]
-    assert "scenario=outage" in there[0].query_string
+    assert [link.disabled for link in there] == [False, False, False, True]
+    assert all("scenario=outage" in link.query_string for link in there[:3])
     app = AppTest.from_file(str(MAIN), default_timeout=60)
     app.query_params["scenario"] = "recording"
     app.run()
     links = [one.proto for one in app.get("page_link")]
-    assert [link.label for link in links] == ["Compare strategies", "Failover"]
-    assert [link.disabled for link in links] == [True, False]
-    assert "scenario=recording" in links[1].query_string
+    assert [link.label for link in links] == ["Compare strategies", "TCO", "Sensitivity", "Failover"]
+    assert [link.disabled for link in links] == [True, False, False, False]
+    assert all("scenario=recording" in link.query_string for link in links[1:])
 
 
 def test_the_chart_holds_few_rows_shades_the_outage_and_has_a_description() -> None:

@@ -8,8 +8,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import planner
-from app import doubting, state, text
+from app import doubting, mapping, state, text
 from planner.api import Comparison
+from planner.experiments.map_axes import read_axes
 from planner.experiments.uncertainty import Uncertainty, uncertainty
 from tests.app.library import SMALL, write_library
 
@@ -133,6 +134,17 @@ def test_wrong_axes_are_told_all_at_once(start: Start) -> None:
     next(one for one in app.button if one.label == "Draw the map").click().run()
     assert not app.exception
     assert "2 problems in the axes; nothing was run." in app.error[0].value
+
+
+@pytest.mark.parametrize(
+    "path", sorted((MAIN.parents[1] / "scenarios").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_the_axes_to_begin_with_can_be_drawn(path: Path) -> None:
+    scenario = planner.load(path)
+    across, up = read_axes(scenario, *mapping.suggested(scenario))
+    assert across.is_log
+    assert len(across.values) == 7
+    assert up.values[0] < up.values[-1]
 
 
 def test_the_sentence_says_when_the_odds_are_against_the_answer(found: Uncertainty) -> None:

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 import planner
 from app import billing, state, stating
 from planner.api import Comparison
+from planner.experiments.statement import statement
 from planner.finance.ledger import total_of, usd
 from tests.app.library import write_library
 
@@ -118,3 +119,10 @@ def test_a_table_of_rows_shows_quantity_price_and_product(small: Comparison) -> 
     assert Decimal(shown["Unit price, USD"]) == row.unit_price_usd
     assert Decimal(shown["Quantity"].split(" ")[0].replace(",", "")) == row.quantity
     assert shown["Amount, USD"] == usd(row.amount_usd, "")
+
+
+def test_every_figure_of_energy_says_where_it_comes_from_or_why_there_is_none(small: Comparison) -> None:
+    shown = stating.footprint_table(statement(small))
+    sources = list(shown["Source"])
+    assert all(isinstance(one, str) for one in sources)
+    assert not {"", "None", "nan"} & {*sources}

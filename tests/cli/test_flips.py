@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import planner
 from planner.cli import app
 from planner.cli.ending import BAD_INPUT, INTERRUPTED, USAGE
-from planner.cli.mapping import texts
+from planner.cli.mapping import short, texts
 from planner.experiments import decision_map as maps
 from tests.cli.command import write_scenario
 
@@ -84,6 +84,19 @@ def test_a_wide_map_is_cut_to_the_terminal_and_says_so(file: Path) -> None:
     assert all(len(line) <= 100 for line in lines if "|" in line)
     assert any(line.startswith("Shown are ") and " of 60 columns" in line for line in lines)
     assert sum("[" in line for line in lines if "|" in line) == 1  # today's column is never left out
+
+
+def test_labels_of_narrow_columns_do_not_touch(file: Path) -> None:
+    wide = planner.decision_map(
+        planner.load(file),
+        x="finance.one_time[0].usd=1e3..1e10:15",
+        y="tasks.faq.cost_of_wrong_answer_usd=0..1:2",
+    )
+    for width in (80, 120):
+        lines = list(texts(wide, width))
+        below = next(at for at, line in enumerate(lines) if line.strip().startswith("+-"))
+        labels = " ".join(lines[below + 1 : lines.index("", below)]).split()
+        assert sorted(labels) == sorted(short(value) for value in wide.x.values)
 
 
 def test_what_is_wrong_with_a_map_is_told_before_anything_runs(file: Path, tmp_path: Path) -> None:

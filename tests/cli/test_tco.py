@@ -1,6 +1,7 @@
 """`planner tco`: what it prints, the files it writes, and what it refuses."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 import planner
-from planner.cli import app
+from planner.cli import app, tco_views
+from planner.cli.doubts import closest
 from planner.cli.ending import BAD_INPUT
+from planner.experiments.statement import statement
+from planner.experiments.uncertainty import uncertainty
 from planner.finance import usd
 from planner.finance.ledger import total_of
 from planner.finance.ledger_files import totals_of_csv
@@ -41,7 +45,7 @@ def test_the_statement_names_totals_years_units_and_who_signed(file: Path) -> No
     for part in (
         "Prepared by Ann.",
         "Reviewed by Cleo on 2026-12-01.",
-        "2027 (2 months of it)",
+        "2027, in part",
         "per right answer",
         "Difference 0.00",
         "Product",
@@ -104,8 +108,8 @@ def test_views_beside_the_bill_are_shown_where_the_scenario_has_them(tmp_path: P
         written_off = total_of(Decimal(row["depreciation_usd"]) for row in told["accounting"][name])
         assert abs(written_off - Decimal(1000) * 2 / 12) < Decimal("1e-9")
     assert [row["fiscal_year"] for row in told["years"] if row["strategy"] == "hybrid"] == [
-        "FY2026",
         "FY2027",
+        "FY2028",
     ]
     for part in (
         "In EUR",
@@ -138,3 +142,24 @@ def test_draws_give_budgets_and_odds_and_a_wrong_number_of_them_is_refused(
     done = run.invoke(app, ["tco", str(file), "--draws", "1000"])
     assert done.exit_code == BAD_INPUT
     assert "--draws: got 1000; allowed: 0 or a power of two" in " ".join(done.stderr.split())
+
+
+def test_a_strategy_whose_energy_is_known_gets_no_reason(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (f"no figure of energy is known for {model}" for model in "xy")
+    rows = {"a": {"unknown": float("nan")}, "b": {"unknown": None}, "c": {"unknown": f"{first}; {second}"}}
+    monkeypatch.setattr(tco_views, "_footprints", lambda made: rows)
+    made = statement(planner.compare(planner.load(file)))
+    assert [*tco_views.footprint_reasons(made)] == [f"c: {first}", f"c: {second}"]
+
+
+def test_the_difference_shown_is_to_a_strategy_that_may_be_chosen(file: Path) -> None:
+    found = uncertainty(planner.compare(planner.load(file)), draws=64)
+    answer = found.strategies[0]
+    gaps = {
+        name: abs(one[found.objective] - found.expected[answer][found.objective])
+        for name, one in found.expected.items()
+    }
+    near, far = sorted(found.strategies[1:], key=lambda name: gaps[name])
+    assert closest(replace(found, passing=found.strategies), answer) == (answer, near)
+    assert closest(replace(found, passing=(answer, far)), answer) == (answer, far)
+    assert closest(replace(found, passing=(answer,)), answer) == (answer, near)
