@@ -176,7 +176,8 @@ class Statement:
             divisors: list[tuple[str, str, Decimal, Decimal | None, int, str | None]] = [
                 ("1,000 requests", words, amount, planned, 1000, f"{view}_per_1k_usd"),
                 (
-                    "1,000 requests, varying part", f"{words}, less what stands without any request",
+                    "1,000 requests, varying part",
+                    f"{words}, less what stands without any request" + (" and downtime" if view == ECONOMIC and by_hour else ""),
                     EXACT.subtract(EXACT.subtract(amount, standing), by_hour if view == ECONOMIC else Decimal(0)),
                     planned, 1000, None,
                 ),

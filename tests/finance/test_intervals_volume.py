@@ -26,6 +26,8 @@ VOLUME: dict[str, dict[str, Any]] = {
 def priced(name: str):
     given = plan().model_dump(mode="json", by_alias=True, exclude_unset=True)
     given["finance"] |= VOLUME[name]
+    if name == "tokens":  # tiers of tokens do not go across a change of price within a month
+        given["finance"]["price_steps"][0]["at"] = "2025-02-01"
     given["gateway"] = {"fee": 0.05}
     return type(plan()).model_validate(given)
 
