@@ -136,6 +136,9 @@ def texts(found: "BreakEven", month: str | None = None) -> "Iterator[str]":
         f"{found.requests_per_month:,.0f} requests a month; unit costs held as simulated"
     )
     monthly = {} if month is None else found.in_month(month)
+    if not found.pairs:
+        yield ""
+        yield "There is one strategy only: nothing to break even with."
     for pair in found.pairs:
         yield ""
         yield f"{pair.a} and {pair.b}"

@@ -165,9 +165,10 @@ def show(
     comparison = made.comparison
     scenario, strategies = comparison.scenario, comparison.strategies
     heading(console, f"{scenario.name}: total cost of ownership")
+    begins = "" if scenario.finance.until is not None else f" from {scenario.start}"
     text_line(
         console,
-        f"{horizon_words(scenario)} from {scenario.start}, USD, net of taxes; scenario {scenario.hash[:12]}.",
+        f"{horizon_words(scenario)}{begins}, USD, net of taxes; scenario {scenario.hash[:12]}.",
     )
     for line in _sign_off(made):
         text_line(console, line)

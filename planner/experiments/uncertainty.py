@@ -37,6 +37,7 @@ from planner.finance.risk import (
 from planner.finance.sensitivity import Bar, rank_correlations, sobol_indices, tornado
 from planner.finance.uncertain_inputs import correlations_of, inputs_of, moves
 from planner.scenario.fields import Scenario
+from planner.scenario.paths import render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -336,6 +337,25 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
+def _check_steps(scenario: Scenario, inputs: Sequence[Input], values: Floats) -> None:
+    """Refuse draws in which a step of a tier would come before the one below it: no file may say so either."""
+    drawn = {one.name: values[:, index] for index, one in enumerate(inputs)}
+    for place, rule in enumerate(scenario.finance.volume_prices):
+        paths = [
+            render(("finance", "volume_prices", place, "steps", step, "above"))
+            for step in range(len(rule.steps))
+        ]
+        above = [
+            drawn.get(path, np.full(len(values), step.above))
+            for path, step in zip(paths, rule.steps, strict=True)
+        ]
+        for lower, upper, path in zip(above[:-1], above[1:], paths[1:], strict=True):
+            if (crossed := float((lower >= upper).mean())) > 0:
+                raise PricedByVolume(
+                    f"uncertain: in {crossed:.1%} of the draws the step before {path} is not below it; give narrower ranges"
+                )
+
+
 def spans_of(values: Floats) -> tuple[tuple[float, float], ...]:
     """Lowest and highest draw of each input."""
     return tuple((float(column.min()), float(column.max())) for column in values.T)
@@ -389,6 +409,7 @@ def uncertainty(
     inputs = inputs_of(scenario)
     correlations = correlations_of(scenario, inputs)
     values = draw(inputs, correlations, draws, scenario.run.seed)
+    _check_steps(scenario, inputs, values)
     bills = Bills(comparison, inputs, engine, workers, report, replications)
     try:
         models = {

@@ -101,3 +101,17 @@ def test_an_input_that_adds_a_step_is_refused_by_name() -> None:
     plan = {**TREE, "finance": {"horizon_months": 1, "commitments": [commitment]}, "uncertain": given}
     with pytest.raises(PricedByVolume, match=r"finance.commitments\[0\].factor adds or takes away a step"):
         uncertainty(planner.load(plan), draws=16)
+
+
+def test_draws_in_which_steps_of_a_tier_change_places_are_refused() -> None:
+    steps = [{"above": 5000, "factor": 0.9}, {"above": 6000, "factor": 0.8}]
+    tree = TREE | {
+        "finance": {"horizon_months": 1, "volume_prices": [{"provider": "openai", "steps": steps}]},
+        "uncertain": {"finance.volume_prices[0].steps[0].above": {"p10": 4000, "p50": 5000, "p90": 8000}},
+    }
+    with pytest.raises(
+        PricedByVolume, match=r"the step before finance.volume_prices\[0\].steps\[1\].above is not below it"
+    ):
+        uncertainty(planner.load(tree), draws=256)
+    narrow = {"finance.volume_prices[0].steps[0].above": {"p10": 4900, "p50": 5000, "p90": 5100}}
+    assert uncertainty(planner.load(tree | {"uncertain": narrow}), draws=256).draws == 256
