@@ -77,7 +77,7 @@ def check(seed: int, seen: Counter[str], draw: Callable[[Random], dict[str, Any]
 @pytest.mark.slow
 def test_observers_agree_on_drawn_scenarios() -> None:
     seen: Counter[str] = Counter()
-    for seed in range(250):
+    for seed in range(150):
         check(seed, seen)
         check(seed, seen, draw_plain_scenario)
     for seed in FOUND_PLAIN:
