@@ -163,3 +163,26 @@ def test_the_difference_shown_is_to_a_strategy_that_may_be_chosen(file: Path) ->
     assert closest(replace(found, passing=found.strategies), answer) == (answer, near)
     assert closest(replace(found, passing=(answer, far)), answer) == (answer, far)
     assert closest(replace(found, passing=(answer,)), answer) == (answer, near)
+
+
+def test_what_knowing_is_worth_counts_only_strategies_that_may_be_chosen(file: Path) -> None:
+    from dataclasses import replace
+
+    from planner.cli.doubts import closest, worth_of_knowing
+    from planner.experiments.uncertainty import uncertainty
+
+    found = uncertainty(planner.compare(planner.load(file)), draws=256)
+    assert len(found.strategies) == 3
+    table = found.information.set_index("input")
+    everyone = replace(found, passing=())
+    told = worth_of_knowing(everyone)
+    assert told is not None
+    assert told[0] == ("", table.loc["", "usd"])
+    # the same costs with omni-only ruled out: by hand, the mean of the cheaper of two below the cheaper mean
+    two = ("mini-only", "hybrid")
+    among = worth_of_knowing(replace(found, passing=two))
+    costs = found.totals(two)
+    assert among is not None
+    assert among[0][1] == pytest.approx(costs.mean(axis=0).min() - costs.min(axis=1).mean())
+    assert worth_of_knowing(replace(found, passing=("hybrid",))) is None
+    assert closest(replace(found, passing=two), "hybrid") == ("hybrid", "mini-only")
