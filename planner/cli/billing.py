@@ -4,10 +4,7 @@ Comes in: a scenario file, a strategy and a month; goes out: lines that a person
 as JSON. Every figure is one of the bill's.
 """
 
-import json
-import sys
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,8 +13,8 @@ from planner.cli.checking import FileArgument, SetOption, load
 from planner.cli.comparing import EngineOption, check_engine, progress
 from planner.cli.ending import reported
 from planner.cli.figures import list_price
+from planner.cli.options import JsonOption, ReplicationsOption, file_of, write_json
 from planner.cli.warming import announce
-from planner.cli.writing import check_writable, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,34 +47,16 @@ def bill(
     ] = None,
     overrides: SetOption = None,
     short: Annotated[bool, typer.Option("--short", help="Print sums only, without the lines.")] = False,
-    replications: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=1000,
-            help="Windows to simulate instead of run.replications; planted outages come on top.",
-            show_default=False,
-        ),
-    ] = None,
+    replications: ReplicationsOption = None,
     engine: EngineOption = "compiled",
-    json_to: Annotated[
-        str | None,
-        typer.Option(
-            "--json",
-            help="Write all lines with every digit as JSON; - writes it to stdout, and all else to stderr.",
-            metavar="FILE|-",
-            show_default=False,
-        ),
-    ] = None,
+    json_to: JsonOption = None,
 ) -> None:
     """Check a month's bill by hand: requests x tokens x price, then what the simulation adds, up to the ledger.
 
     The ledger is that of planner compare, and is reached to the last digit.
     """
     check_engine(engine)
-    target = None if json_to in (None, "-") else Path(str(json_to))
-    if target is not None:
-        check_writable(target)
+    target = file_of(json_to)
     scenario = load(file, overrides)
     announce(engine)
     from rich.console import Console
@@ -88,10 +67,7 @@ def bill(
         found = made(
             scenario, strategy, month, account, engine=engine, replications=replications, report=report
         )
-    if json_to == "-":
-        typer.echo(_document(found, sys.stdout.encoding))
-    elif target is not None:
-        write_whole(target, _document(found, "utf-8") + "\n")
+    write_json(found.to_dict, json_to)
     show(
         found,
         Console(stderr=json_to == "-", highlight=False, markup=False, emoji=False),
@@ -99,12 +75,6 @@ def bill(
     )
     if target is not None:
         typer.echo(f"Written: {target}", err=True)
-
-
-def _document(found: "Bill", encoding: str) -> str:
-    """The JSON text; beyond ASCII only where the encoding surely has it."""
-    is_ascii = not encoding.lower().startswith("utf")
-    return json.dumps(found.to_dict(), indent=1, ensure_ascii=is_ascii, allow_nan=False)
 
 
 def show(found: "Bill", console: "Console", *, short: bool = False) -> None:

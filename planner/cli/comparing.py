@@ -4,15 +4,12 @@ Comes in: a scenario file and options; goes out: tables on the terminal and, wit
 comparison. Progress goes to stderr and leaves no trace. Ctrl-C stops worker processes and writes nothing.
 """
 
-import json
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,8 +17,8 @@ import typer
 
 from planner.cli.checking import FileArgument, SetOption, load
 from planner.cli.ending import GATE_FAILED, plural, reported
+from planner.cli.options import JsonOption, ReplicationsOption, file_of, write_json
 from planner.cli.warming import announce
-from planner.cli.writing import check_writable, write_whole
 from planner.errors import PlannerError
 
 if TYPE_CHECKING:
@@ -44,25 +41,9 @@ STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(s
 def compare(
     file: FileArgument,
     overrides: SetOption = None,
-    json_to: Annotated[
-        str | None,
-        typer.Option(
-            "--json",
-            help="Write the whole result as JSON; - writes it to stdout, and all else to stderr.",
-            metavar="FILE|-",
-            show_default=False,
-        ),
-    ] = None,
+    json_to: JsonOption = None,
     engine: EngineOption = "compiled",
-    replications: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=1000,
-            help="Windows to simulate instead of run.replications; planted outages come on top.",
-            show_default=False,
-        ),
-    ] = None,
+    replications: ReplicationsOption = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -87,9 +68,7 @@ def compare(
     """
     if strategy is not None and not check:
         raise typer.BadParameter("only goes with --check", param_hint="--strategy")
-    target = None if json_to in (None, "-") else Path(str(json_to))
-    if target is not None:
-        check_writable(target)
+    target = file_of(json_to)
     scenario = load(file, overrides)
     if strategy is not None:
         check_strategy(scenario, strategy)
@@ -98,10 +77,7 @@ def compare(
 
     from planner.cli.report import show
 
-    if json_to == "-":
-        typer.echo(_document(found, sys.stdout.encoding))
-    elif target is not None:
-        write_whole(target, _document(found, "utf-8") + "\n")
+    write_json(found.to_dict, json_to)
     show(found, Console(stderr=json_to == "-", highlight=False, markup=False, emoji=False))
     if target is not None:
         typer.echo(f"Written: {target}", err=True)
@@ -210,12 +186,6 @@ def check_strategy(scenario: "Scenario", name: str) -> None:
             f"--strategy: got {name!r}; allowed: {', '.join(scenario.strategies)}"
             + (f"; {hint}" if hint else "")
         )
-
-
-def _document(found: "Comparison", encoding: str) -> str:
-    """The JSON text; beyond ASCII only where the encoding surely has it."""
-    is_ascii = not encoding.lower().startswith("utf")
-    return json.dumps(found.to_dict(), indent=1, ensure_ascii=is_ascii, allow_nan=False)
 
 
 def _end_on_miss(found: "Comparison", strategy: str | None) -> None:

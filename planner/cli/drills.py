@@ -4,9 +4,6 @@ Comes in: a scenario file and which outage; goes out: who was served by whom, lo
 fallback quota that would have lost nothing, on the terminal and as JSON. Every figure is one of the drill's.
 """
 
-import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,8 +12,8 @@ from planner.cli.checking import FileArgument, SetOption, load
 from planner.cli.comparing import EngineOption, check_engine, progress
 from planner.cli.ending import plural, reported
 from planner.cli.figures import DASH, count, money_span, quantity, span
+from planner.cli.options import JsonOption, file_of, write_json
 from planner.cli.warming import announce
-from planner.cli.writing import check_writable, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,24 +92,14 @@ def drill(
         bool, typer.Option(help="Search the fallback quota that would have lost nothing.")
     ] = True,
     engine: EngineOption = "compiled",
-    json_to: Annotated[
-        str | None,
-        typer.Option(
-            "--json",
-            help="Write the whole result as JSON; - writes it to stdout, and all else to stderr.",
-            metavar="FILE|-",
-            show_default=False,
-        ),
-    ] = None,
+    json_to: JsonOption = None,
 ) -> None:
     """Rehearse an outage: who is served by whom, what is lost and why, backlog, recovery, money, fallback quota.
 
     Each strategy meets the same requests and the same luck twice, without and with the outage.
     """
     check_engine(engine)
-    target = None if json_to in (None, "-") else Path(str(json_to))
-    if target is not None:
-        check_writable(target)
+    target = file_of(json_to)
     scenario = load(file, overrides)
     announce(engine)
     from rich.console import Console
@@ -136,18 +123,10 @@ def drill(
             quota=quota,
             report=report,
         )
-    if json_to == "-":
-        typer.echo(_document(found, sys.stdout.encoding))
-    elif target is not None:
-        write_whole(target, _document(found, "utf-8") + "\n")
+    write_json(found.to_dict, json_to)
     show(found, Console(stderr=json_to == "-", highlight=False, markup=False, emoji=False))
     if target is not None:
         typer.echo(f"Written: {target}", err=True)
-
-
-def _document(found: "Drill", encoding: str) -> str:
-    is_ascii = not encoding.lower().startswith("utf")
-    return json.dumps(found.to_dict(), indent=1, ensure_ascii=is_ascii, allow_nan=False)
 
 
 def show(found: "Drill", console: "Console") -> None:

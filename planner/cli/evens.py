@@ -4,9 +4,6 @@ Comes in: a scenario file; goes out: lines on the terminal and JSON: for each pa
 an error at which the cheaper one changes, and on demand the omni share that costs least.
 """
 
-import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,8 +12,8 @@ from planner.cli.checking import FileArgument, SetOption, load
 from planner.cli.comparing import EngineOption, check_engine, progress
 from planner.cli.ending import reported
 from planner.cli.figures import money_span, unit_cost
+from planner.cli.options import JsonOption, ReplicationsOption, file_of, write_json
 from planner.cli.warming import announce
-from planner.cli.writing import check_writable, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,24 +62,8 @@ def break_even(
             help="Also the break-even of one month's own bill.", metavar="YYYY-MM", show_default=False
         ),
     ] = None,
-    json_to: Annotated[
-        str | None,
-        typer.Option(
-            "--json",
-            help="Write all figures with every digit as JSON; - writes it to stdout, and all else to stderr.",
-            metavar="FILE|-",
-            show_default=False,
-        ),
-    ] = None,
-    replications: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=1000,
-            help="Windows to simulate instead of run.replications; planted outages come on top.",
-            show_default=False,
-        ),
-    ] = None,
+    json_to: JsonOption = None,
+    replications: ReplicationsOption = None,
     engine: EngineOption = "compiled",
 ) -> None:
     """Say what flips the order of two strategies: the volume, the month, the cost of an error, the omni share.
@@ -92,9 +73,7 @@ def break_even(
     check_engine(engine)
     if floor is not None and not omni_share:
         raise typer.BadParameter("only goes with --omni-share", param_hint="--floor")
-    target = None if json_to in (None, "-") else Path(str(json_to))
-    if target is not None:
-        check_writable(target)
+    target = file_of(json_to)
     scenario = load(file, overrides)
     announce(engine)
     from rich.console import Console
@@ -107,18 +86,10 @@ def break_even(
             replications=replications, report=report,
         )  # fmt: skip
     lines = list(texts(found, month))
-    if json_to == "-":
-        typer.echo(_document(found, sys.stdout.encoding))
-    elif target is not None:
-        write_whole(target, _document(found, "utf-8") + "\n")
+    write_json(found.to_dict, json_to)
     show(lines, Console(stderr=json_to == "-", highlight=False, markup=False, emoji=False))
     if target is not None:
         typer.echo(f"Written: {target}", err=True)
-
-
-def _document(found: "BreakEven", encoding: str) -> str:
-    is_ascii = not encoding.lower().startswith("utf")
-    return json.dumps(found.to_dict(), indent=1, ensure_ascii=is_ascii, allow_nan=False)
 
 
 def show(lines: list[str], console: "Console") -> None:

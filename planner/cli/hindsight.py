@@ -3,8 +3,6 @@
 Comes in: a scenario file and two days; goes out: tables on the terminal, JSON, and months as CSV. No figure is made here.
 """
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +11,12 @@ import typer
 from planner.cli.checking import FileArgument, SetOption, load
 from planner.cli.comparing import EngineOption, check_engine, progress
 from planner.cli.ending import reported
+from planner.cli.options import JsonOption, ReplicationsOption, write_json
 from planner.cli.warming import announce
 from planner.cli.writing import check_writable, write_whole
 
 if TYPE_CHECKING:
-    from planner.experiments.hindsight import Hindsight
+    pass
 
 
 @reported
@@ -42,25 +41,9 @@ def hindsight(
         ),
     ] = None,
     overrides: SetOption = None,
-    replications: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=1000,
-            help="Windows to simulate instead of run.replications; planted outages come on top.",
-            show_default=False,
-        ),
-    ] = None,
+    replications: ReplicationsOption = None,
     engine: EngineOption = "compiled",
-    json_to: Annotated[
-        str | None,
-        typer.Option(
-            "--json",
-            help="Write everything with every digit as JSON; - writes it to stdout, and all else to stderr.",
-            metavar="FILE|-",
-            show_default=False,
-        ),
-    ] = None,
+    json_to: JsonOption = None,
     csv_to: Annotated[
         Path | None,
         typer.Option("--csv", help="Write the bills by month as CSV.", metavar="FILE", show_default=False),
@@ -92,10 +75,7 @@ def hindsight(
         found = look_back(
             scenario, since, until, successors=pairs, engine=engine, replications=replications, report=report
         )
-    if json_to == "-":
-        typer.echo(_document(found, sys.stdout.encoding))
-    elif target is not None:
-        write_whole(target, _document(found, "utf-8") + "\n")
+    write_json(found.to_dict, json_to)
     if csv_to is not None:
         write_whole(csv_to, months_csv(found))
     show(found, Console(stderr=json_to == "-", highlight=False, markup=False, emoji=False))
@@ -114,12 +94,6 @@ def _successors(texts: list[str] | None) -> dict[str, str]:
             raise typer.BadParameter(f"{origin} is followed twice", param_hint="--successor")
         found[origin] = model
     return found
-
-
-def _document(found: "Hindsight", encoding: str) -> str:
-    """The JSON text; beyond ASCII only where the encoding surely has it."""
-    is_ascii = not encoding.lower().startswith("utf")
-    return json.dumps(found.to_dict(), indent=1, ensure_ascii=is_ascii, allow_nan=False)
 
 
 __all__ = ["hindsight"]

@@ -4,7 +4,6 @@ Comes in: a scenario file and options; goes out: for each strategy and deploymen
 limiter kind x charging rule, a reason and advice, or all of it as JSON. Every figure is one of the report's.
 """
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,7 @@ from planner.cli.checking import FileArgument, SetOption, load
 from planner.cli.comparing import EngineOption, check_engine, check_strategy, progress
 from planner.cli.ending import plural, reported
 from planner.cli.figures import DASH, count, quantity, span
+from planner.cli.options import json_text
 from planner.cli.warming import announce
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ def limits(
             report=report,
         )
     if as_json:
-        is_ascii = not sys.stdout.encoding.lower().startswith("utf")
-        typer.echo(json.dumps(found.to_dict(), indent=1, ensure_ascii=is_ascii, allow_nan=False))
+        typer.echo(json_text(found.to_dict(), sys.stdout.encoding))
         return
     show(found, Console(highlight=False, markup=False, emoji=False))
 

@@ -4,8 +4,6 @@ Comes in: a scenario file and two axes; goes out: a map of letters on the termin
 Ctrl-C stops the work and writes nothing.
 """
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +12,7 @@ import typer
 from planner.cli.checking import FileArgument, SetOption, load
 from planner.cli.comparing import EngineOption, check_engine, progress
 from planner.cli.ending import plural, reported
+from planner.cli.options import JsonOption, ReplicationsOption, write_json
 from planner.cli.warming import announce
 from planner.cli.writing import check_writable, write_whole
 
@@ -57,28 +56,12 @@ def map_(
         ),
     ] = "auto",
     y_scale: Annotated[str, typer.Option(help="The same for --y.", metavar="SCALE")] = "auto",
-    json_to: Annotated[
-        str | None,
-        typer.Option(
-            "--json",
-            help="Write the map as JSON; - writes it to stdout, and all else to stderr.",
-            metavar="FILE|-",
-            show_default=False,
-        ),
-    ] = None,
+    json_to: JsonOption = None,
     csv_to: Annotated[
         Path | None,
         typer.Option("--csv", help="Write a row a cell as CSV.", metavar="FILE", show_default=False),
     ] = None,
-    replications: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=1000,
-            help="Windows to simulate instead of run.replications; planted outages come on top.",
-            show_default=False,
-        ),
-    ] = None,
+    replications: ReplicationsOption = None,
     engine: EngineOption = "compiled",
 ) -> None:
     """Show who wins where: the cheapest strategy that meets every target, as two numbers vary.
@@ -101,21 +84,13 @@ def map_(
             scenario, x=x, y=y, x_scale=x_scale, y_scale=y_scale, engine=engine, replications=replications,
             report=report,
         )  # fmt: skip
-    if json_to == "-":
-        typer.echo(_document(found, sys.stdout.encoding))
-    elif target is not None:
-        write_whole(target, _document(found, "utf-8") + "\n")
+    write_json(found.to_dict, json_to)
     if csv_to is not None:
         write_whole(csv_to, csv_text(found))
     show(found, Console(stderr=json_to == "-", highlight=False, markup=False, emoji=False))
     for path in (target, csv_to):
         if path is not None:
             typer.echo(f"Written: {path}", err=True)
-
-
-def _document(found: "DecisionMap", encoding: str) -> str:
-    is_ascii = not encoding.lower().startswith("utf")
-    return json.dumps(found.to_dict(), indent=1, ensure_ascii=is_ascii, allow_nan=False)
 
 
 def csv_text(found: "DecisionMap") -> str:

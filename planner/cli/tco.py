@@ -4,8 +4,6 @@ Comes in: a scenario file and options; goes out: totals by account and fiscal ye
 denominator, the register of assumptions, and the reconciliation. Every figure is one of the statement's.
 """
 
-import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +13,7 @@ import typer
 from planner.cli.checking import FileArgument, SetOption, load
 from planner.cli.comparing import EngineOption, progress, run
 from planner.cli.ending import plural, reported
+from planner.cli.options import JsonOption, ReplicationsOption, write_json
 from planner.cli.writing import check_writable, write_whole
 from planner.errors import PlannerError
 
@@ -42,15 +41,7 @@ def tco(
             show_default=False,
         ),
     ] = None,
-    json_to: Annotated[
-        str | None,
-        typer.Option(
-            "--json",
-            help="Write the statement with its ledger as JSON; - writes it to stdout, and all else to stderr.",
-            metavar="FILE|-",
-            show_default=False,
-        ),
-    ] = None,
+    json_to: JsonOption = None,
     draws: Annotated[
         int,
         typer.Option(
@@ -62,15 +53,7 @@ def tco(
     with_register: Annotated[
         bool, typer.Option("--assumptions", help="Print the register of assumptions, too.")
     ] = False,
-    replications: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=1000,
-            help="Windows to simulate instead of run.replications; planted outages come on top.",
-            show_default=False,
-        ),
-    ] = None,
+    replications: ReplicationsOption = None,
     engine: EngineOption = "compiled",
     workers: Annotated[
         int | None,
@@ -95,10 +78,7 @@ def tco(
 
     made = statement(found)
     doubt = _doubt(found, draws, engine, replications, workers)
-    if json_to == "-":
-        typer.echo(_document(made, doubt, sys.stdout.encoding))
-    elif json_to is not None:
-        write_whole(targets[json_to], _document(made, doubt, "utf-8") + "\n")
+    write_json(lambda: made.to_dict() | {"uncertainty": None if doubt is None else doubt.to_dict()}, json_to)
     if ledger_to is not None:
         is_csv = targets[ledger_to].suffix == ".csv"
         write_whole(targets[ledger_to], made.csv if is_csv else made.parquet())
@@ -141,13 +121,6 @@ def _doubt(
     except PricedByVolume as error:  # the costs themselves are known
         typer.echo(f"Not drawn: {error}", err=True)
         return None
-
-
-def _document(made: "Statement", doubt: "Uncertainty | None", encoding: str) -> str:
-    """The JSON text; beyond ASCII only where the encoding surely has it."""
-    is_ascii = not encoding.lower().startswith("utf")
-    document = made.to_dict() | {"uncertainty": None if doubt is None else doubt.to_dict()}
-    return json.dumps(document, indent=1, ensure_ascii=is_ascii, allow_nan=False)
 
 
 def show(

@@ -1,6 +1,9 @@
 """The page Sensitivity without a browser: its figures are those of the analysis, and it says what they rest on."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +13,11 @@ from streamlit.testing.v1 import AppTest
 import planner
 from app import doubting, mapping, state, text
 from planner.api import Comparison
+from planner.experiments.answer import Cost
 from planner.experiments.map_axes import read_axes
+from planner.experiments.omni_share import OmniShare, SharePoint
 from planner.experiments.uncertainty import Uncertainty, uncertainty
+from planner.metrics import Estimate
 from tests.app.library import SMALL, write_library
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
@@ -153,3 +159,48 @@ def test_the_sentence_says_when_the_odds_are_against_the_answer(found: Uncertain
     assert "the odds are against it" in doubting.sentence(found, other)
     assert "the odds are against it" not in doubting.sentence(found, best)
     assert doubting.sentence(found, None).endswith(".")
+
+
+def test_crossings_lie_where_the_cumulative_costs_change_places(compared: Comparison) -> None:
+    ahead = {"name": "Tuning the small one", "usd": 2500, "strategies": ["mini-only"]}
+    late = planner.compare(compared.scenario.set({"finance.one_time": [ahead]}))
+    rows = mapping.crossings(late)
+    per_month = {name: one.tco.per_month for name, one in late.results.items()}
+    found = set()
+    for a, b in combinations(per_month, 2):
+        leads: str | None = None
+        for first, second in zip(per_month[a], per_month[b], strict=True):
+            gap = second.cumulative_economic_usd - first.cumulative_economic_usd
+            now = leads if gap == 0 else a if gap > 0 else b
+            if leads is not None and now != leads:
+                cost = first if now == a else second
+                found.add((first.month, float(cost.cumulative_economic_usd)))
+            leads = now
+    assert found, "no pair crosses: the scenario tests nothing"
+    assert {(row["month"], row["amount_usd"]) for row in rows.to_dict("records")} == found
+
+
+def test_the_cost_of_an_error_shown_makes_two_strategies_level(compared: Comparison) -> None:
+    even = planner.break_even(compared)
+    shown = mapping.error_table(even)
+    pair = next(one for one in even.pairs if any(cost.task and cost.usd for cost in one.error_costs))
+    cost = next(one for one in pair.error_costs if one.task and one.usd)
+    row = shown[(shown["Pair"] == f"{pair.a} and {pair.b}") & (shown["Wrong answers to"] == cost.task)].iloc[
+        0
+    ]
+    assert row["The ranking flips at"] == f"{float(cost.usd):,.4g} USD"
+    level = compared.scenario.set({f"tasks.{cost.task}.cost_of_wrong_answer_usd": float(cost.usd)})
+    again = planner.compare(level)
+    gap = again.results[pair.a].ledger.total() - again.results[pair.b].ledger.total()
+    assert abs(gap) < Decimal("0.01")
+
+
+def test_the_omni_share_is_told_with_its_cost_and_how_far_it_may_move(compared: Comparison) -> None:
+    point = SharePoint(share=0.25, cost=Cost(Decimal("1234.5"), None, None), accuracy=Estimate(0.9))
+    found = OmniShare(strategy="hybrid", floor=0.95, best=None, free=point, points=(point,), today=0.5)
+    assert mapping.share_words(found) == "hybrid: no share keeps accuracy at 0.95 or more."
+    told = mapping.share_words(replace(found, floor=0.8, best=point))
+    assert told == (
+        "hybrid: the omni share that costs least with accuracy at least 0.8 is 0.25, at 1,234.50 USD. Today it is 0.5. "
+        "Anything from 0.25 to 0.25 is as good within 2 %."
+    )
