@@ -186,3 +186,26 @@ def test_what_knowing_is_worth_counts_only_strategies_that_may_be_chosen(file: P
     assert among[0][1] == pytest.approx(costs.mean(axis=0).min() - costs.min(axis=1).mean())
     assert worth_of_knowing(replace(found, passing=("hybrid",))) is None
     assert closest(replace(found, passing=two), "hybrid") == ("hybrid", "mini-only")
+
+
+def test_lines_on_depreciation_and_energy_say_what_their_tables_hold(tmp_path: Path) -> None:
+    from datetime import date
+
+    from planner.cli.tco_views import accounting_lines, footprint_reasons, footprint_rows
+    from planner.experiments.statement import statement
+
+    text = TEXT.replace("finance:\n", "finance:\n  depreciation_years: 1\n").replace(
+        "our-large: {input_usd_per_mtok: 2,",
+        "our-large: {joules_per_output_token: 0.36, input_usd_per_mtok: 2,",
+    )
+    made = statement(planner.compare(planner.load(write_scenario(tmp_path, text))), date(2026, 11, 28))
+    lines = list(accounting_lines(made))
+    assert lines[0].startswith(
+        "omni-only: 1,000.00 USD paid for things that last, 166.67 USD of it written off within the plan, 833.33 USD still"
+    )
+    kwh = next(row for row in footprint_rows(made) if row.label == "kWh per 1,000 requests")
+    total = made.comparison.footprint("omni-only")[-1].kwh_per_1k
+    assert total is not None
+    assert kwh.cells[0].value == f"{total.central:.3g}"
+    assert [cell.value for cell in kwh.cells[1:]] == ["–", "–"]  # nobody knows what the small one draws
+    assert [one.partition(":")[0] for one in footprint_reasons(made)] == ["mini-only, hybrid"]
