@@ -263,13 +263,13 @@ def _remembered_sources() -> list[str]:
 
 
 def jitted_sources(package: Path) -> list[Path]:
-    """Files of a package that import its `jit`, and the package's files these import in turn; sorted.
+    """Files of a package that use its decorator, and the package's files these import in turn; sorted.
 
     The imported ones count because compiled code takes their constants and functions over by value.
     """
     roots = []
     for path in sorted(package.rglob("*.py")):
-        if b"jit" in path.read_bytes() and package / "jit.py" in _imports(path, package):
+        if b"jit" in path.read_bytes() and package / "jit.py" in _imports(path, package) and _decorates(path):
             roots.append(path)
     found: set[Path] = set()
     waiting = roots
@@ -304,6 +304,17 @@ def _imports(path: Path, package: Path) -> set[Path]:
             candidates |= {package.joinpath(*rest, "__init__.py")}
             candidates |= {package.joinpath(*rest).with_suffix(".py")} if rest else set()
     return {candidate for candidate in candidates if candidate.is_file()}
+
+
+def _decorates(path: Path) -> bool:
+    """Whether a file that imports `planner.jit` has hold of its decorator; one that only asks where machine code is has not."""
+    nodes = list(_run_nodes(ast.parse(path.read_bytes())))
+    by_name = any(
+        isinstance(node, ast.ImportFrom) and any(alias.name in ("jit", "*") for alias in node.names)
+        and (node.module or "").rpartition(".")[2] == "jit"
+        for node in nodes
+    )  # fmt: skip
+    return by_name or any(isinstance(node, ast.Attribute) and node.attr == "jit" for node in nodes)
 
 
 def _run_nodes(tree: ast.AST) -> Iterator[ast.AST]:

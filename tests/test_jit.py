@@ -149,6 +149,17 @@ def test_sources_are_those_that_import_jit_and_what_they_import(package):
     assert names == ["columns.py", "engines/kernel.py", "helper.py", "jit.py"]
 
 
+def test_a_file_that_only_asks_the_door_something_brings_in_nothing_it_imports(package):
+    (package / "asking.py").write_text(
+        "from planner import jit, other\nPLACES = jit.places()\n", encoding="utf-8"
+    )
+    assert not {"asking.py", "other.py"} & {path.name for path in jitted_sources(package)}
+    (package / "asking.py").write_text(
+        "from planner import jit, other\n\n\n@jit.jit()\ndef one(): ...\n", encoding="utf-8"
+    )
+    assert {"asking.py", "other.py"} <= {path.name for path in jitted_sources(package)}
+
+
 def test_relative_and_late_imports_count_too(package):
     (package / "engines" / "late.py").write_text(
         "from ..jit import jit\n\n\ndef build():\n    from . import deep\n    from ..other import TEXT\n"
