@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import asking, problems, state, text
+from app import asking, navigation, problems, state, text
 from app.asking import ADDRESS, MOVED, WIDGET, Asking
 from app.look import STYLE
 from app.navigation import COMPARE_WRITTEN as WRITTEN
@@ -147,6 +147,7 @@ def _remember(address: Address) -> None:
     if st.query_params.to_dict() != params:
         st.query_params.from_dict(params)
     st.session_state[WRITTEN] = params
+    navigation.refresh()
 
 
 def _show_notices(place: DeltaGenerator) -> None:
