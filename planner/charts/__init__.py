@@ -1,4 +1,4 @@
-"""Charts: tidy tables come in, `altair.Chart` objects with units, labels and a description go out.
+"""Charts: tidy tables come in, Vega-Lite charts with units, labels and a description go out.
 
 No measure is computed here: a chart lays out what it is given. One theme holds colours and number
 formats, so a strategy looks the same in every chart, on light and on dark ground.
