@@ -145,6 +145,15 @@ def seconds_words(seconds: float) -> str:
     )
 
 
+def significant(column: pd.Series, digits: int) -> pd.Series:
+    """Numbers with so many digits that count: what a pixel or a tooltip cannot show is not sent.
+
+    >>> significant(pd.Series([0.0123456, 12345.6, 0.0]), 4).tolist()
+    [0.01235, 12350.0, 0.0]
+    """
+    return column.map(lambda value: value if value != value else float(f"{value:.{digits}g}"))
+
+
 def thinned(rows: pd.DataFrame, by: str, limit: int = MAX_ROWS) -> pd.DataFrame:
     """At most `limit` rows, thinned evenly within each group; first and last rows of a group stay."""
     if len(rows) <= limit:

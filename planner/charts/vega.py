@@ -92,11 +92,19 @@ class Y(Channel):
     name = "y"
 
 
-class X2(Channel):
+class _Second(Channel):
+    """The other end of a bar, a rule or a band: it has the type and the scale of the first."""
+
+    def __init__(self, shorthand: str | None = None, **more: Any) -> None:
+        super().__init__(shorthand, **more)
+        self.spec.pop("type", None)
+
+
+class X2(_Second):
     name = "x2"
 
 
-class Y2(Channel):
+class Y2(_Second):
     name = "y2"
 
 

@@ -10,9 +10,6 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
 from planner.errors import PlannerError
 from planner.experiments import answer as answers
 from planner.experiments.answer import Cost, SloRow, Verdict
@@ -37,6 +34,7 @@ from planner.metrics import (
     LOST,
     Deletions,
     Estimate,
+    LatencyCurve,
     Measure,
     Pool,
     deletions,
@@ -83,7 +81,7 @@ class StrategyResult:
     cells: tuple[Cell, ...]
     measures: Mapping[tuple[str, str], Measure]  # by (task or "", measure)
     estimates: Mapping[tuple[str, str], Estimate]
-    curve: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+    curve: LatencyCurve
     ledger: Ledger
     tco: Tco
     vectors: CostVectors
@@ -285,11 +283,19 @@ class Comparison:
 
     @property
     def curves(self) -> "pd.DataFrame":
-        """Latency distribution for charts: strategy, share, latency_s."""
+        """Latency distribution for charts: strategy, share, latency_s with low_s and high_s."""
         import pandas as pd
 
         frames = [
-            pd.DataFrame({"strategy": name, "share": result.curve[0], "latency_s": result.curve[1]})
+            pd.DataFrame(
+                {
+                    "strategy": name,
+                    "share": result.curve.shares,
+                    "latency_s": result.curve.latency_s,
+                    "low_s": result.curve.low_s,
+                    "high_s": result.curve.high_s,
+                }
+            )
             for name, result in self.results.items()
         ]
         return pd.concat(frames, ignore_index=True)
