@@ -1,10 +1,10 @@
-"""What it costs: TCO by account, spend over time, and cost against latency and quality.
+"""What it costs: TCO by account, and spend over time.
 
-Come in: tidy tables of amounts and points; go out: one chart each. Sums are only those that a stack or
+Come in: tidy tables of amounts; go out: one chart each. Sums are only those that a stack or
 a cumulative line is by definition.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,7 +13,6 @@ from planner.charts import theme, vega
 
 BAR_PX = 56
 LINE_PX = 300
-PANEL_PX, POINT_PX = 360, 280  # a panel; the page may stretch its width
 ECONOMIC = " (economic)"
 OBJECTIVES = {"invoiced": "invoiced", "economic": "invoiced and economic"}
 
@@ -37,7 +36,7 @@ def tco_chart(
     -------
     vega.View
     """
-    names = _names(monthly, strategies)
+    names = names_of(monthly, strategies)
     parts = _parts(monthly, names)
     ends = pd.DataFrame(
         [
@@ -65,7 +64,7 @@ def tco_chart(
     x = x.axis(labelExpr=theme.USD_AXIS, grid=True, tickCount=6)
     layers = [
         _bars(parts, x, row),
-        _part_names(parts, x, row, top),
+        _partnames_of(parts, x, row, top),
         *_whiskers(totals, row),
         # Names and totals stand above their bar: a narrow screen has no room beside it.
         vega.chart(ends)
@@ -90,7 +89,7 @@ def tco_chart(
     )
 
 
-def _names(rows: pd.DataFrame, strategies: Sequence[str] | None) -> list[str]:
+def names_of(rows: pd.DataFrame, strategies: Sequence[str] | None) -> list[str]:
     return list(strategies) if strategies is not None else list(dict.fromkeys(rows["strategy"]))
 
 
@@ -125,7 +124,7 @@ def _total_words(parts: pd.DataFrame) -> str:
 
 
 def _top(ends: pd.Series, totals: pd.DataFrame | None) -> float:
-    highs = [] if totals is None else [float(high) for high in totals["high"] if not _unknown(high)]
+    highs = [] if totals is None else [float(high) for high in totals["high"] if not unknown(high)]
     return max([*(float(end) for end in ends), *highs, 1e-9]) * 1.02
 
 
@@ -156,7 +155,7 @@ def _bars(parts: pd.DataFrame, x: vega.X, row: vega.Y) -> vega.View:
     )
 
 
-def _part_names(parts: pd.DataFrame, x: vega.X, row: vega.Y, top: float) -> vega.View:
+def _partnames_of(parts: pd.DataFrame, x: vega.X, row: vega.Y, top: float) -> vega.View:
     """Names inside the parts that have room for them; the legend and the tooltip serve the rest."""
     room = parts.assign(middle_usd=(parts["start_usd"] + parts["end_usd"]) / 2)
     colours = theme.account_colours(list(dict.fromkeys(parts["account"])))
@@ -215,7 +214,7 @@ def cumulative_chart(
     -------
     vega.View
     """
-    names = _names(monthly, strategies)
+    names = names_of(monthly, strategies)
     chosen = monthly if objective == "economic" else monthly[monthly["view"] == "invoiced"]
     months = sorted(monthly["month"].unique())
     table = chosen.pivot_table(
@@ -292,171 +291,5 @@ def _crossings(crossings: pd.DataFrame | None, x: vega.X) -> list[Any]:
     ]
 
 
-def tradeoff_chart(
-    points: pd.DataFrame, strategies: Sequence[str] | None = None, objective: str | None = None
-) -> Any:
-    """Cost against p95 latency, and cost against answer quality, side by side.
-
-    Parameters
-    ----------
-    points : DataFrame [strategy, cost_per_1k_usd, low, high, p95_latency_s, accuracy, meets]
-        One row per strategy; `low` and `high` are the interval of the cost. A strategy without a figure
-        for an axis is left out of that panel and named in its title.
-    strategies : sequence of names, optional
-        Their order decides colours and shapes.
-    objective : invoiced or economic, optional
-        What the cost contains, for the axis title.
-
-    Returns
-    -------
-    vega.View
-        `planner.charts.panels` takes it apart for narrow screens.
-    """
-    names = _names(points, strategies)
-    numbers = points.assign(
-        **{
-            name: pd.to_numeric(points[name].map(lambda value: None if _unknown(value) else float(value)))
-            for name in ("cost_per_1k_usd", "low", "high", "p95_latency_s", "accuracy")
-        },
-        verdict=points["meets"].map({True: "meets every target", False: "misses a target"}),
-    )
-    title = "Cost per 1,000 requests" + (f", {OBJECTIVES[objective]}" if objective else "") + " (USD)"
-    panels = [
-        _panel(numbers, names, "p95_latency_s", "p95 latency (s)", title, ",.3~r", is_share=False),
-        _panel(numbers, names, "accuracy", "Right answers (% of rated)", title, ".1%", is_share=True),
-    ]
-    text = "; ".join(_point_words(row) for row in numbers.to_dict("records"))
-    return theme.configure(
-        vega.hconcat(
-            *panels, description=f"Cost per 1,000 requests against p95 latency and against quality: {text}."
-        )
-    )
-
-
-def _panel(
-    points: pd.DataFrame,
-    names: Sequence[str],
-    measure: str,
-    title: str,
-    cost_title: str,
-    form: str,
-    *,
-    is_share: bool,
-) -> Any:
-    known = points.dropna(subset=["cost_per_1k_usd", measure])
-    missing = [name for name in names if name not in set(known["strategy"])]
-    heading = (
-        title.split(" (")[0] + " against cost" + (f" (unknown for {', '.join(missing)})" if missing else "")
-    )
-    across = _window([*known["cost_per_1k_usd"], *known["low"].dropna(), *known["high"].dropna()])
-    up = _window(known[measure], at_least=0.02 if is_share else 0.0, highest=1.0 if is_share else None)
-    x = (
-        vega.X("cost_per_1k_usd:Q")
-        .title(cost_title)
-        .scale(domain=across, nice=False, zero=False)
-        .axis(labelExpr=theme.USD_AXIS, tickCount=5)
-    )
-    y = vega.Y(f"{measure}:Q").title(title).scale(domain=up, nice=False, zero=False)
-    y = y.axis(format=".4~p" if is_share else ".3~r", tickCount=5)
-    colour = vega.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
-    base = vega.chart(known)
-    bars = base.transform_filter("isValid(datum.low) && isValid(datum.high)").mark_rule(strokeWidth=2).encode(
-        vega.X("low:Q"), vega.X2("high:Q"), y, colour
-    )  # fmt: skip
-    marks = base.mark_point(size=160, strokeWidth=2.5, opacity=1).encode(
-        x, y, colour,
-        vega.Shape("strategy:N").scale(theme.shape_scale(names)).legend(None),
-        fill=vega.condition("datum.meets", vega.Fill("strategy:N").scale(theme.strategy_scale(names)).legend(None), vega.value("transparent")),
-        tooltip=[
-            vega.Tooltip("strategy:N", title="Strategy"),
-            vega.Tooltip("cost_per_1k_usd:Q", title="USD per 1,000", format=",.4~r"),
-            vega.Tooltip("low:Q", title="from", format=",.4~r"),
-            vega.Tooltip("high:Q", title="to", format=",.4~r"),
-            vega.Tooltip(f"{measure}:Q", title=title, format=form),
-            vega.Tooltip("verdict:N", title="SLO"),
-        ],
-    )  # fmt: skip
-    subtitle = "filled: meets every target; hollow: misses one"
-    return vega.layer(bars, marks, *_point_names(known, measure, across, up, x, y)).properties(
-        width=PANEL_PX, height=POINT_PX, title={"text": heading, "subtitle": subtitle},
-        description=f"{heading}: " + "; ".join(_point_words(row) for row in known.to_dict("records")) + ".",
-    )  # fmt: skip
-
-
-def _window(values: Iterable[float], at_least: float = 0.0, highest: float | None = None) -> list[float]:
-    """The part of an axis that shows differences between points: their range and room for names around it."""
-    known = [float(value) for value in values]
-    if not known:
-        return [0.0, 1.0]
-    low, high = min(known), max(known)
-    margin = max((high - low) * 0.35, abs(high) * 0.08, at_least, 1e-9)
-    return [max(0.0, low - margin), high + margin if highest is None else min(highest, high + margin)]
-
-
-LETTER_PX, LINE_OF_TEXT_PX, POINT_RADIUS_PX = 6.8, 15, 9
-# Where a name may stand: shift of its anchor in pixels, and how it is aligned there.
-_PLACES: tuple[tuple[float, float, str], ...] = (
-    (0, -17, "center"),
-    (0, 18, "center"),
-    (13, 0, "left"),
-    (-13, 0, "right"),
-    (0, -33, "center"),
-    (0, 34, "center"),
-    (13, -16, "left"),
-    (13, 16, "left"),
-    (-13, -16, "right"),
-    (-13, 16, "right"),
-)
-Box = tuple[float, float, float, float]  # left, top, right, bottom
-
-
-def _point_names(
-    points: pd.DataFrame, measure: str, across: Sequence[float], up: Sequence[float], x: vega.X, y: vega.Y
-) -> list[Any]:
-    """Names beside points, each at the first place that covers no point and no other name."""
-    rows = points.to_dict("records")
-    spots = [
-        (
-            PANEL_PX * (row["cost_per_1k_usd"] - across[0]) / (across[1] - across[0]),
-            POINT_PX * (1 - (row[measure] - up[0]) / (up[1] - up[0])),
-        )
-        for row in rows
-    ]
-    taken: list[Box] = [
-        (h - POINT_RADIUS_PX, v - POINT_RADIUS_PX, h + POINT_RADIUS_PX, v + POINT_RADIUS_PX) for h, v in spots
-    ]
-    look: Any = {"fontSize": 12, "fontWeight": "bold", "color": theme.NEUTRAL}
-    layers = []
-    for row, spot in zip(rows, spots, strict=True):
-        boxes = [(_name_box(row["strategy"], spot, place), place) for place in _PLACES]
-        free = [pair for pair in boxes if _is_free(pair[0], taken)]
-        box, (dx, dy, align) = (free or boxes)[0]
-        taken.append(box)
-        chart = vega.chart(pd.DataFrame([row])).mark_text(dx=dx, dy=dy, align=align, **look)  # type: ignore[arg-type]
-        layers.append(chart.encode(x, y, text="strategy:N"))
-    return layers
-
-
-def _name_box(name: str, spot: tuple[float, float], place: tuple[float, float, str]) -> Box:
-    wide, (dx, dy, align) = LETTER_PX * len(name), place
-    left = spot[0] + dx - {"left": 0.0, "center": wide / 2, "right": wide}[align]
-    top = spot[1] + dy - LINE_OF_TEXT_PX / 2
-    return left, top, left + wide, top + LINE_OF_TEXT_PX
-
-
-def _is_free(box: Box, taken: Sequence[Box]) -> bool:
-    """Whether a box lies inside the panel and touches nothing taken."""
-    left, top, right, bottom = box
-    inside = left >= 0 and right <= PANEL_PX and top >= 0 and bottom <= POINT_PX
-    return inside and all(left >= r or right <= lf or top >= b or bottom <= tp for lf, tp, r, b in taken)
-
-
-def _point_words(row: dict[Any, Any]) -> str:
-    cost = "unknown" if _unknown(row["cost_per_1k_usd"]) else theme.usd_words(row["cost_per_1k_usd"])
-    latency = "unknown" if _unknown(row["p95_latency_s"]) else theme.seconds_words(row["p95_latency_s"])
-    quality = "unknown" if _unknown(row["accuracy"]) else f"{row['accuracy']:.1%} right"
-    return f"{row['strategy']} costs {cost}, p95 latency {latency}, quality {quality}, {row['verdict']}"
-
-
-def _unknown(value: Any) -> bool:
+def unknown(value: Any) -> bool:
     return value is None or value != value

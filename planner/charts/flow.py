@@ -12,12 +12,16 @@ import pandas as pd
 from planner.charts import theme, vega
 
 TALL_PX = 240  # of all requests together
-NODE_PX, SLOT_PX, GAP_PX = 9, 46, 10  # a node's width; the room that its three lines of text need; between nodes
+NODE_PX, SLOT_PX, GAP_PX = (
+    9,
+    46,
+    10,
+)  # a node's width; the room that its three lines of text need; between nodes
 HEAD_PX = 24
 THINNEST_PX = 1.5  # what nearly nothing takes is still seen
 PLACES = (0.0, 0.4, 1.0)  # of the columns of nodes, in shares of the width
 HEADINGS = ("Task", "Sent to", "Served by")
-POINTS = 24  # a band
+POINTS = 18  # a band
 KINDS = ("task", "tier", "deployment", "failed")
 FAILED_COLOUR = "#CC3311"
 # Tiers are no strategies and no accounts: Tol's "medium contrast".
@@ -165,11 +169,14 @@ def _bands(
                 {
                     "link": number,
                     "at": round(PLACES[level] + part * (PLACES[level + 1] - PLACES[level]), 4),
-                    "from_px": round(top, 2),
-                    "to_px": round(top + thick, 2),
+                    "from_px": round(top, 1),
+                    "to_px": round(top + thick, 1),
                     "colour": colour,
-                    "name": f"{row['source']} → {row['target']}",
-                    "tip": f"{percent(share)} of requests, {row['requests_per_month']:,.0f} a month",
+                    # A band answers for its first point: the others need not repeat its words.
+                    "name": None if k else f"{row['source']} → {row['target']}",
+                    "tip": None
+                    if k
+                    else f"{percent(share)} of requests, {row['requests_per_month']:,.0f} a month",
                 }
             )
     table = pd.DataFrame(rows, columns=["link", "at", "from_px", "to_px", "colour", "name", "tip"])
@@ -216,7 +223,9 @@ def _node_layers(rows: pd.DataFrame, x: vega.Channel) -> list[vega.View]:
         colour = vega.Color("ink:N").scale(None).legend(None)
         look: dict[str, Any] = {"align": align, "baseline": "top", "dx": shift * (NODE_PX + 4), "limit": 150}
         layers += [
-            own.mark_bar(width=NODE_PX, xOffset=shift * NODE_PX / 2).encode(x, top, bottom, colour, tooltip=tips),
+            own.mark_bar(width=NODE_PX, xOffset=shift * NODE_PX / 2).encode(
+                x, top, bottom, colour, tooltip=tips
+            ),
             own.mark_text(**look, fontSize=12, fontWeight="bold").encode(
                 x, vega.Y("text_px:Q"), colour, text="name:N"
             ),

@@ -14,6 +14,7 @@ from planner.charts import theme, vega
 
 TARGET = re.compile(r"p(\d+(?:_\d+)?)_latency_s")
 HEIGHT_PX = 300
+POINTS = 400  # of all curves together: closer than a pixel and a half on a wide screen
 
 
 def latency_chart(
@@ -27,7 +28,8 @@ def latency_chart(
     Parameters
     ----------
     curves : DataFrame [strategy, share, latency_s]
-        Quantile curves: `share` of the answers (0..1) take at most `latency_s` seconds.
+        Quantile curves: `share` of the answers (0..1) take at most `latency_s` seconds. Where there are `low_s` and `high_s`,
+        the ends of the interval of `latency_s`, they are shaded around the curve.
     targets : mapping, optional
         `pNN_latency_s`: seconds. Each is drawn as a cross at (seconds, NN %): a line that passes to the
         right of it misses the target. Other keys are not about latency and draw nothing.
@@ -49,8 +51,14 @@ def latency_chart(
     low, high = _domain([*known["latency_s"], *goals.values()])
     # A logarithm needs a positive time; an answer of 0 s is drawn at the left edge.
     lines = theme.thinned(
-        known.assign(latency_s=known["latency_s"].clip(lower=low)), "strategy", theme.MAX_ROWS - 100
+        known.assign(latency_s=known["latency_s"].clip(lower=low)), "strategy", max(POINTS, 2 * len(names))
     )
+    columns = ["strategy", "share", "latency_s"]
+    is_banded = {"low_s", "high_s"} <= set(lines) and bool(lines["low_s"].notna().any())
+    if is_banded:
+        columns += ["low_s", "high_s"]
+        lines = lines.assign(**{name: lines[name].clip(lower=low, upper=high) for name in columns[3:]})
+    lines = lines[columns].assign(**{name: theme.significant(lines[name], 5) for name in columns[1:]})
     x = (
         vega.X("latency_s:Q")
         .title("Latency (s, logarithmic)")
@@ -64,7 +72,8 @@ def latency_chart(
         .axis(format=".0%", values=_SHARES, labelOverlap=False)
     )
     colour = vega.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
-    curve = vega.chart(lines).mark_line(strokeWidth=2.5, clip=True).encode(
+    base = vega.chart(lines)
+    curve = base.mark_line(strokeWidth=2.5, clip=True).encode(
         x, y, colour, vega.StrokeDash("strategy:N").scale(theme.dash_scale(names)).legend(None),
         tooltip=[
             vega.Tooltip("strategy:N", title="Strategy"),
@@ -76,10 +85,14 @@ def latency_chart(
     middle = math.sqrt(low * high)
     key_right = all(seconds <= middle for seconds in goals.values())
     crosses = _goal_layers(goals, x, y, middle, above_px=theme.KEY_ROW_PX * len(names) if key_right else 0)
-    layers = [curve, *crosses, *_key_layers(p95, names, x, y, (low, high), key_right)]
+    band = base.transform_filter("isValid(datum.low_s)").mark_area(
+        opacity=0.16, orient="horizontal", clip=True
+    )
+    bands = [band.encode(vega.X("low_s:Q"), vega.X2("high_s:Q"), y, colour)] if is_banded else []
+    layers = [*bands, curve, *crosses, *_key_layers(p95, names, x, y, (low, high), key_right)]
     return theme.configure(
         vega.layer(*layers).properties(
-            width="container", height=HEIGHT_PX, description=_description(p95, goals)
+            width="container", height=HEIGHT_PX, description=_description(p95, goals, is_banded)
         )
     )
 
@@ -197,7 +210,7 @@ def _key_layers(
     return [points.encode(x, y, colour, shape), *key]
 
 
-def _description(p95: Mapping[str, float | None], goals: Mapping[float, float]) -> str:
+def _description(p95: Mapping[str, float | None], goals: Mapping[float, float], is_banded: bool) -> str:
     parts = [
         f"{name} {theme.seconds_words(seconds) if seconds is not None else 'unknown'}"
         for name, seconds in p95.items()
@@ -205,4 +218,4 @@ def _description(p95: Mapping[str, float | None], goals: Mapping[float, float]) 
     text = f"Distribution of latency by strategy. 95 % of answers are complete within: {', '.join(parts)}."
     for share, seconds in goals.items():
         text += f" The target is {share * 100:g} % within {seconds:g} s."
-    return text
+    return text + (" Shaded: the 95 % interval of each curve." if is_banded else "")

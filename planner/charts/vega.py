@@ -71,7 +71,7 @@ class Channel:
         found.spec = {**self.spec, key: dict(more) if more else given}
         return found
 
-    def title(self, text: str | None) -> "Channel":
+    def title(self, text: str | list[str] | None) -> "Channel":
         return self._with("title", text, {})
 
     def scale(self, given: Spec | None = None, **more: Any) -> "Channel":

@@ -91,9 +91,7 @@ def _midnights(x: vega.Channel, is_recording: bool) -> list[vega.View]:
     if is_recording:
         return []
     table = pd.DataFrame({"middle": [24.0 * day for day in range(8)]})
-    return [
-        vega.chart(table).mark_rule(color=theme.NEUTRAL, opacity=0.25, strokeWidth=1).encode(x)
-    ]
+    return [vega.chart(table).mark_rule(color=theme.NEUTRAL, opacity=0.25, strokeWidth=1).encode(x)]
 
 
 def _load(rows: pd.DataFrame, names: Sequence[str], x: vega.Channel, is_recording: bool) -> list[vega.View]:
@@ -109,9 +107,7 @@ def _load(rows: pd.DataFrame, names: Sequence[str], x: vega.Channel, is_recordin
     is_step = table["arrivals_per_s"] != table["arrivals_per_s"].shift(1)
     is_step.iloc[-1:] = True
     table = table[is_step]  # a level is drawn from where it begins to the next
-    top = max(
-        [1e-9, *table["arrivals_per_s"].dropna(), *table["arrivals_high_per_s"].dropna().astype(float)]
-    )
+    top = max([1e-9, *table["arrivals_per_s"].dropna(), *table["arrivals_high_per_s"].dropna().astype(float)])
     scale = vega.scale(domain=[0, top * 1.05], range=[LOAD_PX, 0], nice=False)
     y = vega.Y("arrivals_per_s:Q").title("Requests (per s)").scale(scale)
     y = y.axis(tickCount=3, orient="left", format=",.2~r", titleY=LOAD_PX / 2, titleAnchor="middle")
@@ -129,7 +125,9 @@ def _load(rows: pd.DataFrame, names: Sequence[str], x: vega.Channel, is_recordin
                 x, vega.Y("arrivals_low_per_s:Q").scale(scale), vega.Y2("arrivals_high_per_s:Q")
             )
         ]
-    line = base.mark_line(color=theme.NEUTRAL, strokeWidth=2, interpolate="step-after").encode(x, y, tooltip=tips)
+    line = base.mark_line(color=theme.NEUTRAL, strokeWidth=2, interpolate="step-after").encode(
+        x, y, tooltip=tips
+    )
     return [*band, line]
 
 
@@ -146,7 +144,9 @@ def _latency(
         titleY=LOAD_PX + GAP_PX + LATENCY_PX / 2, titleAnchor="middle",
     )  # fmt: skip
     present = [name for name in names if (shown["strategy"] == name).any()]
-    told = [] if is_recording or len(shown) >= MANY_HOURS * len(present) else ["larger: more requests simulated"]
+    told = (
+        [] if is_recording or len(shown) >= MANY_HOURS * len(present) else ["larger: more requests simulated"]
+    )
     told += ["hollow: with a planted outage"] if (shown["kind"] == PLANTED).any() else []
     key = {"title": "; ".join(told) or None, "values": present, "symbolSize": 90}
     colour = vega.Color("strategy:N").scale(theme.strategy_scale(names)).legend(key)
@@ -170,7 +170,11 @@ def _latency(
     size: dict[str, Any] = (
         {"size": vega.value(14)}
         if is_dense
-        else {"size": vega.Size("n:Q").scale(domain=[0, float(shown["n"].max() or 1)], range=[25, 130]).legend(None)}
+        else {
+            "size": vega.Size("n:Q")
+            .scale(domain=[0, float(shown["n"].max() or 1)], range=[25, 130])
+            .legend(None)
+        }
         if len(shown)
         else {}
     )
@@ -197,9 +201,9 @@ def _target(target: float | None, x: vega.Channel, y: vega.Channel) -> list[vega
     base = vega.chart(row)
     return [
         base.mark_rule(color=theme.NEUTRAL, strokeDash=[4, 3], strokeWidth=1.5).encode(y),
-        base.mark_text(
-            align="right", fontSize=12, fontWeight="bold", color=theme.NEUTRAL
-        ).encode(x, y=vega.value(LOAD_PX + GAP_PX - 8), text="text:N"),
+        base.mark_text(align="right", fontSize=12, fontWeight="bold", color=theme.NEUTRAL).encode(
+            x, y=vega.value(LOAD_PX + GAP_PX - 8), text="text:N"
+        ),
     ]
 
 

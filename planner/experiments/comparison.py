@@ -375,7 +375,7 @@ def compare(
     cells = run_cells(scenario, windows, engine=engine, workers=workers, report=report)
     plan = deletions(measure_weights(scenario, windows), [(window.era, window.stratum) for window in windows])
     results = {
-        name: _result(scenario, name, windows, plan, tuple(by_strategy[name] for by_strategy in cells))
+        name: result_of(scenario, name, windows, plan, tuple(by_strategy[name] for by_strategy in cells))
         for name in scenario.strategies
     }
     rows = [row for name, one in results.items() for row in answers.slo_rows(scenario, name, one.estimates)]
@@ -423,10 +423,10 @@ def run_strategy(
     check_size(scenario, windows)
     cells = run_cells(scenario, windows, engine=engine, workers=workers, report=report, strategies=(name,))
     plan = deletions(measure_weights(scenario, windows), [(window.era, window.stratum) for window in windows])
-    return _result(scenario, name, windows, plan, tuple(cell[name] for cell in cells)), windows
+    return result_of(scenario, name, windows, plan, tuple(cell[name] for cell in cells)), windows
 
 
-def _result(
+def result_of(
     scenario: Scenario, name: str, windows: Sequence[Window], plan: Deletions, cells: tuple[Cell, ...]
 ) -> StrategyResult:
     found = measured(scenario, plan, cells)
@@ -526,4 +526,4 @@ def _answer(
     return answers.answer(scenario, costs, gaps, rows, n_windows)
 
 
-__all__ = ["MONEY", "Comparison", "StrategyResult", "Verdict", "compare", "run_strategy"]
+__all__ = ["MONEY", "Comparison", "StrategyResult", "Verdict", "compare", "result_of", "run_strategy"]

@@ -7,6 +7,7 @@ rows for a chart. Hours count from Monday 00:00 UTC. Nothing is filled in: an ho
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -176,9 +177,7 @@ def load_rows(
     shape = weekly_weights(scenario.traffic.weekly_shape)
     if monday is not None:
         first_hour = (monday - scenario.start).days * 24
-        own = (
-            hourly_weights(scenario, first_hour, HOURS_PER_WEEK) * requests_per_month(scenario) / MONTH_S
-        )
+        own = hourly_weights(scenario, first_hour, HOURS_PER_WEEK) * requests_per_month(scenario) / MONTH_S
         return own, own, own
     first, last = horizon(scenario)
     mean = expected_requests(scenario) / ((last - first).days * 86_400)
@@ -237,7 +236,9 @@ def _rows(found: WeekOf, monday: datetime.date | None = None) -> "pd.DataFrame":
     return _frame(rows)
 
 
-def _quantiles(samples: Sequence[Sample], weights: Sequence[float], scope: Sequence[int]) -> tuple[float, float]:
+def _quantiles(
+    samples: Sequence[Sample], weights: Sequence[float], scope: Sequence[int]
+) -> tuple[float, float]:
     """p50 and p95 of the latency over windows by weight, as the measures of a plan of these windows have them."""
     (first, *others) = samples
     if not others and first.is_exact:  # the same by the plain rule: nothing to weigh
@@ -260,7 +261,7 @@ def _recording_rows(found: WeekOf) -> "pd.DataFrame":
         length_s = found.windows[chosen[0]].length_s
         minutes = len(series)
         cuts = np.unique(np.linspace(0, minutes, min(minutes, PARTS_OF_A_RECORDING) + 1).round().astype(int))
-        for begin, end in zip(cuts[:-1], cuts[1:], strict=True):
+        for begin, end in pairwise(cuts.tolist()):
             n, _, latency_ns = (int(number) for number in series[begin:end].sum(axis=0))
             from_s = begin * INTERVAL_NS / 1e9
             seconds = min(end * INTERVAL_NS / 1e9, length_s) - from_s

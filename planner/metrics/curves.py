@@ -23,9 +23,10 @@ class LatencyCurve:
     high_s: Floats
 
 
-def latency_curve(pool: Pool, scope: Scope | None = None, points: int = 160) -> LatencyCurve:
+def latency_curve(pool: Pool, scope: Scope | None = None) -> LatencyCurve:
     """Latencies of some tasks (all if not given), denser towards the tail; the shares of the measures are among them."""
-    shares = np.union1d(1 - np.geomspace(1, 1e-3, points), list(QUANTILES.values()))
+    body, tail = np.linspace(0.0, 0.9, 46), 1 - np.geomspace(0.1, 1e-3, 26)
+    shares = np.unique(np.round([*body, *tail, *QUANTILES.values()], 9))
     found = pool.quantiles("latency_s", range(pool.n_tasks) if scope is None else scope, list(shares))
     low, high = intervals(found, pool.plan.strata)
     return LatencyCurve(shares, found[:, 0], np.maximum(low, 0.0), high)

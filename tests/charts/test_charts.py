@@ -50,9 +50,9 @@ def rows_with(spec: dict[str, Any], column: str) -> pd.DataFrame:
 
 def axis_titles(spec: dict[str, Any]) -> set[str]:
     return {
-        node["title"]
+        node["title"] if isinstance(node["title"], str) else " ".join(node["title"])
         for node in nodes(spec)
-        if "axis" in node and isinstance(node.get("title"), str) and node.get("type") != "nominal"
+        if node.get("axis") and isinstance(node.get("title"), str | list) and node.get("type") != "nominal"
     }
 
 
