@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Comparison,
         DecisionMap,
         Drill,
+        Frontier,
         Hindsight,
         Run,
         Uncertainty,
@@ -27,9 +28,13 @@ if TYPE_CHECKING:
         compare,
         decision_map,
         drill,
+        flow,
+        frontier,
         hindsight,
         simulate,
         uncertainty,
+        week,
+        week_simulated,
     )
     from planner.errors import (
         CatalogueError,
@@ -50,6 +55,7 @@ _HOME = {
     "Comparison": "planner.api",
     "DecisionMap": "planner.api",
     "Drill": "planner.api",
+    "Frontier": "planner.api",
     "Hindsight": "planner.api",
     "LoadExceedsCapacity": "planner.errors",
     "PlannerError": "planner.errors",
@@ -64,10 +70,14 @@ _HOME = {
     "compare": "planner.api",
     "decision_map": "planner.api",
     "drill": "planner.api",
+    "flow": "planner.api",
+    "frontier": "planner.api",
     "hindsight": "planner.api",
     "load": "planner.scenario",
     "simulate": "planner.api",
     "uncertainty": "planner.api",
+    "week": "planner.api",
+    "week_simulated": "planner.api",
 }
 __all__ = [
     "DISTRIBUTION",
@@ -77,6 +87,7 @@ __all__ = [
     "Comparison",
     "DecisionMap",
     "Drill",
+    "Frontier",
     "Hindsight",
     "LoadExceedsCapacity",
     "PlannerError",
@@ -91,10 +102,14 @@ __all__ = [
     "compare",
     "decision_map",
     "drill",
+    "flow",
+    "frontier",
     "hindsight",
     "load",
     "simulate",
     "uncertainty",
+    "week",
+    "week_simulated",
 ]
 
 
