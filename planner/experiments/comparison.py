@@ -6,7 +6,7 @@ targets, the answer and the findings. No figure is made here: measures come from
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,8 @@ from planner.experiments.answer import Cost, SloRow, Verdict
 from planner.experiments.assumptions import assumptions, not_included, notices
 from planner.experiments.causes import all_wasted, awaited, lost, scopes, wasted
 from planner.experiments.cells import Cell, Progress, clock, run_cells
-from planner.experiments.findings import Facts, Finding, findings
+from planner.experiments.finding import Finding
+from planner.experiments.findings import findings
 from planner.finance import (
     CostVectors,
     Ledger,
@@ -273,6 +274,12 @@ class Comparison:
         ]
         return pd.DataFrame(rows, columns=["strategy", "task", "measure", "target", "value", "met"])
 
+    def rows_behind(self, finding: Finding) -> "pd.DataFrame":
+        """The rows that a finding's number is made of. Raises PlannerError where it names none."""
+        from planner.experiments.rows import rows_behind
+
+        return rows_behind(self, finding)
+
     @property
     def assumptions(self) -> "pd.DataFrame":
         """What the figures rest on: what, value, unit, source, as_of, confidence."""
@@ -378,14 +385,7 @@ def compare(
         name: Verdict(one.meets, one.misses, name == winner, one.is_baseline)
         for name, one in answers.verdicts(scenario, rows).items()
     }
-    facts = Facts(
-        scenario,
-        windows,
-        {name: one.ledger for name, one in results.items()},
-        {name: one.estimates for name, one in results.items()},
-        {name: tuple(cell.sample for cell in one.cells) for name, one in results.items()},
-    )
-    return Comparison(
+    found = Comparison(
         scenario=scenario,
         engine=engine,
         windows=windows,
@@ -395,12 +395,13 @@ def compare(
         verdicts=verdicts,
         winner=winner,
         answer=sentence,
-        findings=findings(facts),
+        findings=(),  # they look at all the rest
         notices=notices(scenario),
         represented_requests=expected_requests(scenario),
         simulated_requests=sum(cell.sample.n for one in results.values() for cell in one.cells),
-        seconds=clock() - began,
+        seconds=0.0,
     )
+    return replace(found, findings=findings(found), seconds=clock() - began)
 
 
 def run_strategy(

@@ -223,6 +223,8 @@ def _miss_words(one: Held, by: str) -> str:
     text = f"{one.name}{by} {one.gap_words()} ({one.figures()})"
     if one.is_certain is None:
         return f"{text}, of which there is no interval"
+    if one.target == 0:
+        return f"{text}; any at all is a miss"
     ends = one.interval_words()
     if one.is_certain:
         return f"{text}; its 95 % interval, {ends}, does not reach the target"
