@@ -12,7 +12,11 @@ from planner.experiments.finding import Facts, Finding, Rows, Rule
 from planner.experiments.verdicts import NO_TARGET, exclusions, gap_words, matrix, near_misses
 
 TOTAL = {"economic": "economic_tco_total_usd", "invoiced": "tco_total_usd"}
-COUNTS = (("latency_p95_s", 1, "its p95 latency is {} longer", "s"), ("accuracy", -1, "its accuracy is {} lower", "%"))
+# measure, the sign of worse, words, "worse" in words, unit
+COUNTS = (
+    ("latency_p95_s", 1, "its p95 latency", "longer", "s"),
+    ("accuracy", -1, "its accuracy", "lower", "%"),
+)
 
 
 def near_miss(facts: Facts) -> Iterator[Finding]:
@@ -44,7 +48,7 @@ def no_target(facts: Facts) -> Iterator[Finding]:
 
 
 def dominated(facts: Facts) -> Iterator[Finding]:
-    """A strategy that another beats in cost, latency and quality at once.
+    """A strategy that another beats in cost, latency and quality at once, and that meets no target which that one misses.
 
     It is surely dearer (the paired interval lies above zero), in latency and accuracy no better, and in one of them
     surely worse. Of several that beat it, the cheapest is named.
@@ -55,7 +59,7 @@ def dominated(facts: Facts) -> Iterator[Finding]:
     for worse in names:
         beaten = []
         for better in names:
-            if better == worse:
+            if better == worse or not _may_replace(facts, better, worse):
                 continue
             pair = (better, worse) if (better, worse) in rows else (worse, better)
             sign = 1 if pair == (better, worse) else -1
@@ -65,18 +69,28 @@ def dominated(facts: Facts) -> Iterator[Finding]:
         if beaten:
             dearer, better, pair, sign = max(beaten)
             parts = [f"it costs {money_words(dearer)} more"]
-            for measure, way, words, unit in COUNTS:
+            for measure, way, words, worse_word, unit in COUNTS:
                 gap = sign * way * rows[pair][measure][0]
-                parts.append(words.format(gap_words(gap, unit)) if gap else f"{measure.partition('_')[0]} is the same")
+                parts.append(f"{words} is {gap_words(gap, unit)} {worse_word}" if gap else f"{words} is the same")
             yield Finding(
                 "dominated",
                 worse,
-                f"{worse} is worse than {better} in everything: {parts[0]}, {parts[1]} and {parts[2]} (paired).",
+                f"{worse} is beaten by {better} in cost, latency and accuracy: {parts[0]}, {parts[1]} and {parts[2]} (paired).",
                 float(dearer),
                 Rows("differences", {"a": pair[0], "b": pair[1], "measure": (total, *(one[0] for one in COUNTS))}),
                 usd=dearer,
                 subject=better,
             )
+
+
+def _may_replace(facts: Facts, better: str, worse: str) -> bool:
+    """Whether one strategy misses no target that another meets."""
+
+    def missed(strategy: str) -> set[tuple[str | None, str]]:
+        rows = facts.comparison.slo_rows
+        return {(row.task, row.measure) for row in rows if row.strategy == strategy and not row.met}
+
+    return missed(better) <= missed(worse)
 
 
 def _gaps(facts: Facts, a: str, b: str) -> dict[str, tuple]:

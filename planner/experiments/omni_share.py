@@ -18,7 +18,7 @@ from planner.experiments.comparison import OBJECTIVE, run_strategy
 from planner.finance import tco_interval
 from planner.metrics import Estimate
 from planner.scenario.fields import Scenario, ThresholdRouter
-from planner.scenario.paths import closest
+from planner.scenario.paths import closest, render
 
 INDIFFERENCE = Decimal("0.02")
 COARSE = tuple(index / 10 for index in range(11))
@@ -196,16 +196,21 @@ def _check(scenario: Scenario, strategy: str, floor: float | None) -> None:
 
 
 def with_share(scenario: Scenario, strategy: str, share: float) -> Scenario:
-    """The scenario with the omni share of a strategy replaced, where its router is written."""
+    """The scenario with the omni share of a strategy replaced."""
+    return scenario.set(share_changes(scenario, strategy, share))
+
+
+def share_changes(scenario: Scenario, strategy: str, share: float) -> dict[str, Any]:
+    """Changes by path that replace the omni share of a strategy, where its router is written."""
     owner = next(
         (name for name in scenario.lineage(strategy) if scenario.strategies[name].router is not None),
         strategy,
     )
-    path: Mapping[str, Any] = {
-        f"strategies.{owner}.router.omni_share": share,
-        f"strategies.{owner}.router.threshold": None,
-    }
-    return scenario.set(path)
+    router = scenario.strategies[owner].router
+    changes: dict[str, Any] = {render(("strategies", owner, "router", "omni_share")): share}
+    if isinstance(router, ThresholdRouter) and router.threshold is not None:
+        changes[render(("strategies", owner, "router", "threshold"))] = None
+    return changes
 
 
 def _point(
@@ -244,4 +249,4 @@ def _nearest(found: Mapping[float, SharePoint]) -> SharePoint:
     return max(found.values(), key=lambda point: (point.accuracy.value or 0.0, -point.share))
 
 
-__all__ = ["OmniShare", "SharePoint", "omni_share", "threshold_strategies", "with_share"]
+__all__ = ["OmniShare", "SharePoint", "omni_share", "share_changes", "threshold_strategies", "with_share"]

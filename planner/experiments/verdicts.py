@@ -70,7 +70,7 @@ class Held:
             return None
         if self.target == 0 and self.value:
             return True  # what never goes below 0 and was seen at all is above 0: its interval is cut off there
-        return self._meets(self.low) == self._meets(self.high)
+        return self.meets(self.low) == self.meets(self.high)
 
     @property
     def verdict(self) -> Word:
@@ -78,8 +78,14 @@ class Held:
             return "not certain"
         return "met" if self.met else "missed"
 
-    def _meets(self, value: float) -> bool:
+    def meets(self, value: float) -> bool:
+        """Whether a value would meet the target."""
         return value >= self.target if self.more_is_better else value <= self.target
+
+    def reaches(self, target: float) -> bool:
+        """Whether the value would meet another target."""
+        assert self.value is not None, "what is not measured meets nothing"
+        return self.value >= target if self.more_is_better else self.value <= target
 
     @property
     def gap(self) -> float | None:
