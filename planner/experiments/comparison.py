@@ -60,6 +60,8 @@ from planner.workload.windows import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from planner.experiments.fixes import Fix
+
 MOST_REQUESTS = 10_000_000_000  # about an hour on two cores
 
 # Our name of a money measure: the field of `finance.Tco` it is.
@@ -266,13 +268,29 @@ class Comparison:
 
     @property
     def slo(self) -> "pd.DataFrame":
-        """Targets: strategy, task, measure, target, value, met."""
+        """Targets: strategy, task, measure, target, value, met; with intervals in `verdict_matrix`."""
         import pandas as pd
 
         rows = [
             (row.strategy, row.task, row.measure, row.target, row.value, row.met) for row in self.slo_rows
         ]
         return pd.DataFrame(rows, columns=["strategy", "task", "measure", "target", "value", "met"])
+
+    @property
+    def verdict_matrix(self) -> "pd.DataFrame":
+        """Targets with intervals: strategy, task (None: all), measure, target, value, low, high, unit, met, verdict.
+
+        `verdict` is met, missed, or not certain where the 95 % interval covers the target.
+        """
+        from planner.experiments.rows import targets
+
+        return targets(self)
+
+    def fixes(self, finding: Finding) -> "tuple[Fix, ...]":
+        """What would change a finding, the one to try first in front; see `planner.experiments.fixes`."""
+        from planner.experiments.fixes import fixes_of
+
+        return fixes_of(self, finding)
 
     def rows_behind(self, finding: Finding) -> "pd.DataFrame":
         """The rows that a finding's number is made of. Raises PlannerError where it names none."""

@@ -71,13 +71,18 @@ def dominated(facts: Facts) -> Iterator[Finding]:
             parts = [f"it costs {money_words(dearer)} more"]
             for measure, way, words, worse_word, unit in COUNTS:
                 gap = sign * way * rows[pair][measure][0]
-                parts.append(f"{words} is {gap_words(gap, unit)} {worse_word}" if gap else f"{words} is the same")
+                parts.append(
+                    f"{words} is {gap_words(gap, unit)} {worse_word}" if gap else f"{words} is the same"
+                )
             yield Finding(
                 "dominated",
                 worse,
                 f"{worse} is beaten by {better} in cost, latency and accuracy: {parts[0]}, {parts[1]} and {parts[2]} (paired).",
                 float(dearer),
-                Rows("differences", {"a": pair[0], "b": pair[1], "measure": (total, *(one[0] for one in COUNTS))}),
+                Rows(
+                    "differences",
+                    {"a": pair[0], "b": pair[1], "measure": (total, *(one[0] for one in COUNTS))},
+                ),
                 usd=dearer,
                 subject=better,
             )

@@ -115,12 +115,19 @@ def cached_share(facts: Facts) -> Iterator[Finding]:
 def prompt_cache_off(facts: Facts) -> Iterator[Finding]:
     """Text that comes again and again is paid for in full though the provider sells it for less from a cache."""
     scenario = facts.scenario
-    kept = [name for name, task in scenario.tasks.items() if PromptCache().kept(task.shared_prefix_tokens or 0)]
+    kept = [
+        name for name, task in scenario.tasks.items() if PromptCache().kept(task.shared_prefix_tokens or 0)
+    ]
     for strategy, samples in facts.samples.items():
         names = scenario.deployments_of(strategy)
         able = cacheable(scenario, strategy)
         plain = sum(one.billed_tokens["input"] for one in samples)
-        if not kept or not able or not plain or any(scenario.deployments[name].prompt_cache for name in names):
+        if (
+            not kept
+            or not able
+            or not plain
+            or any(scenario.deployments[name].prompt_cache for name in names)
+        ):
             continue
         yield Finding(
             "prompt-cache-off",
@@ -184,7 +191,10 @@ def error_cost_rules(facts: Facts) -> Iterator[Finding]:
                 strategy,
                 f"{strategy}: wrong answers cost {usd(wrong)}, {float(wrong / invoiced):.1f} times the invoiced {usd(invoiced)}.",
                 float(wrong / invoiced),
-                Rows("ledger", {"strategy": strategy, "account": (*ledger.by("account", view="invoiced"), WRONG)}),
+                Rows(
+                    "ledger",
+                    {"strategy": strategy, "account": (*ledger.by("account", view="invoiced"), WRONG)},
+                ),
                 usd=wrong,
             )
 

@@ -176,7 +176,11 @@ def single_provider(facts: Facts) -> Iterator[Finding]:
     for strategy in facts.samples:
         names = scenario.deployments_of(strategy)
         found = {scenario.deployments[name].provider for name in names}
-        if len(found) == 1 and None not in found and not any(scenario.deployments[n].is_own_hardware for n in names):
+        if (
+            len(found) == 1
+            and None not in found
+            and not any(scenario.deployments[n].is_own_hardware for n in names)
+        ):
             provider = found.pop()
             # Who was out at the same time is what counts, not how many deployments there are.
             yield Finding(

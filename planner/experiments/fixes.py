@@ -151,9 +151,13 @@ def _search(comparison: "Comparison", finding: Finding) -> Iterator[Fix]:
     if strategy is None or not _has_share(comparison.scenario, strategy):
         return
     if finding.code == "errors-outweigh-the-bill" and comparison.scenario.objective == "economic":
-        yield Fix(kind="search", words=f"Look for the omni share at which {strategy} costs least, errors included")
+        yield Fix(
+            kind="search", words=f"Look for the omni share at which {strategy} costs least, errors included"
+        )
     elif finding.code == "near-miss" and _misses_accuracy_alone(comparison, finding):
-        yield Fix(kind="search", words=f"Look for the nearest omni share at which {strategy} meets its accuracy")
+        yield Fix(
+            kind="search", words=f"Look for the nearest omni share at which {strategy} meets its accuracy"
+        )
 
 
 def _misses_accuracy_alone(comparison: "Comparison", finding: Finding) -> bool:
@@ -188,7 +192,9 @@ def find(
         able = [point for point in found.points if point.keeps(found.floor)]
         point = min(able, key=lambda one: abs(one.share - today)) if able else None
         if point is None:
-            return None, f"No omni share of {strategy} meets the accuracy; the best has " + _accuracy(found.points)
+            return None, f"No omni share of {strategy} meets the accuracy; the best has " + _accuracy(
+                found.points
+            )
     else:
         point = found.best
         if point is None:

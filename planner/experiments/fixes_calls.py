@@ -26,7 +26,9 @@ LIMIT_WORDS = {
 }
 
 
-def policy_changes(scenario: Scenario, strategy: str, deployments: Iterable[str], field: str, value: Any) -> dict[str, Any]:
+def policy_changes(
+    scenario: Scenario, strategy: str, deployments: Iterable[str], field: str, value: Any
+) -> dict[str, Any]:
     """A field of the policy for a strategy, and at those of its deployments that have one of their own."""
     changes = {render(("strategies", strategy, "policy", field)): value}
     for name in deployments:
@@ -68,13 +70,22 @@ def more_quota(comparison: "Comparison", finding: Finding) -> Iterator[Proposal]
             continue
         for tier in tiers:
             wanted = {field: getattr(tier, field) for field in held}
-            if held and all(wanted[field] is not None and wanted[field] >= held[field] for field in held) and wanted != held:
+            if (
+                held
+                and all(wanted[field] is not None and wanted[field] >= held[field] for field in held)
+                and wanted != held
+            ):
                 told = ", ".join(
-                    f"{held[field]:,} to {wanted[field]:,} {LIMIT_WORDS[field]}" for field in held if wanted[field] != held[field]
+                    f"{held[field]:,} to {wanted[field]:,} {LIMIT_WORDS[field]}"
+                    for field in held
+                    if wanted[field] != held[field]
                 )
                 yield (
                     f"Move {name} to {tier.tier} of {one.provider} ({told})",
-                    {render(("deployments", name, "limits", field)): limit for field, limit in wanted.items()},
+                    {
+                        render(("deployments", name, "limits", field)): limit
+                        for field, limit in wanted.items()
+                    },
                 )
                 break
 
@@ -93,7 +104,9 @@ def more_places(comparison: "Comparison", finding: Finding) -> Iterator[Proposal
         changes[render(("deployments", name, "limits", "concurrent"))] = 2 * cap
         if one.server is not None:
             changes[render(("deployments", name, "server", "replicas"))] = 2 * one.server.replicas
-            told.append(f"{name} {cap} to {2 * cap} on {2 * one.server.replicas} replicas, which doubles its hardware")
+            told.append(
+                f"{name} {cap} to {2 * cap} on {2 * one.server.replicas} replicas, which doubles its hardware"
+            )
         else:
             told.append(f"{name} {cap} to {2 * cap}")
     if changes:
@@ -122,7 +135,10 @@ def waste_less(comparison: "Comparison", finding: Finding) -> Iterator[Proposal]
         if deadlines and min(deadlines) < longer:
             changes |= policy_changes(scenario, strategy, names, "deadline_s", 2 * longer)
             more = f", and a deadline of {2 * longer:g} s"
-        yield f"Cut calls of {strategy} after {longer:g} s{more} instead of {max(timeouts):g} s: fewer are paid for nothing", changes
+        yield (
+            f"Cut calls of {strategy} after {longer:g} s{more} instead of {max(timeouts):g} s: fewer are paid for nothing",
+            changes,
+        )
     elif largest == "hedge":
         yield (
             f"Send no second call beside the first under {strategy}: slow answers stay slow",

@@ -36,16 +36,21 @@ def second_provider(comparison: "Comparison", finding: Finding) -> Iterator[Prop
         levels = found.group(group) or ()
         names = [name for level in levels for name in level]
         providers = {scenario.deployments[name].provider for name in names}
-        if len(providers) != 1 or providers == {None} or any(scenario.deployments[n].is_own_hardware for n in names):
+        if (
+            len(providers) != 1
+            or providers == {None}
+            or any(scenario.deployments[n].is_own_hardware for n in names)
+        ):
             continue
-        added = _elsewhere(scenario, names[0], changes)
+        path = _group_path(strategy, group)
+        added = _elsewhere(scenario, names[0], changes, path, [list(level) for level in levels])
         if added is None:
             if finding.code == "single-provider":
                 return  # half of the requests would still depend on the one
             continue
         name, new = added
         changes |= new
-        changes[_group_path(strategy, group)] = [*map(list, levels), [name]]
+        changes[path] = [*map(list, levels), [name]]
         told.append(f"{name} behind {names[-1]}")
     if told:
         yield f"Let another provider answer where the first fails: {', '.join(told)}", changes
@@ -56,13 +61,22 @@ def _group_path(strategy: str, group: str) -> str:
     return render(("strategies", strategy, *steps))
 
 
-def _elsewhere(scenario: Scenario, first: str, so_far: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """(name, changes that add it) of a deployment of the same model at another provider; None where nobody sells it."""
+def _elsewhere(
+    scenario: Scenario, first: str, so_far: Mapping[str, Any], group: str, levels: list[list[str]]
+) -> tuple[str, dict[str, Any]] | None:
+    """(name, changes that add it) of a deployment of the same model at another provider, behind the levels of a group.
+
+    None where nobody sells it, or not over the whole horizon.
+    """
     from planner.catalogue import latency, prices
 
     one = scenario.deployments[first]
     for name, other in scenario.deployments.items():
-        if other.model == one.model and other.provider not in (None, one.provider) and not other.is_own_hardware:
+        if (
+            other.model == one.model
+            and other.provider not in (None, one.provider)
+            and not other.is_own_hardware
+        ):
             return name, {}
     try:
         sellers = [name for name in prices.providers(one.model) if name != one.provider]
@@ -78,7 +92,8 @@ def _elsewhere(scenario: Scenario, first: str, so_far: Mapping[str, Any]) -> tup
             new["trust"] = one.trust
         if one.prompt_cache is not None:
             new["prompt_cache"] = one.prompt_cache.model_dump(mode="json", exclude_unset=True)
-        if latency.has_latency(one.model, provider) and _is_sound(scenario, {path: new}):
+        wanted = {**so_far, path: new, group: [*levels, [name]]}
+        if latency.has_latency(one.model, provider) and _is_sound(scenario, wanted):
             return name, {path: new}
     return None
 
@@ -117,7 +132,10 @@ def keep_inside(comparison: "Comparison", finding: Finding) -> Iterator[Proposal
             rule = {"when": {"sensitive": True}, "to": [name]}
             changes = with_rule(scenario, strategy, rule)
             if _is_sound(scenario, changes):
-                yield f"Send requests with private data of {strategy} to {name}, which is in your hands", changes
+                yield (
+                    f"Send requests with private data of {strategy} to {name}, which is in your hands",
+                    changes,
+                )
                 return
 
 
@@ -175,7 +193,11 @@ def less_omni(comparison: "Comparison", finding: Finding) -> Iterator[Proposal]:
     scenario, strategy = comparison.scenario, finding.strategy
     assert strategy is not None, "a strategy passes the budget"
     router = scenario.strategy(strategy).router
-    if strategy not in threshold_strategies(scenario) or not isinstance(router, ThresholdRouter) or not router.omni_share:
+    if (
+        strategy not in threshold_strategies(scenario)
+        or not isinstance(router, ThresholdRouter)
+        or not router.omni_share
+    ):
         return
     half = round(router.omni_share / 2, 6)
     yield (

@@ -27,7 +27,10 @@ WORDS = {
 }
 PROMPT = ("input", "cached_input", "cache_write", "image", "audio_input")
 ANSWER = ("output", "reasoning", "audio_output")
-PROMPT_ONLY = ("estimate", "max-of-max-output-and-estimate")  # charging rules that count no answer, as far as bills tell
+PROMPT_ONLY = (
+    "estimate",
+    "max-of-max-output-and-estimate",
+)  # charging rules that count no answer, as far as bills tell
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,13 +48,26 @@ def _frame(rows: list[tuple], columns: str) -> "pd.DataFrame":
 
     # Whole numbers, Decimals and what is missing stay what they are.
     names = columns.split()
-    return pd.DataFrame({name: pd.Series([row[i] for row in rows], dtype=object) for i, name in enumerate(names)})
+    return pd.DataFrame(
+        {name: pd.Series([row[i] for row in rows], dtype=object) for i, name in enumerate(names)}
+    )
 
 
 def targets(comparison: "Comparison") -> "pd.DataFrame":
     """The verdict matrix: strategy, task (None for all), measure, target, value, low, high, unit, met, verdict."""
     rows = [
-        (one.strategy, one.task, one.measure, one.target, one.value, one.low, one.high, one.unit, one.met, one.verdict)
+        (
+            one.strategy,
+            one.task,
+            one.measure,
+            one.target,
+            one.value,
+            one.low,
+            one.high,
+            one.unit,
+            one.met,
+            one.verdict,
+        )
         for one in matrix(comparison)
     ]
     return _frame(rows, "strategy task measure target value low high unit met verdict")

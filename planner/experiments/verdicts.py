@@ -7,11 +7,9 @@ is made here: values and intervals are the comparison's estimates, money is its 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from planner.experiments.answer import GATES, Cost, SloRow, money_words
-from planner.finance import plain
 
 if TYPE_CHECKING:
     from planner.experiments.comparison import Comparison
@@ -69,7 +67,9 @@ class Held:
         if self.low is None or self.high is None:
             return None
         if self.target == 0 and self.value:
-            return True  # what never goes below 0 and was seen at all is above 0: its interval is cut off there
+            return (
+                True  # what never goes below 0 and was seen at all is above 0: its interval is cut off there
+            )
         return self.meets(self.low) == self.meets(self.high)
 
     @property
@@ -276,9 +276,7 @@ def cheapest_that_meets(comparison: "Comparison") -> str | None:
 
     name = OBJECTIVE[comparison.scenario.objective]
     able = [strategy for strategy, verdict in comparison.verdicts.items() if verdict.meets]
-    return (
-        min(able, key=lambda strategy: getattr(comparison.results[strategy].tco, name)) if able else None
-    )
+    return min(able, key=lambda strategy: getattr(comparison.results[strategy].tco, name)) if able else None
 
 
 def _saving_words(saving: Cost, best: str) -> str:
@@ -318,9 +316,7 @@ def spares(held: Sequence[Held]) -> tuple[Spare, ...]:
 
 def _spare_words(one: Held) -> str:
     if one.gap == 0:
-        return (
-            f"{one.strategy} passes with nothing to spare: {one.name} is {figure(one.target, one.unit)}, the target."
-        )
+        return f"{one.strategy} passes with nothing to spare: {one.name} is {figure(one.target, one.unit)}, the target."
     unsure = ", not certain: the 95 % interval covers the target" if one.is_certain is False else ""
     return f"{one.strategy} passes with {one.gap_words()} of {one.name} to spare ({one.figures()}){unsure}."
 
@@ -380,18 +376,7 @@ def _exponent(value: float) -> int:
     return int(f"{abs(value):e}".partition("e")[2])
 
 
-def money(saving: Cost | None) -> dict[str, str | None] | None:
-    """A difference of money for JSON."""
-    if saving is None:
-        return None
-
-    def text(amount: Decimal | None) -> str | None:
-        return None if amount is None else plain(amount)
-
-    return {"value": text(saving.value), "low": text(saving.low), "high": text(saving.high)}
-
-
 __all__ = [
-    "NEAR", "NO_TARGET", "Exclusion", "Held", "NearMiss", "Spare", "cheapest_that_meets", "exclusions", "matrix", "money",
+    "NEAR", "NO_TARGET", "Exclusion", "Held", "NearMiss", "Spare", "cheapest_that_meets", "exclusions", "matrix",
     "near_misses", "spares",
 ]  # fmt: skip
