@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 
 import streamlit as st
 
-from app import details, text
+import planner
+from app import details, jobs, text
 from planner.errors import PlannerError
 from planner.experiments import fixes, verdicts
 from planner.experiments.comparison import Comparison
@@ -22,10 +23,14 @@ Apply: TypeAlias = Callable[[Mapping[str, Any], str], None]
 
 ABOVE = ("near-miss", "no-target")  # findings that stand at the answer, not in the list below
 FIX = "fix:"  # keys of the buttons
-FOUND = "found:"  # keys of what searches have found
+LOOK = "look:"  # in the memory of a session: searches that were asked for
 MOST_ROWS = 200  # of a table on screen; the file has all
 COLUMN_PX = 150  # of a strategy in the matrix: narrower screens scroll sideways
-SIGNS = {"met": ("met", "✓ met"), "missed": ("missed", "✗ missed"), "not certain": ("unsure", "~ not certain")}
+SIGNS = {
+    "met": ("met", "✓ met"),
+    "missed": ("missed", "✗ missed"),
+    "not certain": ("unsure", "~ not certain"),
+}
 
 
 def show(comparison: Comparison, apply: Apply) -> None:
@@ -80,9 +85,9 @@ def _word(key: str) -> str:
 
 
 def _button(fix: Fix, key: str, apply: Apply) -> None:
-    label = f"Fix: {fix.words}" if fix.kind == "change" else fix.words
+    words = text.markdown(fix.words)
     st.button(
-        text.markdown(label),
+        f"Fix: {words}" if fix.kind == "change" else words,
         key=key,
         on_click=apply,
         args=(dict(fix.changes), fix.words),
@@ -129,34 +134,36 @@ def _cell(value: Any) -> str:
 
 
 def _search(comparison: Comparison, one: Finding, fix: Fix, key: str, apply: Apply) -> None:
-    """A button that looks for a fix, then what was found and the button that applies it.
+    """A button that looks for a fix as long work, then what was found and the button that applies it.
 
-    What was found is kept for this scenario: another one's search is another.
+    What is asked for is remembered for this scenario: another one's search is another.
     """
-    place = f"{FOUND}{comparison.scenario.hash}:{one.key}"
-    if st.button(text.markdown(fix.words), key=key, wrap=True):
-        st.session_state[place] = _look(comparison, one)
-    if place not in st.session_state:
+    wanted = f"{LOOK}{comparison.scenario.hash}:{one.key}"
+    st.button(text.markdown(fix.words), key=key, on_click=_ask, args=(wanted,), wrap=True)
+    if not st.session_state.get(wanted):
         return
-    found, told = st.session_state[place]
+    place = st.empty()
+    try:
+        result = jobs.result_of(
+            ("fix", comparison.scenario.hash, one.key, planner.__version__),
+            lambda report: fixes.find(comparison, one, report=report),
+            place,
+            "Looking at omni shares",
+            kind="fix",
+        )
+    except PlannerError as error:
+        st.error(text.markdown(str(error)))
+        return
+    if result is None:
+        return
+    found, told = result
     st.markdown(text.markdown(told))
     if found is not None:
         _button(found, f"{key}:found", apply)
 
 
-def _look(comparison: Comparison, one: Finding) -> tuple[Fix | None, str]:
-    """Some 17 simulations with a bar; a rerun that comes in between ends them, because drawing the bar raises then."""
-    bar = st.progress(0.0, text="Looking")
-
-    def report(done: int, total: int) -> None:
-        bar.progress(min(done / max(total, 1), 1.0), text=f"Looking: {done / max(total, 1):.0%}")
-
-    try:
-        return fixes.find(comparison, one, report=report)
-    except PlannerError as error:
-        return None, str(error)
-    finally:
-        bar.empty()
+def _ask(wanted: str) -> None:
+    st.session_state[wanted] = True
 
 
 # -- every target ----------------------------------------------------------------------------------

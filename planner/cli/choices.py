@@ -60,7 +60,8 @@ def rows(console: Console, comparison: "Comparison", code: str) -> None:
         codes = dict.fromkeys(one.code for one in comparison.findings)
         hint = closest(code, codes)
         raise PlannerError(
-            f"--rows: got {code!r}; found here: {', '.join(codes) or 'nothing'}" + (f"; {hint}" if hint else "")
+            f"--rows: got {code!r}; found here: {', '.join(codes) or 'nothing'}"
+            + (f"; {hint}" if hint else "")
         )
     for one in found:
         heading(console, f"Rows behind {one.code}")

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from planner.cli import figures
 from planner.cli.checking import volume
-from planner.cli.ending import plural
 from planner.cli.choices import choice
+from planner.cli.ending import plural
 from planner.cli.figures import DASH, NO, YES, money_span, quantity, span, unit_cost
 from planner.cli.lines import heading, item, text_line
 from planner.experiments.answer import GATES, SloRow

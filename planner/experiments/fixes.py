@@ -174,29 +174,33 @@ def _has_share(scenario: Scenario, strategy: str) -> bool:
 
 
 def find(
-    comparison: "Comparison", finding: Finding, *, report: Progress | None = None
+    comparison: "Comparison",
+    finding: Finding,
+    *,
+    replications: int | None = None,
+    report: Progress | None = None,
 ) -> tuple[Fix | None, str]:
     """(the fix that a search finds, or None; what was found in words). Simulates some 17 omni shares of one strategy.
 
-    As many windows as the comparison had, so that its figures and those of the search are of the same plan.
+    `replications` are those of the comparison, the scenario's unless given, so that both are of the same plan.
     """
-    from planner.experiments.omni_share import omni_share, share_changes
+    from planner.experiments.omni_share import nearest_share, omni_share, share_changes
 
     scenario, strategy = comparison.scenario, finding.strategy
     assert strategy is not None, "only fixes of a strategy are searched"
-    is_near_miss = finding.code == "near-miss"
-    found = omni_share(scenario, strategy, report=report)
-    today = found.today
+    router = scenario.strategy(strategy).router
+    assert isinstance(router, ThresholdRouter), "offered only where there is such a router"
+    today = router.omni_share
     assert today is not None, "offered only where the router has a share"
-    if is_near_miss:
-        able = [point for point in found.points if point.keeps(found.floor)]
-        point = min(able, key=lambda one: abs(one.share - today)) if able else None
+    if finding.code == "near-miss":
+        point, points = nearest_share(scenario, strategy, replications=replications, report=report)
         if point is None:
-            return None, f"No omni share of {strategy} meets the accuracy; the best has " + _accuracy(
-                found.points
+            return (
+                None,
+                f"No omni share of {strategy} meets the accuracy; the best of those looked at has {_accuracy(points)}",
             )
     else:
-        point = found.best
+        point = omni_share(scenario, strategy, replications=replications, report=report).best
         if point is None:
             return None, f"No omni share of {strategy} meets the accuracy that is asked for."
     if abs(point.share - today) < LEAST_SHARE_STEP:

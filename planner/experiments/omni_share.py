@@ -160,6 +160,62 @@ def omni_share(
     )
 
 
+def nearest_share(
+    scenario: Scenario,
+    strategy: str,
+    *,
+    engine: str = "compiled",
+    replications: int | None = None,
+    workers: int | None = None,
+    report: Progress | None = None,
+) -> tuple[SharePoint | None, tuple[SharePoint, ...]]:
+    """(the omni share nearest to today's that meets `slo.accuracy`, or None; all points looked at, by share).
+
+    Looks at tenths from today's share up, then down, until one keeps the floor, and halves the distance to the last that
+    does not: where accuracy rises with the share, nothing nearer than a hundredth keeps it.
+
+    Raises
+    ------
+    PlannerError
+        The strategy has no threshold router with a share, or there is no target of accuracy.
+    """
+    _check(scenario, strategy, None)
+    floor, router = scenario.slo.accuracy, scenario.strategy(strategy).router
+    assert isinstance(router, ThresholdRouter), "checked above"
+    today = router.omni_share
+    if floor is None or today is None:
+        raise PlannerError(
+            f"{strategy}: the nearest omni share needs slo.accuracy and a router with an omni share"
+        )
+    found: dict[float, SharePoint] = {}
+    rounds = _Rounds(report)
+
+    def keeps(share: float) -> bool:
+        if share not in found:
+            found[share] = _point(scenario, strategy, share, engine, replications, workers, rounds.part())
+        return found[share].keeps(floor)
+
+    upwards = [share for share in COARSE if share > today]
+    downwards = [share for share in reversed(COARSE) if share < today]
+    best = today if keeps(today) else None
+    for shares in (upwards, downwards):
+        if best is not None:
+            break
+        missing = today
+        for share in shares:
+            if keeps(share):
+                best = share
+                break
+            missing = share
+        while best is not None and abs(best - missing) > FINEST:
+            middle = round((best + missing) / 2, 6)
+            if keeps(middle):
+                best = middle
+            else:
+                missing = middle
+    return None if best is None else found[best], tuple(found[share] for share in sorted(found))
+
+
 class _Rounds:
     """Progress over simulations of which about twenty are needed."""
 
@@ -249,4 +305,12 @@ def _nearest(found: Mapping[float, SharePoint]) -> SharePoint:
     return max(found.values(), key=lambda point: (point.accuracy.value or 0.0, -point.share))
 
 
-__all__ = ["OmniShare", "SharePoint", "omni_share", "share_changes", "threshold_strategies", "with_share"]
+__all__ = [
+    "OmniShare",
+    "SharePoint",
+    "nearest_share",
+    "omni_share",
+    "share_changes",
+    "threshold_strategies",
+    "with_share",
+]
