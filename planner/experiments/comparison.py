@@ -6,7 +6,7 @@ targets, the answer and the findings. No figure is made here: measures come from
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,8 @@ from planner.experiments.answer import Cost, SloRow, Verdict
 from planner.experiments.assumptions import assumptions, not_included, notices
 from planner.experiments.causes import all_wasted, awaited, lost, scopes, wasted
 from planner.experiments.cells import Cell, Progress, clock, run_cells
-from planner.experiments.findings import Facts, Finding, findings
+from planner.experiments.finding import Finding
+from planner.experiments.findings import findings
 from planner.finance import (
     CostVectors,
     Ledger,
@@ -56,6 +57,8 @@ from planner.workload.windows import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from planner.experiments.fixes import Fix
 
 MOST_REQUESTS = 10_000_000_000  # about an hour on two cores
 
@@ -263,13 +266,35 @@ class Comparison:
 
     @property
     def slo(self) -> "pd.DataFrame":
-        """Targets: strategy, task, measure, target, value, met."""
+        """Targets: strategy, task, measure, target, value, met; with intervals in `verdict_matrix`."""
         import pandas as pd
 
         rows = [
             (row.strategy, row.task, row.measure, row.target, row.value, row.met) for row in self.slo_rows
         ]
         return pd.DataFrame(rows, columns=["strategy", "task", "measure", "target", "value", "met"])
+
+    @property
+    def verdict_matrix(self) -> "pd.DataFrame":
+        """Targets with intervals: strategy, task (None: all), measure, target, value, low, high, unit, met, verdict.
+
+        `verdict` is met, missed, or not certain where the 95 % interval covers the target.
+        """
+        from planner.experiments.rows import targets
+
+        return targets(self)
+
+    def fixes(self, finding: Finding) -> "tuple[Fix, ...]":
+        """What would change a finding, the one to try first in front; see `planner.experiments.fixes`."""
+        from planner.experiments.fixes import fixes_of
+
+        return fixes_of(self, finding)
+
+    def rows_behind(self, finding: Finding) -> "pd.DataFrame":
+        """The rows that a finding's number is made of. Raises PlannerError where it names none."""
+        from planner.experiments.rows import rows_behind
+
+        return rows_behind(self, finding)
 
     @property
     def assumptions(self) -> "pd.DataFrame":
@@ -384,14 +409,7 @@ def compare(
         name: Verdict(one.meets, one.misses, name == winner, one.is_baseline)
         for name, one in answers.verdicts(scenario, rows).items()
     }
-    facts = Facts(
-        scenario,
-        windows,
-        {name: one.ledger for name, one in results.items()},
-        {name: one.estimates for name, one in results.items()},
-        {name: tuple(cell.sample for cell in one.cells) for name, one in results.items()},
-    )
-    return Comparison(
+    found = Comparison(
         scenario=scenario,
         engine=engine,
         windows=windows,
@@ -401,12 +419,13 @@ def compare(
         verdicts=verdicts,
         winner=winner,
         answer=sentence,
-        findings=findings(facts),
+        findings=(),  # they look at all the rest
         notices=notices(scenario),
         represented_requests=expected_requests(scenario),
         simulated_requests=sum(cell.sample.n for one in results.values() for cell in one.cells),
-        seconds=clock() - began,
+        seconds=0.0,
     )
+    return replace(found, findings=findings(found), seconds=clock() - began)
 
 
 def run_strategy(
