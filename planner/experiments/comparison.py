@@ -32,7 +32,7 @@ from planner.finance import (
 )
 from planner.finance.footprint import Footprint, footprint
 from planner.finance.hand_check import HandCheck, check_strategy
-from planner.finance.horizon import plan_of
+from planner.finance.horizon import plan_of, use_of
 from planner.metrics import (
     LOST,
     Deletions,
@@ -426,7 +426,8 @@ def _result(
     found = measured(scenario, plan, cells)
     quantities = [cell.quantities for cell in cells]
     plan_of_bill = plan_of(scenario, name)
-    ledger = account(scenario, name, windows, quantities, plan_of_bill)
+    use = use_of(plan_of_bill, windows, quantities)
+    ledger = account(scenario, name, windows, quantities, plan_of_bill, use)
     return StrategyResult(
         name=name,
         cells=cells,
@@ -435,7 +436,7 @@ def _result(
         curve=latency_curve(Pool([cell.sample for cell in cells], plan), awaited(scenario)),
         ledger=ledger,
         tco=tco(scenario, ledger),
-        vectors=cost_vectors(scenario, name, windows, quantities, plan_of_bill),
+        vectors=cost_vectors(scenario, name, windows, quantities, plan_of_bill, use),
     )
 
 

@@ -31,6 +31,7 @@ from planner.scenario.declare import FrozenMap
 from planner.scenario.fields import MONTH_S, Scenario
 from planner.scenario.migrations import models_in_force
 from planner.scenario.quotas import first_hour_of_days
+from planner.scenario.remembered import once_per_scenario
 from planner.workload import traces
 from planner.workload.arrivals import hourly_weights
 from planner.workload.outage_lines import Line, Spell, cut, outage_lines, planted
@@ -98,6 +99,7 @@ class Counts:
 # -- volume ------------------------------------------------------------------------------------
 
 
+@once_per_scenario
 def requests_per_month(scenario: Scenario) -> float:
     """User turns in a mean month before growth and seasons: given, derived from users, or the recording's own pace.
 
@@ -169,6 +171,7 @@ def horizon_words(scenario: Scenario) -> str:
     return f"{months} {'month' if months == 1 else 'months'}"
 
 
+@once_per_scenario
 def eras(scenario: Scenario) -> tuple[Era, ...]:
     """The horizon cut at the migrations that change a deployment's model."""
     start, end = horizon(scenario)
@@ -217,6 +220,7 @@ def month_pieces(scenario: Scenario, extra_cuts: Iterable[datetime.date] = ()) -
     return tuple(found)
 
 
+@once_per_scenario
 def expected_requests(scenario: Scenario) -> float:
     """Requests over the whole horizon, on average over all luck."""
     return _expected(scenario, requests_per_month(scenario), *horizon(scenario))
