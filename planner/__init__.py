@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from planner.api import (
         Bill,
         BreakEven,
+        CellMemory,
         Comparison,
         DecisionMap,
         Drill,
@@ -47,6 +48,7 @@ _HOME = {
     "Bill": "planner.api",
     "BreakEven": "planner.api",
     "CatalogueError": "planner.errors",
+    "CellMemory": "planner.api",
     "Comparison": "planner.api",
     "DecisionMap": "planner.api",
     "Drill": "planner.api",
@@ -74,6 +76,7 @@ __all__ = [
     "Bill",
     "BreakEven",
     "CatalogueError",
+    "CellMemory",
     "Comparison",
     "DecisionMap",
     "Drill",

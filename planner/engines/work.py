@@ -89,9 +89,7 @@ def prepare(
     return Work(requests, routing, measured, same, rated, kept)
 
 
-def _correct(
-    scenario: Scenario, requests: Requests, replication: int, model: str
-) -> npt.NDArray[np.int8]:
+def _correct(scenario: Scenario, requests: Requests, replication: int, model: str) -> npt.NDArray[np.int8]:
     """`correctness`, remembered for as long as these requests are kept: it is the same in every strategy."""
     known = _RATED.setdefault(requests, {})
     found = known.get((replication, model))

@@ -41,7 +41,9 @@ from planner.tables import METERS
 
 MS_W_PER_KWH = 3_600_000_000  # milliseconds times watts in a kilowatt-hour
 BYTES_PER_GB = 1_000_000_000
-_DATED = frozenset((*q.TOKEN_KINDS, q.VERIFIED))  # counts whose price moves; all others cost the same on any day
+_DATED = frozenset(
+    (*q.TOKEN_KINDS, q.VERIFIED)
+)  # counts whose price moves; all others cost the same on any day
 _LOST = {"failed": Fraction(1), "unasked": Fraction(1), "failed-again": Fraction(-1)}
 
 

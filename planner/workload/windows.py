@@ -99,7 +99,6 @@ class Counts:
 # -- volume ------------------------------------------------------------------------------------
 
 
-@once_per_scenario
 def requests_per_month(scenario: Scenario) -> float:
     """User turns in a mean month before growth and seasons: given, derived from users, or the recording's own pace.
 
@@ -171,16 +170,19 @@ def horizon_words(scenario: Scenario) -> str:
     return f"{months} {'month' if months == 1 else 'months'}"
 
 
-@once_per_scenario
 def eras(scenario: Scenario) -> tuple[Era, ...]:
     """The horizon cut at the migrations that change a deployment's model."""
+    return _eras(scenario, requests_per_month(scenario))
+
+
+@once_per_scenario
+def _eras(scenario: Scenario, volume: float) -> tuple[Era, ...]:
     start, end = horizon(scenario)
     cuts = [start]
     for day in sorted({migration.at for migration in scenario.finance.migrations}):
         if start < day < end and models_in_force(scenario, day) != models_in_force(scenario, cuts[-1]):
             cuts.append(day)
     spans = list(zip(cuts, [*cuts[1:], end], strict=True))
-    volume = requests_per_month(scenario)
     expected = [_expected(scenario, volume, first, last) for first, last in spans]
     total = math.fsum(expected)
     return tuple(
@@ -220,7 +222,6 @@ def month_pieces(scenario: Scenario, extra_cuts: Iterable[datetime.date] = ()) -
     return tuple(found)
 
 
-@once_per_scenario
 def expected_requests(scenario: Scenario) -> float:
     """Requests over the whole horizon, on average over all luck."""
     return _expected(scenario, requests_per_month(scenario), *horizon(scenario))
