@@ -165,9 +165,7 @@ def _read(scenario: Scenario) -> Tree:
     tree["tasks"] = {name: _without(task, _TASK_MONEY) for name, task in tree["tasks"].items()}
     tree["deployments"] = {name: _deployment(one) for name, one in tree["deployments"].items()}
     tree["strategies"] = {name: _strategy(one) for name, one in tree["strategies"].items()}
-    if "gateway" in tree:
-        tree["gateway"] = _without(tree["gateway"], _GATEWAY_MONEY)
-    return tree
+    return _with_gateway(tree)
 
 
 def _deployment(given: Tree) -> Tree:
@@ -179,11 +177,18 @@ def _deployment(given: Tree) -> Tree:
 
 
 def _strategy(given: Tree) -> Tree:
-    found = dict(given)
-    for name, money in (("gateway", _GATEWAY_MONEY), ("router", _ROUTER_MONEY)):
-        if isinstance(found.get(name), dict):
-            found[name] = _without(found[name], money)
+    found = _with_gateway(given)
+    if isinstance(found.get("router"), dict):
+        found["router"] = _without(found["router"], _ROUTER_MONEY)
     return found
+
+
+def _with_gateway(given: Tree) -> Tree:
+    """A section with what is read of its gateway; one of which nothing is read is as good as none."""
+    if not isinstance(given.get("gateway"), dict):
+        return dict(given)
+    gateway = _without(given["gateway"], _GATEWAY_MONEY)
+    return {**_without(given, ("gateway",)), **({"gateway": gateway} if gateway else {})}
 
 
 def _price_as_known(field: str, value: Any) -> Any:

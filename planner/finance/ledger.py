@@ -28,6 +28,7 @@ EXACT = decimal.Context(prec=2000, traps=[decimal.Inexact, decimal.InvalidOperat
 _ANY_LENGTH = decimal.Context(prec=200)  # for deliberate rounding of amounts for the eye
 _TWO_DIGITS = decimal.Context(prec=2, rounding=decimal.ROUND_HALF_EVEN)
 QUANTUM = Decimal("0.000001")  # a scaled quantity is rounded to this once, half-even (design §7)
+_PLACES = 6
 
 ROW_COLUMNS = (
     "month", "view", "account", "driver", "task", "deployment", "quantity", "unit", "unit_price_usd", "amount_usd",
@@ -64,7 +65,7 @@ def rounded_ratio(numerator: int, denominator: int, quantum: Decimal = QUANTUM) 
     >>> rounded_ratio(4, 6), rounded_ratio(-10, 4, Decimal(1)), rounded_ratio(14, 4, Decimal(1))
     (Decimal('0.666667'), Decimal('-2'), Decimal('4'))
     """
-    places = -int(quantum.as_tuple().exponent)
+    places = _PLACES if quantum is QUANTUM else -int(quantum.as_tuple().exponent)
     whole, rest = divmod(numerator * 10**places, denominator)
     if 2 * rest > denominator or (2 * rest == denominator and whole % 2):
         whole += 1
