@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from planner.api import (
         Bill,
         BreakEven,
+        CellMemory,
         Comparison,
         DecisionMap,
         Drill,
@@ -52,6 +53,7 @@ _HOME = {
     "Bill": "planner.api",
     "BreakEven": "planner.api",
     "CatalogueError": "planner.errors",
+    "CellMemory": "planner.api",
     "Comparison": "planner.api",
     "DecisionMap": "planner.api",
     "Drill": "planner.api",
@@ -84,6 +86,7 @@ __all__ = [
     "Bill",
     "BreakEven",
     "CatalogueError",
+    "CellMemory",
     "Comparison",
     "DecisionMap",
     "Drill",
