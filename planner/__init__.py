@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         decision_map,
         drill,
         hindsight,
+        memo,
         simulate,
         uncertainty,
     )
@@ -66,6 +67,7 @@ _HOME = {
     "drill": "planner.api",
     "hindsight": "planner.api",
     "load": "planner.scenario",
+    "memo": "planner.api",
     "simulate": "planner.api",
     "uncertainty": "planner.api",
 }
@@ -93,6 +95,7 @@ __all__ = [
     "drill",
     "hindsight",
     "load",
+    "memo",
     "simulate",
     "uncertainty",
 ]

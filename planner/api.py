@@ -20,6 +20,7 @@ from planner.experiments.hindsight import Hindsight, hindsight
 from planner.experiments.simulate import simulate
 from planner.experiments.uncertainty import Uncertainty, uncertainty
 from planner.finance.hand_check import Bill
+from planner.memos.page import memo
 from planner.scenario import Scenario, load
 
 if TYPE_CHECKING:
@@ -212,6 +213,7 @@ __all__ = [
     "drill",
     "hindsight",
     "load",
+    "memo",
     "simulate",
     "uncertainty",
 ]
