@@ -17,6 +17,7 @@ from planner.memos.figures import figures_of
 from planner.memos.state import GRAMMAR, LogNote, MemoState, catalogue_digest, effective_text
 from planner.memos.writing import written
 from planner.scenario.fields import Scenario
+from planner.scenario.paths import parse
 from planner.scenario.reading import loads, read_text
 from planner.workload.windows import plan_windows
 
@@ -46,9 +47,12 @@ def state_of(
     scenario = scenario_run(comparison)
     folder = None if scenario._source is None else scenario._source.folder
     file = _file_of(scenario)
-    if text is None and file is not None:
+    is_found = text is None and file is not None
+    if is_found and file is not None:
         text = _text_of(file)
     changes = None if text is None else _changes(text, scenario, folder)
+    if is_found and changes is not None and not _are_overrides(changes, scenario):
+        changes = None  # the file holds something else by now
     if text is None or changes is None:
         text, changes = effective_text(scenario), {}
     name = name or (file.stem if file is not None else "scenario")
@@ -104,8 +108,18 @@ def _changes(text: str, scenario: Scenario, folder: Any) -> dict[str, Any] | Non
         if changes is None:
             return None
         return changes if loads(text, folder=folder, overrides=changes).hash == scenario.hash else None
-    except PlannerError:  # the file holds another scenario by now
+    except PlannerError:
         return None
+
+
+def _are_overrides(changes: Mapping[str, Any], scenario: Scenario) -> bool:
+    """Whether all that differs from the scenario's file was set after it was read."""
+    source = scenario._source
+    assert source is not None, "only a scenario that was read has a file"
+    return all(
+        any(path[: len(place)] == place[: len(path)] for place in source.overridden)
+        for path in map(parse, changes)
+    )
 
 
 __all__ = ["scenario_run", "state_of"]

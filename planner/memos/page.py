@@ -52,7 +52,7 @@ def memo(comparison: Comparison, *, state: MemoState | None = None, log: bytes |
         parts.findings(comparison),
         parts.targets(comparison),
         parts.accounts(made),
-        parts.limits(comparison),
+        parts.limits(comparison, state),
         parts.again(comparison, state),
         parts.assumptions(comparison),
         parts.scenario_part(state, given),

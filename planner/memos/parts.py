@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from html import escape
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -238,14 +237,13 @@ def findings(comparison: Comparison) -> str:
     return _section("Findings", _told(told) or "<p>No rule found anything out of the ordinary.</p>")
 
 
-def limits(comparison: Comparison) -> str:
+def limits(comparison: Comparison, state: MemoState) -> str:
     """What the cost leaves out, and what must be said about the run."""
     source = comparison.scenario._source
     path = "" if source is None else source.file
     # Folders of the machine on which the memo is made are nobody's business.
-    notices = _told(
-        str(notice).replace(path, Path(path).name) if path else str(notice) for notice in comparison.notices
-    )
+    own = f"{_stem(state)}.yaml"
+    notices = _told(str(notice).replace(path, own) if path else str(notice) for notice in comparison.notices)
     return _section("What is not included", _told(comparison.not_included)) + (
         _section("Notices", notices) if notices else ""
     )
@@ -300,7 +298,7 @@ def _given(before: Any, path: str) -> str:
 
 def again(comparison: Comparison, state: MemoState) -> str:
     """How to get the same figures: from this page, from the file, in the app."""
-    file = f"scenarios/{state.name}.yaml"
+    file = f"{_stem(state)}.yaml"
     options = "".join(f" \\\n  {as_option(path, value)}" for path, value in state.changes.items())
     commands = f"planner compare memo.html\nplanner compare {shlex.quote(file)}{options}"
     link = urlencode(state.params, quote_via=quote, safe="[]{}:,")
@@ -328,6 +326,11 @@ def again(comparison: Comparison, state: MemoState) -> str:
         f"<pre tabindex='0'><code>{escape(commands)}</code></pre>{beside}"
         f"<div class='sheet sideways'><table><tbody>{''.join(rows)}</tbody></table></div>{_log(state)}",
     )
+
+
+def _stem(state: MemoState) -> str:
+    """The name of the scenario's file without its folder and ending."""
+    return state.name.rpartition("/")[2]
 
 
 def _requests(comparison: Comparison) -> str:

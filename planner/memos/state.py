@@ -8,19 +8,23 @@ import base64
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path as FilePath
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from planner import __version__
-from planner.errors import PlannerError
+from planner.errors import PlannerError, Problem, ScenarioError
+from planner.scenario.declare import shown
 from planner.scenario.fields import Scenario
+from planner.scenario.paths import Path, render
 from planner.scenario.reading import loads
+from planner.scenario.yaml_nodes import read_yaml
 
 GRAMMAR = "1"  # version of the state and of the address parameters in it
 MARK = "planner-state"  # id of the element that holds the state
-CATALOGUE = Path(__file__).resolve().parent.parent / "catalogue" / "data"
+CATALOGUE = FilePath(__file__).resolve().parent.parent / "catalogue" / "data"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +79,7 @@ class MemoState:
 
     def scenario(
         self,
-        folder: str | Path | None = None,
+        folder: str | FilePath | None = None,
         overrides: Mapping[str, Any] | None = None,
         name: str | None = None,
     ) -> Scenario:
@@ -89,11 +93,20 @@ class MemoState:
             Stands for the file in problems; lines are those of `text`.
 
         Raises ScenarioError with every problem, PlannerError where it is not the scenario that the memo was made of.
+        A file outside `folder` is a problem, and then nothing is read.
         """
-        found = loads(self.text, name or f"{self.name}.yaml", folder, overrides=dict(self.changes))
+        name = name or f"{self.name}.yaml"
+        document = read_yaml(self.text, name)
+        outside = [
+            *_outside(document.value, (), name, document.lines),
+            *(one for path, value in self.changes.items() for one in _outside(value, (path,), name, {})),
+        ]
+        if outside:
+            raise ScenarioError(outside, name)
+        found = loads(self.text, name, folder, overrides=dict(self.changes))
         if found.hash != self.hash and self.planner == __version__:
             raise PlannerError(
-                f"{name or 'the memo'}: got a scenario of hash {found.hash[:12]}; allowed: {self.hash[:12]}, of which the "
+                f"{name}: got a scenario of hash {found.hash[:12]}; allowed: {self.hash[:12]}, of which the "
                 "memo was made. Its changes were altered, or files that the scenario reads."
             )
         return found.set(overrides) if overrides else found
@@ -144,6 +157,35 @@ class MemoState:
         }
         written = json.dumps(plain, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
         return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _outside(tree: Any, at: Path, file: str, lines: Mapping[Path, int]) -> Iterator[Problem]:
+    """A problem for each file that a scenario names by an absolute path or through `..`: a memo comes from others."""
+    pairs: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(tree, Mapping):
+        pairs = tree.items()
+    elif isinstance(tree, list | tuple):
+        pairs = enumerate(tree)
+    for key, value in pairs:
+        if key in ("file", "empirical") and isinstance(value, str):
+            yield from _judged(value, (*at, key), file, lines)
+        else:
+            yield from _outside(value, (*at, key), file, lines)
+    if isinstance(tree, str) and at and str(at[-1]).endswith((".file", ".empirical")):
+        yield from _judged(tree, at, file, lines)
+
+
+def _judged(named: str, path: Path, file: str, lines: Mapping[Path, int]) -> Iterator[Problem]:
+    ways = (PurePosixPath(named), PureWindowsPath(named))
+    if any(way.is_absolute() or way.drive or way.root or ".." in way.parts for way in ways) or "\0" in named:
+        field = str(path[0]) if "." in str(path[0]) else render(path)
+        yield Problem(
+            field=field,
+            file=file,
+            line=lines.get(path),
+            given=shown(named),
+            allowed="the name of a file that lies beside the memo, without .. and not absolute",
+        )
 
 
 def effective_text(scenario: Scenario) -> str:

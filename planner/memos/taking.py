@@ -85,7 +85,9 @@ def _content(html: str, name: str) -> str:
     """
     places = [found.start() for found in _MARKED.finditer(html)]
     if not places:
-        raise _one(name, "", text=f"holds no state (no element of id {MARK}); allowed: {A_MEMO}")
+        raise _one(
+            name, "", text=f"holds no state (no element of id {MARK}): no memo, or cut off; allowed: {A_MEMO}"
+        )
     if len(places) > 1:
         raise _one(name, "", text=f"holds {len(places)} states; allowed: one")
     begins, ends = html.rfind("<", 0, places[0]), html.lower().find("</script", places[0])
