@@ -16,7 +16,9 @@ from app import inputs, problems, state, text
 from app.inputs import REQUESTS, USERS, Input
 from app.state import Address
 from planner.errors import Problem, ScenarioError
+from planner.scenario import paths
 from planner.scenario.fields import Scenario
+from planner.scenario.offers import TIERS, slot
 
 WIDGET = "in:"  # keys of the inputs
 TASK = "in:task shown"
@@ -24,6 +26,7 @@ ADDRESS = "address"
 HISTORY = "addresses before"
 UNDOABLE = 50
 MOVED = "moved"
+LAST = "input changed last"
 CHANGED = "● "  # before the label of an input that differs from the file
 UNITS = {REQUESTS: "Requests per month", USERS: "Active users per day"}
 
@@ -149,11 +152,24 @@ class Asking:
 
     def tell(self, found: Sequence[Problem], what: str) -> None:
         """Problems of the values: at the input that they are about where there is one, all of them in a list."""
+        last = self._under.get(st.session_state.get(LAST, ""))
         for problem in found:
-            place = self._under.get(_input_of(problem.field, self._under))
+            place = self._under.get(self._input_of(problem.field), last)
             if place is not None:
                 place.error(text.markdown(problems.said(problem)))
         problems.show(found, what, "nothing was run")
+
+    def _input_of(self, field: str) -> str:
+        """The input that a problem's field belongs to: itself, the longest one that it lies in, or a tier's model."""
+        inside = [name for name in self._under if field == name or field.startswith((f"{name}.", f"{name}["))]
+        if not inside:
+            inside = [
+                tier
+                for tier in TIERS
+                if (here := slot(self.scenario, tier)) is not None
+                and any(field == paths.render(("deployments", name, "model")) for name in here.deployments)
+            ]
+        return max(inside, key=len, default="")
 
     # -- one input -----------------------------------------------------------------------------------
 
@@ -229,19 +245,15 @@ def _digits(now: Any) -> str:
 
 def _take(scenario: Scenario, one: Input) -> None:
     """Called when a widget has been changed: its value becomes one of the address."""
+    st.session_state[LAST] = one.name
     value = st.session_state[WIDGET + one.name]
     value = round(value, 10) if isinstance(value, float) else value  # a slider's steps are no exact decimals
     if value is None or value == one.held(one.base):
         restore(one.name)
     else:
-        change(inputs.change_of(scenario, one, one.held(value)), words=one.label)
+        values = st.session_state[ADDRESS].values
+        change(inputs.change_of(scenario, one, one.held(value), values), words=one.label)
 
 
 def _is_about(path: str, task: str) -> bool:
     return path.startswith((f"tasks.{task}.", f"tasks[{task}]"))
-
-
-def _input_of(field: str, known: Mapping[str, Any]) -> str:
-    """The input that a problem's field belongs to: itself, or the longest one that it lies in or around."""
-    inside = [name for name in known if field == name or field.startswith((f"{name}.", f"{name}["))]
-    return max(inside, key=len, default="")

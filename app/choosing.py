@@ -67,8 +67,8 @@ def choose(title: str = "") -> Chosen | None:
     asked = _ask(Asking(changed.scenario, address), more)
     _remember(address)
     _show_notices(notices)
-    for notice in changed.notices:
-        st.caption(f"ℹ️ {text.markdown(notice)}")
+    if changed.notices:
+        st.caption(" ".join(text.markdown(notice) for notice in changed.notices))
     progress = st.empty()
     try:
         found = comparison_of(state.applied(scenario, address.values), progress)

@@ -215,9 +215,7 @@ def _wait(job: Job, place: Place, words: str) -> None:
             if bar is None and now_s - began_s >= QUIET_S:
                 with place.container():
                     bar = st.progress(job.share, text=_words(job, words))
-                    st.button(
-                        "Cancel", key=f"cancel:{hash(job.key)}", on_click=cancel, args=(job.key,)
-                    )
+                    st.button("Cancel", key=f"cancel:{hash(job.key)}", on_click=cancel, args=(job.key,))
             elif bar is not None and now_s - drawn_s >= REDRAW_S:
                 bar.progress(job.share, text=_words(job, words))
                 drawn_s = now_s
