@@ -24,6 +24,7 @@ from planner.experiments.simulate import simulate
 from planner.experiments.uncertainty import Uncertainty, uncertainty
 from planner.experiments.week import week, week_simulated
 from planner.finance.hand_check import Bill
+from planner.memos.page import memo
 from planner.scenario import Scenario, load
 
 if TYPE_CHECKING:
@@ -235,6 +236,7 @@ __all__ = [
     "frontier",
     "hindsight",
     "load",
+    "memo",
     "simulate",
     "uncertainty",
     "week",
