@@ -47,10 +47,6 @@ class Field:
         return render(self.path)
 
     @property
-    def is_changed(self) -> bool:
-        return self.comparable and (self.stands or self.stood) and not is_same(self.value, self.base)
-
-    @property
     def modes(self) -> tuple[Mode, ...]:
         return modes(self.place)
 
@@ -163,18 +159,19 @@ def _together(pairs: list[tuple[Any, Any, Any]], path: Path) -> dict[Path, Any]:
 
 def back(tree: Any, base_tree: Any, path: Path) -> Any:
     """A tree with what stands at a path as it is in the base; what only stands around it for its sake goes, too."""
-    given = _at(base_tree, path)
-    if given is not ABSENT:
-        return paths.set_value(tree, path, given)
+    there = given(base_tree, path)
+    if there is not ABSENT:
+        return paths.set_value(tree, path, there)
     return without(tree, created(base_tree, path))
 
 
 def created(base_tree: Any, path: Path) -> Path:
     """The outermost part of a path that a tree does not have."""
-    return next((path[:depth] for depth in range(1, len(path)) if _at(base_tree, path[:depth]) is ABSENT), path)
+    return next((path[:depth] for depth in range(1, len(path)) if given(base_tree, path[:depth]) is ABSENT), path)
 
 
-def _at(tree: Any, path: Path) -> Any:
+def given(tree: Any, path: Path) -> Any:
+    """What stands at a path of a plain tree, or ABSENT."""
     try:
         return paths.get_value(tree, path)
     except PathProblem:
@@ -212,7 +209,7 @@ class _Reader:
     def block(self, path: Path, place: Place, title: str, **more: Any) -> Block:
         """What stands at a path, taken apart."""
         found = _Found()
-        value = _at(self.tree, path)
+        value = given(self.tree, path)
         if place.kind is Kind.MAP and place.item is not None and place.item.kind is Kind.SECTION:
             blocks = [self.block((*path, name), place.item, str(name)) for name in value] if isinstance(value, Mapping) else []
             return Block(path=path, title=title, blocks=tuple(blocks), adds=(self._new_key(path, place),), of_map=True, **more)
@@ -221,13 +218,13 @@ class _Reader:
         else:
             for name, inner in _fields_of(place, value).items():
                 self.add(found, (*path, name), inner, path)
-            if place.nullable and path and _at(self.tree, path) is not ABSENT:
+            if place.nullable and path and given(self.tree, path) is not ABSENT:
                 self._leaf(found, path, place, path)
         return found.block(path, title, **more)
 
     def add(self, found: _Found, path: Path, place: Place, outer: Path) -> None:
         """Take in a place and all below it; items of lists and keys of maps become blocks of their own."""
-        value = _at(self.tree, path)
+        value = given(self.tree, path)
         if place.later is not None and value is ABSENT:
             return
         item = place.item
@@ -252,7 +249,7 @@ class _Reader:
             self._leaf(found, path, place, outer)
 
     def _leaf(self, found: _Found, path: Path, place: Place, outer: Path, *, is_whole: bool = False) -> None:
-        value, base = _at(self.tree, path), _at(self.base_tree, path)
+        value, base = given(self.tree, path), given(self.base_tree, path)
         label = _label(path, outer) or words(path[-1])
         field = Field(
             path=path,
@@ -264,14 +261,14 @@ class _Reader:
             stood=base is not ABSENT,
             comparable=self._is_comparable(path),
         )
-        is_shown = not is_whole and (field.stands or field.is_changed)
+        is_shown = not is_whole and (field.stands or field.stood)
         (found.fields if is_shown else found.rest).append(field)
 
     def _is_comparable(self, path: Path) -> bool:
         """Whether every list on the way is as long as in the base, so that an index means the same there."""
         for depth, step in enumerate(path):
             if isinstance(step, int):
-                one, other = _at(self.tree, path[:depth]), _at(self.base_tree, path[:depth])
+                one, other = given(self.tree, path[:depth]), given(self.base_tree, path[:depth])
                 if not isinstance(other, list) or len(one) != len(other):
                     return False
         return True
@@ -326,7 +323,8 @@ def _with_unit(label: str, place: Place) -> str:
     'Timeout (s)'
     """
     unit = "0 to 1" if place.unit == "share" else place.unit
-    if unit and label.endswith(f" {unit}"):
+    said = unit.replace("/", " per ")
+    if (len(unit) > 3 and label.lower().endswith(said)) or (unit.startswith("1/") and label.endswith(said[1:])):
         unit = ""
     suffix = _PROPER.get(_UNIT_SUFFIX.get(place.unit, ""), _UNIT_SUFFIX.get(place.unit, ""))
     if suffix and label.endswith(f" {suffix}"):

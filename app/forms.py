@@ -97,6 +97,7 @@ def form(
     """
     base_tree = base.to_dict()
     drawing = _Drawing(key, scenario.to_dict(), base_tree, on_change, columns)
+    drawing.is_refused = bool(problems)
     drawing.take_done()
     drawing.shown(fields.block(drawing.tree, base_tree, section), problems)
     top = None if section in (GENERAL, ()) else (_steps(section) if isinstance(section, str) else section)
@@ -113,6 +114,8 @@ class _Drawing:
     def __init__(self, key: str, tree: Any, base_tree: Any, on_change: Changed | None, columns: int) -> None:
         self.key, self.tree, self.base_tree = key, tree, base_tree
         self.on_change, self.columns = on_change, columns
+        self.moved = set(st.session_state.pop(f"{key}~moved", ()))  # names of fields that the user has just moved
+        self.is_refused = False  # whether the scenario lacks something that was asked for, because it is wrong
 
     # -- what was done with buttons ------------------------------------------------------------
 
@@ -128,7 +131,7 @@ class _Drawing:
 
     def _do(self, path: Path, value: Any) -> None:
         """A button was pressed: the next run shows what it did."""
-        if value in (BACK, REMOVED) and isinstance(value, object):
+        if value is BACK or value is REMOVED:
             self._forget(path)
         if self.on_change is not None:
             self.on_change(path, value)
@@ -232,7 +235,7 @@ class _Drawing:
             missing = []
             for field in new.fields:
                 try:
-                    values[field.path[-1]] = self._value(field, is_new=True)
+                    values[field.path[-1]] = self._asked(field, is_new=True)
                 except Incomplete as reason:
                     missing.append(f"{field.label}: {reason}")
             path, value = self._item_path(new, values)
@@ -267,14 +270,17 @@ class _Drawing:
     def _field(self, field: Field, found: Sequence[Problem]) -> None:
         """One field with its mark, the way back, and what is wrong with it."""
         try:
-            value = self._value(field)
-            if not is_same(value, field.value):
-                self.tree = paths.set_value(self.tree, field.path, value)
-                if is_same(value, field.base) and not field.stood:
-                    self.tree = fields.back(self.tree, self.base_tree, field.path)
+            value = self._asked(field)
         except Incomplete as reason:
+            value = field.value
             st.caption(f"→ {text.markdown(str(reason))}")
-        if field.is_changed:
+        seen = st.session_state.setdefault(f"{self.key}~seen", {})
+        seen[field.name] = (flow(field.value), flow(value))
+        if not is_same(value, field.value):
+            self.tree = paths.set_value(self.tree, field.path, value)
+            if is_same(value, field.base) and not field.stood:
+                self.tree = fields.back(self.tree, self.base_tree, field.path)
+        if _differs(field, value):
             words = f"file: {_short(field.base)}" if field.stood else f"not in the file ({_short(field.base)})"
             told, button = st.columns([4, 1], vertical_alignment="center", gap="small")
             told.caption(text.markdown(words))
@@ -285,41 +291,49 @@ class _Drawing:
             if _steps(problem.field)[: len(field.path)] == field.path:
                 st.markdown(_red(problem, with_place=_steps(problem.field) != field.path))
 
-    def _value(self, field: Field, *, is_new: bool = False) -> Any:
+    def _asked(self, field: Field, *, is_new: bool = False) -> Any:
         """Draw the widgets of a field; what they say. Raises Incomplete."""
         self._follow(field)
+        try:
+            is_marked = _differs(field, self._read(field))
+        except Incomplete:
+            is_marked = False
         ways = field.modes
-        label = text.markdown(f"{MARK} {field.label}" if field.is_changed else field.label)
-        is_optional = len(ways) == 2 and ways[1].name == "none" and bool(ways[0].parts)
-        if len(ways) == 1 or is_optional:
-            way = ways[0]
-            is_none = is_optional and self._kept(field, "mode") == "none"
-            self._parts(field, way, label, is_off=is_none)
+        label = text.markdown(f"{MARK} {field.label}" if is_marked else field.label)
+        told: dict[str, Any] = {"on_change": self._moved, "args": (field, is_new)}
+        is_optional = _is_optional(ways)
+        if is_optional or (len(ways) == 1 and ways[0].parts):
+            is_off = is_optional and self._kept(field, "mode") == "none"
+            self._parts(field, ways[0], label, told, is_off=is_off)
             if is_optional:
-                st.checkbox(ways[1].label, key=self._key(field, "off"), on_change=self._switched, args=(field,))
+                st.checkbox(ways[1].label, key=self._key(field, "off"), on_change=self._switched, args=(field, is_new))
         else:
             labels = {way.name: way.label for way in ways}
             st.selectbox(
                 label, list(labels), format_func=labels.__getitem__, key=self._key(field, "mode"),
-                help=text.markdown(field.help), on_change=self._moved, args=(field,),
+                help=text.markdown(field.help), **told,
             )  # fmt: skip
             way = next(way for way in ways if way.name == self._kept(field, "mode"))
             if way.parts:
-                self._parts(field, way, "", is_off=False)
+                self._parts(field, way, "", told, is_off=False)
         return self._read(field)
 
     def _follow(self, field: Field) -> None:
-        """Fill the widgets of a field where they are new, or the scenario has changed by other means."""
-        seen = st.session_state.setdefault(f"{self.key}~seen", {})
+        """Fill the widgets of a field where they are new, or the scenario has changed by other means.
+
+        What the user has just moved stays, and so does what the scenario refused.
+        """
         held = flow(field.value)
-        if seen.get(field.name, held) != held:
+        before, asked = st.session_state.get(f"{self.key}~seen", {}).get(field.name, (held, held))
+        stays = field.name in self.moved or held == asked or (held == before and self.is_refused)
+        if not stays:
             self._forget_field(field)
-        seen[field.name] = held
         way = mode_of(field.modes, field.value)
         name = self._key(field, "mode")
         if st.session_state.get(name) not in [one.name for one in field.modes]:
-            st.session_state[name] = way.name if field.value is not None or way.name == "none" else field.modes[0].name
-        st.session_state.setdefault(self._key(field, "off"), st.session_state[name] == "none")
+            st.session_state[name] = field.modes[0].name if field.value is None and way.name != "none" else way.name
+        if _is_optional(field.modes):
+            st.session_state.setdefault(self._key(field, "off"), st.session_state[name] == "none")
 
     def _forget_field(self, field: Field) -> None:
         for key in [key for key in st.session_state if str(key).startswith(self._key(field, ""))]:
@@ -332,9 +346,10 @@ class _Drawing:
         return st.session_state.get(self._key(field, part))
 
     def _begins(self, field: Field, way: Mode) -> tuple[Any, ...]:
-        """What the parts of a way hold at first."""
-        if field.value is not None and mode_of(field.modes, field.value).name == way.name:
-            return way.taken(field.value)
+        """What the parts of a way hold at first: the value, else that of the base, else what a law has in common."""
+        for value in (field.value, field.base):
+            if value is not None and mode_of(field.modes, value).name == way.name:
+                return way.taken(value)
         return carried(way, field.value) if field.value is not None else tuple(None for _ in way.parts)
 
     def _read(self, field: Field) -> Any:
@@ -346,19 +361,21 @@ class _Drawing:
             st.session_state.get(self._key(field, f"{way.name}.{part.name}"), begin)
             for part, begin in zip(way.parts, begins, strict=True)
         ]
-        if way.parts and tuple(held) == begins and mode_of(field.modes, field.value).name == way.name:
-            return field.value  # untouched: as it is written, {fixed: 5} among them
+        is_untouched = field.value is not None and tuple(held) == begins
+        if is_untouched and mode_of(field.modes, field.value).name == way.name:
+            return field.value  # as it is written, {fixed: 5} among them
         return way.made(*held)
 
-    def _switched(self, field: Field) -> None:
+    def _switched(self, field: Field, is_new: bool) -> None:
         """The box "none" was ticked or not."""
         is_off = st.session_state[self._key(field, "off")]
         st.session_state[self._key(field, "mode")] = "none" if is_off else field.modes[0].name
-        self._moved(field)
+        self._moved(field, is_new)
 
-    def _moved(self, field: Field) -> None:
+    def _moved(self, field: Field, is_new: bool) -> None:
         """A widget was moved: a page that writes at once is told, where the value is complete."""
-        if self.on_change is None or not field.comparable and field.base is None and "NAME" in field.path:
+        st.session_state.setdefault(f"{self.key}~moved", []).append(field.name)
+        if self.on_change is None or is_new:
             return
         try:
             value = self._read(field)
@@ -369,21 +386,22 @@ class _Drawing:
 
     # -- parts ---------------------------------------------------------------------------------
 
-    def _parts(self, field: Field, way: Mode, label: str, *, is_off: bool) -> None:
+    def _parts(self, field: Field, way: Mode, label: str, told: dict[str, Any], *, is_off: bool) -> None:
+        """The widgets of one way; `label` is empty where the choice of the way bears the field's name."""
         begins = self._begins(field, way)
         places = st.columns(len(way.parts), gap="small") if len(way.parts) > 1 else [st.container()]
         for place, part, begin in zip(places, way.parts, begins, strict=True):
+            shown = label or part.label
+            about = {"help": text.markdown(field.help)} if label else {}
+            is_seen = "visible" if shown else "collapsed"
             with place:
-                self._part(field, way, part, begin, label or part.label or way.label, is_off, is_named=bool(label))
+                self._part(
+                    part, begin, shown or field.label, key=self._key(field, f"{way.name}.{part.name}"),
+                    disabled=is_off, label_visibility=is_seen, **about, **told,
+                )  # fmt: skip
 
-    def _part(self, field: Field, way: Mode, part: Part, begin: Any, label: str, is_off: bool, is_named: bool) -> None:
-        key = self._key(field, f"{way.name}.{part.name}")
-        common: dict[str, Any] = {
-            "key": key, "disabled": is_off, "on_change": self._moved, "args": (field,),
-            "label_visibility": "visible" if is_named or part.label else "collapsed",
-        }  # fmt: skip
-        if is_named:
-            common["help"] = text.markdown(field.help)
+    def _part(self, part: Part, begin: Any, label: str, **common: Any) -> None:
+        key = common["key"]
         if part.kind in ("whole", "number"):
             to = int if part.kind == "whole" else float
             st.session_state.setdefault(key, None if begin is None else to(begin))
@@ -404,6 +422,15 @@ class _Drawing:
             st.multiselect(label, part.choices, **common)
 
 
+def _is_optional(ways: Sequence[Mode]) -> bool:
+    """Whether there is one way to give a value, or none is given."""
+    return len(ways) == 2 and ways[1].name == "none" and bool(ways[0].parts)
+
+
+def _differs(field: Field, value: Any) -> bool:
+    return field.comparable and not is_same(value, field.base)
+
+
 def _step(part: Part, begin: Any) -> float:
     """What one press of + adds: 1 of whole numbers, 0.01 of shares, else a tenth of the value's decade."""
     if part.kind == "whole":
@@ -414,7 +441,8 @@ def _step(part: Part, begin: Any) -> float:
 
 
 def _short(value: Any) -> str:
-    said = "none" if value is None else flow(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    said = "none" if value is None else f"{value:,.15g}" if is_number else flow(value)
     return said if len(said) <= 60 else said[:57] + "..."
 
 
