@@ -20,7 +20,7 @@ GENERAL = "general"  # the fields of the root that are no section: name, questio
 ABSENT = object()  # no value stands there
 _PROPER = {
     "usd": "USD", "slo": "SLO", "sla": "SLA", "ttft": "TTFT", "mtok": "million tokens", "gpu": "GPU", "gb": "GB",
-    "api": "API", "id": "ID", "cv": "CV",
+    "api": "API", "fte": "FTE", "id": "ID", "cv": "CV",
 }  # fmt: skip
 _UNIT_SUFFIX = {"s": "s", "h": "h", "USD": "usd", "ms": "ms", "px": "px"}
 
@@ -324,7 +324,7 @@ def _with_unit(label: str, place: Place) -> str:
     """
     unit = "0 to 1" if place.unit == "share" else place.unit
     said = unit.replace("/", " per ")
-    if (len(unit) > 3 and label.lower().endswith(said)) or (unit.startswith("1/") and label.endswith(said[1:])):
+    if (len(unit) > 2 and label.lower().endswith(said.lower())) or (unit.startswith("1/") and label.endswith(said[1:])):
         unit = ""
     suffix = _PROPER.get(_UNIT_SUFFIX.get(place.unit, ""), _UNIT_SUFFIX.get(place.unit, ""))
     if suffix and label.endswith(f" {suffix}"):

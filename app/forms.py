@@ -48,7 +48,7 @@ def choose_section(
         return f"{mark}{fields.words(section).capitalize().replace('Slo', 'SLO')}{many}"
 
     st.session_state.setdefault(f"{key}~section", sections()[1])
-    chosen = st.pills("Section", sections(), format_func=label, key=f"{key}~section", required=True)
+    chosen = st.pills("Section", sections(), format_func=label, key=f"{key}~section", required=True, wrap=True)
     return chosen or sections()[1]
 
 
@@ -156,8 +156,7 @@ class _Drawing:
         drawn = list(self._fields(block.fields, found))
         for inner in block.blocks:
             self._item(inner, found)
-        for new in block.adds:
-            self._add(new)
+        self._adds(block)
         drawn += self._rest(block, found)
         names = {field.path for field in drawn} | {inner.path for inner in block.blocks}
         for problem in found:
@@ -186,26 +185,22 @@ class _Drawing:
 
         if names:
             st.session_state.setdefault(chosen, names[0])
-            name = st.pills(block.title, names, format_func=label, key=chosen, required=True)
+            name = st.pills(block.title, names, format_func=label, key=chosen, required=True, wrap=True)
             inner = block.blocks[names.index(name if name in names else names[0])]
             self.shown(inner, found)
-            with st.container(horizontal=True):
-                for new in block.adds:
-                    self._add(new)
-                st.button(f"Remove {inner.path[-1]}", key=f"{self.key}~remove {inner.name}", type="tertiary",
-                          on_click=self._do, args=(inner.path, REMOVED))  # fmt: skip
+            st.button(f"Remove {text.markdown(str(inner.path[-1]))}", key=f"{self.key}~remove {inner.name}",
+                      on_click=self._do, args=(inner.path, REMOVED))  # fmt: skip
         else:
             st.caption(f"No {block.title.lower()} here.")
-            for new in block.adds:
-                self._add(new)
+        self._adds(block)
 
     def _item(self, block: Block, found: Sequence[Problem]) -> None:
         """An item of a list in a frame of its own."""
         with st.container(border=True):
             name = next((str(field.value) for field in block.fields if field.path[-1] == "name" and field.value), "")
-            head, button = st.columns([5, 1], vertical_alignment="center")
-            head.markdown("**" + text.markdown(f"{block.title}: {name}" if name else block.title) + "**")
-            button.button("✕", key=f"{self.key}~remove {block.name}", help=f"Remove {block.title.lower()}",
+            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+                st.markdown("**" + text.markdown(f"{block.title}: {name}" if name else block.title) + "**", width="content")
+                st.button("Remove", key=f"{self.key}~remove {block.name}", help=f"Remove {block.title.lower()}",
                           type="tertiary", on_click=self._do, args=(block.path, REMOVED))  # fmt: skip
             self.shown(block, found)
 
@@ -227,21 +222,36 @@ class _Drawing:
         )  # fmt: skip
         return list(self._fields([known[name] for name in names], found))
 
-    def _add(self, new: Block) -> None:
-        """The way to another item: what it must hold is asked for, and nothing is made up."""
-        key = f"{self.key}~add {new.name}"
-        with st.popover(f"＋ {new.title.capitalize()}", key=key):
+    def _adds(self, block: Block) -> None:
+        """The choice of a list that gets another item; what it must hold is asked for once one is chosen."""
+        if not block.adds:
+            return
+        known = {new.name: new for new in block.adds}
+        key = f"{self.key}~add {block.name}"
+        chosen = st.selectbox(
+            "Add an item", list(known), index=None, key=key, placeholder="Add an item …", label_visibility="collapsed",
+            format_func=lambda name: f"Add to {known[name].title.lower()}",
+        )  # fmt: skip
+        if chosen is not None:
+            self._add(known[chosen], key)
+
+    def _add(self, new: Block, chosen: str) -> None:
+        """Ask for what an item must hold; nothing is made up."""
+        with st.container(border=True):
             values: dict[str | int, Any] = {}
             missing = []
+            grid = st.grid(columns=self.columns, min_column_width=190, gap="small")
             for field in new.fields:
-                try:
-                    values[field.path[-1]] = self._asked(field, is_new=True)
-                except Incomplete as reason:
-                    missing.append(f"{field.label}: {reason}")
+                with grid.cell(), st.container(gap="xsmall"):
+                    try:
+                        values[field.path[-1]] = self._asked(field, is_new=True)
+                    except Incomplete:
+                        missing.append(field.label)
             path, value = self._item_path(new, values)
             if missing:
-                st.caption(text.markdown("; ".join(missing)))
-            st.button("Add", key=f"{key} now", disabled=bool(missing), on_click=self._added, args=(new, path, value))
+                st.caption(text.markdown(f"Still to give: {', '.join(missing)}"))
+            st.button(f"Add to {new.title.lower()}", key=f"{chosen} now", disabled=bool(missing), on_click=self._added,
+                      args=(new, chosen, path, value))  # fmt: skip
 
     def _item_path(self, new: Block, values: dict[str | int, Any]) -> tuple[Path, Any]:
         if new.of_map:
@@ -252,7 +262,8 @@ class _Drawing:
             items = []
         return (*new.path, len(items or [])), values
 
-    def _added(self, new: Block, path: Path, value: Any) -> None:
+    def _added(self, new: Block, chosen: str, path: Path, value: Any) -> None:
+        st.session_state[chosen] = None
         for field in new.fields:
             self._forget_field(field)
         self._do(path, value)
@@ -263,7 +274,7 @@ class _Drawing:
         if some:
             grid = st.grid(columns=self.columns, min_column_width=190, gap="small")
             for field in some:
-                with grid.cell():
+                with grid.cell(), st.container(gap="xsmall"):
                     self._field(field, found)
         return some
 
@@ -282,9 +293,9 @@ class _Drawing:
                 self.tree = fields.back(self.tree, self.base_tree, field.path)
         if _differs(field, value):
             words = f"file: {_short(field.base)}" if field.stood else f"not in the file ({_short(field.base)})"
-            told, button = st.columns([4, 1], vertical_alignment="center", gap="small")
-            told.caption(text.markdown(words))
-            button.button("↺", key=f"{self.key}~back {field.name}", type="tertiary",
+            with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+                st.caption(text.markdown(words), width="content")
+                st.button("↺", key=f"{self.key}~back {field.name}", type="tertiary",
                           help=f"{text.markdown(field.label)}: back to {text.markdown(_short(field.base))}",
                           on_click=self._do, args=(field.path, BACK))  # fmt: skip
         for problem in found:

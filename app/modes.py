@@ -76,7 +76,7 @@ def modes(place: Place) -> tuple[Mode, ...]:
         case Kind.FORMS:
             words = [word for form in place.forms.values() for word in _words(form)]
             return (*map(_word, words), *none, _yaml("written out (YAML)" if words or none else "YAML"))
-    return (*none, _yaml("YAML"))
+    return (*none, _yaml("a list (YAML)" if place.kind is Kind.LIST else "YAML"))
 
 
 def mode_of(ways: Sequence[Mode], value: Any) -> Mode:

@@ -32,8 +32,7 @@ SHORTEST = 120  # characters of a faulty line that are shown
 OWN_STYLE = """<style>
 .st-key-yaml textarea { font-family: "Source Code Pro", ui-monospace, monospace; font-size: 0.82rem; line-height: 1.5;
   white-space: pre; overflow-x: auto; tab-size: 2; }
-.st-key-library [data-testid="stVerticalBlock"] { gap: 0.5rem; }
-.st-key-library h4 { padding: 0; }
+.st-key-library h4 { padding: 0 0 0.3rem; }
 </style>"""
 
 
@@ -279,8 +278,12 @@ def _edit(files: dict[str, Path], name: str, known: list[str]) -> None:
     except PlannerError as error:
         st.error(text.markdown(str(error)))
         return
-    _pick(known, name)
     found = editing.meaning(draft, files)
+    picker, state_of_it = st.columns([2, 3], vertical_alignment="bottom")
+    with picker:
+        _pick(known, name)
+    with state_of_it:
+        _say_state(draft)
     _show_bar(draft, found)
     _offer_changes(draft, found)
     for notice in draft.notices:
@@ -303,14 +306,18 @@ def _pick(known: list[str], name: str) -> None:
     )  # fmt: skip
 
 
-def _show_bar(draft: Draft, found: Meaning) -> None:
-    """What the draft is, and what can be done with it."""
-    name, is_own = draft.name, own.is_own(draft.name)
+def _say_state(draft: Draft) -> None:
+    is_own = own.is_own(draft.name)
     if draft.is_unsaved:
         kept = "" if is_own else " A scenario of the library is never overwritten: saving makes a copy of your own."
         st.markdown(f":orange-badge[{forms.MARK} Unsaved changes]{kept}")
-    elif not is_own:
-        st.caption("Of the library. Saving a change makes a copy of your own.")
+    else:
+        st.caption("Saved." if is_own else "Of the library. Saving a change makes a copy of your own.")
+
+
+def _show_bar(draft: Draft, found: Meaning) -> None:
+    """What can be done with the draft."""
+    name, is_own = draft.name, own.is_own(draft.name)
     with st.container(horizontal=True):
         st.button("Save", type="primary", disabled=not draft.is_unsaved, on_click=_save, args=(name,),
                   help="Keeps the text as it stands, comments and all.")  # fmt: skip
