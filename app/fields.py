@@ -150,11 +150,19 @@ def _differences(tree: Any, base: Any, path: Path) -> dict[Path, Any]:
 def _together(pairs: list[tuple[Any, Any, Any]], path: Path) -> dict[Path, Any]:
     found: dict[Path, Any] = {}
     for step, value, before in pairs:
-        if before is ABSENT:
+        if before is ABSENT and isinstance(value, Mapping) and value and _is_made_by_its_fields((*path, step)):
+            found |= _differences(value, {}, (*path, step))
+        elif before is ABSENT:
             found[*path, step] = value
         else:
             found |= _differences(value, before, (*path, step))
     return found
+
+
+def _is_made_by_its_fields(path: Path) -> bool:
+    """Whether setting the fields of a section one by one makes it: one that stands there always, and is no key of a map."""
+    place, outer = declared.at(path), declared.at(path[:-1]) if len(path) > 1 else declared.root()
+    return place is not None and place.kind is Kind.SECTION and outer is not None and outer.kind is Kind.SECTION
 
 
 def back(tree: Any, base_tree: Any, path: Path) -> Any:
