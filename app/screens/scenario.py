@@ -26,6 +26,7 @@ CHOSEN, VIEW, TOLD, GONE, GO, UPLOADS = (
     f"scenario:{name}" for name in ("chosen", "view", "told", "deleted", "go", "uploads")
 )
 TEXT = "scenario:text"  # the text area
+VIEW_WIDGET = "scenario:view in"
 FORM = "scenario-form"
 GALLERY, EDITOR = "Gallery", "Edit"
 SHORTEST = 120  # characters of a faulty line that are shown
@@ -49,9 +50,12 @@ def page() -> None:
         st.caption("The library of questions, and the text of one of them beside its fields.")
     chosen = st.session_state[CHOSEN]
     known = {**dict.fromkeys(files), **dict.fromkeys(editing.drafts(st.session_state))}
-    st.session_state.setdefault(VIEW, GALLERY)
-    st.session_state[VIEW] = st.session_state[VIEW]  # kept while another page is shown
-    shown = view.segmented_control("Show", [GALLERY, EDITOR], key=VIEW, required=True, label_visibility="collapsed")
+    memory = st.session_state
+    # What a widget holds is forgotten while another page is shown; what is remembered of it is not.
+    memory[VIEW_WIDGET] = shown = memory.setdefault(VIEW, GALLERY)
+    view.segmented_control(
+        "Show", [GALLERY, EDITOR], key=VIEW_WIDGET, required=True, label_visibility="collapsed", on_change=_viewed
+    )
     _tell()
     if shown == EDITOR and chosen in known:
         _edit(files, chosen, list(known))
@@ -172,6 +176,10 @@ def _take_upload() -> None:
 
 
 # -- buttons ---------------------------------------------------------------------------------------
+
+
+def _viewed() -> None:
+    st.session_state[VIEW] = st.session_state[VIEW_WIDGET] or GALLERY
 
 
 def _choose(name: str) -> None:
