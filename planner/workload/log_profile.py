@@ -154,7 +154,7 @@ def index_of_dispersion(arrival_ns: npt.NDArray[np.int64], width_s: int, n_windo
 def _words(
     log: "Log", busiest: float, at: float, spread: "pd.DataFrame", sizes: "pd.DataFrame"
 ) -> Iterator[str]:
-    yield f"{log.n:,} requests in {span_words(log.span_s)}" + ("" if log.start is None else f" from {log.start:%A %Y-%m-%d %H:%M} UTC")  # fmt: skip
+    yield f"{many(log.n, 'request')} in {span_words(log.span_s)}" + ("" if log.start is None else f" from {log.start:%A %Y-%m-%d %H:%M} UTC")  # fmt: skip
     if log.span_s > 0:
         mean = log.n / log.span_s
         if log.span_s >= MINUTE_S:
@@ -190,6 +190,15 @@ def rate_words(per_s: float) -> str:
     raise AssertionError("the last unit is always good")
 
 
+def many(count: int, noun: str) -> str:
+    """How many of something.
+
+    >>> many(1, "row"), many(1200, "request")
+    ('1 row', '1,200 requests')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def span_words(span_s: float) -> str:
     """A length of time in words.
 
@@ -203,4 +212,4 @@ def span_words(span_s: float) -> str:
     return f"{span_s:.3g} s"
 
 
-__all__ = ["DAYS", "Profile", "busiest_minute", "index_of_dispersion", "profile", "rate_words", "span_words"]
+__all__ = ["DAYS", "Profile", "busiest_minute", "index_of_dispersion", "many", "profile", "rate_words", "span_words"]

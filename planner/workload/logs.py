@@ -17,6 +17,7 @@ from planner.workload.cells import MAX_ARRIVAL_S, MAX_TOKENS, TOKENS_TEXT
 from planner.workload.log_cells import TIME_TEXT, UNITS_NS, Flags, Integers, moments, numbers, shown, texts
 from planner.workload.log_columns import MOONCAKE, NEEDED, Column, format_of, guessed
 from planner.workload.log_kept import BadRow, Log
+from planner.workload.log_profile import many
 from planner.workload.log_lines import LISTED, Records, records, table
 
 MAX_BYTES = 2 * 2**30
@@ -178,7 +179,7 @@ class _Reader:
         order = good[np.argsort(ns[good], kind="stable")]
         n_late = int((np.diff(ns[good]) < 0).sum())
         if n_late:
-            self.notices.append(f"{n_late:,} rows are earlier than the row before; all were sorted by time")
+            self.notices.append(f"{many(n_late, 'row')} earlier than the row before: all were sorted by time")
         self.notices.append(f"times are {when.words}")
         self._tell_zeros(sent[order], answered[order])
         first = int(ns[order[0]])
@@ -262,10 +263,10 @@ class _Reader:
         if n_good and n_bad <= n_good:
             return
         total = n_good + n_bad
-        many = "no row is good" if not n_good else f"{n_bad:,} of {total:,} rows are bad, more than half"
+        said = "no row is good" if not n_good else f"{n_bad:,} of {total:,} rows are bad, more than half"
         if not total:
-            many = "it has no rows"
-        problems = [Problem(field=self.opened.name, text=f"{many}; are these the right columns? "
+            said = "it has no rows"
+        problems = [Problem(field=self.opened.name, text=f"{said}; are these the right columns? "
                             + ", ".join(f"{role}: {self.names[role]}" for role in NEEDED))]  # fmt: skip
         listed = sorted(self.listed, key=lambda one: one.line)[:LISTED]
         problems += [
@@ -279,9 +280,9 @@ class _Reader:
             (sent, "input", "such a prompt is billed nothing and takes no time to read"),
             (answered, "output", "calls that failed or were cut; they are replayed as requests with an empty answer"),
         ):
-            many = int((tokens == 0).sum())
-            if many:
-                self.notices.append(f"{many:,} rows have 0 {what} tokens: {why}")
+            count = int((tokens == 0).sum())
+            if count:
+                self.notices.append(f"{many(count, 'row')} with 0 {what} tokens: {why}")
 
     def _codes(self, role: str, order: Integers) -> tuple[Any, tuple[str, ...]]:
         if role not in self.names:
@@ -307,16 +308,16 @@ class _Reader:
             return []
         counts = np.bincount(codes[codes >= 0], minlength=len(distinct))
         failed = {
-            word: int(many)
-            for word, many in zip(distinct, counts, strict=True)
-            if many and word.lower() not in _FINE and not (word.startswith("2") and len(word) == 3)
+            word: int(count)
+            for word, count in zip(distinct, counts, strict=True)
+            if count and word.lower() not in _FINE and not (word.startswith("2") and len(word) == 3)
         }
         if not failed:
             return []
         first = sorted(failed.items(), key=lambda pair: -pair[1])[:3]
-        told = ", ".join(f"{word}: {many:,}" for word, many in first)
+        told = ", ".join(f"{word}: {count:,}" for word, count in first)
         return [
-            f"{sum(failed.values()):,} rows ended otherwise than well ({told}); they are traffic, and are replayed with the "
+            f"{many(sum(failed.values()), 'row')} ended otherwise than well ({told}); they are traffic, and are replayed with the "
             "tokens that they have"
         ]
 
