@@ -17,10 +17,12 @@ from planner.experiments import decision_map as maps
 from planner.experiments.billing import bill
 from planner.experiments.drill import Drill, drill
 from planner.experiments.hindsight import Hindsight, hindsight
+from planner.experiments.replay import Replay, replay
 from planner.experiments.simulate import simulate
 from planner.experiments.uncertainty import Uncertainty, uncertainty
 from planner.finance.hand_check import Bill
 from planner.scenario import Scenario, load
+from planner.workload.logs import Log, read_log
 
 if TYPE_CHECKING:
     import altair as alt
@@ -202,6 +204,8 @@ __all__ = [
     "DecisionMap",
     "Drill",
     "Hindsight",
+    "Log",
+    "Replay",
     "Run",
     "Scenario",
     "Uncertainty",
@@ -212,6 +216,8 @@ __all__ = [
     "drill",
     "hindsight",
     "load",
+    "read_log",
+    "replay",
     "simulate",
     "uncertainty",
 ]

@@ -20,7 +20,8 @@ from planner.experiments.answer import SloRow
 from planner.experiments.cells import Cell, Progress, clock, run_cells
 from planner.experiments.comparison import measure_weights, measured
 from planner.experiments.replay_answer import sentence
-from planner.experiments.replay_tokens import LEVELS, Factor, changes, counted_by, factors
+from planner.experiments import replay_tokens as tokens
+from planner.experiments.replay_tokens import LEVELS, Factor, changes, factors
 from planner.finance.horizon import plan_of
 from planner.finance.ledger import INVOICED, Ledger, View, merge
 from planner.finance.log_bill import by_the_month, mean_counts, once_of, standing_of, use_ledger
@@ -241,7 +242,7 @@ def replay(
     scenario: Scenario,
     log: Log,
     *,
-    counted_by_model: str | None = None,
+    counted_by: str | None = None,
     engine: str = "compiled",
     replications: int | None = None,
     workers: int | None = None,
@@ -251,7 +252,7 @@ def replay(
 
     Parameters
     ----------
-    counted_by_model : str, optional
+    counted_by : str, optional
         The model whose tokens the log counted, or "unknown"; guessed from the log's column of models if not given.
     engine, workers, report
         As in `planner.compare`.
@@ -265,7 +266,7 @@ def replay(
         The scenario cannot be run on a recording, or nobody knows the model that counted.
     """
     began = clock()
-    counter, reason = counted_by(scenario, log, counted_by_model)
+    counter, reason = tokens.counted_by(scenario, log, counted_by)
     rows = factors(scenario, counter)
     base = replayed(scenario, log)
     scenarios = {level: _at(base, rows, level) for level in LEVELS}

@@ -41,7 +41,7 @@ def sentence(
         ), None
     among = ", among those that meet every target" if rows and len(eligible) < len(strategies) else ""
     share = f" or {gap / costs[second][1]:.0%}" if costs[second][1] else ""
-    said += f"{among}, {money_words(gap)}{share} less than {second}, {_cost(costs[second])}."
+    said += f"{among}, {small_words(gap)}{share} less than {second} at {_cost(costs[second])}."
     if costs[best][2] > costs[second][0]:
         said += (
             " As tokens do not transfer between models their ranges overlap, so count a sample with each model before you "
@@ -52,10 +52,19 @@ def sentence(
 
 def _cost(ends: tuple[Decimal, Decimal, Decimal]) -> str:
     """A cost and its range over tokens, where there is one."""
-    low, central, high = ends
-    if low == high:
-        return money_words(central)
-    return f"{money_words(central)}, from {money_words(low)} to {money_words(high)}"
+    low, central, high = map(small_words, ends)
+    return central if low == high else f"{central} ({low.removesuffix(' USD')} to {high})"
+
+
+def small_words(amount: Decimal) -> str:
+    """Whole dollars above 1,000, cents below, four significant digits under a dollar.
+
+    >>> small_words(Decimal("1234.5")), small_words(Decimal("12.345")), small_words(Decimal("0.0361045"))
+    ('1,234 USD', '12.34 USD', '0.03610 USD')
+    """
+    if amount == 0 or abs(amount) >= 1:
+        return money_words(amount)
+    return f"{round(amount, 3 - amount.adjusted()):f} USD"
 
 
 def _nobody(
@@ -83,7 +92,7 @@ def _cheaper(
 ) -> str:
     """Strategies that would have cost less and miss a target."""
     found = [
-        f" {name} would have cost {money_words(costs[best][1] - costs[name][1])} less but misses {'; '.join(one.central.misses)}."
+        f" {name} would have cost {small_words(costs[best][1] - costs[name][1])} less but misses {'; '.join(one.central.misses)}."
         for name, one in strategies.items()
         if not one.meets() and costs[name][1] < costs[best][1]
     ]
@@ -99,4 +108,4 @@ def _risk(best: "StrategyReplay") -> str:
     return ""
 
 
-__all__ = ["sentence"]
+__all__ = ["sentence", "small_words"]

@@ -19,6 +19,8 @@ from planner.finance.rates import PlannedWindow
 from planner.scenario.fields import Scenario
 
 HOUR_S = 3600
+#: A log may last seconds, whose share of a year's charges is far below the 1e-6 to which quantities of a month are rounded.
+FINE = Decimal("1E-12")
 #: Paid once for the whole plan, whatever traffic comes: shown beside a log's costs, never spread over it.
 ONCE = (*INTANGIBLE, "migration", "compliance/first", "exit")
 
@@ -51,7 +53,7 @@ def mean_counts(windows: Sequence[PlannedWindow], quantities: Sequence[Quantitie
 def use_ledger(plan: Plan, counts: Mapping[Key, Fraction], times: Fraction, hours: Fraction) -> Ledger:
     """What the counted use costs, so many times over, within so many hours, on the first day of the plan.
 
-    Rows follow the traffic, invoiced and economic; each quantity is rounded once, the platform's share of exact spend is not.
+    Rows follow the traffic, invoiced and economic; each quantity is rounded once, to 1e-12, the platform's share of exact spend is not.
 
     Raises PriceUnknown where something was used whose price is not known then.
     """
@@ -68,7 +70,7 @@ def use_ledger(plan: Plan, counts: Mapping[Key, Fraction], times: Fraction, hour
             sums[line] = sums.get(line, Fraction(0)) + count * charge.scale * driver
     rows, behind = [], []
     for line, quantity in sums.items():
-        row = _row(plan, line, rounded(quantity))
+        row = _row(plan, line, rounded(quantity, FINE))
         if row.quantity:
             rows.append(row)
             behind += [row.amount_usd] if line.through_gateway else []
@@ -93,7 +95,7 @@ def standing_of(plan: Plan, span_s: Fraction) -> Ledger:
                 row.view, row.account, row.task, row.deployment, row.unit, row.unit_price_usd, row.source, False
             )
             sums[line] = sums.get(line, Fraction(0)) + Fraction(row.quantity)
-    rows = [_row(plan, line, rounded(quantity * share)) for line, quantity in sums.items()]
+    rows = [_row(plan, line, rounded(quantity * share, FINE)) for line, quantity in sums.items()]
     return Ledger(tuple(sorted((row for row in rows if row.quantity), key=lambda row: _rank(plan, row))))
 
 

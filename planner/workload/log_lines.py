@@ -80,7 +80,7 @@ def records(data: bytes, source: str, listed: int = LISTED) -> Records:
         notices.append(f"columns are separated by {shown}")
     is_body = ~is_blank
     is_body[: filled[0] + int(has_names)] = False
-    head, n_lines, bad_quote = _closed(bounds, is_quote, is_delimiter, is_body, len(header))
+    head, n_lines, bad_quote = _closed(data, delimiter, bounds, is_quote, is_delimiter, is_body, len(header))
     cells = _cells(bounds, head, n_lines, is_quote, is_delimiter)
     is_bad = (cells != len(header)) | bad_quote
     lines = head + 1
@@ -164,24 +164,25 @@ def _header(text: str, delimiter: str) -> tuple[tuple[str, ...], bool]:
 
 
 def _closed(
-    bounds: Integers, quotes: Integers, delimiters: Integers, is_body: Flags, width: int
+    data: bytes, delimiter: str, bounds: Integers, quotes: Integers, delimiters: Integers, is_body: Flags, width: int
 ) -> tuple[Integers, Integers, Flags]:
     """Records as (first line, number of lines, whether a quote in it is never closed).
 
     A line with an odd number of quotes opens a field that goes on in later lines. If what comes of it has not the
-    right number of cells, the quote was a mistake: its line alone is bad, and the rest is read without it. Mistakes that
+    right number of cells, or it opens in the middle of a cell, the quote was a mistake: its line alone is bad, and the rest is read without it. Mistakes that
     paired up with each other come apart in the next round.
     """
     odd = (np.diff(np.searchsorted(quotes, bounds)) % 2).astype(np.bool_) & is_body
     bad = np.zeros(len(odd), np.bool_)
     body = np.flatnonzero(is_body)
+    inner = _inner(data, bounds, quotes, delimiter)
     for _ in range(MOST_ROUNDS):
         head, n_lines, is_open = _joined(body, odd & ~bad, len(odd))
         many = n_lines > 1
         if not (many.any() or is_open):
             break
         cells = _cells(bounds, head, n_lines, quotes, delimiters)
-        wrong = many & (cells != width)
+        wrong = many & ((cells != width) | inner[head])
         if is_open:
             wrong[-1] = True
         if not wrong.any():
@@ -191,6 +192,19 @@ def _closed(
         head, n_lines, _ = _joined(body, np.zeros(len(odd), np.bool_), len(odd))
         return head, n_lines, odd[head]
     return head, n_lines, bad[head]
+
+
+def _inner(data: bytes, bounds: Integers, quotes: Integers, delimiter: str) -> Flags:
+    """Lines in which a quote opens that stands in the middle of a cell: neither a sign between cells nor a quote is before it."""
+    found = np.zeros(len(bounds) - 1, np.bool_)
+    if len(quotes):
+        line = np.searchsorted(bounds, quotes, side="right") - 1
+        place = np.arange(len(quotes)) - np.searchsorted(quotes, bounds)[line]
+        before = np.frombuffer(data, np.uint8)[np.maximum(quotes - 1, 0)]
+        at_start = quotes == bounds[line]
+        opens_well = at_start | (before == ord(delimiter)) | (before == QUOTE)
+        found[line[(place % 2 == 0) & ~opens_well]] = True
+    return found
 
 
 def _joined(body: Integers, odd: Flags, n_all: int) -> tuple[Integers, Integers, bool]:
