@@ -94,7 +94,8 @@ def page() -> None:
     except PlannerError as error:
         st.error(text.markdown(str(error)))
         return
-    _show(scenario, asked, drill)
+    if drill is not None:
+        _show(scenario, asked, drill)
 
 
 # -- address and pickers ---------------------------------------------------------------------------
@@ -452,6 +453,8 @@ def _show_beside(scenario: Scenario, asked: Asked, drill: Drill) -> None:
     except PlannerError as error:
         st.error(text.markdown(str(error)))
         return
+    if other is None:
+        return
     st.caption(text.markdown(asking.beside_words(scenario, asked.beside)))
     heads = ["With the outage", "as it is", name, "difference"]
     rows = replay.differences(drill, other)
@@ -506,6 +509,8 @@ def _show_quota(scenario: Scenario, asked: Asked) -> None:
     except PlannerError as error:
         st.error(text.markdown(str(error)))
         return
+    if found is None:
+        return
     for one in found.strategies.values():
         if one.quota is None:
             continue
@@ -525,6 +530,8 @@ def _show_limits(scenario: Scenario) -> None:
         found = drilling.limits_of(scenario, st.empty())
     except PlannerError as error:
         st.error(text.markdown(str(error)))
+        return
+    if found is None:
         return
     for notice in found.notices:
         st.markdown(text.markdown(notice))
