@@ -8,13 +8,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
-from planner.charts import theme
+from planner.charts import theme, vega
 
 TARGET = re.compile(r"p(\d+(?:_\d+)?)_latency_s")
 HEIGHT_PX = 300
+POINTS = 400  # of all curves together: closer than a pixel and a half on a wide screen
 
 
 def latency_chart(
@@ -28,7 +28,8 @@ def latency_chart(
     Parameters
     ----------
     curves : DataFrame [strategy, share, latency_s]
-        Quantile curves: `share` of the answers (0..1) take at most `latency_s` seconds.
+        Quantile curves: `share` of the answers (0..1) take at most `latency_s` seconds. Where there are `low_s` and `high_s`,
+        the ends of the interval of `latency_s`, they are shaded around the curve.
     targets : mapping, optional
         `pNN_latency_s`: seconds. Each is drawn as a cross at (seconds, NN %): a line that passes to the
         right of it misses the target. Other keys are not about latency and draw nothing.
@@ -39,7 +40,7 @@ def latency_chart(
 
     Returns
     -------
-    altair.LayerChart
+    vega.View
         At most 2,000 rows; the key in a corner that is free of curves names p95 of each strategy.
     """
     names = list(strategies) if strategies is not None else list(dict.fromkeys(curves["strategy"]))
@@ -50,37 +51,48 @@ def latency_chart(
     low, high = _domain([*known["latency_s"], *goals.values()])
     # A logarithm needs a positive time; an answer of 0 s is drawn at the left edge.
     lines = theme.thinned(
-        known.assign(latency_s=known["latency_s"].clip(lower=low)), "strategy", theme.MAX_ROWS - 100
+        known.assign(latency_s=known["latency_s"].clip(lower=low)), "strategy", max(POINTS, 2 * len(names))
     )
+    columns = ["strategy", "share", "latency_s"]
+    is_banded = {"low_s", "high_s"} <= set(lines) and bool(lines["low_s"].notna().any())
+    if is_banded:
+        columns += ["low_s", "high_s"]
+        lines = lines.assign(**{name: lines[name].clip(lower=low, upper=high) for name in columns[3:]})
+    lines = lines[columns].assign(**{name: theme.significant(lines[name], 5) for name in columns[1:]})
     x = (
-        alt.X("latency_s:Q")
+        vega.X("latency_s:Q")
         .title("Latency (s, logarithmic)")
         .scale(type="log", domain=[low, high], nice=False, clamp=True)
     )
     x = x.axis(values=_ticks(low, high), format="~r", grid=True)
     y = (
-        alt.Y("share:Q")
+        vega.Y("share:Q")
         .title("Share of answers complete (%)")
         .scale(domain=[0, 1])
         .axis(format=".0%", values=_SHARES, labelOverlap=False)
     )
-    colour = alt.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
-    curve = alt.Chart(lines).mark_line(strokeWidth=2.5, clip=True).encode(
-        x, y, colour, alt.StrokeDash("strategy:N").scale(theme.dash_scale(names)).legend(None),
+    colour = vega.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
+    base = vega.chart(lines)
+    curve = base.mark_line(strokeWidth=2.5, clip=True).encode(
+        x, y, colour, vega.StrokeDash("strategy:N").scale(theme.dash_scale(names)).legend(None),
         tooltip=[
-            alt.Tooltip("strategy:N", title="Strategy"),
-            alt.Tooltip("share:Q", title="Share of answers", format=".1%"),
-            alt.Tooltip("latency_s:Q", title="complete within (s)", format=",.3~r"),
+            vega.Tooltip("strategy:N", title="Strategy"),
+            vega.Tooltip("share:Q", title="Share of answers", format=".1%"),
+            vega.Tooltip("latency_s:Q", title="complete within (s)", format=",.3~r"),
         ],
     )  # fmt: skip
     # Both corners are free of a distribution function; the key takes the one that the target's line leaves alone.
     middle = math.sqrt(low * high)
     key_right = all(seconds <= middle for seconds in goals.values())
     crosses = _goal_layers(goals, x, y, middle, above_px=theme.KEY_ROW_PX * len(names) if key_right else 0)
-    layers = [curve, *crosses, *_key_layers(p95, names, x, y, (low, high), key_right)]
+    band = base.transform_filter("isValid(datum.low_s)").mark_area(
+        opacity=0.16, orient="horizontal", clip=True
+    )
+    bands = [band.encode(vega.X("low_s:Q"), vega.X2("high_s:Q"), y, colour)] if is_banded else []
+    layers = [*bands, curve, *crosses, *_key_layers(p95, names, x, y, (low, high), key_right)]
     return theme.configure(
-        alt.layer(*layers).properties(
-            width="container", height=HEIGHT_PX, description=_description(p95, goals)
+        vega.layer(*layers).properties(
+            width="container", height=HEIGHT_PX, description=_description(p95, goals, is_banded)
         )
     )
 
@@ -135,7 +147,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _goal_layers(
-    goals: Mapping[float, float], x: alt.X, y: alt.Y, middle: float, above_px: float
+    goals: Mapping[float, float], x: vega.X, y: vega.Y, middle: float, above_px: float
 ) -> list[Any]:
     """Crosses at the targets; their texts stand low, above the key if it is there, on the side that has room."""
     if not goals:
@@ -152,10 +164,10 @@ def _goal_layers(
             for k, (share, seconds) in enumerate(goals.items())
         ]
     )
-    base = alt.Chart(rows)
+    base = vega.chart(rows)
     dashed: Any = {"color": theme.NEUTRAL, "strokeDash": [4, 3], "strokeWidth": 1.5}
     words: Any = {"color": theme.NEUTRAL, "fontSize": 12, "fontWeight": "bold"}
-    place = alt.Y("row_px:Q").scale(None)
+    place = vega.Y("row_px:Q").scale(None)
     return [
         base.mark_rule(**dashed).encode(x),
         base.mark_rule(**dashed).encode(y),
@@ -171,8 +183,8 @@ def _goal_layers(
 def _key_layers(
     p95: Mapping[str, float | None],
     names: Sequence[str],
-    x: alt.X,
-    y: alt.Y,
+    x: vega.X,
+    y: vega.Y,
     domain: tuple[float, float],
     is_right: bool,
 ) -> list[Any]:
@@ -191,14 +203,14 @@ def _key_layers(
             for k, name in enumerate(names)
         ]
     )
-    colour = alt.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
-    shape = alt.Shape("strategy:N").scale(theme.shape_scale(names)).legend(None)
-    points = alt.Chart(rows.dropna(subset=["latency_s"])).mark_point(size=90, filled=True, opacity=1)
-    key = theme.key_layers(rows, names, alt.X("edge_s:Q"), is_right=is_right)
+    colour = vega.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
+    shape = vega.Shape("strategy:N").scale(theme.shape_scale(names)).legend(None)
+    points = vega.chart(rows.dropna(subset=["latency_s"])).mark_point(size=90, filled=True, opacity=1)
+    key = theme.key_layers(rows, names, vega.X("edge_s:Q"), is_right=is_right)
     return [points.encode(x, y, colour, shape), *key]
 
 
-def _description(p95: Mapping[str, float | None], goals: Mapping[float, float]) -> str:
+def _description(p95: Mapping[str, float | None], goals: Mapping[float, float], is_banded: bool) -> str:
     parts = [
         f"{name} {theme.seconds_words(seconds) if seconds is not None else 'unknown'}"
         for name, seconds in p95.items()
@@ -206,4 +218,4 @@ def _description(p95: Mapping[str, float | None], goals: Mapping[float, float]) 
     text = f"Distribution of latency by strategy. 95 % of answers are complete within: {', '.join(parts)}."
     for share, seconds in goals.items():
         text += f" The target is {share * 100:g} % within {seconds:g} s."
-    return text
+    return text + (" Shaded: the 95 % interval of each curve." if is_banded else "")

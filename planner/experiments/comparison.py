@@ -10,9 +10,6 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
 from planner.errors import PlannerError
 from planner.experiments import answer as answers
 from planner.experiments.answer import Cost, SloRow, Verdict
@@ -37,6 +34,7 @@ from planner.metrics import (
     LOST,
     Deletions,
     Estimate,
+    LatencyCurve,
     Measure,
     Pool,
     deletions,
@@ -83,7 +81,7 @@ class StrategyResult:
     cells: tuple[Cell, ...]
     measures: Mapping[tuple[str, str], Measure]  # by (task or "", measure)
     estimates: Mapping[tuple[str, str], Estimate]
-    curve: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+    curve: LatencyCurve
     ledger: Ledger
     tco: Tco
     vectors: CostVectors
@@ -285,11 +283,19 @@ class Comparison:
 
     @property
     def curves(self) -> "pd.DataFrame":
-        """Latency distribution for charts: strategy, share, latency_s."""
+        """Latency distribution for charts: strategy, share, latency_s with low_s and high_s."""
         import pandas as pd
 
         frames = [
-            pd.DataFrame({"strategy": name, "share": result.curve[0], "latency_s": result.curve[1]})
+            pd.DataFrame(
+                {
+                    "strategy": name,
+                    "share": result.curve.shares,
+                    "latency_s": result.curve.latency_s,
+                    "low_s": result.curve.low_s,
+                    "high_s": result.curve.high_s,
+                }
+            )
             for name, result in self.results.items()
         ]
         return pd.concat(frames, ignore_index=True)
@@ -369,7 +375,7 @@ def compare(
     cells = run_cells(scenario, windows, engine=engine, workers=workers, report=report)
     plan = deletions(measure_weights(scenario, windows), [(window.era, window.stratum) for window in windows])
     results = {
-        name: _result(scenario, name, windows, plan, tuple(by_strategy[name] for by_strategy in cells))
+        name: result_of(scenario, name, windows, plan, tuple(by_strategy[name] for by_strategy in cells))
         for name in scenario.strategies
     }
     rows = [row for name, one in results.items() for row in answers.slo_rows(scenario, name, one.estimates)]
@@ -417,10 +423,10 @@ def run_strategy(
     check_size(scenario, windows)
     cells = run_cells(scenario, windows, engine=engine, workers=workers, report=report, strategies=(name,))
     plan = deletions(measure_weights(scenario, windows), [(window.era, window.stratum) for window in windows])
-    return _result(scenario, name, windows, plan, tuple(cell[name] for cell in cells)), windows
+    return result_of(scenario, name, windows, plan, tuple(cell[name] for cell in cells)), windows
 
 
-def _result(
+def result_of(
     scenario: Scenario, name: str, windows: Sequence[Window], plan: Deletions, cells: tuple[Cell, ...]
 ) -> StrategyResult:
     found = measured(scenario, plan, cells)
@@ -520,4 +526,4 @@ def _answer(
     return answers.answer(scenario, costs, gaps, rows, n_windows)
 
 
-__all__ = ["MONEY", "Comparison", "StrategyResult", "Verdict", "compare", "run_strategy"]
+__all__ = ["MONEY", "Comparison", "StrategyResult", "Verdict", "compare", "result_of", "run_strategy"]

@@ -220,11 +220,3 @@ def _shares(
         if name and pool.count(column, scope).any():
             found[f"{LOST}{name}"] = Measure(share(column), "share", SHARE, int(arrived.sum()))
     return found
-
-
-def latency_curve(pool: Pool, scope: Scope | None = None, points: int = 400) -> tuple[Floats, Floats]:
-    """(shares, latencies in s) of the latency distribution of some tasks (all if not given), denser towards the tail."""
-    shares = 1 - np.geomspace(1, 1e-3, points)
-    return shares, pool.quantiles("latency_s", range(pool.n_tasks) if scope is None else scope, list(shares))[
-        :, 0
-    ]
