@@ -4,7 +4,7 @@ Comes in: a log (CSV or Parquet), a scenario file and options; goes out: what th
 were left out, a table of the strategies with ranges, the answer, and JSON. No figure is made here.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,21 +22,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from planner.api import Log, Replay
+    from planner.experiments.replay_rows import Spread
 
 MOST_BAD_SHOWN = 20
 LEAST_COLUMN = 26
-#: Measures in reading order: name in words, by measure.
-ROWS = {
-    "latency_p50_s": "latency, p50",
-    "latency_p95_s": "latency, p95",
-    "latency_p99_s": "latency, p99",
-    "ttft_p50_s": "first token, p50",
-    "ttft_p95_s": "first token, p95",
-    "availability": "availability",
-    "accuracy": "right answers",
-    "omni_share": "sent to omni",
-    "over_context_share": "over a context window",
-}
 
 
 @reported
@@ -163,90 +152,39 @@ def _factor_rows(found: "Replay") -> Iterator[tuple[str, str, str]]:
 def _show_strategies(found: "Replay", console: "Console") -> None:
     objective = found.scenario.objective
     _heading(console, f"Strategies on this traffic, {objective} cost in USD; in brackets what tokens may make of it")
-    names = list(found.strategies)
+    from planner.experiments.replay_rows import rows_of
+
+    names, rows = list(found.strategies), rows_of(found)
     width = max(1, (console.width - 24) // LEAST_COLUMN)
     for start in range(0, len(names), width):
         chosen = names[start : start + width]
-        rows = [*_money_rows(found, chosen), *_measure_rows(found, chosen), *_lost_rows(found, chosen)]
-        met = ["met" if not found.strategies[name].central.misses else "missed" for name in chosen]
-        has_targets = bool(found.slo_rows)
-        rows.append(("targets", *(met if has_targets else ["none given"] * len(chosen))))
-        console.print(_table(("", *chosen), rows, ("",)))
+        shown = [(row.words, *(_spread(row.by_strategy[name], row.unit) for name in chosen)) for row in rows]
+        met = {name: "met" if found.strategies[name].meets() else "missed" for name in chosen}
+        shown.append(("targets", *(met[name] if found.slo_rows else "none given" for name in chosen)))
+        console.print(_table(("", *chosen), shown, ("",)))
     for name, one in found.strategies.items():
         for text in one.central.misses:
             _item(console, f"{name} misses {text}")
 
 
-def _money_rows(found: "Replay", names: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    from planner.experiments.replay import money_of
-
-    objective = found.scenario.objective
-    made = {name: money_of(found.strategies[name], found.log.n) for name in names}
-    for measure, words in (
-        (f"total_{objective}_usd", "cost of the log"),
-        (f"use_{objective}_usd", "of it, its requests"),
-        ("standing_usd", "of it, standing charges"),
-        ("total_invoiced_usd", "of it, on an invoice"),
-        (f"per_1k_{objective}_usd", "per 1,000 requests"),
-        (f"month_{objective}_usd", "a month like it"),
-    ):
-        cells = [_spread(*(made[name][measure][level] for level in ("central", "low", "high")), _usd) for name in names]
-        is_again = objective == "invoiced" and measure == "total_invoiced_usd" and words != "cost of the log"
-        if any(cell != DASH for cell in cells) and not is_again:
-            yield (words, *cells)
-
-
-def _measure_rows(found: "Replay", names: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    from planner.experiments.replay import unit_of
-
-    for measure, words in ROWS.items():
-        cells = []
-        for name in names:
-            ends = [
-                found.strategies[name].levels[level].estimates.get(("", measure)) for level in ("central", "low", "high")
-            ]
-            unit = unit_of(measure)
-            cells.append(_spread(*(None if one is None else one.value for one in ends), lambda value, unit=unit: quantity(value, unit)))  # fmt: skip
-        if measure == "over_context_share" and all(cell == "0 %" for cell in cells):
-            continue
-        if any(cell != DASH for cell in cells):
-            yield (words, *cells)
-
-
-def _lost_rows(found: "Replay", names: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Shares that were lost, by cause."""
-    table = found.table
-    lost = table[(table["task"] == "") & table["measure"].str.startswith("failed:")]
-    for measure in dict.fromkeys(lost["measure"]):
-        rows = lost[lost["measure"] == measure].set_index("strategy")
-        cells = []
-        for name in names:
-            if name not in rows.index:
-                cells.append("0 %")
-                continue
-            row = rows.loc[name]
-            cells.append(_spread(row["central"], row["low"], row["high"], lambda value: quantity(value, "share")))
-        if any(cell not in ("0 %", DASH) for cell in cells):
-            yield (f"lost: {measure.partition(':')[2]}", *cells)
-
-
-def _spread(central: object, low: object, high: object, words: Callable[[Any], str]) -> str:
+def _spread(one: "Spread", unit: str) -> str:
     """A figure, and in brackets from where to where tokens may take it, where that shows."""
-    if central is None or central != central:
-        return DASH
-    middle = words(central)
-    ends = [words(one) for one in (low, high) if one is not None and one == one]
-    if len(ends) < 2 or ends[0] == ends[1]:
+    middle, low, high = (_words(value, unit) for value in (one.central, one.low, one.high))
+    if DASH in (middle, low, high) or low == high:
         return middle
-    unit = middle.rpartition(" ")[2] if " " in middle else ""
-    first, last = (end.removesuffix(f" {unit}") if unit else end for end in ends)
-    return f"{middle.removesuffix(f' {unit}') if unit else middle} ({first} to {last})" + (f" {unit}" if unit else "")
+    sign = f" {middle.rpartition(' ')[2]}" if " " in middle else ""
+    bare, first, last = (text.removesuffix(sign) for text in (middle, low, high))
+    return f"{bare} ({first} to {last}){sign}"
 
 
-def _usd(amount: object) -> str:
-    from planner.experiments.replay_answer import small_words
+def _words(value: Any, unit: str) -> str:
+    if value is None or value != value:
+        return DASH
+    if unit == "USD":
+        from planner.experiments.replay_answer import small_words
 
-    return small_words(amount).removesuffix(" USD")  # type: ignore[arg-type]
+        return small_words(value).removesuffix(" USD")
+    return quantity(float(value), unit)
 
 
 def _table(heads: Iterable[str], rows: Iterable[Sequence[str]], words: Sequence[str]) -> "Table":

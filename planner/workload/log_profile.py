@@ -31,8 +31,8 @@ MINUTE_S = 60.0
 class Profile:
     """Tables of a log's traffic.
 
-    `load`: start_s, moment (UTC, None without a calendar), width_s, requests, requests_per_s, input_tokens_per_s,
-    output_tokens_per_s; the last bin's rates are over the part of it that the log covers. `hours`: weekday, hour (UTC),
+    `load`: start_s, moment (UTC, None without a calendar), width_s, requests, requests_per_s, requests_per_min,
+    input_tokens_per_s, output_tokens_per_s; the last bin's rates are over the part of it that the log covers. `hours`: weekday, hour (UTC),
     requests, hours (how many such hours the log covers), requests_per_hour; empty without a calendar. `sizes`: what, share,
     value. `dispersion`: window_s, index (variance over mean of counts; Poisson has 1), windows.
     """
@@ -94,6 +94,7 @@ def _load(log: "Log") -> "pd.DataFrame":
             "width_s": float(width),
             "requests": counts,
             "requests_per_s": counts / covered,
+            "requests_per_min": counts / covered * MINUTE_S,
             "input_tokens_per_s": np.bincount(places, log.input_tokens, minlength=n_bins) / covered,
             "output_tokens_per_s": np.bincount(places, log.output_tokens, minlength=n_bins) / covered,
         }
