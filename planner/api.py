@@ -20,12 +20,14 @@ from planner.experiments.flow import flow
 from planner.experiments.frontier import Frontier, frontier
 from planner.experiments.hindsight import Hindsight, hindsight
 from planner.experiments.memory import CellMemory
+from planner.experiments.replay import Replay, replay
 from planner.experiments.simulate import simulate
 from planner.experiments.uncertainty import Uncertainty, uncertainty
 from planner.experiments.week import week, week_simulated
 from planner.finance.hand_check import Bill
 from planner.memos.page import memo
 from planner.scenario import Scenario, load
+from planner.workload.logs import Log, read_log
 
 if TYPE_CHECKING:
     from planner.charts import Gallery
@@ -224,6 +226,8 @@ __all__ = [
     "Drill",
     "Frontier",
     "Hindsight",
+    "Log",
+    "Replay",
     "Run",
     "Scenario",
     "Uncertainty",
@@ -237,6 +241,8 @@ __all__ = [
     "hindsight",
     "load",
     "memo",
+    "read_log",
+    "replay",
     "simulate",
     "uncertainty",
     "week",
