@@ -39,8 +39,8 @@ def choose_section(
     scenario: Scenario, base: Scenario, *, key: str, found: Sequence[Problem] = ()
 ) -> str:
     """Draw the choice of a section; changed ones are marked, and the number of problems in each is told."""
-    changed = {_section_of(path) for path in fields.changes(scenario, base)}
-    wrong = [_section_of(problem.field) for problem in found]
+    changed = {section_of(path) for path in fields.changes(scenario, base)}
+    wrong = [section_of(problem.field) for problem in found]
 
     def label(section: str) -> str:
         mark = f"{MARK} " if section in changed else ""
@@ -52,7 +52,7 @@ def choose_section(
     return chosen or sections()[1]
 
 
-def _section_of(path: str) -> str:
+def section_of(path: str) -> str:
     steps = _steps(path)
     return str(steps[0]) if steps and steps[0] in sections() else GENERAL
 
@@ -104,7 +104,7 @@ def form(
     return {
         path: value
         for path, value in fields.differences(drawing.tree, base_tree).items()
-        if (_section_of(path) == GENERAL if top is None else _steps(path)[: len(top)] == top or top[: len(_steps(path))] == _steps(path))
+        if (section_of(path) == GENERAL if top is None else _steps(path)[: len(top)] == top or top[: len(_steps(path))] == _steps(path))
     }  # fmt: skip
 
 
@@ -161,7 +161,7 @@ class _Drawing:
         names = {field.path for field in drawn} | {inner.path for inner in block.blocks}
         for problem in found:
             steps = _steps(problem.field)
-            is_here = steps[: len(block.path)] == block.path if block.path else _section_of(problem.field) == GENERAL
+            is_here = steps[: len(block.path)] == block.path if block.path else section_of(problem.field) == GENERAL
             if is_here and not any(steps[: len(name)] == name for name in names):
                 top.markdown(_red(problem, with_place=True))
 
