@@ -99,8 +99,7 @@ def test_of_two_values_the_last_counts(tmp_path: Path, monkeypatch: pytest.Monke
     app.query_params["run.seed"] = ["5", "6"]
     app.run()
     assert not app.exception
-    (seed,) = [one.value for one in app.number_input if one.label == "Seed"]
-    assert seed == 6
+    assert app.session_state["address"].values == {"run.seed": 6}
 
 
 def test_the_commands_of_the_page_run(tmp_path: Path) -> None:
