@@ -313,7 +313,7 @@ def again(comparison: Comparison, state: MemoState) -> str:
         ("Scenario hash", state.hash),
         ("Catalogue", state.catalogue),
         ("Requests", _requests(comparison)),
-        ("Address", f"{state.page}?{link}"),
+        ("Address", f"/{'' if state.page == 'compare' else state.page}?{link}"),
     ]
     rows = [
         f"<tr><th scope='row'>{escape(name)}</th><td><code>{escape(value)}</code></td></tr>"

@@ -241,7 +241,7 @@ def test_the_commands_name_changes_version_seed_hash_and_requests() -> None:
     assert facts["Requests"].startswith(
         f"{comparison().represented_requests:,.0f} represented by {arrived:,} simulated"
     )
-    assert facts["Address"].startswith("compare?v=1&scenario=small&traffic.growth_per_month=0.03")
+    assert facts["Address"].startswith("/?v=1&scenario=small&traffic.growth_per_month=0.03")
 
 
 def test_the_commands_written_in_the_memo_give_the_scenario_back(tmp_path: Path) -> None:
