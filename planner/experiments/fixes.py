@@ -94,6 +94,12 @@ def _near_miss(comparison: "Comparison", finding: Finding) -> Iterator[Proposal]
             yield from fixes_routes.second_provider(comparison, finding)
 
 
+def _own_breaker(comparison: "Comparison", finding: Finding) -> Iterator[Proposal]:
+    """Somebody else to ask while it is open, or a breaker that chance does not open."""
+    yield from fixes_routes.second_provider(comparison, finding)
+    yield from fixes_calls.open_later(comparison, finding)
+
+
 def _missed(comparison: "Comparison", finding: Finding) -> list[Held]:
     return [one for one in matrix(comparison) if one.strategy == finding.strategy and not one.met]
 
@@ -107,7 +113,7 @@ RECIPES: Mapping[str, Recipe] = {
     "limit-binds": fixes_calls.more_quota_or_wait,
     "limit-headroom": fixes_calls.more_quota,
     "waiting": fixes_calls.more_places,
-    "own-breaker": fixes_routes.second_provider,
+    "own-breaker": _own_breaker,
     "over-context": fixes_routes.long_to_larger,
     "sensitive-outside": fixes_routes.keep_inside,
     "calls-per-request": fixes_calls.fewer_calls,

@@ -165,6 +165,29 @@ def fewer_calls(comparison: "Comparison", finding: Finding) -> Iterator[Proposal
         )
 
 
+def open_later(comparison: "Comparison", finding: Finding) -> Iterator[Proposal]:
+    """A breaker that opens after four times the failures, where chance opens it.
+
+    Not where outages were planted: then it does what it is for, and calls that are tried fail all the same.
+    """
+    scenario, strategy = comparison.scenario, finding.strategy
+    assert strategy is not None, "a breaker belongs to a strategy"
+    if any(window.stratum for window in comparison.windows):
+        return
+    names = scenario.deployments_of(strategy)
+    breakers = [scenario.policy_for(strategy, name).breaker for name in names]
+    counting = [one for one in breakers if one is not None and one.kind == "consecutive"]
+    if not counting:
+        return
+    first = min(counting, key=lambda one: one.failures)
+    given = first.model_dump(mode="json", exclude_unset=True)
+    later = given | {"failures": 4 * first.failures}
+    yield (
+        f"Open the breaker of {strategy} after {4 * first.failures} failures in a row instead of {first.failures}",
+        policy_changes(scenario, strategy, names, "breaker", later),
+    )
+
+
 def cache_prompts(comparison: "Comparison", finding: Finding) -> Iterator[Proposal]:
     """The provider's prompt cache, with the defaults of the language."""
     strategy = finding.strategy

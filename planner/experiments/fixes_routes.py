@@ -133,7 +133,7 @@ def keep_inside(comparison: "Comparison", finding: Finding) -> Iterator[Proposal
             changes = with_rule(scenario, strategy, rule)
             if _is_sound(scenario, changes):
                 yield (
-                    f"Send requests with private data of {strategy} to {name}, which is in your hands",
+                    f"Send requests with private data of {strategy} to {name} ({one.model}), which is in your hands",
                     changes,
                 )
                 return

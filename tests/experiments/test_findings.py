@@ -35,7 +35,14 @@ def share_of_tokens(table: Table, meter: str) -> float:
 
 
 def money(table: Table, kept: Callable[[str], bool]) -> Decimal:
-    return sum((amount for account, amount in zip(table["account"], table["amount_usd"], strict=True) if kept(account)), Decimal(0))
+    return sum(
+        (
+            amount
+            for account, amount in zip(table["account"], table["amount_usd"], strict=True)
+            if kept(account)
+        ),
+        Decimal(0),
+    )
 
 
 def wasted_share(table: Table) -> float:

@@ -51,9 +51,7 @@ def test_one_target_missed_of_several_is_told_with_its_gap() -> None:
 
 def test_an_interval_that_covers_the_target_makes_the_miss_uncertain() -> None:
     (one,) = verdicts.near_misses([LATENCY_MET, held("p95_ttft_s", 2.5, 2.7, (2.4, 2.9))])
-    assert one.text.endswith(
-        "its 95 % interval, 2.4 to 2.9 s, covers the target: the miss is not certain."
-    )
+    assert one.text.endswith("its 95 % interval, 2.4 to 2.9 s, covers the target: the miss is not certain.")
 
 
 def test_a_single_window_has_no_interval() -> None:
@@ -137,9 +135,7 @@ LIMITS = {"p95_latency_s": 1, "p95_ttft_s": 1, "min_tokens_per_s": 1, "availabil
 def with_targets(draw: Any) -> tuple[Scenario, dict[str, dict[tuple[str, str], Estimate]]]:
     """A scenario with some targets, for all and for its task, and estimates that may be missing or without intervals."""
     wanted = st.dictionaries(st.sampled_from(list(LIMITS)), numbers, max_size=5)
-    found = small(
-        names=("a", "b"), slo=draw(wanted), tasks={"ask": {"slo": draw(wanted)}}
-    )
+    found = small(names=("a", "b"), slo=draw(wanted), tasks={"ask": {"slo": draw(wanted)}})
     estimates: dict[str, dict[tuple[str, str], Estimate]] = {}
     for name in ("a", "b"):
         estimates[name] = {}
@@ -163,8 +159,10 @@ def test_the_matrix_agrees_with_the_rows_of_the_targets(drawn: Any) -> None:
     rows = [row for name in ("a", "b") for row in slo_rows(found, name, estimates[name])]
     results = {name: SimpleNamespace(estimates=one) for name, one in estimates.items()}
     cells = verdicts.matrix(SimpleNamespace(slo_rows=rows, results=results))  # type: ignore[arg-type]
-    assert len(cells) == len(rows) == 2 * sum(
-        len(slo.model_fields_set) for slo in (found.slo, found.tasks["ask"].slo)
+    assert (
+        len(cells)
+        == len(rows)
+        == 2 * sum(len(slo.model_fields_set) for slo in (found.slo, found.tasks["ask"].slo))
     )
     for cell, row in zip(cells, rows, strict=True):
         assert (cell.strategy, cell.task, cell.measure) == (row.strategy, row.task, row.measure)
@@ -194,7 +192,11 @@ def test_the_matrix_agrees_with_the_rows_of_the_targets(drawn: Any) -> None:
 
 
 def test_what_is_to_spare_is_told_of_the_tightest_target() -> None:
-    rows = [held("p95_latency_s", 10, 9.7, (9.6, 9.8)), held("accuracy", 0.8, 0.9), held("availability", 0.99, 1)]
+    rows = [
+        held("p95_latency_s", 10, 9.7, (9.6, 9.8)),
+        held("accuracy", 0.8, 0.9),
+        held("availability", 0.99, 1),
+    ]
     (one,) = verdicts.spares(rows)
     assert one.text == "mini-only passes with 0.3 s of p95 latency to spare (9.7 s against 10 s)."
 
@@ -287,7 +289,9 @@ def test_the_matrix_as_a_table_has_the_estimates_of_the_summary(excluded: Compar
     for row in table.to_dict("records"):
         measure = GATES[row["measure"]][0]
         (same,) = summary[
-            (summary["strategy"] == row["strategy"]) & (summary["task"] == "") & (summary["measure"] == measure)
+            (summary["strategy"] == row["strategy"])
+            & (summary["task"] == "")
+            & (summary["measure"] == measure)
         ].to_dict("records")
         assert (row["value"], row["low"], row["high"]) == (same["value"], same["low"], same["high"])
 
