@@ -241,10 +241,11 @@ class View:
             if isinstance(given, list | tuple):
                 return [plain(inner) for inner in given]
             if isinstance(given, _Table):
-                if id(given) not in names:
-                    names[id(given)] = f"table-{len(names)}"
-                    datasets[names[id(given)]] = given.records
-                return {"name": names[id(given)]}
+                key = id(given.frame)
+                if key not in names:
+                    names[key] = f"table-{len(names)}"
+                    datasets[names[key]] = given.records
+                return {"name": names[key]}
             return given
 
         return {"$schema": SCHEMA, **plain(self.body), "datasets": datasets}
@@ -268,7 +269,7 @@ class View:
                 for inner in given:
                     look(inner)
             elif isinstance(given, _Table):
-                found[id(given)] = given.frame
+                found[id(given.frame)] = given.frame
 
         look(self.body)
         return list(found.values())
