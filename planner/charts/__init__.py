@@ -9,6 +9,7 @@ from planner.charts.decision import break_even_chart, decision_chart
 from planner.charts.flow import flow_chart
 from planner.charts.gallery import Gallery
 from planner.charts.latency import latency_chart
+from planner.charts.log_load import log_load_chart
 from planner.charts.months import CHOICE, months_chart
 from planner.charts.outage import backlog_chart
 from planner.charts.theme import panels
@@ -29,6 +30,7 @@ __all__ = [
     "decision_chart",
     "flow_chart",
     "latency_chart",
+    "log_load_chart",
     "months_chart",
     "panels",
     "tco_chart",
