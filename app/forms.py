@@ -41,8 +41,8 @@ def sections() -> tuple[str, ...]:
 
 def choose_section(scenario: Scenario, base: Scenario, *, key: str, found: Sequence[Problem] = ()) -> str:
     """Draw the choice of a section; changed ones are marked, and the number of problems in each is told."""
-    changed = {_section_of(path) for path in fields.changes(scenario, base)}
-    wrong = [_section_of(problem.field) for problem in found]
+    changed = {section_of(path) for path in fields.changes(scenario, base)}
+    wrong = [section_of(problem.field) for problem in found]
 
     def label(section: str) -> str:
         mark = f"{MARK} " if section in changed else ""
@@ -56,7 +56,12 @@ def choose_section(scenario: Scenario, base: Scenario, *, key: str, found: Seque
     return chosen or sections()[1]
 
 
-def _section_of(path: str) -> str:
+def section_of(path: str) -> str:
+    """The section that a path lies in.
+
+    >>> section_of("tasks.faq.share"), section_of("objective")
+    ('tasks', 'general')
+    """
     steps = _steps(path)
     return str(steps[0]) if steps and steps[0] in sections() else GENERAL
 
@@ -108,7 +113,7 @@ def form(
     return {
         path: value
         for path, value in fields.differences(drawing.tree, base_tree).items()
-        if (_section_of(path) == GENERAL if top is None else _steps(path)[: len(top)] == top or top[: len(_steps(path))] == _steps(path))
+        if (section_of(path) == GENERAL if top is None else _steps(path)[: len(top)] == top or top[: len(_steps(path))] == _steps(path))
     }  # fmt: skip
 
 
@@ -170,9 +175,7 @@ class _Drawing:
         for problem in found:
             steps = _steps(problem.field)
             is_here = (
-                steps[: len(block.path)] == block.path
-                if block.path
-                else _section_of(problem.field) == GENERAL
+                steps[: len(block.path)] == block.path if block.path else section_of(problem.field) == GENERAL
             )
             if is_here and not any(steps[: len(name)] == name for name in names):
                 top.markdown(_red(problem, with_place=True))

@@ -26,6 +26,7 @@ PAGES = (
     "docs/how-it-counts.md",
     "docs/own-scenarios.md",
     "docs/scenario-language.md",
+    "docs/sharing.md",
     "docs/uncertainty.md",
     "docs/tco.md",
     "docs/why-429.md",

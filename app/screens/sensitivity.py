@@ -148,7 +148,7 @@ def _show_omni_share(comparison: Comparison) -> None:
     asked = st.button("Find the omni share that costs least", key="share:ask")
     place = st.empty()
     try:
-        found = mapping.omni_shares_of(scenario, place if asked else None)
+        found = mapping.omni_shares_of(scenario, place, asked=asked)
     except PlannerError as error:
         st.error(text.markdown(str(error)))
         return
@@ -172,7 +172,7 @@ def _show_map(comparison: Comparison) -> None:
         asked = button.form_submit_button("Draw the map", width="stretch")
     place = st.empty()
     try:
-        found = mapping.map_of(scenario, x, y, place if asked else None)
+        found = mapping.map_of(scenario, x, y, place, asked=asked)
     except ScenarioError as error:
         problems.show(error.problems, "the axes", "nothing was run")
         return
