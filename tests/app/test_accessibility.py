@@ -92,9 +92,24 @@ def violations(found: dict[str, Any]) -> list[str]:
 
 def unfold(one: Opened) -> None:
     """Open every expander."""
-    for closed in one.page.locator("[data-testid=stExpander] details:not([open]) > summary").all():
-        closed.click()
+    one.page.locator("[data-testid=stExpander] details:not([open]) > summary").evaluate_all(
+        "closed => closed.forEach(one => one.click())"
+    )
     rest(one)
+
+
+def is_dark(one: Opened) -> bool:
+    ground = one.page.evaluate(
+        "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+    )
+    return sum(int(part) for part in ground.removeprefix("rgb(").removesuffix(")").split(",")) < 150
+
+
+def is_quiet(one: Opened) -> None:
+    """No request left the machine and no traceback is shown. On a deep link Streamlit looks for its own root by trying
+    paths: those that are not there are 404, and no fault of the page."""
+    one.errors[:] = [said for said in one.errors if "404 (Not Found)" not in said]
+    assert one.is_clean()
 
 
 def test_every_page_of_the_app_is_looked_at() -> None:
@@ -103,21 +118,28 @@ def test_every_page_of_the_app_is_looked_at() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("screen", SCREENS)
 def test_axe_finds_no_violation_on_a_page_and_in_all_that_folds_out_of_it(
-    small_app: str, opened: Callable[..., Opened], pictures: Path, screen: str, page: str
+    small_app: str, opened: Callable[..., Opened], pictures: Path, page: str
 ) -> None:
-    one = opened(*SCREENS[screen])
+    one = opened(1440, 900)
     show(one, small_app, page)
     unfold(one)
-    found = checked(one)
-    assert violations(found) == []
-    looked_at = {rule["id"]: len(rule["nodes"]) for rule in found["passes"]}
-    assert looked_at["color-contrast"] > 20
-    assert looked_at["label"] + looked_at.get("aria-input-field-name", 0) >= 2
-    one.page.screenshot(path=pictures / f"{page}-{screen}.png")
-    assert one.is_clean()
+    found = {}
+    for screen, (width, height, scheme) in SCREENS.items():
+        one.page.set_viewport_size({"width": width, "height": height})
+        one.page.emulate_media(color_scheme=scheme)
+        rest(one)
+        assert is_dark(one) == (scheme == "dark")
+        one.page.screenshot(path=pictures / f"{page}-{screen}.png")
+        result = checked(one)
+        found[screen] = violations(result)
+        looked_at = {rule["id"]: len(rule["nodes"]) for rule in result["passes"]}
+        assert looked_at["color-contrast"] > 20
+        assert looked_at["label"] >= 2
+    assert found == {screen: [] for screen in SCREENS}
+    is_quiet(one)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -272,7 +294,7 @@ def test_nothing_is_wider_than_the_screen_from_320_to_2560_px(
             .map(one => one.scrollWidth - one.clientWidth)"""
         )
     assert {width: gaps for width, gaps in wider.items() if max(gaps) > 1} == {}
-    assert one.is_clean()
+    is_quiet(one)
 
 
 def test_a_screen_of_2560_px_is_used_over_its_width(small_app: str, opened: Callable[..., Opened]) -> None:
