@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import fields, forms, inputs, problems, state, text
+from app import fields, forms, inputs, pasting, problems, state, text
 from app.inputs import REQUESTS, USERS, Input
 from app.state import OUTAGE, Address
 from planner.errors import Problem, ScenarioError
@@ -53,6 +53,11 @@ def change(changes: Mapping[str, Any], words: str = "") -> None:
     with suppress(ScenarioError):  # the page tells what is wrong with them
         values = state.tidy(state.scenario_of(state.library()[address.scenario]), values)
     go(replace(address, values=values), words=words)
+
+
+def _use_sizes(changes: Mapping[str, Any], words: Sequence[str]) -> None:
+    """Take over what was counted of pasted texts. For callbacks."""
+    change(changes, words="; ".join(words))
 
 
 def _switch_unit(wanted: str) -> None:
@@ -121,7 +126,7 @@ class Asking:
         names = list(self.scenario.tasks)
         if st.session_state.get(TASK) not in names:
             st.session_state[TASK] = names[0]
-        asked_columns = st.grid(columns=4 if len(names) > 1 else 3, min_column_width=215, gap="small")
+        asked_columns = st.grid(columns=5 if len(names) > 1 else 4, min_column_width=215, gap="small")
         if len(names) > 1:
             changed = {name for name in names if any(_is_about(path, name) for path in self.address.values)}
             with asked_columns.cell():
@@ -135,6 +140,10 @@ class Asking:
         for one in inputs.task_inputs(self.scenario, st.session_state[TASK]):
             with asked_columns.cell():
                 self._input(one)
+        if self.scenario.traffic.trace is None:
+            with asked_columns.cell():
+                st.caption("Or count them")
+                pasting.paste(self.scenario, st.session_state[TASK], apply=_use_sizes)
 
     def all_others(self, found: Sequence[Problem] = ()) -> None:
         """Every other field of the language, a section at a time; drawn while they are unfolded only."""

@@ -52,7 +52,7 @@ def choose(title: str = "") -> Chosen | None:
     try:
         scenario = state.scenario_of(files[address.scenario])
     except ScenarioError as error:
-        _remember(address)
+        remember(address)
         _show_notices(notices)
         problems.show(error.problems, "the scenario", "nothing was run")
         return None
@@ -63,11 +63,11 @@ def choose(title: str = "") -> Chosen | None:
         changed = state.with_models(scenario, address.values)
     except ScenarioError as error:  # a model that cannot serve here; the pickers show it and lead back
         asked = _ask(Asking(scenario, address), more)
-        _remember(address)
+        remember(address)
         asked.tell(error.problems, "the models")
         return None
     asked = _ask(Asking(changed.scenario, address), more)
-    _remember(address)
+    remember(address)
     _show_notices(notices)
     if changed.notices:
         st.caption(" ".join(text.markdown(notice) for notice in changed.notices))
@@ -144,7 +144,8 @@ def _scenario_words(files: dict[str, Any]) -> Callable[[str], str]:
     return words
 
 
-def _remember(address: Address) -> None:
+def remember(address: Address) -> None:
+    """Write an address to the address bar, and lead the links to other pages there."""
     st.session_state["address"] = address
     params = address.params()
     if st.query_params.to_dict() != params:

@@ -11,7 +11,7 @@ import streamlit as st
 
 import planner
 from app import answering, asking, cards, details, drawing, jobs, logs, memos, sharing, text
-from app.choosing import choose
+from app.choosing import choose, remember
 from app.state import Address
 from planner.api import Comparison, Frontier
 from planner.charts import Gallery, panels, week_chart
@@ -33,6 +33,8 @@ def page() -> None:
     st.caption(text.markdown(_represented(comparison)))
     log = logs.panel(comparison.scenario, chosen.address.log)
     address = asking.with_log(chosen.address, log)
+    if address != chosen.address:
+        remember(address)
     _show_charts(comparison, address)
     answering.findings(comparison, asking.change)
     _show_notices(comparison)
