@@ -27,11 +27,7 @@ LOOK = "look:"  # in the memory of a session: searches that were asked for
 AT_ONCE = 6  # findings that are shown without asking: the most important ones
 MOST_ROWS = 200  # of a table on screen; the file has all
 COLUMN_PX = 150  # of a strategy in the matrix: narrower screens scroll sideways
-SIGNS = {
-    "met": ("met", "✓ met"),
-    "missed": ("missed", "✗ missed"),
-    "not certain": ("unsure", "~ not certain"),
-}
+ROWS_PX = 760  # of the rows behind a finding; a narrower screen narrows them
 
 
 def show(comparison: Comparison, apply: Apply) -> None:
@@ -111,13 +107,13 @@ def _rows(comparison: Comparison, one: Finding) -> None:
     place = st.popover("Rows behind it", key=f"rows:{one.key}", on_change="rerun", type="tertiary")
     if not place.open:
         return
-    with place:
+    with place, st.container(width=ROWS_PX):
         table = comparison.rows_behind(one)
         assert one.rows is not None, "offered only where there are rows"
         many = f" The first {MOST_ROWS} of them:" if len(table) > MOST_ROWS else ""
         st.caption(
             text.markdown(
-                f"{len(table):,} rows of the table {one.rows.table}; the finding's number is {one.value:.6g}.{many}"
+                f"{len(table):,} row{'' if len(table) == 1 else 's'} of the table {one.rows.table}; the finding's number is {one.value:.6g}.{many}"
             )
         )
         if not table.empty:
@@ -180,7 +176,7 @@ def matrix(held: Sequence[Held], strategies: Sequence[str]) -> str:
     """The verdict matrix as an HTML table: a row per target, a column per strategy; it scrolls sideways in itself."""
     cells = {(one.task, one.measure, one.strategy): one for one in held}
     targets = dict.fromkeys((one.task, one.measure) for one in held)
-    head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in strategies)
+    head = "".join(f"<th scope='col' style='padding-right: 0'>{escape(name)}</th>" for name in strategies)
     rows = "".join(
         f"<tr><th scope='row'>{_target(cells[(*target, strategies[0])])}</th>"
         + "".join(f"<td>{_verdict(cells[(*target, name)])}</td>" for name in strategies)
@@ -191,7 +187,7 @@ def matrix(held: Sequence[Held], strategies: Sequence[str]) -> str:
     return (
         "<div class='sideways' tabindex='0' role='region' aria-label='Every target, strategy by strategy'>"
         f"<table class='figures phases' style='min-width: {width}px'>"
-        "<caption>Every target held against every strategy: verdict, figure and 95 % interval</caption>"
+        "<caption style='text-align: left'>Every target held against every strategy: verdict, figure and 95 % interval</caption>"
         f"<thead><tr><th scope='col'>Target</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
@@ -203,7 +199,9 @@ def _target(one: Held) -> str:
 
 def _verdict(one: Held) -> str:
     """A sign with a word, the figure, its interval; colour alone says nothing."""
-    kind, words = SIGNS[one.verdict]
+    kind, words = ("met", "✓ met") if one.met else ("missed", "✗ missed")
+    if one.verdict == "not certain":
+        kind, words = "unsure", f"~ {'met' if one.met else 'missed'}, not certain"
     if one.value is None:
         return f"<span class='{kind}'>{words}</span><small>{escape(one.reason or 'not measured')}</small>"
     ends = one.interval_words()

@@ -5,6 +5,7 @@ session until they are saved or given up, and what a text means. Draws nothing.
 """
 
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -119,13 +120,21 @@ def change(draft: Draft, before: Scenario | None, path: fields.Path, value: Any)
         draft.write(writing.drop(draft.text, path))
     elif value is forms.BACK:
         tree = before.to_dict() if before is not None else {}
-        given = fields.given(tree, path)
-        if given is fields.ABSENT:
+        there = fields.given(tree, path)
+        if there is fields.ABSENT:
             draft.write(writing.drop(draft.text, fields.created(tree, path)))
         else:
-            draft.write(writing.put(draft.text, path, given))
+            draft.write(_as_before(draft, path, there))
     else:
         draft.write(writing.put(draft.text, path, value))
+
+
+def _as_before(draft: Draft, path: fields.Path, value: Any) -> str:
+    """The text with a value of the file again, spelled as it is there."""
+    if draft.saved is not None:
+        with suppress(writing.CannotWrite):
+            return writing.put_back(draft.text, path, draft.saved)
+    return writing.put(draft.text, path, value)
 
 
 def take_over(draft: Draft, shown: Scenario, other: Scenario) -> None:
@@ -211,18 +220,20 @@ def imported(memory: MutableMapping[Any, Any], content: bytes, file: str) -> Dra
     Problems of the text are no obstacle: it can be mended. Raises OwnError for what is no text, too large, or a configuration
     that cannot be read.
     """
-    text, notices = own.text_of(content, file), ()
+    text = own.text_of(content, file)
+    notices: tuple[str, ...] = ()
     tree = read_yaml(text, is_foreign=True).value
     if isinstance(tree, dict) and "model_list" in tree:
         found = dropped.read(content, file)
         if found.failure or found.problems:
             said = found.failure or "; ".join(map(str, found.problems[:5]))
             raise own.OwnError(f"{file} is a LiteLLM configuration that cannot be read. {said}")
-        unpriced = tuple(f"{path} is not known: give it, or nothing can be billed." for path in found.unpriced)
-        text, notices = found.text, (*found.notices, *unpriced)
+        unpriced = tuple(
+            f"{path} is not known: give it, or nothing can be billed." for path in found.unpriced
+        )
+        text, notices = found.text, (*map(str, found.notices), *unpriced)
     stem = Path(file).stem
     known = drafts(memory)
     name = own.free_name(stem, tuple(known))
-    known[name] = Draft(name=name, text=text, saved=None, notices=tuple(map(str, notices)))
+    known[name] = Draft(name=name, text=text, saved=None, notices=notices)
     return known[name]
-

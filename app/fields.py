@@ -111,9 +111,9 @@ def block(tree: Any, base_tree: Any, section: str | Path) -> Block:
                 reader.add(found, (name,), place, ())
         return found.block((), "General")
     path = paths.parse(section) if isinstance(section, str) else tuple(section)
-    place = declared.at(path)
-    assert place is not None, f"the language declares nothing at {render(path)}"
-    return reader.block(path, place, words(path[-1]).capitalize() if len(path) == 1 else str(path[-1]))
+    here = declared.at(path)
+    assert here is not None, f"the language declares nothing at {render(path)}"
+    return reader.block(path, here, words(path[-1]).capitalize() if len(path) == 1 else str(path[-1]))
 
 
 def changes(scenario: Scenario, base: Scenario) -> dict[str, Any]:
@@ -150,7 +150,12 @@ def _differences(tree: Any, base: Any, path: Path) -> dict[Path, Any]:
 def _together(pairs: list[tuple[Any, Any, Any]], path: Path) -> dict[Path, Any]:
     found: dict[Path, Any] = {}
     for step, value, before in pairs:
-        if before is ABSENT and isinstance(value, Mapping) and value and _is_made_by_its_fields((*path, step)):
+        if (
+            before is ABSENT
+            and isinstance(value, Mapping)
+            and value
+            and _is_made_by_its_fields((*path, step))
+        ):
             found |= _differences(value, {}, (*path, step))
         elif before is ABSENT:
             found[*path, step] = value
@@ -162,7 +167,9 @@ def _together(pairs: list[tuple[Any, Any, Any]], path: Path) -> dict[Path, Any]:
 def _is_made_by_its_fields(path: Path) -> bool:
     """Whether setting the fields of a section one by one makes it: one that stands there always, and is no key of a map."""
     place, outer = declared.at(path), declared.at(path[:-1]) if len(path) > 1 else declared.root()
-    return place is not None and place.kind is Kind.SECTION and outer is not None and outer.kind is Kind.SECTION
+    return (
+        place is not None and place.kind is Kind.SECTION and outer is not None and outer.kind is Kind.SECTION
+    )
 
 
 def back(tree: Any, base_tree: Any, path: Path) -> Any:
@@ -175,7 +182,9 @@ def back(tree: Any, base_tree: Any, path: Path) -> Any:
 
 def created(base_tree: Any, path: Path) -> Path:
     """The outermost part of a path that a tree does not have."""
-    return next((path[:depth] for depth in range(1, len(path)) if given(base_tree, path[:depth]) is ABSENT), path)
+    return next(
+        (path[:depth] for depth in range(1, len(path)) if given(base_tree, path[:depth]) is ABSENT), path
+    )
 
 
 def given(tree: Any, path: Path) -> Any:
@@ -219,8 +228,19 @@ class _Reader:
         found = _Found()
         value = given(self.tree, path)
         if place.kind is Kind.MAP and place.item is not None and place.item.kind is Kind.SECTION:
-            blocks = [self.block((*path, name), place.item, str(name)) for name in value] if isinstance(value, Mapping) else []
-            return Block(path=path, title=title, blocks=tuple(blocks), adds=(self._new_key(path, place),), of_map=True, **more)
+            blocks = (
+                [self.block((*path, name), place.item, str(name)) for name in value]
+                if isinstance(value, Mapping)
+                else []
+            )
+            return Block(
+                path=path,
+                title=title,
+                blocks=tuple(blocks),
+                adds=(self._new_key(path, place),),
+                of_map=True,
+                **more,
+            )
         if place.kind in (Kind.MAP, Kind.LIST):
             self.add(found, path, place, path)
         else:
@@ -247,7 +267,8 @@ class _Reader:
                 self.add(found, (*path, name), item, outer)
             self._leaf(found, path, place, outer, is_whole=True)
         elif place.kind in (Kind.SECTION, Kind.FORMS) and (
-            isinstance(value, Mapping) or (value is ABSENT and place.kind is Kind.SECTION and not place.nullable)
+            isinstance(value, Mapping)
+            or (value is ABSENT and place.kind is Kind.SECTION and not place.nullable)
         ):
             for name, inner in _fields_of(place, value).items():
                 self.add(found, (*path, name), inner, outer)
@@ -293,11 +314,14 @@ class _Reader:
         ]  # fmt: skip
         return Block(path=path, title=_label(path, outer) or words(path[-1]), fields=tuple(needed))
 
-
     def _new_key(self, path: Path, place: Place) -> Block:
         """What must be said of a key that is added: its name, and what it holds."""
         shared: Any = {"base": None, "stands": False, "stood": False, "comparable": False}
-        name = Place(kind=Kind.TEXT, min_length=1, description="a name of your own: a-z, 0-9 and -" if place.own_keys else "name")
+        name = Place(
+            kind=Kind.TEXT,
+            min_length=1,
+            description="a name of your own: a-z, 0-9 and -" if place.own_keys else "name",
+        )
         holds = Place(kind=Kind.ANY, description="its fields, as {field: value, ...}")
         fields = (
             Field(path=(*path, "NAME"), place=name, label="Name", value=None, **shared),
@@ -321,7 +345,9 @@ def _fields_of(place: Place, value: Any) -> dict[str, Place]:
 
 def _label(path: Path, outer: Path) -> str:
     """Where a field stands below the heading it is shown under, in words."""
-    return ", ".join(words(step) if isinstance(step, str) else f"no. {step + 1}" for step in path[len(outer) :])
+    return ", ".join(
+        words(step) if isinstance(step, str) else f"no. {step + 1}" for step in path[len(outer) :]
+    )
 
 
 def _with_unit(label: str, place: Place) -> str:
@@ -332,7 +358,9 @@ def _with_unit(label: str, place: Place) -> str:
     """
     unit = "0 to 1" if place.unit == "share" else place.unit
     said = unit.replace("/", " per ")
-    if (len(unit) > 2 and label.lower().endswith(said.lower())) or (unit.startswith("1/") and label.endswith(said[1:])):
+    if (len(unit) > 2 and label.lower().endswith(said.lower())) or (
+        unit.startswith("1/") and label.endswith(said[1:])
+    ):
         unit = ""
     suffix = _PROPER.get(_UNIT_SUFFIX.get(place.unit, ""), _UNIT_SUFFIX.get(place.unit, ""))
     if suffix and label.endswith(f" {suffix}"):

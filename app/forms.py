@@ -23,10 +23,14 @@ from planner.scenario import paths
 from planner.scenario.fields import Scenario
 from planner.scenario.paths import Path, PathProblem
 
-BACK = object()  # the value of a change that takes a field back to the base, or removes what the base does not have
+BACK = (
+    object()
+)  # the value of a change that takes a field back to the base, or removes what the base does not have
 REMOVED = object()  # the value of a change that takes out an item
 MARK = "●"
-MOST_AT_ONCE = 24  # fields that do not stand in the scenario are drawn at once up to so many, else they are searched
+MOST_AT_ONCE = (
+    24  # fields that do not stand in the scenario are drawn at once up to so many, else they are searched
+)
 Changed = Callable[[Path, Any], None]
 
 
@@ -35,9 +39,7 @@ def sections() -> tuple[str, ...]:
     return fields.sections()
 
 
-def choose_section(
-    scenario: Scenario, base: Scenario, *, key: str, found: Sequence[Problem] = ()
-) -> str:
+def choose_section(scenario: Scenario, base: Scenario, *, key: str, found: Sequence[Problem] = ()) -> str:
     """Draw the choice of a section; changed ones are marked, and the number of problems in each is told."""
     changed = {section_of(path) for path in fields.changes(scenario, base)}
     wrong = [section_of(problem.field) for problem in found]
@@ -48,11 +50,18 @@ def choose_section(
         return f"{mark}{fields.words(section).capitalize().replace('Slo', 'SLO')}{many}"
 
     st.session_state.setdefault(f"{key}~section", sections()[1])
-    chosen = st.pills("Section", sections(), format_func=label, key=f"{key}~section", required=True, wrap=True)
+    chosen = st.pills(
+        "Section", sections(), format_func=label, key=f"{key}~section", required=True, wrap=True
+    )
     return chosen or sections()[1]
 
 
 def section_of(path: str) -> str:
+    """The section that a path lies in.
+
+    >>> section_of("tasks.faq.share"), section_of("objective")
+    ('tasks', 'general')
+    """
     steps = _steps(path)
     return str(steps[0]) if steps and steps[0] in sections() else GENERAL
 
@@ -114,8 +123,12 @@ class _Drawing:
     def __init__(self, key: str, tree: Any, base_tree: Any, on_change: Changed | None, columns: int) -> None:
         self.key, self.tree, self.base_tree = key, tree, base_tree
         self.on_change, self.columns = on_change, columns
-        self.moved = set(st.session_state.pop(f"{key}~moved", ()))  # names of fields that the user has just moved
-        self.is_refused = False  # whether the scenario lacks something that was asked for, because it is wrong
+        self.moved = set(
+            st.session_state.pop(f"{key}~moved", ())
+        )  # names of fields that the user has just moved
+        self.is_refused = (
+            False  # whether the scenario lacks something that was asked for, because it is wrong
+        )
 
     # -- what was done with buttons ------------------------------------------------------------
 
@@ -161,7 +174,9 @@ class _Drawing:
         names = {field.path for field in drawn} | {inner.path for inner in block.blocks}
         for problem in found:
             steps = _steps(problem.field)
-            is_here = steps[: len(block.path)] == block.path if block.path else section_of(problem.field) == GENERAL
+            is_here = (
+                steps[: len(block.path)] == block.path if block.path else section_of(problem.field) == GENERAL
+            )
             if is_here and not any(steps[: len(name)] == name for name in names):
                 top.markdown(_red(problem, with_place=True))
 
@@ -181,7 +196,9 @@ class _Drawing:
                 top.markdown(_red(problem, with_place=True))
 
         def label(name: str) -> str:
-            return f"{f'{MARK} ' if name in differs else ''}{name}{' ✗' if name in wrong else ''}"
+            return (
+                f"{f'{MARK} ' if name in differs else ''}{text.markdown(name)}{' ✗' if name in wrong else ''}"
+            )
 
         if names:
             st.session_state.setdefault(chosen, names[0])
@@ -197,9 +214,16 @@ class _Drawing:
     def _item(self, block: Block, found: Sequence[Problem]) -> None:
         """An item of a list in a frame of its own."""
         with st.container(border=True):
-            name = next((str(field.value) for field in block.fields if field.path[-1] == "name" and field.value), "")
-            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-                st.markdown("**" + text.markdown(f"{block.title}: {name}" if name else block.title) + "**", width="content")
+            name = next(
+                (str(field.value) for field in block.fields if field.path[-1] == "name" and field.value), ""
+            )
+            with st.container(
+                horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+            ):
+                st.markdown(
+                    "**" + text.markdown(f"{block.title}: {name}" if name else block.title) + "**",
+                    width="content",
+                )
                 st.button("Remove", key=f"{self.key}~remove {block.name}", help=f"Remove {block.title.lower()}",
                           type="tertiary", on_click=self._do, args=(block.path, REMOVED))  # fmt: skip
             self.shown(block, found)
@@ -292,7 +316,9 @@ class _Drawing:
             if is_same(value, field.base) and not field.stood:
                 self.tree = fields.back(self.tree, self.base_tree, field.path)
         if _differs(field, value):
-            words = f"file: {_short(field.base)}" if field.stood else f"not in the file ({_short(field.base)})"
+            words = (
+                f"file: {_short(field.base)}" if field.stood else f"not in the file ({_short(field.base)})"
+            )
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                 st.caption(text.markdown(words), width="content")
                 st.button("↺", key=f"{self.key}~back {field.name}", type="tertiary",
@@ -317,7 +343,9 @@ class _Drawing:
             is_off = is_optional and self._kept(field, "mode") == "none"
             self._parts(field, ways[0], label, told, is_off=is_off)
             if is_optional:
-                st.checkbox(ways[1].label, key=self._key(field, "off"), on_change=self._switched, args=(field, is_new))
+                st.checkbox(
+                    ways[1].label, key=self._key(field, "off"), on_change=self._switched, args=(field, is_new)
+                )
         else:
             labels = {way.name: way.label for way in ways}
             st.selectbox(
@@ -342,7 +370,9 @@ class _Drawing:
         way = mode_of(field.modes, field.value)
         name = self._key(field, "mode")
         if st.session_state.get(name) not in [one.name for one in field.modes]:
-            st.session_state[name] = field.modes[0].name if field.value is None and way.name != "none" else way.name
+            st.session_state[name] = (
+                field.modes[0].name if field.value is None and way.name != "none" else way.name
+            )
         if _is_optional(field.modes):
             st.session_state.setdefault(self._key(field, "off"), st.session_state[name] == "none")
 
@@ -424,7 +454,9 @@ class _Drawing:
             st.text_input(label, max_chars=part.most_characters, placeholder=part.placeholder, **common)
         elif part.kind == "date":
             st.session_state.setdefault(key, begin)
-            st.date_input(label, value=None, min_value=FIRST_DAY, max_value=LAST_DAY, format="YYYY-MM-DD", **common)
+            st.date_input(
+                label, value=None, min_value=FIRST_DAY, max_value=LAST_DAY, format="YYYY-MM-DD", **common
+            )
         elif part.kind == "switch":
             st.session_state.setdefault(key, bool(begin))
             st.toggle(label, **common)

@@ -37,7 +37,9 @@ def _card(name: str, file: Path) -> Card:
         scenario = state.scenario_of(file)
     except ScenarioError as error:
         many = len(error.problems)
-        return Card(name=name, title=name, reason=f"{many} problem{'s' if many != 1 else ''} to mend before it runs")
+        return Card(
+            name=name, title=name, reason=f"{many} problem{'s' if many != 1 else ''} to mend before it runs"
+        )
     except (OSError, PlannerError) as error:
         return Card(name=name, title=name, reason=f"cannot be read: {error}")
     return Card(name=name, title=scenario.name, question=scenario.question, tags=tags(scenario))
@@ -51,7 +53,9 @@ def tags(scenario: Scenario) -> tuple[str, ...]:
     held = {one for task in scenario.tasks.values() for one in task.modalities}
     return (
         "a recording" if volume is None else f"{text.count(volume)} requests/month",
-        f"until {finance.until:%Y-%m-%d}" if finance.until is not None else f"{finance.horizon_months} months",
+        f"until {finance.until:%Y-%m-%d}"
+        if finance.until is not None
+        else f"{finance.horizon_months} months",
         f"{strategies} strateg{'ies' if strategies != 1 else 'y'}",
         " + ".join(word for one, word in SEEN_AS.items() if one in held),
     )

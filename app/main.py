@@ -22,7 +22,9 @@ PAGES = [
     st.Page("screens/compare.py", title="Compare strategies", url_path="compare", default=True),
     st.Page(
         "screens/scenario.py",
-        title="Scenario ●" if editing.unsaved(st.session_state) else "Scenario",  # ●: there are unsaved changes
+        title="Scenario ●"
+        if editing.unsaved(st.session_state)
+        else "Scenario",  # ●: there are unsaved changes
         url_path="scenario",
     ),
     st.Page("screens/tco.py", title="TCO", url_path="tco"),

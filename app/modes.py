@@ -167,7 +167,9 @@ def _given(value: Any) -> Any:
 
 def _text(place: Place) -> Mode:
     part = Part(name="text", kind="text", most_characters=place.max_length)
-    made: Callable[[Any], Any] = (lambda value: _given(value)) if place.min_length else (lambda value: value or "")
+    made: Callable[[Any], Any] = (
+        (lambda value: _given(value)) if place.min_length else (lambda value: value or "")
+    )
     return Mode(name="text", label="a text", parts=(part,), holds=lambda value: isinstance(value, str),
                 taken=lambda value: (value,), made=made)  # fmt: skip
 

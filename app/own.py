@@ -61,7 +61,9 @@ def _data_folder() -> Path:
 def files() -> dict[str, Path]:
     """my/NAME: file of every scenario of one's own, by name; empty where there are none or they cannot be listed."""
     try:
-        found = sorted(file for file in folder().iterdir() if file.suffix == SUFFIX and NAME.fullmatch(file.stem))
+        found = sorted(
+            file for file in folder().iterdir() if file.suffix == SUFFIX and NAME.fullmatch(file.stem)
+        )
     except OSError:
         return {}
     return {PREFIX + file.stem: file for file in found[:MOST_FILES] if file.is_file()}
@@ -142,12 +144,16 @@ def save(name: str, text: str, *, opened: str | None = None) -> None:
     file = _file(name)
     content = text.encode("utf-8", "replace")
     if len(content) > MOST_BYTES:
-        raise OwnError(f"The text holds {len(content):,} bytes; at most {MOST_BYTES:,} are kept. Nothing was saved.")
+        raise OwnError(
+            f"The text holds {len(content):,} bytes; at most {MOST_BYTES:,} are kept. Nothing was saved."
+        )
     if file.exists():
         if opened is None or read(name) != opened:
             raise ChangedMeanwhile(f"{name} holds something else by now: it was saved from another window.")
     elif len(files()) >= MOST_FILES:
-        raise OwnError(f"There are {MOST_FILES} scenarios of your own already: delete some first. Nothing was saved.")
+        raise OwnError(
+            f"There are {MOST_FILES} scenarios of your own already: delete some first. Nothing was saved."
+        )
     _write(file, content)
 
 
@@ -166,7 +172,9 @@ def _write(file: Path, content: bytes) -> None:
         if temporary:
             with suppress(OSError):
                 os.unlink(temporary)
-        raise OwnError(f"Nothing was saved in {file.parent}: {_reason(error)}. What was there before is unharmed.") from None
+        raise OwnError(
+            f"Nothing was saved in {file.parent}: {_reason(error)}. What was there before is unharmed."
+        ) from None
 
 
 def rename(name: str, other: str) -> None:
@@ -271,4 +279,7 @@ def _named_files(tree: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple
 def _is_within(file: str) -> bool:
     """Whether a name stays in the folder, on every system that may read it."""
     ways = (PurePosixPath(file), PureWindowsPath(file))
-    return not any(way.is_absolute() or way.drive or way.root or ".." in way.parts for way in ways) and "\0" not in file
+    return (
+        not any(way.is_absolute() or way.drive or way.root or ".." in way.parts for way in ways)
+        and "\0" not in file
+    )

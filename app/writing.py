@@ -8,7 +8,7 @@ refused instead of written wrongly.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -73,7 +73,11 @@ def put(text: str, path: str | Path, value: Any) -> str:
     try:
         given = paths.as_path(path)
         # an index one past the end appends, and is no place yet
-        steps = (*paths.concrete(tree, given[:-1]), given[-1]) if isinstance(given[-1], int) else paths.concrete(tree, given)
+        steps = (
+            (*paths.concrete(tree, given[:-1]), given[-1])
+            if isinstance(given[-1], int)
+            else paths.concrete(tree, given)
+        )
         wanted = paths.set_value(tree, steps, value)
     except PathProblem as problem:
         raise CannotWrite(str(problem)) from None
@@ -94,6 +98,25 @@ def drop(text: str, path: str | Path) -> str:
         return text
     wanted = without(tree, steps)
     return _first_that_means(wanted, _droppings(text, steps), steps)
+
+
+def put_back(text: str, path: str | Path, source: str) -> str:
+    """The text with the value at a path as another text writes it, `0.30` rather than `0.3`. Raises CannotWrite.
+
+    >>> put_back("a: 0.4 # why", "a", "a: 0.30")
+    'a: 0.30 # why'
+    """
+    tree, before = _tree(text), _tree(source)
+    try:
+        steps = paths.concrete(before, path)
+        value = paths.get_value(before, steps)
+        wanted = paths.set_value(tree, steps, value)
+    except PathProblem as problem:
+        raise CannotWrite(str(problem)) from None
+    node, parent, depth = _deepest(_composed(source), steps)
+    start, end, _ = _span(source, node, parent, steps[-1])
+    spelled = [source[start:end]] if depth == len(steps) and "\n" not in source[start:end] else []
+    return _first_that_means(wanted, _puttings(text, steps, value, spelled), steps)
 
 
 def without(tree: Any, path: Path) -> Any:
@@ -133,8 +156,8 @@ def _first_that_means(wanted: Any, candidates: Iterator[str], path: Path) -> str
 # -- places in the text ------------------------------------------------------------------------------
 
 
-def _puttings(text: str, path: Path, value: Any) -> Iterator[str]:
-    """Texts with the value set; the first that proves right is taken."""
+def _puttings(text: str, path: Path, value: Any, spelled: Sequence[str] = ()) -> Iterator[str]:
+    """Texts with the value set, spelled in one of the given ways first; the first that proves right is taken."""
     node, parent, depth = _deepest(_composed(text), path)
     rest = value
     for step in reversed(path[depth:]):
@@ -149,7 +172,7 @@ def _puttings(text: str, path: Path, value: Any) -> Iterator[str]:
     written = [flow(rest)]
     if isinstance(rest, str) and _PLAIN_LINE.fullmatch(rest):
         written.insert(0, rest)
-    for one in written:
+    for one in (*spelled, *written):
         yield text[:start] + before + one + text[end:]
 
 
@@ -191,7 +214,11 @@ def _span(text: str, node: Any, parent: Any, step: str | int | None) -> tuple[in
         after_colon = text.index(":", key.end_mark.index) + 1
         is_below = _is_block(node) or _is_empty(node)
         if is_below:
-            return after_colon, max(after_colon, _end(text, node)) if not _is_empty(node) else after_colon, " "
+            return (
+                after_colon,
+                max(after_colon, _end(text, node)) if not _is_empty(node) else after_colon,
+                " ",
+            )
     if _is_empty(node):  # a bare dash
         return node.start_mark.index, node.start_mark.index, " "
     return node.start_mark.index, _end(text, node), ""

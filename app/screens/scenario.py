@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -33,7 +32,9 @@ SHORTEST = 120  # characters of a faulty line that are shown
 OWN_STYLE = """<style>
 .st-key-yaml textarea { font-family: "Source Code Pro", ui-monospace, monospace; font-size: 0.82rem; line-height: 1.5;
   white-space: pre; overflow-x: auto; tab-size: 2; }
+@media (max-width: 640px) { .st-key-yaml textarea { max-height: 50vh; } }
 .st-key-library h4 { padding: 0 0 0.3rem; }
+@media (min-width: 641px) { .st-key-library [class*="st-key-card-"] { min-height: 13rem; justify-content: space-between; } }
 </style>"""
 
 
@@ -54,7 +55,12 @@ def page() -> None:
     # What a widget holds is forgotten while another page is shown; what is remembered of it is not.
     memory[VIEW_WIDGET] = shown = memory.setdefault(VIEW, GALLERY)
     view.segmented_control(
-        "Show", [GALLERY, EDITOR], key=VIEW_WIDGET, required=True, label_visibility="collapsed", on_change=_viewed
+        "Show",
+        [GALLERY, EDITOR],
+        key=VIEW_WIDGET,
+        required=True,
+        label_visibility="collapsed",
+        on_change=_viewed,
     )
     _tell()
     if shown == EDITOR and chosen in known:
@@ -91,7 +97,9 @@ def _tell() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"Deleted **{text.markdown(memory[GONE][0])}**.")
             st.button("Undo", key="scenario:undelete", on_click=_undelete)
-            st.button("Dismiss", key="scenario:dismiss", type="tertiary", on_click=memory.pop, args=(GONE, None))
+            st.button(
+                "Dismiss", key="scenario:dismiss", type="tertiary", on_click=memory.pop, args=(GONE, None)
+            )
 
 
 def _doing(action: Callable[..., Any], *args: Any, done: str = "") -> Any:
@@ -113,10 +121,14 @@ def _show_gallery(files: dict[str, Path]) -> None:
     waiting = [name for name in editing.unsaved(st.session_state)]
     if waiting:
         with st.container(border=True):
-            st.markdown(f"**Unsaved changes** in {text.markdown(', '.join(waiting))}. They are kept while this window is open.")
+            st.markdown(
+                f"**Unsaved changes** in {text.markdown(', '.join(waiting))}. They are kept while this window is open."
+            )
             with st.container(horizontal=True):
                 for name in waiting:
-                    st.button(f"Continue {name}", key=f"scenario:go on {name}", on_click=_choose, args=(name,))
+                    st.button(
+                        f"Continue {name}", key=f"scenario:go on {name}", on_click=_choose, args=(name,)
+                    )
     cards = gallery.cards(files)
     mine = [card for card in cards if card.is_own]
     with st.container(key="library"):
@@ -170,7 +182,9 @@ def _take_upload() -> None:
     context = get_script_run_ctx()
     if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         context.uploaded_file_mgr.remove_file(context.session_id, dropped.file_id)
-    draft = _doing(editing.imported, memory, content, dropped.name, done=f"Read {dropped.name}. It is not saved yet.")
+    draft = _doing(
+        editing.imported, memory, content, dropped.name, done=f"Read {dropped.name}. It is not saved yet."
+    )
     if draft is not None:
         _choose(draft.name)
 
@@ -274,7 +288,9 @@ def _typed(name: str) -> None:
 
 
 def _take_over(draft: Draft, shown: Scenario, other: Scenario) -> None:
-    _doing(editing.take_over, draft, shown, other, done="The changes of the other pages stand in the text now.")
+    _doing(
+        editing.take_over, draft, shown, other, done="The changes of the other pages stand in the text now."
+    )
 
 
 # -- the editor ------------------------------------------------------------------------------------
@@ -317,7 +333,11 @@ def _pick(known: list[str], name: str) -> None:
 def _say_state(draft: Draft) -> None:
     is_own = own.is_own(draft.name)
     if draft.is_unsaved:
-        kept = "" if is_own else " A scenario of the library is never overwritten: saving makes a copy of your own."
+        kept = (
+            ""
+            if is_own
+            else " A scenario of the library is never overwritten: saving makes a copy of your own."
+        )
         st.markdown(f":orange-badge[{forms.MARK} Unsaved changes]{kept}")
     else:
         st.caption("Saved." if is_own else "Of the library. Saving a change makes a copy of your own.")
@@ -339,11 +359,19 @@ def _show_bar(draft: Draft, found: Meaning) -> None:
         st.button("Duplicate", key="scenario:duplicate", on_click=_duplicate, args=(name,))
         if is_own:
             with st.popover("Rename"):
-                st.text_input("New name", editing.title_of(draft.text, name), key="scenario:title", max_chars=200)
+                st.text_input(
+                    "New name", editing.title_of(draft.text, name), key="scenario:title", max_chars=200
+                )
                 st.button("Rename now", on_click=_rename, args=(name,))
             st.button("Delete", on_click=_delete, args=(name,), help="It can be brought back.")
         stem = name.removeprefix(own.PREFIX)
-        st.download_button("Export (YAML)", data=draft.text, file_name=f"{stem}.yaml", mime="application/yaml", on_click="ignore")
+        st.download_button(
+            "Export (YAML)",
+            data=draft.text,
+            file_name=f"{stem}.yaml",
+            mime="application/yaml",
+            on_click="ignore",
+        )
         st.download_button("JSON Schema", data=_schema, file_name="scenario.schema.json", mime="application/schema+json",
                            on_click="ignore", help="For completion and checks in an editor of your own.")  # fmt: skip
 
@@ -364,7 +392,10 @@ def _offer_changes(draft: Draft, found: Meaning) -> None:
     differs = fields.changes(other, found.scenario)
     if differs:
         words, button = st.columns([5, 2], vertical_alignment="center")
-        words.caption("Changed on the other pages: " + text.markdown("; ".join(f"{path}: {writing.flow(value)}" for path, value in differs.items())))
+        words.caption(
+            "Changed on the other pages: "
+            + text.markdown("; ".join(f"{path}: {writing.flow(value)}" for path, value in differs.items()))
+        )
         button.button("Write into the text", on_click=_take_over, args=(draft, found.scenario, other))
 
 

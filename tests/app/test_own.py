@@ -37,9 +37,7 @@ def test_what_is_saved_is_the_text_as_written_and_the_folder_is_made_when_first_
     assert [file.name for file in mine.iterdir()] == ["chat.yaml"]
 
 
-def test_the_library_shows_own_scenarios_as_my_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_library_shows_own_scenarios_as_my_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "shipped").mkdir()
     monkeypatch.setenv(state.LIBRARY_VARIABLE, str(write_library(tmp_path / "shipped")))
     own.save("my/chat", SMALL)
@@ -136,7 +134,9 @@ def test_a_text_of_a_users_reads_no_file_outside_its_folder(mine: Path, file: st
     assert [problem.field for problem in problems] == ["tasks.faq.input_tokens.empirical"]
     with pytest.raises(ScenarioError) as told:
         own.scenario_of(law.replace("a\\x00b", "a/../../b"), "my/chat")
-    assert any("without .." in str(problem) for problem in told.value.problems) or "control" in str(told.value)
+    assert any("without .." in str(problem) for problem in told.value.problems) or "control" in str(
+        told.value
+    )
 
 
 def test_a_number_file_in_the_folder_is_read(mine: Path) -> None:

@@ -14,7 +14,9 @@ from tests.app.library import SMALL, write_library
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
 PAGE = "screens/scenario.py"
-TEXT = "# ours\n" + SMALL.strip().replace("growth_per_month: 0.02}", "growth_per_month: 0.02} # guessed") + "\n"
+TEXT = (
+    "# ours\n" + SMALL.strip().replace("growth_per_month: 0.02}", "growth_per_month: 0.020} # guessed") + "\n"
+)
 Start = Callable[..., AppTest]
 
 
@@ -77,7 +79,10 @@ def test_the_gallery_shows_questions_and_tags_of_the_library_and_what_is_broken(
     shown = texts(app)
     assert "#### Small chat" in shown
     assert "Omni, mini or both?" in shown
-    assert ":gray-badge[400,000 requests/month] :gray-badge[12 months] :gray-badge[3 strategies] :gray-badge[text]" in shown
+    assert (
+        ":gray-badge[400,000 requests/month] :gray-badge[12 months] :gray-badge[3 strategies] :gray-badge[text]"
+        in shown
+    )
     assert ":gray-badge[a recording]" in shown
     assert "problems to mend before it runs" in shown
     assert app.button(key="open broken").disabled
@@ -111,7 +116,9 @@ def test_own_scenarios_come_first(start: Start) -> None:
 def test_a_widget_writes_its_value_into_the_text_and_comments_stay(start: Start) -> None:
     app = start("support-chatbot")
     number(app, "Growth per month").set_value(0.05).run()
-    assert app.text_area[0].value == TEXT.replace("growth_per_month: 0.02} # guessed", "growth_per_month: 0.05} # guessed")
+    assert app.text_area[0].value == TEXT.replace(
+        "growth_per_month: 0.020} # guessed", "growth_per_month: 0.05} # guessed"
+    )
     assert "Unsaved changes" in texts(app)
     assert "● Growth per month" in [one.label for one in app.number_input]
     press(app, "↺")
@@ -121,7 +128,9 @@ def test_a_widget_writes_its_value_into_the_text_and_comments_stay(start: Start)
 
 def test_a_field_that_was_added_by_a_widget_goes_with_the_way_back(start: Start) -> None:
     app = start("support-chatbot")
-    app.pills[0].set_value("run").run() if hasattr(app, "pills") else app.button_group[1].set_value(["run"]).run()
+    app.pills[0].set_value("run").run() if hasattr(app, "pills") else app.button_group[1].set_value(
+        ["run"]
+    ).run()
     app.toggle[0].set_value(True).run()
     number(app, "Max in flight (requests)").set_value(5000).run()
     assert "window_s: 120, max_in_flight: 5000}" in app.text_area[0].value
@@ -131,7 +140,7 @@ def test_a_field_that_was_added_by_a_widget_goes_with_the_way_back(start: Start)
 
 def test_widgets_follow_the_text(start: Start) -> None:
     app = start("support-chatbot")
-    type_text(app, TEXT.replace("0.02} # guessed", "0.07} # guessed"))
+    type_text(app, TEXT.replace("0.020} # guessed", "0.07} # guessed"))
     assert number(app, "Growth per month").value == 0.07
     press(app, "Undo")
     assert app.text_area[0].value == TEXT
@@ -140,11 +149,13 @@ def test_widgets_follow_the_text(start: Start) -> None:
 
 def test_a_mistake_in_the_text_is_told_at_its_line_and_at_its_field(start: Start) -> None:
     app = start("support-chatbot")
-    type_text(app, TEXT.replace("growth_per_month: 0.02", "growth_per_month: fast"))
+    type_text(app, TEXT.replace("growth_per_month: 0.020", "growth_per_month: fast"))
     shown = texts(app)
     assert "1 problem" in shown
     line = next(k for k, one in enumerate(TEXT.splitlines(), 1) if "growth_per_month" in one)
-    assert f"Line {line}: `traffic: {{requests_per_month: 400000, growth_per_month: fast}} # guessed`" in shown
+    assert (
+        f"Line {line}: `traffic: {{requests_per_month: 400000, growth_per_month: fast}} # guessed`" in shown
+    )
     assert "got the text 'fast'" in shown
     at_field = [one.value for one in app.markdown if one.value.startswith(":red[✗ got")]
     assert len(at_field) == 1
@@ -184,7 +195,9 @@ def test_markup_in_a_scenario_is_shown_as_text(start: Start) -> None:
 # -- files of one's own ------------------------------------------------------------------------------
 
 
-def test_saving_a_shipped_scenario_makes_a_copy_and_leaves_the_file(start: Start, tmp_path: Path, mine: Path) -> None:
+def test_saving_a_shipped_scenario_makes_a_copy_and_leaves_the_file(
+    start: Start, tmp_path: Path, mine: Path
+) -> None:
     app = start("support-chatbot")
     number(app, "Growth per month").set_value(0.05).run()
     saved = app.text_area[0].value
@@ -293,7 +306,7 @@ def test_changes_of_the_comparison_can_be_written_into_the_text(start: Start) ->
     app.switch_page(PAGE).run()
     app.button(key="edit support-chatbot").click().run()
     press(app, "Write into the text")
-    assert app.text_area[0].value == TEXT.replace("0.02} # guessed", "0.06} # guessed")
+    assert app.text_area[0].value == TEXT.replace("0.020} # guessed", "0.06} # guessed")
 
 
 # -- import ------------------------------------------------------------------------------------------
@@ -306,7 +319,7 @@ def drop(app: AppTest, name: str, content: bytes) -> AppTest:
 
 
 def test_a_broken_file_is_imported_to_be_mended(start: Start, mine: Path) -> None:
-    app = drop(start(), "Our plan.yaml", TEXT.replace("0.02}", "lots}").encode())
+    app = drop(start(), "Our plan.yaml", TEXT.replace("0.020}", "lots}").encode())
     assert "lots} # guessed" in app.text_area[0].value
     assert "It is not saved yet" in texts(app)
     assert "got the text 'lots'" in texts(app)
@@ -331,7 +344,9 @@ def test_an_imported_file_names_no_file_outside_its_folder(start: Start) -> None
 
 def test_a_gateway_configuration_is_read_into_a_scenario(start: Start) -> None:
     secret = "sk-very-secret-0123456789"
-    given = f"model_list: [{{model_name: chat, litellm_params: {{model: openai/gpt-5.6, api_key: {secret}}}}}]"
+    given = (
+        f"model_list: [{{model_name: chat, litellm_params: {{model: openai/gpt-5.6, api_key: {secret}}}}}]"
+    )
     app = drop(start(), "config.yaml", given.encode())
     assert "strategies:" in app.text_area[0].value
     assert secret not in app.text_area[0].value + texts(app)
