@@ -64,7 +64,7 @@ def tco_chart(
     x = x.axis(labelExpr=theme.USD_AXIS, grid=True, tickCount=6)
     layers = [
         _bars(parts, x, row),
-        _partnames_of(parts, x, row, top),
+        _part_names(parts, x, row, top),
         *_whiskers(totals, row),
         # Names and totals stand above their bar, a line each: a narrow screen has no room beside it.
         *(
@@ -157,7 +157,7 @@ def _bars(parts: pd.DataFrame, x: vega.X, row: vega.Y) -> vega.View:
     )
 
 
-def _partnames_of(parts: pd.DataFrame, x: vega.X, row: vega.Y, top: float) -> vega.View:
+def _part_names(parts: pd.DataFrame, x: vega.X, row: vega.Y, top: float) -> vega.View:
     """Names inside the parts that have room for them; the legend and the tooltip serve the rest."""
     room = parts.assign(middle_usd=(parts["start_usd"] + parts["end_usd"]) / 2)
     colours = theme.account_colours(list(dict.fromkeys(parts["account"])))

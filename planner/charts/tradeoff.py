@@ -97,7 +97,7 @@ def _numbers(table: pd.DataFrame) -> pd.DataFrame:
     """The table with its figures as floats; columns of ends that are not there are unknown."""
     found = table.copy()
     for name in _NUMBERS:
-        given = found[name] if name in found else [None] * len(found)
+        given: list[Any] = found[name].tolist() if name in found else [None] * len(found)
         found[name] = [float("nan") if unknown(value) else float(value) for value in given]
     return found
 

@@ -10,7 +10,7 @@ Altair's object, for those who want to go on with a chart.
 import json
 from collections.abc import Mapping, Sequence
 from functools import partialmethod
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
@@ -39,8 +39,7 @@ class _Table:
 
 def _plain(column: pd.Series) -> list[Any]:
     if pd.api.types.is_datetime64_any_dtype(column):
-        # Milliseconds since 1970 UTC: a text would have to be read as a date, which a page that is sent its tables apart
-        # from the specification does not do.
+        # Milliseconds since 1970 UTC: a text without a zone would be read in that of whoever looks at the page.
         return [None if pd.isna(at) else int(at.timestamp() * 1000) for at in column]
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_integer_dtype(column):
         return list(column.tolist())
@@ -68,21 +67,21 @@ class Channel:
     def __init__(self, shorthand: str | None = None, **more: Any) -> None:
         self.spec: Spec = {**(field(shorthand) if shorthand is not None else {}), **more}
 
-    def _with(self, key: str, given: Any, more: Mapping[str, Any]) -> "Channel":
+    def _with(self, key: str, given: Any, more: Mapping[str, Any]) -> Self:
         found = type(self)()
         found.spec = {**self.spec, key: dict(more) if more else given}
         return found
 
-    def title(self, text: str | list[str] | None) -> "Channel":
+    def title(self, text: str | list[str] | None) -> Self:
         return self._with("title", text, {})
 
-    def scale(self, given: Spec | None = None, **more: Any) -> "Channel":
+    def scale(self, given: Spec | None = None, **more: Any) -> Self:
         return self._with("scale", given, more)
 
-    def axis(self, given: Spec | None = None, **more: Any) -> "Channel":
+    def axis(self, given: Spec | None = None, **more: Any) -> Self:
         return self._with("axis", given, more)
 
-    def legend(self, given: Spec | None = None, **more: Any) -> "Channel":
+    def legend(self, given: Spec | None = None, **more: Any) -> Self:
         return self._with("legend", given, more)
 
 

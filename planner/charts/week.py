@@ -220,9 +220,9 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:
     numbers = {
-        name: theme.significant(column, 4)
+        str(name): theme.significant(column, 4)
         for name, column in table.items()
-        if name.endswith("_s") and column.dtype == float
+        if str(name).endswith("_s") and column.dtype == float
     }
     return table.assign(**numbers)
 
@@ -249,7 +249,7 @@ def _description(
     if high_load - low_load <= 1e-9 * high_load:
         told = f"The load is the same in every hour: {high_load:,.3g} requests a second expected."
     else:
-        at = int(load.loc[load["arrivals_per_s"].idxmax(), "hour"])
+        at = int(load["hour"].iloc[int(load["arrivals_per_s"].to_numpy().argmax())])
         told = (
             f"Expected load between {low_load:,.3g} and {high_load:,.3g} requests a second, the most first reached on "
             f"{DAYS[at // 24]} at {at % 24:02d}:00 UTC."

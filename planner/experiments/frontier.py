@@ -9,7 +9,7 @@ it reads the luck that decides. It is simulated as a threshold router whose scor
 all others. Price and delay of the strategy's own router stay; a cascade's check falls away, for nothing is left to check.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -358,4 +358,4 @@ def _number(amount: Decimal | None) -> float | None:
     return None if amount is None else float(amount)
 
 
-__all__: Iterable[str] = ["Frontier", "FrontierPoint", "frontier", "oracle", "pareto", "strategy_points"]
+__all__ = ["Frontier", "FrontierPoint", "frontier", "oracle", "pareto", "strategy_points"]

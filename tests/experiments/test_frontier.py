@@ -213,3 +213,19 @@ def test_scores_are_one_only_where_omni_is_right_and_mini_is_wrong(scenario) -> 
     scores = with_oracle_scores(scenario, "hybrid", window, requests).router_score
     assert set(scores) == {0.0, 1.0}
     assert len(scores) == requests.n
+
+
+def test_answers_of_a_recording_are_the_oracles_truth(tmp_path) -> None:
+    """Eight requests whose answers are written down: omni alone is right in two, mini in three, both in one, none in two."""
+    right = [(1, 0), (1, 0), (0, 1), (0, 1), (0, 1), (1, 1), (0, 0), (0, 0)]
+    lines = ["arrival_s,input_tokens,output_tokens,correct.gpt-4.1,correct.gpt-4.1-mini"]
+    lines += [f"{60 * k},400,60,{omni},{mini}" for k, (omni, mini) in enumerate(right)]
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(lines) + "\n")
+    traffic = "traffic: {requests_per_month: 3000000, weekly_shape: flat}"
+    scenario = loads(TEXT.replace(traffic, f"traffic: {{trace: {{file: {path}}}}}"))
+    found = oracle(scenario, "hybrid")
+    for cell in found.cells:
+        counts = cell.sample.counts.sum(axis=0)
+        assert (counts[IS_OMNI], counts[CORRECT], counts[RATED]) == (2, 6, 8)
+    assert found.estimates["", "accuracy"].value == 6 / 8

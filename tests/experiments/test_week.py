@@ -225,3 +225,13 @@ def test_of_a_recording_its_own_minutes_are_drawn(tmp_path) -> None:
         total = sum(one.sums[0][0] for one in cells) / 1e9 / own["n"].sum()
         assert latency == pytest.approx(total, rel=1e-9)
         assert own["latency_p95_s"].isna().all()
+
+
+def test_a_cap_of_a_day_has_no_week_of_short_windows() -> None:
+    text = TEXT.replace(
+        "provider: openai, outages: null",
+        "provider: openai, outages: null, limits: {requests_per_day: 90000}",
+    )
+    scenario = loads(text.replace("window_s: 1200", "window_s: 86400"))
+    with pytest.raises(PlannerError, match="cap of a day"):
+        week_plan(scenario)
