@@ -175,6 +175,21 @@ def compiling() -> Iterator[Row]:
         )
 
 
+def browsing() -> Iterator[Row]:
+    """The what-if screen in Chromium; nothing where there is none."""
+    try:
+        from benchmarks import browser
+        from scripts import screenshots
+    except ImportError:
+        yield Row("the what-if screen in a browser", "playwright is not installed")
+        return
+    if screenshots.chromium() is None:
+        yield Row("the what-if screen in a browser", "no Chromium found")
+        return
+    for what, value, most, unit, more in browser.measured():
+        yield under(what, value, most, unit, more)
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
     "engines": lambda given: engines(given.requests, given.rounds),
     "flatness": lambda given: flatness(given.largest, given.rounds),
@@ -182,6 +197,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
     "commands": lambda given: commands(given.rounds),
     "uncertainty": lambda given: uncertainty(given.rounds),
     "compiling": lambda given: compiling(),
+    "browser": lambda given: browsing(),
 }
 
 

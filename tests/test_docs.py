@@ -24,6 +24,7 @@ PAGES = (
     "docs/hand-check.md",
     "docs/hindsight.md",
     "docs/how-it-counts.md",
+    "docs/own-scenarios.md",
     "docs/scenario-language.md",
     "docs/sharing.md",
     "docs/uncertainty.md",

@@ -13,7 +13,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app import asked as asking
-from app import drilling, dropped, problems, replay, state, text
+from app import drilling, dropped, navigation, problems, replay, state, text
 from app.asked import Asked
 from app.look import STYLE
 from app.navigation import FAILOVER_WRITTEN as WRITTEN
@@ -287,6 +287,7 @@ def _remember(asked: Asked) -> None:
     if st.query_params.to_dict() != params:
         st.query_params.from_dict(params)
     st.session_state[WRITTEN] = params
+    navigation.refresh()
 
 
 def _show_notices(place: DeltaGenerator) -> None:

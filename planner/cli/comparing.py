@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ENGINES = ("compiled", "reference")
 MOST_WORKERS = 2
+WHO = ("any", "best")  # whose misses end --fail-on-miss with a status of its own, beside names
 WORTH_A_WORKER = 100_000  # requests: a worker needs two seconds to start, in which one process does so many
 Report = Callable[[int, int], None]
 EngineOption = Annotated[
@@ -68,6 +69,23 @@ def compare(
         bool,
         typer.Option("--check", help="Exit with status 3 if any target (slo) is missed by any strategy."),
     ] = False,
+    fail_on_miss: Annotated[
+        str | None,
+        typer.Option(
+            "--fail-on-miss",
+            metavar="any|best|NAME",
+            help="Exit with status 3 if a target is missed: by any strategy, by all of them (best), or by one.",
+            show_default=False,
+        ),
+    ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE",
+            help="Also print the rows behind the findings of a code, such as limit-binds (--json has all codes).",
+            show_default=False,
+        ),
+    ] = None,
     strategy: Annotated[
         str | None,
         typer.Option(help="With --check: only the targets of this strategy count.", show_default=False),
@@ -79,23 +97,36 @@ def compare(
     """
     if strategy is not None and not check:
         raise typer.BadParameter("only goes with --check", param_hint="--strategy")
+    if fail_on_miss is not None and check:
+        raise typer.BadParameter("says the same as --check; give one of them", param_hint="--fail-on-miss")
     targets = [one for one in (file_of(json_to), _memo_file(memo_to)) if one is not None]
     scenario = load(file, overrides)
     if strategy is not None:
         check_strategy(scenario, strategy)
+    if fail_on_miss not in (None, *WHO):
+        check_strategy(scenario, str(fail_on_miss), "--fail-on-miss", WHO)
     found = run(scenario, engine=engine, replications=replications, workers=workers)
     from rich.console import Console
 
     from planner.cli.report import show
 
     write_json(found.to_dict, json_to)
-    show(found, Console(stderr=json_to == "-", highlight=False, markup=False, emoji=False))
+    console = Console(stderr=json_to == "-", highlight=False, markup=False, emoji=False)
+    show(found, console)
+    if rows is not None:
+        from planner.cli.choices import rows as show_rows
+
+        show_rows(console, found, rows)
     if memo_to is not None:
         write_whole(memo_to, _memo(found, file))
     for target in targets:
         typer.echo(f"Written: {target}", err=True)
     if check:
         _end_on_miss(found, strategy)
+    if fail_on_miss == "best":
+        _end_if_none_meets(found)
+    elif fail_on_miss is not None:
+        _end_on_miss(found, None if fail_on_miss == "any" else fail_on_miss)
 
 
 def run(scenario: "Scenario", *, engine: str, replications: int | None, workers: int | None) -> "Comparison":
@@ -210,13 +241,16 @@ def _stoppable(report: Report, has_workers: bool) -> Iterator[Report]:
         let_through()
 
 
-def check_strategy(scenario: "Scenario", name: str) -> None:
+def check_strategy(
+    scenario: "Scenario", name: str, option: str = "--strategy", others: tuple[str, ...] = ()
+) -> None:
+    """Raises PlannerError where a scenario has no such strategy; `others` are further words that are allowed."""
     if name not in scenario.strategies:
         from planner.scenario.paths import closest
 
         hint = closest(name, scenario.strategies)
         raise PlannerError(
-            f"--strategy: got {name!r}; allowed: {', '.join(scenario.strategies)}"
+            f"{option}: got {name!r}; allowed: {', '.join((*others, *scenario.strategies))}"
             + (f"; {hint}" if hint else "")
         )
 
@@ -230,6 +264,12 @@ def _end_on_miss(found: "Comparison", strategy: str | None) -> None:
         typer.echo(f"{name} misses {'; '.join(words)}", err=True)
     if missed:
         raise typer.Exit(GATE_FAILED)
+
+
+def _end_if_none_meets(found: "Comparison") -> None:
+    """The best cannot miss a target unless all do: it is chosen among those that miss none."""
+    if not any(verdict.meets for verdict in found.verdicts.values()):
+        _end_on_miss(found, None)
 
 
 __all__ = ["compare", "default_workers", "run"]
