@@ -48,7 +48,16 @@ def expected_totals(comparison: Comparison) -> list[str]:
 
 def texts(app: AppTest) -> str:
     """Everything written in Markdown."""
-    kinds = (app.markdown, app.caption, app.success, app.warning, app.error, app.title, app.subheader)
+    kinds = (
+        app.markdown,
+        app.caption,
+        app.success,
+        app.warning,
+        app.error,
+        app.title,
+        app.header,
+        app.subheader,
+    )
     return "\n".join(element.value for kind in kinds for element in kind)
 
 
