@@ -34,14 +34,19 @@ def figure(chart: Any, key: str, title: str, caption: str = "") -> str:
     if isinstance(own, str):
         own = {"text": own}
     if own:
-        title = str(own.get("text") or title)
-        caption = " ".join(part for part in (str(own.get("subtitle") or ""), caption) if part)
+        title = _line(own.get("text")) or title
+        caption = " ".join(part for part in (_line(own.get("subtitle")), caption) if part)
     drawn = "".join(
         f'<div class="{name}">{svg_of(spec, f"{key}-{name}", title, width)}</div>'
         for name, width in (("wide", WIDE_PX), ("narrow", NARROW_PX))
     )
     note = f"<p class='small'>{escape(caption)}</p>" if caption else ""
     return f"<figure><figcaption>{escape(title)}</figcaption>{note}{drawn}</figure>"
+
+
+def _line(text: Any) -> str:
+    """A title in one line; Vega-Lite may have it in several."""
+    return " ".join(map(str, text)) if isinstance(text, list | tuple) else str(text or "")
 
 
 def svg_of(given: Mapping[str, Any], key: str, title: str, width_px: int) -> str:

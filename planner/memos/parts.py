@@ -38,7 +38,7 @@ def head(comparison: Comparison, state: MemoState) -> str:
 def _meta(comparison: Comparison) -> str:
     scenario, asked = comparison.scenario, counts(comparison.scenario)
     volume = (
-        f"{asked.turns_per_month:,.0f} requests a month in {told.conversations_per_month:,.0f} conversations"
+        f"{asked.turns_per_month:,.0f} requests a month in {asked.conversations_per_month:,.0f} conversations"
     )
     if asked.users_active_per_day is not None:
         volume += f" of {asked.users_active_per_day:,.0f} active users a day"

@@ -190,6 +190,8 @@ def test_charts_have_a_title_a_description_with_figures_and_two_widths() -> None
     assert [one.one("figcaption").text for one in figures] == [
         "How long answers take", "What it costs, by account", "p95 latency against cost", "Right answers against cost",
     ]  # fmt: skip
+    notes = ["".join(one.text for one in drawn.all("p")) for drawn in figures]
+    assert notes == ["", "", *["filled: meets every target; hollow: misses one"] * 2]
     for drawn in figures:
         assert [one.attributes["class"] for one in drawn.all("div")] == ["wide", "narrow"]
         for svg in drawn.all("svg"):
