@@ -24,6 +24,7 @@ Apply: TypeAlias = Callable[[Mapping[str, Any], str], None]
 ABOVE = ("near-miss", "no-target")  # findings that stand at the answer, not in the list below
 FIX = "fix:"  # keys of the buttons
 LOOK = "look:"  # in the memory of a session: searches that were asked for
+AT_ONCE = 6  # findings that are shown without asking: the most important ones
 MOST_ROWS = 200  # of a table on screen; the file has all
 COLUMN_PX = 150  # of a strategy in the matrix: narrower screens scroll sideways
 ROWS_PX = 760  # of the rows behind a finding; a narrower screen narrows them
@@ -39,12 +40,12 @@ def show(comparison: Comparison, apply: Apply) -> None:
             _point(comparison, one, apply, _badge(one))
     for excluded in verdicts.exclusions(comparison, held):
         st.markdown(f":red-badge[Excluded] {text.markdown(excluded.text)}")
-    for spare in verdicts.spares(held):
-        st.markdown(f":green-badge[To spare] {text.markdown(spare.text)}")
     if held:
         is_plain = all(one.verdict == "met" for one in held)
-        with st.expander("Every target, strategy by strategy", expanded=not is_plain):
+        with st.expander("Every target, strategy by strategy, and what is to spare", expanded=not is_plain):
             st.html(matrix(held, comparison.strategies))
+            for spare in verdicts.spares(held):
+                st.caption(text.markdown(spare.text))
 
 
 def _badge(one: Finding) -> str:
@@ -57,14 +58,20 @@ def findings(comparison: Comparison, apply: Apply) -> None:
     told = [one for one in comparison.findings if one.code not in ABOVE]
     if not told:
         st.markdown("No rule found anything out of the ordinary.")
-    for one in told:
+    for one in told[:AT_ONCE]:
         _point(comparison, one, apply)
+    if len(told) > AT_ONCE:
+        with st.expander(f"More findings ({len(told) - AT_ONCE})"):
+            for one in told[AT_ONCE:]:
+                _point(comparison, one, apply)
 
 
-def _point(comparison: Comparison, one: Finding, apply: Apply, badge: str = "- ") -> None:
-    """A finding, and in a line under it its rows and fixes."""
-    st.markdown(badge + text.markdown(one.text))
-    with st.container(horizontal=True, gap="small", key=f"finding-{_word(one.key)}"):
+def _point(comparison: Comparison, one: Finding, apply: Apply, badge: str = "• ") -> None:
+    """A finding, and beside it its rows and fixes; on a narrow screen they stand under it."""
+    with st.container(
+        horizontal=True, gap="small", vertical_alignment="center", key=f"finding-{_word(one.key)}"
+    ):
+        st.markdown(badge + text.markdown(one.text), width="content")
         if one.rows is not None:
             _rows(comparison, one)
         for number, fix in enumerate(comparison.fixes(one)):

@@ -12,11 +12,13 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import inputs, problems, state, text
+from app import fields, forms, inputs, problems, state, text
 from app.inputs import REQUESTS, USERS, Input
-from app.state import Address
+from app.state import OUTAGE, Address
 from planner.errors import Problem, ScenarioError
+from planner.scenario import paths
 from planner.scenario.fields import Scenario
+from planner.scenario.offers import TIERS, slot
 
 WIDGET = "in:"  # keys of the inputs
 TASK = "in:task shown"
@@ -24,6 +26,8 @@ ADDRESS = "address"
 HISTORY = "addresses before"
 UNDOABLE = 50
 MOVED = "moved"
+LAST = "input changed last"
+FORM = "all"  # prefix of the keys of the form
 CHANGED = "● "  # before the label of an input that differs from the file
 UNITS = {REQUESTS: "Requests per month", USERS: "Active users per day"}
 
@@ -71,6 +75,15 @@ def restore_all() -> None:
     """Let everything be as the file has it. For callbacks."""
     address: Address = st.session_state[ADDRESS]
     go(replace(address, values={}), words="back: everything")
+
+
+def with_log(address: Address, log: str | None) -> Address:
+    """The address with another log beside it; no change that could be undone."""
+    if log == address.log:
+        return address
+    found = replace(address, log=log)
+    st.session_state[ADDRESS] = found
+    return found
 
 
 def undo() -> None:
@@ -123,6 +136,26 @@ class Asking:
             with asked_columns.cell():
                 self._input(one)
 
+    def all_others(self, found: Sequence[Problem] = ()) -> None:
+        """Every other field of the language, a section at a time; drawn while they are unfolded only."""
+        fold = st.expander("All other inputs", key="all others", on_change="rerun")
+        if not fold.open:
+            return
+        values = {name: value for name, value in self.address.values.items() if name != OUTAGE}
+        file = state.scenario_of(state.library()[self.address.scenario])
+        try:
+            now = state.applied(file, values)
+        except ScenarioError:  # what is wrong is told above; here stands what the file says
+            now, values = self.scenario, {name: values[name] for name in TIERS if name in values}
+        with fold:
+            section = forms.choose_section(now, self.scenario, key=FORM)
+            before = _of_section(fields.changes(now, self.scenario), section)
+            after = forms.form(now, self.scenario, section=section, key=FORM)
+        if after != before:
+            kept = {name: value for name, value in self.address.values.items() if not _is_of(name, section)}
+            go(replace(self.address, values={**kept, **after}), words=section)
+            st.rerun()
+
     def luck(self) -> None:
         """Seed and number of windows."""
         for one in inputs.luck_inputs(self.scenario):
@@ -149,11 +182,24 @@ class Asking:
 
     def tell(self, found: Sequence[Problem], what: str) -> None:
         """Problems of the values: at the input that they are about where there is one, all of them in a list."""
+        last = self._under.get(st.session_state.get(LAST, ""))
         for problem in found:
-            place = self._under.get(_input_of(problem.field, self._under))
+            place = self._under.get(self._input_of(problem.field), last)
             if place is not None:
                 place.error(text.markdown(problems.said(problem)))
         problems.show(found, what, "nothing was run")
+
+    def _input_of(self, field: str) -> str:
+        """The input that a problem's field belongs to: itself, the longest one that it lies in, or a tier's model."""
+        inside = [name for name in self._under if field == name or field.startswith((f"{name}.", f"{name}["))]
+        if not inside:
+            inside = [
+                tier
+                for tier in TIERS
+                if (here := slot(self.scenario, tier)) is not None
+                and any(field == paths.render(("deployments", name, "model")) for name in here.deployments)
+            ]
+        return max(inside, key=len, default="")
 
     # -- one input -----------------------------------------------------------------------------------
 
@@ -229,19 +275,24 @@ def _digits(now: Any) -> str:
 
 def _take(scenario: Scenario, one: Input) -> None:
     """Called when a widget has been changed: its value becomes one of the address."""
+    st.session_state[LAST] = one.name
     value = st.session_state[WIDGET + one.name]
     value = round(value, 10) if isinstance(value, float) else value  # a slider's steps are no exact decimals
     if value is None or value == one.held(one.base):
         restore(one.name)
     else:
-        change(inputs.change_of(scenario, one, one.held(value)), words=one.label)
+        values = st.session_state[ADDRESS].values
+        change(inputs.change_of(scenario, one, one.held(value), values), words=one.label)
 
 
 def _is_about(path: str, task: str) -> bool:
     return path.startswith((f"tasks.{task}.", f"tasks[{task}]"))
 
 
-def _input_of(field: str, known: Mapping[str, Any]) -> str:
-    """The input that a problem's field belongs to: itself, or the longest one that it lies in or around."""
-    inside = [name for name in known if field == name or field.startswith((f"{name}.", f"{name}["))]
-    return max(inside, key=len, default="")
+def _is_of(name: str, section: str) -> bool:
+    """Whether a value of the address is one of a section of the form."""
+    return name != OUTAGE and name not in TIERS and forms.section_of(name) == section
+
+
+def _of_section(changes: Mapping[str, Any], section: str) -> dict[str, Any]:
+    return {path: value for path, value in changes.items() if forms.section_of(path) == section}

@@ -6,6 +6,7 @@ from the declarations of the language and from the catalogue; nothing is drawn h
 
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from app.state import MONTH_H, OUTAGE, primary_deployments
 from planner.scenario import declared, paths
 from planner.scenario.declared import Place
 from planner.scenario.fields import Scenario
-from planner.scenario.laws import parse_law
+from planner.scenario.laws import Law, parse_law
 from planner.scenario.offers import TIERS, Offer, offers, slot
 from planner.scenario.resizing import resized, typical
 from planner.scenario.strategies import ThresholdRouter
@@ -134,22 +135,27 @@ def value_in(scenario: Scenario, one: Input, values: Mapping[str, Any]) -> Any:
     """What an input holds under the values of an address: of a law, its typical size."""
     if one.name not in values:
         return one.base
-    given = values[one.name]
     if one.kind != "tokens":
-        return given
-    try:
-        found = typical(parse_law(given))
-    except ValueError:
-        return one.base
+        return values[one.name]
+    found = typical(_law(scenario, one, values))
     return one.base if found is None else found[1]
 
 
-def change_of(scenario: Scenario, one: Input, value: Any) -> dict[str, Any]:
-    """What an input sets when it holds a value: of a size, its law with the same spread."""
+def change_of(scenario: Scenario, one: Input, value: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What an input sets when it holds a value: of a size, its present law with the same spread."""
     if one.kind != "tokens":
         return {one.name: value}
+    return {one.name: resized(_law(scenario, one, values), value)}
+
+
+def _law(scenario: Scenario, one: Input, values: Mapping[str, Any]) -> Law:
+    """The law of a size as the address has it, else as the scenario has it."""
+    if one.name in values:
+        with suppress(ValueError):
+            return parse_law(values[one.name])
     *_, task, name = paths.parse(one.name)
-    return {one.name: resized(getattr(scenario.tasks[str(task)], str(name)), value)}
+    found: Law = getattr(scenario.tasks[str(task)], str(name))
+    return found
 
 
 def luck_inputs(scenario: Scenario) -> tuple[Input, ...]:

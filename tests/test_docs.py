@@ -25,7 +25,10 @@ PAGES = (
     "docs/hand-check.md",
     "docs/hindsight.md",
     "docs/how-it-counts.md",
+    "docs/own-scenarios.md",
+    "docs/replay.md",
     "docs/scenario-language.md",
+    "docs/sharing.md",
     "docs/uncertainty.md",
     "docs/tco.md",
     "docs/why-429.md",
@@ -38,10 +41,11 @@ TCO = (ROOT / "docs" / "tco.md").read_text(encoding="utf-8")
 BREAK_EVEN = (ROOT / "docs" / "break-even.md").read_text(encoding="utf-8")
 HINDSIGHT = (ROOT / "docs" / "hindsight.md").read_text(encoding="utf-8")
 FINDINGS = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+REPLAY = (ROOT / "docs" / "replay.md").read_text(encoding="utf-8")
 HAND_CHECK = (ROOT / "docs" / "hand-check.md").read_text(encoding="utf-8")
 CONSOLE = re.findall(
     r"```console\n\$ planner (.*?)\n(.*?)```",
-    README + WHY_429 + DRILLS + GATEWAYS + HAND_CHECK + HINDSIGHT + BREAK_EVEN + TCO + FINDINGS,
+    README + WHY_429 + DRILLS + GATEWAYS + HAND_CHECK + HINDSIGHT + BREAK_EVEN + TCO + FINDINGS + REPLAY,
     re.DOTALL,
 )
 

@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from planner.cli.checking import FileArgument, SetOption, load
+from planner.cli.checking import FileArgument, SetOption, is_memo, load, memo_state
 from planner.cli.ending import GATE_FAILED, plural, reported
 from planner.cli.options import JsonOption, ReplicationsOption, file_of, write_json
 from planner.cli.warming import announce
+from planner.cli.writing import check_writable, write_whole
 from planner.errors import PlannerError
 
 if TYPE_CHECKING:
@@ -43,6 +45,15 @@ def compare(
     file: FileArgument,
     overrides: SetOption = None,
     json_to: JsonOption = None,
+    memo_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--memo",
+            help="Write the decision memo: one HTML page that can be read, printed, run again and dropped on the app.",
+            metavar="FILE.html",
+            show_default=False,
+        ),
+    ] = None,
     engine: EngineOption = "compiled",
     replications: ReplicationsOption = None,
     workers: Annotated[
@@ -88,7 +99,7 @@ def compare(
         raise typer.BadParameter("only goes with --check", param_hint="--strategy")
     if fail_on_miss is not None and check:
         raise typer.BadParameter("says the same as --check; give one of them", param_hint="--fail-on-miss")
-    target = file_of(json_to)
+    targets = [one for one in (file_of(json_to), _memo_file(memo_to)) if one is not None]
     scenario = load(file, overrides)
     if strategy is not None:
         check_strategy(scenario, strategy)
@@ -106,7 +117,9 @@ def compare(
         from planner.cli.choices import rows as show_rows
 
         show_rows(console, found, rows)
-    if target is not None:
+    if memo_to is not None:
+        write_whole(memo_to, _memo(found, file))
+    for target in targets:
         typer.echo(f"Written: {target}", err=True)
     if check:
         _end_on_miss(found, strategy)
@@ -139,6 +152,26 @@ def run(scenario: "Scenario", *, engine: str, replications: int | None, workers:
         raise PlannerError(
             "A worker process ended by itself, perhaps out of memory; try --workers 1."
         ) from None
+
+
+def _memo_file(memo_to: Path | None) -> Path | None:
+    """The file that --memo names. Raises PlannerError where it could not be written, or read as a memo."""
+    if memo_to is not None:
+        if not is_memo(memo_to):
+            raise PlannerError(f"--memo: got {str(memo_to)!r}; allowed: a file that ends in .html or .htm")
+        check_writable(memo_to)
+    return memo_to
+
+
+def _memo(found: "Comparison", file: Path) -> str:
+    """The memo of a comparison; one that comes from a memo keeps its scenario's name and text."""
+    from planner.api import memo
+    from planner.memos.making import state_of
+
+    if not is_memo(file):
+        return memo(found)
+    before = memo_state(file)
+    return memo(found, state=state_of(found, name=before.name, text=before.text))
 
 
 def check_engine(name: str) -> str:

@@ -94,21 +94,30 @@ def _replace(tree: dict[str, Any], scenario: Scenario, here: Slot, model: str, p
     others = [one for one in sellers(scenario, model) if one != provider]
     places = [provider, *others][: len(here.deployments)]
     bases = [tree["deployments"][name] for name in here.deployments]
-    new: list[str] = []
-    for where, base in zip(places, bases, strict=False):
-        name = _free_name(f"{here.tier}-{where}", tree["deployments"], model, where)
-        kept = {field: base[field] for field in KEPT if field in base}
-        tree["deployments"].setdefault(name, {"model": model, "provider": where, **kept})
-        new.append(name)
-    takes = dict(zip(here.deployments, [*new, *[None] * len(here.deployments)], strict=False))
-    for strategy in tree["strategies"].values():
-        if strategy.get(here.tier):
-            strategy[here.tier] = _renamed(strategy[here.tier], takes)
+    # The old ones make room first, so that a new one may take an old one's name.
+    places_held = {name: f"\0{index}" for index, name in enumerate(here.deployments)}
+    _rename(tree, here.tier, places_held)
     named = _asked(tree) | _mentioned(_policies(tree))
     for name in here.deployments:
         if name not in named:
             del tree["deployments"][name]
+    takes: dict[str, str | None] = dict.fromkeys(places_held.values())
+    for held, where, base in zip(places_held.values(), places, bases, strict=False):
+        name = _known_name(tree, here.tier, model, where) or _free_name(
+            f"{here.tier}-{where}", tree["deployments"], model, where
+        )
+        kept = {field: base[field] for field in KEPT if field in base}
+        tree["deployments"].setdefault(name, {"model": model, "provider": where, **kept})
+        takes[held] = name
+    _rename(tree, here.tier, takes)
     return [*_lost_sellers(here, model, places), *_inherit(tree, scenario, here.model, model)]
+
+
+def _rename(tree: Mapping[str, Any], tier: str, takes: Mapping[str, str | None]) -> None:
+    """Rename deployments in a tier of every strategy that gives it."""
+    for strategy in tree["strategies"].values():
+        if strategy.get(tier):
+            strategy[tier] = _renamed(strategy[tier], takes)
 
 
 def _renamed(levels: Sequence[Any], takes: Mapping[str, str | None]) -> list[Any]:
@@ -150,6 +159,16 @@ def _mentioned(part: Any) -> set[str]:
         list(part.values()) if isinstance(part, Mapping) else part if isinstance(part, list | tuple) else ()
     )
     return set().union(*(_mentioned(one) for one in inner)) if inner else set()
+
+
+def _known_name(tree: Mapping[str, Any], tier: str, model: str, provider: str) -> str | None:
+    """A deployment that the tier has already and that is the same service: it is asked first from now on."""
+    for strategy in tree["strategies"].values():
+        for name in sorted(_mentioned(strategy.get(tier)) & set(tree["deployments"])):
+            one = tree["deployments"][name]
+            if (one["model"], one.get("provider")) == (model, provider):
+                return name
+    return None
 
 
 def _free_name(wanted: str, taken: Mapping[str, Any], model: str, provider: str) -> str:
