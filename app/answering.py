@@ -15,6 +15,7 @@ from app import details, jobs, text
 from planner.errors import PlannerError
 from planner.experiments import fixes, verdicts
 from planner.experiments.comparison import Comparison
+from planner.experiments.figure_words import figure
 from planner.experiments.finding import Finding
 from planner.experiments.fixes import Fix
 from planner.experiments.verdicts import Held
@@ -194,7 +195,7 @@ def matrix(held: Sequence[Held], strategies: Sequence[str]) -> str:
 
 def _target(one: Held) -> str:
     bound = "at least" if one.more_is_better else "at most"
-    return f"{escape(one.name)}<small>{bound} {escape(verdicts.figure(one.target, one.unit))}</small>"
+    return f"{escape(one.name)}<small>{bound} {escape(figure(one.target, one.unit))}</small>"
 
 
 def _verdict(one: Held) -> str:

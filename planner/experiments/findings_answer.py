@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from planner.experiments.answer import money_words
+from planner.experiments.figure_words import gap_words
 from planner.experiments.finding import Facts, Finding, Rows, Rule
-from planner.experiments.verdicts import NO_TARGET, exclusions, gap_words, matrix, near_misses
+from planner.experiments.verdicts import NO_TARGET, exclusions, matrix, near_misses
 
 TOTAL = {"economic": "economic_tco_total_usd", "invoiced": "tco_total_usd"}
 # measure, the sign of worse, words, "worse" in words, unit

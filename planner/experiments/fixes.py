@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from planner.errors import ScenarioError
 from planner.experiments import fixes_calls, fixes_routes
 from planner.experiments.cells import Progress
+from planner.experiments.figure_words import figure
 from planner.experiments.finding import Finding
 from planner.experiments.fixes_calls import Proposal
-from planner.experiments.verdicts import Held, figure, matrix
+from planner.experiments.verdicts import Held, matrix
 from planner.scenario.fields import Scenario, ThresholdRouter
 
 if TYPE_CHECKING:

@@ -10,11 +10,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import planner
-from app import answering, text
+from app import answering, state, text
 from planner.experiments import verdicts
 from planner.experiments.comparison import Comparison
 from planner.experiments.finding import Finding
 from tests.app.library import SMALL
+from tests.experiments import found_cases
 
 # mini-only misses accuracy; hybrid and omni-only meet everything. A router, so a share can be looked for.
 MISSED = SMALL.replace("slo: {p95_latency_s: 2.5}", "slo: {p95_latency_s: 60, accuracy: 0.86}")
@@ -202,3 +203,16 @@ def test_a_finding_without_rows_or_fix_is_text_alone(missed: Comparison, opened:
     assert not app.exception
     assert "Something \\*else\\*." in said(app)
     assert not app.button
+
+
+@pytest.mark.parametrize("name", found_cases.SHIPPED)
+def test_a_fix_survives_the_address_bar(name: str) -> None:
+    """What a button applies is what a link reads back: deployments that are added, rules, levels, nulls."""
+    files = {name: Path("scenarios") / f"{name}.yaml"}
+    scenario = state.scenario_of(files[name])
+    found = planner.compare(scenario.set({"run.window_s": min(scenario.run.window_s, 600)}), replications=4)
+    for one in found.findings:
+        for fix in found.fixes(one):
+            address, notices = state.read(state.Address(name, dict(fix.changes)).params(), files)
+            assert not notices
+            assert state.applied(scenario, address.values).hash == scenario.set(fix.changes).hash

@@ -107,7 +107,10 @@ CASES: dict[str, dict[str, Any]] = {
     "outage-windows": {"deployments.omni.outages": {"mtbf_h": 2000, "duration_h": 1}},
 }  # fmt: skip
 HEDGED = {"policy.hedge": {"after_s": 0.6}}
-SHIPPED = ("email-triage", "o1-mini-2024", "on-device", "photo-search", "support-chatbot", "unified-platform", "voice-assistant")  # fmt: skip
+SHIPPED = (
+    "coding-assistant", "email-triage", "launch-2024", "o1-mini-2024", "on-device", "overnight-labels", "photo-search",
+    "support-chatbot", "unified-platform", "voice-assistant",
+)  # fmt: skip
 
 
 def base() -> Scenario:

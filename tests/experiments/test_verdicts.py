@@ -1,5 +1,6 @@
 """Verdicts: hand-worked near misses, exclusions and spares, and a matrix that agrees with the targets' rows."""
 
+import doctest
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import planner
-from planner.experiments import verdicts
+from planner.experiments import figure_words, verdicts
 from planner.experiments.answer import GATES, slo_rows
 from planner.experiments.comparison import Comparison
 from planner.experiments.verdicts import Held
@@ -302,3 +303,9 @@ def test_without_targets_nobody_is_excluded_and_it_is_said_what_to_set(chatbot: 
     (told,) = [one for one in found.findings if one.code == "no-target"]
     assert told.text == verdicts.NO_TARGET
     assert "slo.p95_latency_s" in told.text
+
+
+def test_examples_of_figures_are_true() -> None:
+    result = doctest.testmod(figure_words)
+    assert result.attempted == 3
+    assert result.failed == 0
