@@ -24,13 +24,10 @@ Apply: TypeAlias = Callable[[Mapping[str, Any], str], None]
 ABOVE = ("near-miss", "no-target")  # findings that stand at the answer, not in the list below
 FIX = "fix:"  # keys of the buttons
 LOOK = "look:"  # in the memory of a session: searches that were asked for
+AT_ONCE = 6  # findings that are shown without asking: the most important ones
 MOST_ROWS = 200  # of a table on screen; the file has all
 COLUMN_PX = 150  # of a strategy in the matrix: narrower screens scroll sideways
-SIGNS = {
-    "met": ("met", "✓ met"),
-    "missed": ("missed", "✗ missed"),
-    "not certain": ("unsure", "~ not certain"),
-}
+ROWS_PX = 760  # of the rows behind a finding; a narrower screen narrows them
 
 
 def show(comparison: Comparison, apply: Apply) -> None:
@@ -43,12 +40,12 @@ def show(comparison: Comparison, apply: Apply) -> None:
             _point(comparison, one, apply, _badge(one))
     for excluded in verdicts.exclusions(comparison, held):
         st.markdown(f":red-badge[Excluded] {text.markdown(excluded.text)}")
-    for spare in verdicts.spares(held):
-        st.markdown(f":green-badge[To spare] {text.markdown(spare.text)}")
     if held:
         is_plain = all(one.verdict == "met" for one in held)
-        with st.expander("Every target, strategy by strategy", expanded=not is_plain):
+        with st.expander("Every target, strategy by strategy, and what is to spare", expanded=not is_plain):
             st.html(matrix(held, comparison.strategies))
+            for spare in verdicts.spares(held):
+                st.caption(text.markdown(spare.text))
 
 
 def _badge(one: Finding) -> str:
@@ -61,14 +58,20 @@ def findings(comparison: Comparison, apply: Apply) -> None:
     told = [one for one in comparison.findings if one.code not in ABOVE]
     if not told:
         st.markdown("No rule found anything out of the ordinary.")
-    for one in told:
+    for one in told[:AT_ONCE]:
         _point(comparison, one, apply)
+    if len(told) > AT_ONCE:
+        with st.expander(f"More findings ({len(told) - AT_ONCE})"):
+            for one in told[AT_ONCE:]:
+                _point(comparison, one, apply)
 
 
-def _point(comparison: Comparison, one: Finding, apply: Apply, badge: str = "- ") -> None:
-    """A finding, and in a line under it its rows and fixes."""
-    st.markdown(badge + text.markdown(one.text))
-    with st.container(horizontal=True, gap="small", key=f"finding-{_word(one.key)}"):
+def _point(comparison: Comparison, one: Finding, apply: Apply, badge: str = "• ") -> None:
+    """A finding, and beside it its rows and fixes; on a narrow screen they stand under it."""
+    with st.container(
+        horizontal=True, gap="small", vertical_alignment="center", key=f"finding-{_word(one.key)}"
+    ):
+        st.markdown(badge + text.markdown(one.text), width="content")
         if one.rows is not None:
             _rows(comparison, one)
         for number, fix in enumerate(comparison.fixes(one)):
@@ -101,16 +104,16 @@ def _button(fix: Fix, key: str, apply: Apply) -> None:
 
 def _rows(comparison: Comparison, one: Finding) -> None:
     """The rows are made when they are asked for: a ledger has thousands."""
-    place = st.popover("Rows behind it", key=f"rows:{one.key}", on_change="rerun")
+    place = st.popover("Rows behind it", key=f"rows:{one.key}", on_change="rerun", type="tertiary")
     if not place.open:
         return
-    with place:
+    with place, st.container(width=ROWS_PX):
         table = comparison.rows_behind(one)
         assert one.rows is not None, "offered only where there are rows"
         many = f" The first {MOST_ROWS} of them:" if len(table) > MOST_ROWS else ""
         st.caption(
             text.markdown(
-                f"{len(table):,} rows of the table {one.rows.table}; the finding's number is {one.value:.6g}.{many}"
+                f"{len(table):,} row{'' if len(table) == 1 else 's'} of the table {one.rows.table}; the finding's number is {one.value:.6g}.{many}"
             )
         )
         if not table.empty:
@@ -173,7 +176,7 @@ def matrix(held: Sequence[Held], strategies: Sequence[str]) -> str:
     """The verdict matrix as an HTML table: a row per target, a column per strategy; it scrolls sideways in itself."""
     cells = {(one.task, one.measure, one.strategy): one for one in held}
     targets = dict.fromkeys((one.task, one.measure) for one in held)
-    head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in strategies)
+    head = "".join(f"<th scope='col' style='padding-right: 0'>{escape(name)}</th>" for name in strategies)
     rows = "".join(
         f"<tr><th scope='row'>{_target(cells[(*target, strategies[0])])}</th>"
         + "".join(f"<td>{_verdict(cells[(*target, name)])}</td>" for name in strategies)
@@ -184,7 +187,7 @@ def matrix(held: Sequence[Held], strategies: Sequence[str]) -> str:
     return (
         "<div class='sideways' tabindex='0' role='region' aria-label='Every target, strategy by strategy'>"
         f"<table class='figures phases' style='min-width: {width}px'>"
-        "<caption>Every target held against every strategy: verdict, figure and 95 % interval</caption>"
+        "<caption style='text-align: left'>Every target held against every strategy: verdict, figure and 95 % interval</caption>"
         f"<thead><tr><th scope='col'>Target</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
@@ -196,7 +199,9 @@ def _target(one: Held) -> str:
 
 def _verdict(one: Held) -> str:
     """A sign with a word, the figure, its interval; colour alone says nothing."""
-    kind, words = SIGNS[one.verdict]
+    kind, words = ("met", "✓ met") if one.met else ("missed", "✗ missed")
+    if one.verdict == "not certain":
+        kind, words = "unsure", f"~ {'met' if one.met else 'missed'}, not certain"
     if one.value is None:
         return f"<span class='{kind}'>{words}</span><small>{escape(one.reason or 'not measured')}</small>"
     ends = one.interval_words()

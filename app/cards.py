@@ -18,7 +18,7 @@ def show(shown: list[Card]) -> None:
 
 
 def _draw(card: Card) -> None:
-    st.markdown(f"#### {card.strategy} {_badges(card)}")
+    st.markdown(f"## {card.strategy} {_badges(card)}")
     against = f"against {card.baseline}" + ("" if card.is_certain else ", not certain")
     st.metric(
         card.total_label,

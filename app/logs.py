@@ -99,7 +99,9 @@ def offer() -> None:
         "A log with a row for each request (CSV or Parquet): time, input tokens, output tokens, more if there is more", TYPES,
         key=f"{UPLOADS}:{memory.get(UPLOADS, 0)}",
     )  # fmt: skip
-    st.caption("It stays on this machine, in the memory of this session; no text of prompts or answers is needed or read.")
+    st.caption(
+        "It stays on this machine, in the memory of this session; no text of prompts or answers is needed or read."
+    )
     if dropped is None:
         memory.pop(READ, None)
         return
@@ -230,7 +232,9 @@ def result_of(scenario: Scenario, log: Log, counted_by: str | None, place: Place
 def show(found: Replay) -> None:
     """The answer, the table with ranges, the log's load, and what has to be known."""
     (st.success if found.winner is not None else st.warning)("**" + text.markdown(found.answer) + "**")
-    details.show_table(table(found), "Strategies on the traffic of the log, with what tokens may make of each figure")
+    details.show_table(
+        table(found), "Strategies on the traffic of the log, with what tokens may make of each figure"
+    )
     st.caption(
         text.markdown(
             f"{found.scenario.objective.capitalize()} cost in USD. In brackets: with the fewest and the most tokens that "
@@ -254,13 +258,20 @@ def show(found: Replay) -> None:
 
 
 def _counter(found: Replay) -> str:
-    return f"the log was counted by {found.counted_by}" if found.counted_by else "nobody knows which model counted them"
+    return (
+        f"the log was counted by {found.counted_by}"
+        if found.counted_by
+        else "nobody knows which model counted them"
+    )
 
 
 def table(found: Replay) -> pd.DataFrame:
     """One row a figure, one column a strategy, as texts."""
     rows: list[dict[str, str]] = [
-        {"On this traffic": row.words, **{name: spread(one, row.unit) for name, one in row.by_strategy.items()}}
+        {
+            "On this traffic": row.words,
+            **{name: spread(one, row.unit) for name, one in row.by_strategy.items()},
+        }
         for row in rows_of(found)
     ]
     if found.slo_rows:

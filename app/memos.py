@@ -120,7 +120,7 @@ def opened(content: bytes, file: str, keep: Keep) -> Opened:
     files = state.library()
     name = _known(found, files)
     if name is None:
-        name = keep(found.name.rpartition("/")[2], found.text)
+        name = keep(found.stem, found.text)
         files = state.library()
         notices.append(f"The library holds no such scenario: that of the memo was kept as {name}.")
     address, complaints = _address(found, name, files)

@@ -25,6 +25,7 @@ PAGES = (
     "docs/hindsight.md",
     "docs/how-it-counts.md",
     "docs/own-scenarios.md",
+    "docs/replay.md",
     "docs/scenario-language.md",
     "docs/sharing.md",
     "docs/uncertainty.md",
@@ -38,10 +39,11 @@ GATEWAYS = (ROOT / "docs" / "gateways.md").read_text(encoding="utf-8")
 TCO = (ROOT / "docs" / "tco.md").read_text(encoding="utf-8")
 BREAK_EVEN = (ROOT / "docs" / "break-even.md").read_text(encoding="utf-8")
 HINDSIGHT = (ROOT / "docs" / "hindsight.md").read_text(encoding="utf-8")
+REPLAY = (ROOT / "docs" / "replay.md").read_text(encoding="utf-8")
 HAND_CHECK = (ROOT / "docs" / "hand-check.md").read_text(encoding="utf-8")
 CONSOLE = re.findall(
     r"```console\n\$ planner (.*?)\n(.*?)```",
-    README + WHY_429 + DRILLS + GATEWAYS + HAND_CHECK + HINDSIGHT + BREAK_EVEN + TCO,
+    README + WHY_429 + DRILLS + GATEWAYS + HAND_CHECK + HINDSIGHT + BREAK_EVEN + TCO + REPLAY,
     re.DOTALL,
 )
 

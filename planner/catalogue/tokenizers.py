@@ -9,7 +9,13 @@ from functools import cache
 from planner.catalogue.reading import Range, as_range, read
 
 EXACT = Range(
-    low=1.0, central=1.0, high=1.0, unit="factor", as_of="", confidence="high", source="counted by this model itself"
+    low=1.0,
+    central=1.0,
+    high=1.0,
+    unit="factor",
+    as_of="",
+    confidence="high",
+    source="counted by this model itself",
 )
 
 

@@ -244,6 +244,7 @@ def cumulative_chart(
     many = len(months)
     x = (
         vega.X("month_start:T")
+        .scale(type="utc")
         .title("Month")
         .axis(format="%b %Y", grid=False, labelAngle=0, tickCount=min(many, 6), labelFlush=True)
     )
@@ -264,7 +265,7 @@ def cumulative_chart(
     # What grows leaves the upper left corner free for the key.
     is_above = _key_is_in_the_way(running, list(ends["text"]), top)
     ends["row_px"] = theme.key_rows(len(names), above=is_above)
-    key = theme.key_layers(ends, names, vega.X("first_month:T"), is_right=False)
+    key = theme.key_layers(ends, names, vega.X("first_month:T").scale(type="utc"), is_right=False)
     met = "" if crossings is None or crossings.empty else f" {'; '.join(crossings['text'])}."
     layers = [*_band(bands, x, top, colour), line, ends_at, *_crossings(crossings, x), *key]
     return theme.configure(vega.layer(*layers).properties(

@@ -28,7 +28,7 @@ def log_load_chart(rows: pd.DataFrame) -> Any:
     """
     by_minute = float(rows["requests_per_s"].max()) < FEW_PER_S
     measure, unit = ("requests_per_min", "minute") if by_minute else ("requests_per_s", "second")
-    has_calendar = rows["moment"].notna().all()
+    has_calendar = bool(rows["moment"].notna().all())
     table = _to_the_end(rows, has_calendar).assign(rate=lambda one: one[measure])
     if has_calendar:
         # ISO with a zone: Vega would take anything else for the reader's own time.
@@ -51,7 +51,9 @@ def log_load_chart(rows: pd.DataFrame) -> Any:
         vega.Tooltip("output_tokens_per_s:Q", title="Output tokens a second", format=",.3~r"),
     ]
     area = base.mark_area(color=theme.NEUTRAL, opacity=0.18, interpolate="step-after").encode(x, y)
-    line = base.mark_line(color=theme.NEUTRAL, strokeWidth=2, interpolate="step-after").encode(x, y, tooltip=tips)
+    line = base.mark_line(color=theme.NEUTRAL, strokeWidth=2, interpolate="step-after").encode(
+        x, y, tooltip=tips
+    )
     return theme.configure(
         vega.layer(area, line).properties(
             width="container", height=HEIGHT_PX, description=_description(rows, measure, unit, has_calendar)
@@ -79,7 +81,9 @@ def _scale(end_s: float) -> tuple[str, float]:
 
 def _description(rows: pd.DataFrame, measure: str, unit: str, has_calendar: bool) -> str:
     top = rows.iloc[int(rows[measure].to_numpy().argmax())]
-    when = f"{top['moment']:%Y-%m-%d %H:%M} UTC" if has_calendar else f"{top['start_s']:,.0f} s after the start"
+    when = (
+        f"{top['moment']:%Y-%m-%d %H:%M} UTC" if has_calendar else f"{top['start_s']:,.0f} s after the start"
+    )
     return (
         f"Requests of the log over its time, in steps of {top['width_s']:,.0f} s: {rows['requests'].sum():,} in all, at most "
         f"{top[measure]:,.3g} a {unit}, from {when} on."

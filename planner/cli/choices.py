@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from planner.cli.ending import plural
 from planner.cli.lines import heading, item, note, pasted, text_line
 from planner.experiments import verdicts
 
@@ -70,7 +71,8 @@ def rows(console: Console, comparison: "Comparison", code: str) -> None:
             text_line(console, "No rows: the finding is about what is not there.")
             continue
         table = comparison.rows_behind(one)
-        text_line(console, f"{len(table)} of the table {one.rows.table}; the number is {one.value!r}.")
+        many = plural(len(table), "row")
+        text_line(console, f"{many} of the table {one.rows.table}; the finding's number is {one.value!r}.")
         for line in table.to_csv(index=False).splitlines():
             pasted(console, line)
 

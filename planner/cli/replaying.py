@@ -142,7 +142,9 @@ def _factor_rows(found: "Replay") -> Iterator[tuple[str, str, str]]:
     models = dict.fromkeys(row.model for row in found.factors)
     for model in models:
         cells = {
-            row.meter: f"{row.central:.4g}" if row.low == row.high else f"{row.central:.4g} ({row.low:.4g} to {row.high:.4g})"
+            row.meter: f"{row.central:.4g}"
+            if row.low == row.high
+            else f"{row.central:.4g} ({row.low:.4g} to {row.high:.4g})"
             for row in found.factors
             if row.model == model
         }
@@ -151,7 +153,10 @@ def _factor_rows(found: "Replay") -> Iterator[tuple[str, str, str]]:
 
 def _show_strategies(found: "Replay", console: "Console") -> None:
     objective = found.scenario.objective
-    _heading(console, f"Strategies on this traffic, {objective} cost in USD; in brackets what tokens may make of it")
+    _heading(
+        console,
+        f"Strategies on this traffic, {objective} cost in USD; in brackets what tokens may make of it",
+    )
     from planner.experiments.replay_rows import rows_of
 
     names, rows = list(found.strategies), rows_of(found)

@@ -16,11 +16,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from planner.experiments import answer as answers
+from planner.experiments import replay_tokens as tokens
 from planner.experiments.answer import SloRow
 from planner.experiments.cells import Cell, Progress, clock, run_cells
 from planner.experiments.comparison import measure_weights, measured
 from planner.experiments.replay_answer import sentence
-from planner.experiments import replay_tokens as tokens
 from planner.experiments.replay_tokens import LEVELS, Factor, changes, factors
 from planner.finance.horizon import plan_of
 from planner.finance.ledger import INVOICED, Ledger, View, merge
@@ -275,9 +275,7 @@ def replay(
     )
     windows = windows_of(scenarios["central"], wanted)
     cells = _run(scenarios, windows, engine, workers, report)
-    plan = deletions(
-        measure_weights(base, windows), [(window.era, window.stratum) for window in windows]
-    )
+    plan = deletions(measure_weights(base, windows), [(window.era, window.stratum) for window in windows])
     span_s = Fraction(int(log.arrival_ns[-1]), 10**9)
     strategies: dict[str, StrategyReplay] = {}
     slo_rows: list[SloRow] = []
@@ -318,7 +316,11 @@ def _at(scenario: Scenario, rows: Sequence[Factor], level: str) -> Scenario:
     """The scenario with the factors of a level; those that are 1 anyway are not written into it."""
     wanted = changes(rows, level)
     central = changes(rows, "central")
-    set_ = {path: value for path, value in wanted.items() if value != 1.0 or central[path] != 1.0 or _is_given(scenario, path)}
+    set_ = {
+        path: value
+        for path, value in wanted.items()
+        if value != 1.0 or central[path] != 1.0 or _is_given(scenario, path)
+    }
     return scenario.set(set_) if set_ else scenario
 
 
@@ -428,7 +430,11 @@ def _notices(
     strategies: Mapping[str, StrategyReplay],
 ) -> list[str]:
     """What has to be known to read the figures."""
-    who = f"counted by {counter} ({reason})" if counter else f"whose tokens the log counted is not known ({reason})"
+    who = (
+        f"counted by {counter} ({reason})"
+        if counter
+        else f"whose tokens the log counted is not known ({reason})"
+    )
     told = [
         f"{log.source}: {many(log.n, 'request')} of {many(log.n_read, 'row')}"
         + (f", {log.n_bad:,} left out" if log.n_bad else ""),
@@ -447,7 +453,9 @@ def _notices(
     elif log.task is None and len(scenario.tasks) > 1:
         told.append("the log does not say what requests are about: tasks are drawn by their shares")
     if any(task.requery_probability > 0 for task in scenario.tasks.values()):
-        told.append("nobody asks again (tasks.X.requery_probability is left out): the log is replayed as it is")
+        told.append(
+            "nobody asks again (tasks.X.requery_probability is left out): the log is replayed as it is"
+        )
     paid_once = [one for one in strategies.values() if one.once.rows]
     if paid_once:
         sums = ", ".join(f"{one.name} {answers.money_words(one.once.total())}" for one in paid_once)
@@ -467,4 +475,14 @@ def _notices(
     return told
 
 
-__all__ = ["MEASURES", "Outcome", "Replay", "StrategyReplay", "money_of", "replay", "replayed", "unit_of", "windows_of"]
+__all__ = [
+    "MEASURES",
+    "Outcome",
+    "Replay",
+    "StrategyReplay",
+    "money_of",
+    "replay",
+    "replayed",
+    "unit_of",
+    "windows_of",
+]

@@ -24,7 +24,9 @@ def sentence(
     objective = scenario.objective
     costs = {name: one.costs(objective) for name, one in strategies.items()}
     traffic = f"On this traffic ({many(log.n, 'request')} in {span_words(log.span_s)})"
-    eligible = sorted((name for name, one in strategies.items() if one.meets()), key=lambda name: costs[name][1])
+    eligible = sorted(
+        (name for name, one in strategies.items() if one.meets()), key=lambda name: costs[name][1]
+    )
     if not eligible:
         return _nobody(traffic, objective, strategies, costs, rows), None
     best = eligible[0]

@@ -86,7 +86,9 @@ def _profile(found: "Replay") -> dict[str, Any]:
     profile = found.log.profile
     return {
         "words": list(profile.words),
-        "busiest_requests_per_s": None if profile.busiest_per_s != profile.busiest_per_s else profile.busiest_per_s,
+        "busiest_requests_per_s": None
+        if profile.busiest_per_s != profile.busiest_per_s
+        else profile.busiest_per_s,
         "load": _records(profile.load.drop(columns="moment")),
         "hours": _records(profile.hours),
         "sizes": _records(profile.sizes),

@@ -53,7 +53,9 @@ def rows_of(found: "Replay") -> tuple[Row, ...]:
     """Cost, latency, reliability and right answers; rows that say nothing about any strategy are left out."""
     made = [*_money(found), *_measures(found), *_lost(found)]
     return tuple(
-        row for row in made if any(one.central is not None for one in row.by_strategy.values()) and not _is_idle(row)
+        row
+        for row in made
+        if any(one.central is not None for one in row.by_strategy.values()) and not _is_idle(row)
     )
 
 
@@ -108,8 +110,15 @@ def _lost(found: "Replay") -> Iterator[Row]:
         by_strategy = {}
         for name, one in found.strategies.items():
             ends = {level: one.levels[level].estimates.get(("", measure)) for level in LEVELS}
-            by_strategy[name] = Spread(**{level: 0.0 if end is None else end.value for level, end in ends.items()})
-        yield Row(measure=measure, words=f"lost: {measure.removeprefix(LOST)}", unit="share", by_strategy=by_strategy)
+            by_strategy[name] = Spread(
+                **{level: 0.0 if end is None else end.value for level, end in ends.items()}
+            )
+        yield Row(
+            measure=measure,
+            words=f"lost: {measure.removeprefix(LOST)}",
+            unit="share",
+            by_strategy=by_strategy,
+        )
 
 
 __all__ = ["USD", "WORDS", "Row", "Spread", "rows_of"]

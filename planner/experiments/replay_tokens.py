@@ -56,7 +56,10 @@ def counted_by(scenario: Scenario, log: Log, said: str | None) -> tuple[str | No
 
             names = [*scenario.models, *catalogue_names()]
             problem = Problem(
-                field="counted by", given=repr(said), allowed=f"a model, or {UNKNOWN}", hint=closest(said, names)
+                field="counted by",
+                given=repr(said),
+                allowed=f"a model, or {UNKNOWN}",
+                hint=closest(said, names),
             )
             raise ScenarioError([problem], "the log")
         return found, "given"
@@ -70,7 +73,9 @@ def counted_by(scenario: Scenario, log: Log, said: str | None) -> tuple[str | No
     found = _known(scenario, name)
     if found is None:
         return None, f"its model {name} is not known here"
-    others = "" if share == 1 else f", for {share:.0%} of the requests; the others are taken as counted by it, too"
+    others = (
+        "" if share == 1 else f", for {share:.0%} of the requests; the others are taken as counted by it, too"
+    )
     return found, f"the log's column of models names {name}{others}"
 
 

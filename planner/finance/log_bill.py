@@ -58,7 +58,9 @@ def use_ledger(plan: Plan, counts: Mapping[Key, Fraction], times: Fraction, hour
     Raises PriceUnknown where something was used whose price is not known then.
     """
     era = plan.eras[0]
-    arrived = sum((n for key, n in counts.items() if (key.kind, key.meter) == (REQUESTS, "arrived")), Fraction(0))
+    arrived = sum(
+        (n for key, n in counts.items() if (key.kind, key.meter) == (REQUESTS, "arrived")), Fraction(0)
+    )
     sums: dict[_Line, Fraction] = {}
     for key, count in counts.items():
         for charge in plan.tariff.charges(key, era.models, era.start):
@@ -92,7 +94,14 @@ def standing_of(plan: Plan, span_s: Fraction) -> Ledger:
     for row in standing_ledger(plan, is_adjusted=False).rows:
         if row.account not in ONCE:
             line = _Line(
-                row.view, row.account, row.task, row.deployment, row.unit, row.unit_price_usd, row.source, False
+                row.view,
+                row.account,
+                row.task,
+                row.deployment,
+                row.unit,
+                row.unit_price_usd,
+                row.source,
+                False,
             )
             sums[line] = sums.get(line, Fraction(0)) + Fraction(row.quantity)
     rows = [_row(plan, line, rounded(quantity * share, FINE)) for line, quantity in sums.items()]

@@ -31,7 +31,9 @@ def figure(chart: Any, key: str, title: str, caption: str = "") -> str:
     """A chart under its title in both widths; style decides which is seen. A title of the chart's own wins."""
     spec = chart.to_dict()
     own = spec.pop("title", None)
-    if isinstance(own, dict):
+    if isinstance(own, str):
+        own = {"text": own}
+    if own:
         title = str(own.get("text") or title)
         caption = " ".join(part for part in (str(own.get("subtitle") or ""), caption) if part)
     drawn = "".join(

@@ -8,7 +8,7 @@ from html import escape
 from planner.errors import PlannerError
 from planner.experiments.comparison import Comparison
 from planner.experiments.statement import statement
-from planner.memos import parts
+from planner.memos import parts, rerun
 from planner.memos.making import scenario_run, state_of
 from planner.memos.state import MARK, MemoState
 from planner.memos.style import STYLE
@@ -53,10 +53,10 @@ def memo(comparison: Comparison, *, state: MemoState | None = None, log: bytes |
         parts.targets(comparison),
         parts.accounts(made),
         parts.limits(comparison, state),
-        parts.again(comparison, state),
+        rerun.again(comparison, state),
         parts.assumptions(comparison),
-        parts.scenario_part(state, given),
-        parts.privacy(),
+        rerun.scenario_part(state, given),
+        rerun.privacy(),
     ]
     title = f"{comparison.scenario.name}: decision memo"
     return (

@@ -3,12 +3,9 @@
 Comes in: a finished comparison with its state; goes out: HTML in which every text is escaped. No figure is made here.
 """
 
-import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 from html import escape
-from typing import Any
-from urllib.parse import quote, urlencode
 
 from planner.charts import Gallery, panels, theme
 from planner.experiments import words
@@ -18,13 +15,10 @@ from planner.experiments.comparison import Comparison
 from planner.experiments.statement import Statement
 from planner.finance import usd
 from planner.finance.ledger import ECONOMIC, INVOICED, total_of
-from planner.memos.changes import NOT_GIVEN
+from planner.memos.blocks import section, table, told
 from planner.memos.drawing import figure
 from planner.memos.state import MemoState
-from planner.memos.writing import as_option, written
-from planner.scenario.contents import digests
 from planner.scenario.fields import Scenario
-from planner.scenario.paths import PathProblem, get_value
 from planner.workload.windows import counts, horizon_words
 
 CHARTS = (("latency", "How long answers take"), ("tco", "What it costs, by account"))
@@ -42,12 +36,12 @@ def head(comparison: Comparison, state: MemoState) -> str:
 
 
 def _meta(comparison: Comparison) -> str:
-    scenario, told = comparison.scenario, counts(comparison.scenario)
+    scenario, asked = comparison.scenario, counts(comparison.scenario)
     volume = (
-        f"{told.turns_per_month:,.0f} requests a month in {told.conversations_per_month:,.0f} conversations"
+        f"{asked.turns_per_month:,.0f} requests a month in {told.conversations_per_month:,.0f} conversations"
     )
-    if told.users_active_per_day is not None:
-        volume += f" of {told.users_active_per_day:,.0f} active users a day"
+    if asked.users_active_per_day is not None:
+        volume += f" of {asked.users_active_per_day:,.0f} active users a day"
     facts = [
         f"{horizon_words(scenario)} from {scenario.start.isoformat()}",
         volume,
@@ -77,7 +71,7 @@ def card_section(comparison: Comparison) -> str:
     names = list(comparison.strategies)
     drawn = "".join(_card(one, theme.strategy_colour(one.strategy, names)) for one in cards(comparison))
     note = "Ranges are 95 % intervals of the simulation: prices, volumes and quality are taken as given."
-    return f"<section aria-label='Strategies'><div class='cards'>{drawn}</div><p class='small'>{note}</p></section>"
+    return f"<section><h2 class='unseen'>Strategies</h2><div class='cards'>{drawn}</div><p class='small'>{note}</p></section>"
 
 
 def _card(card: Card, colour: str) -> str:
@@ -141,7 +135,7 @@ def targets(comparison: Comparison) -> str:
     """Every target, of the whole and of single tasks, with what each strategy does."""
     rows = comparison.slo_rows
     if not rows:
-        return _section("Targets", "<p>None is set: every strategy may be chosen.</p>")
+        return section("Targets", "<p>None is set: every strategy may be chosen.</p>")
     found = {(row.measure, row.task, row.strategy): row for row in rows}
     body = []
     for measure, task in dict.fromkeys((row.measure, row.task) for row in rows):
@@ -157,7 +151,7 @@ def targets(comparison: Comparison) -> str:
         where = f" of {task}" if task else ""
         label = f"{name[:1].upper()}{name[1:]}{where} {bound}"
         body.append(f"<tr><th scope='row'>{escape(label)}</th>{''.join(cells)}</tr>")
-    return _section("Targets", _table(["Target", *comparison.strategies], body, numbers=True))
+    return section("Targets", table(["Target", *comparison.strategies], body, numbers=True))
 
 
 def _target(value: float, unit: str) -> str:
@@ -191,26 +185,26 @@ def charts(comparison: Comparison) -> str:
         figure(part, f"tradeoff-{k}", "Cost against what it buys")
         for k, part in enumerate(panels(gallery["tradeoff"]))
     ]
-    return _section("Charts", f"<div class='charts'>{''.join(drawn)}</div>")
+    return section("Charts", f"<div class='charts'>{''.join(drawn)}</div>")
 
 
 def accounts(made: Statement) -> str:
     """Total cost by account, with totals that are sums of ledger rows, and whether all of them agree."""
-    names, table = made.comparison.strategies, made.accounts
+    names, by_account = made.comparison.strategies, made.accounts
     body = []
     for view, label, views in (
         (INVOICED, "Total invoiced", [INVOICED]),
         (ECONOMIC, "Total with economic", [INVOICED, ECONOMIC]),
     ):
-        for row in table[table["view"] == view].to_dict("records"):
+        for row in by_account[by_account["view"] == view].to_dict("records"):
             cells = "".join(f"<td class='number'>{usd(row[name], '')}</td>" for name in names)
             body.append(f"<tr><th scope='row'>{escape(row['account'])}</th>{cells}</tr>")
-        of_views = table[table["view"].isin(views)]
+        of_views = by_account[by_account["view"].isin(views)]
         sums = "".join(f"<td class='number'>{usd(total_of(of_views[name]), '')}</td>" for name in names)
         body.append(f"<tr class='sum'><th scope='row'>{label}</th>{sums}</tr>")
     caption = f"USD over {horizon_words(made.comparison.scenario)}, not discounted; each figure is a sum of ledger rows."
-    content = _table(["Account", *names], body, numbers=True, caption=caption)
-    return _section("What it costs, by account", content + reconciliation(made))
+    content = table(["Account", *names], body, numbers=True, caption=caption)
+    return section("What it costs, by account", content + reconciliation(made))
 
 
 def reconciliation(made: Statement) -> str:
@@ -233,8 +227,10 @@ def reconciliation(made: Statement) -> str:
 
 def findings(comparison: Comparison) -> str:
     """What a reader would otherwise have to dig for."""
-    told = [one.text for one in comparison.findings]
-    return _section("Findings", _told(told) or "<p>No rule found anything out of the ordinary.</p>")
+    return section(
+        "Findings",
+        told(one.text for one in comparison.findings) or "<p>No rule found anything out of the ordinary.</p>",
+    )
 
 
 def limits(comparison: Comparison, state: MemoState) -> str:
@@ -242,10 +238,10 @@ def limits(comparison: Comparison, state: MemoState) -> str:
     source = comparison.scenario._source
     path = "" if source is None else source.file
     # Folders of the machine on which the memo is made are nobody's business.
-    own = f"{_stem(state)}.yaml"
-    notices = _told(str(notice).replace(path, own) if path else str(notice) for notice in comparison.notices)
-    return _section("What is not included", _told(comparison.not_included)) + (
-        _section("Notices", notices) if notices else ""
+    own = f"{state.stem}.yaml"
+    notices = told(str(notice).replace(path, own) if path else str(notice) for notice in comparison.notices)
+    return section("What is not included", told(comparison.not_included)) + (
+        section("Notices", notices) if notices else ""
     )
 
 
@@ -262,129 +258,18 @@ def assumptions(comparison: Comparison) -> str:
         body.append(
             f"<tr><th scope='row'>{escape(found['what'])}</th><td class='value'>{escape(value)}</td>{''.join(cells)}</tr>"
         )
-    table = _table(["What", "Value", "Source", "As of", "Confidence"], body, kind="rests")
-    return _section("What it rests on", table, kind="appendix")
+    listed = table(["What", "Value", "Source", "As of", "Confidence"], body, kind="rests")
+    return section("What it rests on", listed, kind="appendix")
 
 
-# -- the scenario and how to run it again --------------------------------------------------------
-
-
-def scenario_part(state: MemoState, given: Scenario) -> str:
-    """The scenario as its file has it, and what was changed. `given` is the scenario of the text alone."""
-    parts = []
-    if state.changes:
-        before = given.to_dict()
-        parts.append("<p>Changed, with what the file says in brackets:</p>")
-        parts.append(
-            "<ul class='told' id='changes'>"
-            + "".join(
-                f"<li><code>{escape(f'{path}: {written(value)}')}</code> ({escape(_given(before, path))})</li>"
-                for path, value in state.changes.items()
-            )
-            + "</ul>"
-        )
-    else:
-        parts.append("<p>Exactly as its file has it.</p>")
-    parts.append(f"<pre id='scenario' tabindex='0'>\n{escape(state.text)}</pre>")
-    return _section("The scenario", "".join(parts))
-
-
-def _given(before: Any, path: str) -> str:
-    try:
-        return f"file: {written(get_value(before, path))}"
-    except PathProblem:
-        return f"file: {NOT_GIVEN}"
-
-
-def again(comparison: Comparison, state: MemoState) -> str:
-    """How to get the same figures: from this page, from the file, in the app."""
-    file = f"{_stem(state)}.yaml"
-    options = "".join(f" \\\n  {as_option(path, value)}" for path, value in state.changes.items())
-    commands = f"planner compare memo.html\nplanner compare {shlex.quote(file)}{options}"
-    link = urlencode(state.params, quote_via=quote, safe="[]{}:,")
-    files = digests(comparison.scenario)
-    beside = "".join(
-        f"<p>The scenario reads <code>{escape(name)}</code> (SHA-256 {escape(found)}): keep it beside this page.</p>"
-        for name, found in files.items()
-    )
-    facts = [
-        ("Planner", state.planner),
-        ("Seed", str(comparison.scenario.run.seed)),
-        ("Scenario hash", state.hash),
-        ("Catalogue", state.catalogue),
-        ("Requests", _requests(comparison)),
-        ("Address", f"/{'' if state.page == 'compare' else state.page}?{link}"),
-    ]
-    rows = [
-        f"<tr><th scope='row'>{escape(name)}</th><td><code>{escape(value)}</code></td></tr>"
-        for name, value in facts
-    ]
-    return _section(
-        "How to run it again",
-        "<p>This page holds the whole state. Save it as <code>memo.html</code>, then run it, or drop it on the app's first page; "
-        "the second command starts from the scenario's own file. The same version gives the same figures to the last digit.</p>"
-        f"<pre tabindex='0'><code>{escape(commands)}</code></pre>{beside}"
-        f"<div class='sheet sideways'><table><tbody>{''.join(rows)}</tbody></table></div>{_log(state)}",
-    )
-
-
-def _stem(state: MemoState) -> str:
-    """The name of the scenario's file without its folder and ending."""
-    return state.name.rpartition("/")[2]
-
-
-def _requests(comparison: Comparison) -> str:
-    return (
-        f"{comparison.represented_requests:,.0f} represented by {comparison.simulated_requests:,} simulated in "
-        f"{len(comparison.windows)} windows × {len(comparison.strategies)} strategies; engine {comparison.engine}"
-    )
-
-
-def _log(state: MemoState) -> str:
-    """What of a dropped log is in the page."""
-    if state.log is None:
-        return ""
-    log = state.log
-    kept = (
-        f"Its times and token counts are in this page ({len(log.content):,} bytes), and nothing else of it."
-        if log.content is not None
-        else "It is named only: its times and token counts are not in this page."
-    )
-    return f"<p id='log'>Log <code>{escape(log.name)}</code>, {log.rows:,} rows, <code>{escape(log.hex)}</code>. {kept}</p>"
-
-
-def privacy() -> str:
-    """What stands in the page and what does not."""
-    return (
-        "<footer class='small'><p>One file: it loads nothing, sends nothing and runs no script. It holds the scenario, its changes and "
-        "the figures above; no prompts, no answers, no keys.</p></footer>"
-    )
-
-
-# -- building blocks -----------------------------------------------------------------------------
-
-
-def _section(title: str, content: str, *, kind: str = "") -> str:
-    name = f" class='{kind}'" if kind else ""
-    return f"<section{name}><h2>{escape(title)}</h2>{content}</section>"
-
-
-def _told(texts: Iterable[str]) -> str:
-    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
-    return f"<ul class='told'>{items}</ul>" if items else ""
-
-
-def _table(
-    names: Sequence[str], rows: Iterable[str], *, kind: str = "", numbers: bool = False, caption: str = ""
-) -> str:
-    heads = "".join(
-        f"<th scope='col'{' class=number' if numbers and k else ''}>{escape(name)}</th>"
-        for k, name in enumerate(names)
-    )
-    said = f"<caption>{escape(caption)}</caption>" if caption else ""
-    kind = kind or ("numbers" if numbers else "")
-    of_kind = f" class='{kind}'" if kind else ""
-    return (
-        f"<div class='sheet sideways' tabindex='0'><table{of_kind}>{said}<thead><tr>{heads}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+__all__ = [
+    "accounts",
+    "assumptions",
+    "card_section",
+    "charts",
+    "findings",
+    "head",
+    "limits",
+    "reconciliation",
+    "targets",
+]

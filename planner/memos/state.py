@@ -112,6 +112,11 @@ class MemoState:
         return found.set(overrides) if overrides else found
 
     @property
+    def stem(self) -> str:
+        """The scenario's name without its folder in the library."""
+        return self.name.rpartition("/")[2]
+
+    @property
     def effective(self) -> str:
         """The scenario with its changes in one text: canonical JSON, which is YAML. Raises as `scenario`."""
         return effective_text(self.scenario())

@@ -14,6 +14,7 @@ main { max-width: 1140px; margin: 0 auto; padding: 2.2rem 1.6rem 3rem; }
 h1 { font-size: 2rem; line-height: 1.15; margin: 0.1rem 0 0.35rem; letter-spacing: -0.015em; }
 h2 { font-size: 1.2rem; margin: 2.3rem 0 0.7rem; letter-spacing: -0.005em; }
 h3 { font-size: 1.05rem; margin: 0; }
+.unseen { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 p { margin: 0 0 0.6rem; }
 a { color: var(--mark); }
 .eyebrow { text-transform: uppercase; letter-spacing: 0.09em; font-size: 0.72rem; font-weight: 600; color: var(--soft); margin: 0; }

@@ -107,7 +107,10 @@ def _of_texts(column: Any) -> Moments:
 
     text = pc.replace_substring_regex(pc.utf8_trim_whitespace(column), r"\s*UTC$", "Z")
     stamps = pd.to_datetime(
-        pd.Series(text.to_numpy(zero_copy_only=False), dtype=object), errors="coerce", utc=True, format="ISO8601"
+        pd.Series(text.to_numpy(zero_copy_only=False), dtype=object),
+        errors="coerce",
+        utc=True,
+        format="ISO8601",
     )
     is_bad = stamps.isna().to_numpy()
     ns = np.where(is_bad, 0, stamps.dt.as_unit("ns").astype("int64").to_numpy())
@@ -204,7 +207,9 @@ def texts(column: Any) -> tuple[Integers, tuple[str, ...]]:
     values = column.to_pandas()
     is_empty = values.isna().to_numpy()
     if values.dtype == object or str(values.dtype).startswith("str"):
-        values = values.map(lambda value: value.strip() if isinstance(value, str) else str(value), na_action="ignore")
+        values = values.map(
+            lambda value: value.strip() if isinstance(value, str) else str(value), na_action="ignore"
+        )
         is_empty = is_empty | (values == "").to_numpy()
     codes, distinct = pd.factorize(values.where(~is_empty))
     return np.asarray(codes, np.int64), tuple(str(value) for value in distinct)

@@ -118,9 +118,7 @@ def guessed(
         if role not in NAMES
     ]
     problems += [
-        Problem(
-            field=f"column {role}", text=f"the log has no column '{name}'", hint=_hint(name, header)
-        )
+        Problem(field=f"column {role}", text=f"the log has no column '{name}'", hint=_hint(name, header))
         for role, name in said.items()
         if role in NAMES and name and name not in header
     ]
@@ -190,7 +188,9 @@ def parsed_columns(texts: Sequence[str]) -> dict[str, str]:
         role, sign, name = text.partition("=")
         if not sign or role not in NAMES:
             allowed = f"ROLE=COLUMN with a role of {', '.join(NAMES)}"
-            problems.append(Problem(field="--column", given=repr(text), allowed=allowed, hint=closest(role, list(NAMES))))
+            problems.append(
+                Problem(field="--column", given=repr(text), allowed=allowed, hint=closest(role, list(NAMES)))
+            )
         elif role in found:
             problems.append(Problem(field="--column", text=f"{role} is given twice"))
         else:
@@ -200,4 +200,15 @@ def parsed_columns(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-__all__ = ["FORMATS", "MOONCAKE", "NAMES", "NEEDED", "WORDS", "Column", "format_of", "guessed", "parsed_columns", "plain"]
+__all__ = [
+    "FORMATS",
+    "MOONCAKE",
+    "NAMES",
+    "NEEDED",
+    "WORDS",
+    "Column",
+    "format_of",
+    "guessed",
+    "parsed_columns",
+    "plain",
+]

@@ -32,8 +32,18 @@ if TYPE_CHECKING:
 Integers = npt.NDArray[np.int64]
 
 HEX_DIGITS = 16
-_ARRAYS = ("arrival_ns", "input_tokens", "output_tokens", "prefix_tokens", "session", "task", "model", "latency_ns")
+_ARRAYS = (
+    "arrival_ns",
+    "input_tokens",
+    "output_tokens",
+    "prefix_tokens",
+    "session",
+    "task",
+    "model",
+    "latency_ns",
+)
 _VERSION = "1"
+MOST_ROWS = 20_000_000  # a memo comes from anywhere: no small file may unpack without end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +105,9 @@ class Log:
     @cached_property
     def hex(self) -> str:
         """The first 16 hex digits of the SHA-256 of its content."""
-        digest = hashlib.sha256(f"log {_VERSION} {self.start_ns} {self.task_names} {self.model_names}".encode())
+        digest = hashlib.sha256(
+            f"log {_VERSION} {self.start_ns} {self.task_names} {self.model_names}".encode()
+        )
         for name in _ARRAYS:
             values = getattr(self, name)
             digest.update(f"{name} {values is not None}".encode())
@@ -153,19 +165,31 @@ class Log:
         import pyarrow.parquet as pq
 
         try:
+            if pq.read_metadata(pa.BufferReader(data)).num_rows > MOST_ROWS:
+                raise ValueError(f"more than {MOST_ROWS:,} rows")
             read = pq.read_table(pa.BufferReader(data))
             told = json.loads((read.schema.metadata or {})[b"log"])
             arrays: dict[str, Any] = {name: read.column(name).to_numpy() for name in read.column_names}
             arrays = {name: np.array(values, np.int64) for name, values in arrays.items()}
-            if told["version"] != _VERSION or not set(arrays) <= set(_ARRAYS) or not len(arrays["arrival_ns"]):
+            if (
+                told["version"] != _VERSION
+                or not set(arrays) <= set(_ARRAYS)
+                or not len(arrays["arrival_ns"])
+            ):
                 raise ValueError("another version")
             arrays["arrival_ns"] = np.cumsum(arrays["arrival_ns"])
             tokens = [arrays[name] for name in ("input_tokens", "output_tokens")]
             if (np.diff(arrays["arrival_ns"]) < 0).any() or any((one < 0).any() for one in tokens):
                 raise ValueError("no log")
-            names = {key: tuple(told[key]) for key in ("task_names", "model_names", "notices")}
-            rest = {key: told[key] for key in ("source", "start_ns", "n_read", "n_bad", "bad_counts")}
-            return Log(**arrays, **names, **rest)
+            for name in ("task", "model"):
+                codes = arrays.get(name)
+                if codes is not None and not (-1 <= codes.min() and codes.max() < len(told[f"{name}_names"])):
+                    raise ValueError(f"unknown codes of {name}")
+            told_too: dict[str, Any] = {
+                **{key: tuple(told[key]) for key in ("task_names", "model_names", "notices")},
+                **{key: told[key] for key in ("source", "start_ns", "n_read", "n_bad", "bad_counts")},
+            }
+            return Log(**arrays, **told_too)
         except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
             problem = Problem(field="the log", text=f"it is no log that was kept by this program ({error})")
             raise ScenarioError([problem], "the log") from None

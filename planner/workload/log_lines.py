@@ -73,7 +73,8 @@ def records(data: bytes, source: str, listed: int = LISTED) -> Records:
     header, has_names = _header(first_text, delimiter)
     if len(header) < 3:
         raise _refuse(
-            source, f"its first line has {len(header)} columns; allowed: at least three, for time, input and output tokens"
+            source,
+            f"its first line has {len(header)} columns; allowed: at least three, for time, input and output tokens",
         )
     if delimiter != ",":
         shown = {"\t": "tabulators"}.get(delimiter, f"'{delimiter}'")
@@ -152,7 +153,11 @@ def _blank(data: bytes, bounds: Integers) -> Flags:
 def _header(text: str, delimiter: str) -> tuple[tuple[str, ...], bool]:
     """Names of the columns, each once; whether the first line holds them."""
     cells = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
-    if cells and all(_NUMBER_OR_TIME.fullmatch(cell) for cell in cells) and any(cell.strip() for cell in cells):
+    if (
+        cells
+        and all(_NUMBER_OR_TIME.fullmatch(cell) for cell in cells)
+        and any(cell.strip() for cell in cells)
+    ):
         return tuple(f"column {number + 1}" for number in range(len(cells))), False
     found: list[str] = []
     for number, cell in enumerate(cells):
@@ -164,7 +169,13 @@ def _header(text: str, delimiter: str) -> tuple[tuple[str, ...], bool]:
 
 
 def _closed(
-    data: bytes, delimiter: str, bounds: Integers, quotes: Integers, delimiters: Integers, is_body: Flags, width: int
+    data: bytes,
+    delimiter: str,
+    bounds: Integers,
+    quotes: Integers,
+    delimiters: Integers,
+    is_body: Flags,
+    width: int,
 ) -> tuple[Integers, Integers, Flags]:
     """Records as (first line, number of lines, whether a quote in it is never closed).
 
@@ -231,14 +242,16 @@ def _cells(
     return np.bincount(record[counts], minlength=len(head)).astype(np.int64) + 1
 
 
-def _told(
-    data: bytes, bounds: Integers, line: int, cells: int, is_open: bool, width: int
-) -> Malformed:
+def _told(data: bytes, bounds: Integers, line: int, cells: int, is_open: bool, width: int) -> Malformed:
     text = data[bounds[line] : bounds[line + 1]].decode().rstrip("\r\n")
     shown = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
     if is_open:
-        return Malformed(line=line + 1, given=shown, allowed="quotes in pairs: one opens here and never closes")
-    return Malformed(line=line + 1, given=f"{cells} cells: {shown}", allowed=f"{width} cells, as the first line has")
+        return Malformed(
+            line=line + 1, given=shown, allowed="quotes in pairs: one opens here and never closes"
+        )
+    return Malformed(
+        line=line + 1, given=f"{cells} cells: {shown}", allowed=f"{width} cells, as the first line has"
+    )
 
 
 def _kept(data: bytes, first: Integers, end: Integers) -> bytes:
@@ -274,7 +287,11 @@ def table(found: Records, names: Sequence[str]) -> tuple[Records, dict[str, Any]
     lines = np.delete(found.line, odd)
     assert read.num_rows == len(lines), f"{read.num_rows} rows of {len(lines)} records"
     told = [
-        Malformed(line=int(found.line[at]), given="a quote in the middle of a cell", allowed="quotes around whole cells")
+        Malformed(
+            line=int(found.line[at]),
+            given="a quote in the middle of a cell",
+            allowed="quotes around whole cells",
+        )
         for at in odd
     ]
     malformed = sorted((*found.malformed, *told), key=lambda one: one.line)

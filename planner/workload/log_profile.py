@@ -19,7 +19,27 @@ if TYPE_CHECKING:
 
 MOST_BINS = 360
 #: Widths of bins that people read: a second to a week.
-WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 604_800)
+WIDTHS_S = (
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    14_400,
+    21_600,
+    43_200,
+    86_400,
+    604_800,
+)
 DISPERSION_S = (1, 60)
 LEAST_BINS = 10
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
@@ -115,7 +135,13 @@ def _hours(log: "Log") -> "pd.DataFrame":
     counts = np.bincount(of_week, minlength=168)
     touched = np.bincount((np.arange(first, last + 1) + 72) % 168, minlength=168)
     rows = [
-        (DAYS[place // 24], place % 24, int(counts[place]), int(touched[place]), counts[place] / touched[place])
+        (
+            DAYS[place // 24],
+            place % 24,
+            int(counts[place]),
+            int(touched[place]),
+            counts[place] / touched[place],
+        )
         for place in range(168)
         if touched[place]
     ]
@@ -213,4 +239,13 @@ def span_words(span_s: float) -> str:
     return f"{span_s:.3g} s"
 
 
-__all__ = ["DAYS", "Profile", "busiest_minute", "index_of_dispersion", "many", "profile", "rate_words", "span_words"]
+__all__ = [
+    "DAYS",
+    "Profile",
+    "busiest_minute",
+    "index_of_dispersion",
+    "many",
+    "profile",
+    "rate_words",
+    "span_words",
+]

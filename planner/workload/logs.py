@@ -17,8 +17,8 @@ from planner.workload.cells import MAX_ARRIVAL_S, MAX_TOKENS, TOKENS_TEXT
 from planner.workload.log_cells import TIME_TEXT, UNITS_NS, Flags, Integers, moments, numbers, shown, texts
 from planner.workload.log_columns import MOONCAKE, NEEDED, Column, format_of, guessed
 from planner.workload.log_kept import BadRow, Log
-from planner.workload.log_profile import many
 from planner.workload.log_lines import LISTED, Records, records, table
+from planner.workload.log_profile import many
 
 MAX_BYTES = 2 * 2**30
 SUFFIXES = (".csv", ".parquet")
@@ -85,7 +85,9 @@ def read_log(
     ScenarioError
         No such file, no such columns, rows that stand for several requests, no good row or more bad ones than good.
     """
-    called = name or (source if isinstance(source, str) else source.name if isinstance(source, Path) else "the log")
+    called = name or (
+        source if isinstance(source, str) else source.name if isinstance(source, Path) else "the log"
+    )
     if time_unit is not None and time_unit not in UNITS_NS:
         problem = Problem(field="time unit", given=repr(time_unit), allowed=", ".join(UNITS_NS))
         raise ScenarioError([problem], str(called))
@@ -209,7 +211,8 @@ class _Reader:
         if found.n_malformed:
             self.counts["malformed line"] = found.n_malformed
             self.listed += [
-                BadRow(line=one.line, column="", given=one.given, allowed=one.allowed) for one in found.malformed
+                BadRow(line=one.line, column="", given=one.given, allowed=one.allowed)
+                for one in found.malformed
             ]
 
     def _set_apart(self, role: str, is_bad: Flags, allowed: str) -> None:
@@ -221,7 +224,12 @@ class _Reader:
         before = self.counts.get(name, 0)
         self.counts[name] = before + len(rows)
         self.listed += [
-            BadRow(line=int(self.line[row]), column=name, given=shown(self.columns[name], int(row)), allowed=allowed)
+            BadRow(
+                line=int(self.line[row]),
+                column=name,
+                given=shown(self.columns[name], int(row)),
+                allowed=allowed,
+            )
             for row in rows[: max(LISTED - before, 0)].tolist()
         ]
         self.is_bad |= is_bad
@@ -270,7 +278,11 @@ class _Reader:
                             + ", ".join(f"{role}: {self.names[role]}" for role in NEEDED))]  # fmt: skip
         listed = sorted(self.listed, key=lambda one: one.line)[:LISTED]
         problems += [
-            Problem(field=f"line {one.line}" + (f", {one.column}" if one.column else ""), given=one.given, allowed=one.allowed)
+            Problem(
+                field=f"line {one.line}" + (f", {one.column}" if one.column else ""),
+                given=one.given,
+                allowed=one.allowed,
+            )
             for one in listed
         ]
         raise ScenarioError(problems, self.opened.name)
@@ -278,7 +290,11 @@ class _Reader:
     def _tell_zeros(self, sent: Integers, answered: Integers) -> None:
         for tokens, what, why in (
             (sent, "input", "such a prompt is billed nothing and takes no time to read"),
-            (answered, "output", "calls that failed or were cut; they are replayed as requests with an empty answer"),
+            (
+                answered,
+                "output",
+                "calls that failed or were cut; they are replayed as requests with an empty answer",
+            ),
         ):
             count = int((tokens == 0).sum())
             if count:

@@ -146,7 +146,7 @@ def test_the_table_says_what_the_targets_say(missed: Comparison) -> None:
         is_better_high = row.measure == "accuracy"
         verdict_of = [end >= row.target if is_better_high else end <= row.target for end in (low, high)]
         if verdict_of[0] != verdict_of[1]:
-            assert "~ not certain" in cell
+            assert f"~ {'met' if row.met else 'missed'}, not certain" in cell
         else:
             assert ("✓ met" if row.met else "✗ missed") in cell
         assert "95 % interval" in cell
@@ -156,7 +156,7 @@ def test_the_table_can_be_read_without_eyes_and_scrolls_in_itself(missed: Compar
     html = answering.matrix(verdicts.matrix(missed), missed.strategies)
     assert html.count("scope='col'") == 1 + len(missed.strategies)
     assert html.count("scope='row'") == 2
-    assert "<caption>" in html
+    assert "<caption" in html
     assert "class='sideways' tabindex='0' role='region' aria-label=" in html
 
 

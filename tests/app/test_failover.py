@@ -74,6 +74,7 @@ def words(app: AppTest) -> str:
         app.warning,
         app.error,
         app.title,
+        app.header,
         app.subheader,
         app.info,
     )

@@ -182,7 +182,11 @@ def test_three_logs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs.st, "session_state", memory)
     names = [logs.keep(read_log(f"t,input_tokens,output_tokens\n0,{k},1\n".encode())) for k in range(4)]
     assert logs.kept(names[0]) is None
-    assert [found.input_tokens.tolist() for name in names[1:] if (found := logs.kept(name))] == [[1], [2], [3]]
+    assert [found.input_tokens.tolist() for name in names[1:] if (found := logs.kept(name))] == [
+        [1],
+        [2],
+        [3],
+    ]
 
 
 def test_figures_are_written_with_what_tokens_may_make_of_them() -> None:

@@ -98,7 +98,9 @@ def test_wrong_use_and_bad_input_end_with_their_status(files: tuple[Path, Path],
     both = (log, "--scenario", scenario)
     assert "column output: no column looks like output tokens" in refused(*both)
     assert "got 'colour=x'" in refused(*both, "--column", "colour=x")
-    assert "the log has no column 'anwser'; did you mean answer?" in refused(*both, "--column", "output=anwser")
+    assert "the log has no column 'anwser'; did you mean answer?" in refused(
+        *both, "--column", "output=anwser"
+    )
     assert "allowed: s, ms, us, ns" in refused(*both, "--column", "output=answer", "--time-unit", "h")
     assert "counted by: got 'bigg'" in refused(*both, "--column", "output=answer", "--counted-by", "bigg")
     assert "allowed: a readable file" in refused(tmp_path / "none.csv", "--scenario", scenario)
@@ -109,4 +111,6 @@ def test_wrong_use_and_bad_input_end_with_their_status(files: tuple[Path, Path],
 
 def test_an_unwritable_target_is_told_before_the_run(files: tuple[Path, Path], tmp_path: Path) -> None:
     log, scenario = files
-    assert "there is no folder" in refused(log, "--scenario", scenario, "--json", tmp_path / "none" / "x.json")
+    assert "there is no folder" in refused(
+        log, "--scenario", scenario, "--json", tmp_path / "none" / "x.json"
+    )

@@ -71,7 +71,12 @@ THREE = b"arrival_s,input_tokens,output_tokens\n0,1000,100\n10,500,50\n36,200,0\
 def busy(n: int = 200, gap_s: float = 31.0, **more: list[Any]) -> Log:
     """A log of an hour and more."""
     names = ["t_s", "input_tokens", "output_tokens", *more]
-    columns = [[gap_s * k for k in range(n)], [200 + 7 * k % 900 for k in range(n)], [20 + k % 150 for k in range(n)], *more.values()]
+    columns = [
+        [gap_s * k for k in range(n)],
+        [200 + 7 * k % 900 for k in range(n)],
+        [20 + k % 150 for k in range(n)],
+        *more.values(),
+    ]
     rows = [",".join(str(cell) for cell in row) for row in zip(*columns, strict=True)]
     return read_log("\n".join([",".join(names), *rows]).encode())
 
@@ -101,7 +106,9 @@ def test_three_requests_cost_what_they_do_on_paper() -> None:
     assert value(found, "mini-only", "latency_p50_s") == pytest.approx(0.5, rel=0.01)
     assert value(found, "omni-only", "availability") == 1.0
     assert found.winner == "mini-only"
-    assert found.answer.startswith("On this traffic (3 requests in 36 s) take mini-only: it would have cost 0.01404 USD")
+    assert found.answer.startswith(
+        "On this traffic (3 requests in 36 s) take mini-only: it would have cost 0.01404 USD"
+    )
 
 
 def test_the_ends_of_a_range_cost_what_they_do_on_paper() -> None:
@@ -128,7 +135,9 @@ def test_money_adds_up_and_is_a_sum_of_ledger_rows() -> None:
             for objective in ("invoiced", "economic"):
                 use, standing = made[f"use_{objective}_usd"][level], made["standing_usd"][level]
                 total, per_1k = made[f"total_{objective}_usd"][level], made[f"per_1k_{objective}_usd"][level]
-                assert use is not None and standing is not None and per_1k is not None
+                assert use is not None
+                assert standing is not None
+                assert per_1k is not None
                 assert use + standing == total
                 assert float(per_1k) * found.log.n / 1000 == pytest.approx(float(use + standing))
     assert found.money["central"].notna().all()
@@ -141,7 +150,11 @@ def test_measures_are_those_of_a_comparison_on_the_same_recording(tmp_path: Path
     log, scenario = busy(), loads(CHANCY)
     found = planner.replay(scenario, log, counted_by="unknown")
     table = pd.DataFrame(
-        {"arrival_s": log.arrival_ns / 1e9, "input_tokens": log.input_tokens, "output_tokens": log.output_tokens}
+        {
+            "arrival_s": log.arrival_ns / 1e9,
+            "input_tokens": log.input_tokens,
+            "output_tokens": log.output_tokens,
+        }
     )
     table.to_csv(tmp_path / "trace.csv", index=False)
     other = scenario.set(
@@ -155,14 +168,18 @@ def test_measures_are_those_of_a_comparison_on_the_same_recording(tmp_path: Path
 
 
 def test_bills_are_those_of_a_comparison_by_the_request() -> None:
-    scenario = loads(CHANCY).set({"tasks": {"faq": {"accuracy": {"big": 0.95, "small": 0.9}, "cost_of_wrong_answer_usd": 0.01}}})
+    scenario = loads(CHANCY).set(
+        {"tasks": {"faq": {"accuracy": {"big": 0.95, "small": 0.9}, "cost_of_wrong_answer_usd": 0.01}}}
+    )
     log = busy()
     found = planner.replay(scenario, log, counted_by="unknown")
     compared = planner.compare(replayed(scenario, log))
     expected = float(compared.represented_requests)
     for name, result in compared.results.items():
         use = found.strategies[name].central.use
-        mine = {key: float(usd) / log.n for key, usd in use.by("view", "account").items() if key[1] != "downtime"}
+        mine = {
+            key: float(usd) / log.n for key, usd in use.by("view", "account").items() if key[1] != "downtime"
+        }
         theirs = {key: float(usd) / expected for key, usd in result.ledger.by("view", "account").items()}
         theirs.pop(("economic", "downtime"), None)
         assert mine.keys() == theirs.keys()
@@ -203,7 +220,9 @@ def test_nothing_is_said_of_a_month_after_less_than_an_hour() -> None:
     found = planner.replay(loads(TWO), busy(100), replications=1)
     assert found.strategies["omni-only"].central.month_cost("invoiced") is None
     assert any("shorter than an hour" in one for one in found.notices)
-    assert planner.replay(loads(TWO), busy(), replications=1).strategies["omni-only"].central.month is not None
+    assert (
+        planner.replay(loads(TWO), busy(), replications=1).strategies["omni-only"].central.month is not None
+    )
 
 
 def test_what_stands_is_spread_over_the_days_of_the_plan() -> None:
@@ -212,7 +231,11 @@ def test_what_stands_is_spread_over_the_days_of_the_plan() -> None:
     start, end = scenario.start, plan_of(scenario, "hybrid").pieces[-1].end
     from planner.finance.horizon import standing_ledger
 
-    rows = [row for row in standing_ledger(plan_of(scenario, "hybrid"), is_adjusted=False).rows if row.account == "people"]
+    rows = [
+        row
+        for row in standing_ledger(plan_of(scenario, "hybrid"), is_adjusted=False).rows
+        if row.account == "people"
+    ]
     whole = sum(float(row.amount_usd) for row in rows)
     mine = float(found.strategies["hybrid"].central.standing.by("account")["people"])
     assert mine == pytest.approx(whole * found.log.span_s / ((end - start).days * 86_400), rel=1e-6)
@@ -245,7 +268,9 @@ def test_the_same_vocabulary_has_no_range_on_input() -> None:
     assert rows["gpt-4o-mini-2024-07-18", "input"] == (1, 1)
     assert rows["gpt-4o-mini-2024-07-18", "output"] == (0.7, 1.5)
     assert rows["claude-haiku-5-5", "input"] == (0.85, 1.35)
-    assert all(low < high for low, high in (ends for key, ends in rows.items() if key[0].startswith("claude")))
+    assert all(
+        low < high for low, high in (ends for key, ends in rows.items() if key[0].startswith("claude"))
+    )
     assert all(row.low < row.high for row in factors(scenario, None))
 
 
@@ -279,9 +304,10 @@ def test_overlapping_ranges_are_told() -> None:
     found = planner.replay(near, read_log(THREE), replications=1)
     assert found.winner == "mini-only"
     assert "their ranges overlap" in found.answer
-    assert "their ranges overlap" not in planner.replay(
-        loads(TWO).set({"finance.people": []}), read_log(THREE), replications=1
-    ).answer
+    assert (
+        "their ranges overlap"
+        not in planner.replay(loads(TWO).set({"finance.people": []}), read_log(THREE), replications=1).answer
+    )
 
 
 # -- targets ---------------------------------------------------------------------------------------
@@ -297,7 +323,9 @@ def test_the_winner_meets_the_targets_on_this_traffic() -> None:
 
 
 def test_a_target_that_more_tokens_would_miss_is_told() -> None:
-    found = planner.replay(loads(TWO).set({"slo.p95_latency_s": 1.2}), read_log(THREE), counted_by="big", replications=1)
+    found = planner.replay(
+        loads(TWO).set({"slo.p95_latency_s": 1.2}), read_log(THREE), counted_by="big", replications=1
+    )
     assert found.winner == "mini-only"
     # small: 0.25 s and 100 or 200 tokens at 200 a second
     assert "With the most tokens that they may be it misses p95 latency" in found.answer
@@ -336,7 +364,9 @@ def test_a_scenario_of_users_is_replayed_too() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(
-    rows=st.lists(st.tuples(st.integers(0, 500), st.integers(0, 5000), st.integers(0, 500)), min_size=1, max_size=15)
+    rows=st.lists(
+        st.tuples(st.integers(0, 500), st.integers(0, 5000), st.integers(0, 500)), min_size=1, max_size=15
+    )
 )
 def test_every_row_is_a_request_in_the_order_of_the_log(rows: list[tuple[int, int, int]]) -> None:
     text = "\n".join(["t_s,input_tokens,output_tokens", *(",".join(map(str, row)) for row in rows)])
@@ -355,7 +385,9 @@ def test_every_row_is_a_request_in_the_order_of_the_log(rows: list[tuple[int, in
 
 def test_progress_is_heard_and_can_end_the_run() -> None:
     heard: list[tuple[int, int]] = []
-    planner.replay(loads(CHANCY), busy(), replications=3, report=lambda done, total: heard.append((done, total)))
+    planner.replay(
+        loads(CHANCY), busy(), replications=3, report=lambda done, total: heard.append((done, total))
+    )
     assert heard[-1][0] == heard[-1][1]
     assert heard == sorted(heard)
 
@@ -372,7 +404,9 @@ def test_progress_is_heard_and_can_end_the_run() -> None:
 
 def test_both_engines_agree() -> None:
     log = busy(40)
-    one, two = (planner.replay(loads(CHANCY), log, replications=2, engine=name) for name in ("compiled", "reference"))
+    one, two = (
+        planner.replay(loads(CHANCY), log, replications=2, engine=name) for name in ("compiled", "reference")
+    )
     for name in one.strategies:
         assert one.strategies[name].central.use.rows == two.strategies[name].central.use.rows
 
@@ -384,7 +418,9 @@ def test_real_traces_are_replayed_whole(name: str) -> None:
         pytest.skip("the shared data are not here")
     log = read_log(path, columns={"cached": "", "session": ""})
     found = planner.replay(loads(TWO), log, counted_by="unknown", replications=1)
-    expected = int(log.input_tokens.sum()) * Decimal("2.5e-6") + int(log.output_tokens.sum()) * Decimal("1e-5")
+    expected = int(log.input_tokens.sum()) * Decimal("2.5e-6") + int(log.output_tokens.sum()) * Decimal(
+        "1e-5"
+    )
     assert found.strategies["omni-only"].central.use.total() == expected
 
 
@@ -394,6 +430,8 @@ def test_the_document_holds_plain_values() -> None:
     found = planner.replay(loads(CHANCY), busy(), replications=2)
     read = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     rows = read["strategies"]["hybrid"]["ledger"]["central"]
-    total = sum(Decimal(row["quantity"]) * Decimal(row["unit_price_usd"]) for part in rows.values() for row in part)
+    total = sum(
+        Decimal(row["quantity"]) * Decimal(row["unit_price_usd"]) for part in rows.values() for row in part
+    )
     assert total == Decimal(read["strategies"]["hybrid"]["money"]["total_economic_usd"]["central"])
     assert read["log"]["hex"] == found.log.hex

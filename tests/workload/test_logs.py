@@ -41,7 +41,9 @@ def csv_of(times: list[str], name: str = "time", more: str = "") -> bytes:
         ("t_ms,input_tokens,output_tokens", ("t_ms", "input_tokens", "output_tokens"), "name"),
     ],
 )  # fmt: skip
-def test_columns_are_guessed_by_the_names_that_tools_export(header: str, wanted: tuple[str, ...], tool: str) -> None:
+def test_columns_are_guessed_by_the_names_that_tools_export(
+    header: str, wanted: tuple[str, ...], tool: str
+) -> None:
     columns, problems = guessed(header.split(","))
     assert not problems
     found = {one.role: one for one in columns}
@@ -54,7 +56,11 @@ def test_a_column_that_was_given_beats_a_guess_and_an_empty_name_takes_it_away()
     found = read_log(data, columns={"time": "done", "model": ""})
     assert found.arrival_ns.tolist() == [0, 4 * 10**9]
     assert found.model is None
-    assert {one.role: one.is_given for one in found.columns} == {"time": True, "input": False, "output": False}
+    assert {one.role: one.is_given for one in found.columns} == {
+        "time": True,
+        "input": False,
+        "output": False,
+    }
 
 
 def test_all_that_is_wrong_with_columns_is_told_at_once() -> None:
@@ -92,7 +98,9 @@ def test_tokens_of_a_cache_beside_the_input_are_added_to_it() -> None:
 
 def test_rows_that_stand_for_several_requests_are_refused() -> None:
     data = b"start_time,input_tokens,output_tokens,num_model_requests\n1700000000,10,1,1\n1700000060,10,1,7\n"
-    with pytest.raises(ScenarioError, match="line 3: num_model_requests is 7: rows stand for several requests"):
+    with pytest.raises(
+        ScenarioError, match="line 3: num_model_requests is 7: rows stand for several requests"
+    ):
         read_log(data)
 
 
@@ -160,7 +168,10 @@ def test_nanoseconds_keep_every_digit() -> None:
 def test_how_times_were_read_is_said() -> None:
     assert "times are ISO 8601 without a zone, read as UTC" in read_log(csv_of(ABSOLUTE["no zone"])).notices
     assert "times are milliseconds since 1970, by their size" in read_log(csv_of(ABSOLUTE["ms"])).notices
-    assert "times are seconds from the start of the log, by their size" in read_log(csv_of(["0", "1", "2"])).notices
+    assert (
+        "times are seconds from the start of the log, by their size"
+        in read_log(csv_of(["0", "1", "2"])).notices
+    )
 
 
 # -- Parquet ---------------------------------------------------------------------------------------
@@ -186,7 +197,11 @@ def test_columns_of_time_stamps_are_read_in_every_unit_and_zone(unit: str, zone:
 @pytest.mark.parametrize("form", ABSOLUTE)
 def test_a_parquet_file_is_the_same_log_as_the_csv_file(form: str) -> None:
     times = ABSOLUTE[form]
-    values: Any = times if not times[0].isdigit() else [float(one) if "." in "".join(times) else int(one) for one in times]
+    values: Any = (
+        times
+        if not times[0].isdigit()
+        else [float(one) if "." in "".join(times) else int(one) for one in times]
+    )
     assert read_log(parquet_of(values)).hex == read_log(csv_of(times)).hex
 
 
@@ -195,7 +210,11 @@ def test_fields_inside_of_a_parquet_column_have_names_with_dots() -> None:
     usage = [{"prompt_tokens": 5, "completion_tokens": 1}, {"prompt_tokens": 6, "completion_tokens": 2}]
     pd.DataFrame({"created_at": [0, 1], "usage": usage}).to_parquet(into)
     found = read_log(into.getvalue())
-    assert [one.name for one in found.columns] == ["created_at", "usage.prompt_tokens", "usage.completion_tokens"]
+    assert [one.name for one in found.columns] == [
+        "created_at",
+        "usage.prompt_tokens",
+        "usage.completion_tokens",
+    ]
     assert found.input_tokens.tolist() == [5, 6]
 
 
@@ -229,7 +248,9 @@ GOOD = [f"{k},1,1" for k in range(40)]
         ('3,1,"1', "", '3,1,"1', "quotes in pairs"),
     ],
 )
-def test_each_kind_of_bad_row_is_left_out_and_told_with_its_line(row: str, column: str, given: str, allowed: str) -> None:
+def test_each_kind_of_bad_row_is_left_out_and_told_with_its_line(
+    row: str, column: str, given: str, allowed: str
+) -> None:
     lines = ["time,input_tokens,output_tokens", *GOOD[:20], "", row, *GOOD[20:]]
     found = read_log("\n".join(lines).encode())
     (bad,) = found.bad_rows
@@ -256,21 +277,42 @@ def test_a_row_that_is_bad_twice_counts_once() -> None:
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_lines_are_counted_through_cells_of_several_lines(ending: str) -> None:
-    rows = ["time,note,input_tokens,output_tokens", '0,"two', 'lines, ""quoted""",1,1', "1,plain,2,2", "x,bad,3,3", "4,y,5,5"]
+    rows = [
+        "time,note,input_tokens,output_tokens",
+        '0,"two',
+        'lines, ""quoted""",1,1',
+        "1,plain,2,2",
+        "x,bad,3,3",
+        "4,y,5,5",
+    ]
     found = read_log(ending.join(rows).encode())
     assert found.input_tokens.tolist() == [1, 2, 5]
     assert [one.line for one in found.bad_rows] == [5]
 
 
 def test_two_quotes_that_do_not_close_leave_the_rows_between_them() -> None:
-    rows = ["time,note,input_tokens,output_tokens", '0,a"b,1,1', "1,c,2,2", '2,"open,3,3', "3,d,4,4", "4,e,5,5", '5,"f",6,6', "6,g,7,7"]
+    rows = [
+        "time,note,input_tokens,output_tokens",
+        '0,a"b,1,1',
+        "1,c,2,2",
+        '2,"open,3,3',
+        "3,d,4,4",
+        "4,e,5,5",
+        '5,"f",6,6',
+        "6,g,7,7",
+    ]
     found = read_log("\n".join(rows).encode())
     assert found.input_tokens.tolist() == [2, 4, 5, 6, 7]
     assert [one.line for one in found.bad_rows] == [2, 4]
 
 
 def test_a_quote_inside_of_a_cell_that_hides_a_comma_is_a_bad_line() -> None:
-    rows = ["time,note,input_tokens,output_tokens", *(f"{k},n,1,1" for k in range(3)), '3,a "b,c" d,1,1', "4,n,1,1"]
+    rows = [
+        "time,note,input_tokens,output_tokens",
+        *(f"{k},n,1,1" for k in range(3)),
+        '3,a "b,c" d,1,1',
+        "4,n,1,1",
+    ]
     found = read_log("\n".join(rows).encode())
     assert found.n == 4
     assert [(one.line, one.given) for one in found.bad_rows] == [(5, "a quote in the middle of a cell")]
@@ -286,7 +328,14 @@ def test_other_signs_between_cells_are_told(sign: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
 def test_other_encodings_are_read(encoding: str) -> None:
-    data = csv_of(["0", "1.5", "4"]).decode().replace("time", "time,größe").replace("\n0,", "\n0,é,").replace("\n1.5,", "\n1.5,é,").replace("\n4,", "\n4,é,")
+    data = (
+        csv_of(["0", "1.5", "4"])
+        .decode()
+        .replace("time", "time,größe")
+        .replace("\n0,", "\n0,é,")
+        .replace("\n1.5,", "\n1.5,é,")
+        .replace("\n4,", "\n4,é,")
+    )
     assert read_log(data.encode(encoding)).arrival_ns.tolist() == ARRIVALS_NS
 
 
@@ -352,7 +401,10 @@ def test_latency_as_logged_is_kept_for_the_profile_only() -> None:
     found = read_log(b"time,input_tokens,output_tokens,latency_ms\n0,1,1,1500\n1,1,1,\n2,1,1,2500\n")
     assert found.latency_ns is not None
     assert found.latency_ns.tolist() == [1_500_000_000, -1, 2_500_000_000]
-    assert any(one == "latency as logged: median 2 s, p95 2.45 s (shown, not replayed)" for one in found.profile.words)
+    assert any(
+        one == "latency as logged: median 2 s, p95 2.45 s (shown, not replayed)"
+        for one in found.profile.words
+    )
 
 
 # -- name, bytes, file -----------------------------------------------------------------------------
@@ -364,7 +416,16 @@ def test_a_log_survives_its_bytes() -> None:
     before = read_log(RICH, name="mine.csv")
     after = Log.from_bytes(before.to_bytes())
     assert after.hex == before.hex
-    for name in ("arrival_ns", "input_tokens", "output_tokens", "prefix_tokens", "session", "task", "model", "latency_ns"):
+    for name in (
+        "arrival_ns",
+        "input_tokens",
+        "output_tokens",
+        "prefix_tokens",
+        "session",
+        "task",
+        "model",
+        "latency_ns",
+    ):
         assert getattr(after, name).tolist() == getattr(before, name).tolist()
     assert (after.source, after.task_names, after.n_read, after.n_bad) == ("mine.csv", ("x", "y"), 4, 1)
     assert after.notices == before.notices
@@ -374,6 +435,19 @@ def test_a_log_survives_its_bytes() -> None:
 def test_other_bytes_are_no_kept_log(data: bytes) -> None:
     with pytest.raises(ScenarioError, match="no log that was kept"):
         Log.from_bytes(data)
+
+
+def test_a_kept_log_with_codes_of_nothing_is_refused() -> None:
+    bad = Log(
+        source="",
+        arrival_ns=np.array([0]),
+        input_tokens=np.array([1]),
+        output_tokens=np.array([1]),
+        task=np.array([5]),
+        task_names=("a",),
+    )
+    with pytest.raises(ScenarioError, match="unknown codes of task"):
+        Log.from_bytes(bad.to_bytes())
 
 
 def test_the_name_of_a_log_is_its_traffic() -> None:
@@ -387,7 +461,9 @@ def test_the_name_of_a_log_is_its_traffic() -> None:
 
 def test_a_million_requests_take_less_than_two_megabytes_in_a_page_where_they_are_plain() -> None:
     n = 250_000
-    log = Log(source="", arrival_ns=np.arange(n) * 10**9, input_tokens=np.full(n, 500), output_tokens=np.full(n, 90))
+    log = Log(
+        source="", arrival_ns=np.arange(n) * 10**9, input_tokens=np.full(n, 500), output_tokens=np.full(n, 90)
+    )
     assert len(log.to_bytes()) < 100_000
 
 
@@ -474,7 +550,11 @@ def test_good_rows_in_are_requests_out_in_order(
 
 @pytest.mark.parametrize(
     ("name", "n", "unit"),
-    [("azure2023_conv", 13_828, None), ("azure2023_code", 7_148, None), ("mooncake_conversation", 7_689, None)],
+    [
+        ("azure2023_conv", 13_828, None),
+        ("azure2023_code", 7_148, None),
+        ("mooncake_conversation", 7_689, None),
+    ],
 )
 def test_real_traces_are_read_whole(name: str, n: int, unit: str | None) -> None:
     path = SHARED / f"{name}.dev.parquet"
