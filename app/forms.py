@@ -9,7 +9,7 @@ anew; where the user has moved the widget, what it holds stays until the scenari
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -18,7 +18,7 @@ from app import fields, problems, text
 from app.fields import GENERAL, Block, Field
 from app.modes import FIRST_DAY, LAST_DAY, Incomplete, Mode, Part, carried, is_same, mode_of
 from app.writing import flow
-from planner.errors import Problem
+from planner.errors import Problem, ScenarioError
 from planner.scenario import paths
 from planner.scenario.fields import Scenario
 from planner.scenario.paths import Path, PathProblem
@@ -71,6 +71,39 @@ def _steps(path: str) -> Path:
         return paths.parse(path.removeprefix("--")) if path else ()
     except PathProblem:
         return ()
+
+
+def is_moved(key: str) -> bool:
+    """Whether the user has moved a widget or pressed a button of a form in this run; asked before `form` is drawn.
+
+    Where it is False, what `form` gives is no wish of the user's, and nothing needs to be done.
+    """
+    return bool(st.session_state.get(f"{key}~moved") or st.session_state.get(f"{key}~done"))
+
+
+def as_far_as_valid(
+    base: Scenario,
+    values: Mapping[str, Any],
+    apply: Callable[[Scenario, Mapping[str, Any]], Scenario] = Scenario.set,
+) -> tuple[Scenario, tuple[Problem, ...]]:
+    """What `form` is given where some values may be refused: the scenario with those that go together, and the problems.
+
+    Of values that do not go together, those that come first stay. What was refused is still in the widgets, with its
+    problem under it, so that it can be mended.
+    """
+    try:
+        return apply(base, values), ()
+    except ScenarioError as error:
+        found = error.problems
+    kept: dict[str, Any] = {}
+    valid = base
+    for path, value in values.items():
+        try:
+            valid = apply(base, {**kept, path: value})
+            kept[path] = value
+        except ScenarioError:
+            continue
+    return valid, found
 
 
 def form(

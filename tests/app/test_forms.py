@@ -188,24 +188,17 @@ def _page() -> None:
     import streamlit as st
 
     from app import forms
-    from planner.errors import ScenarioError
     from planner.scenario import loads
 
     memory = st.session_state
     base = loads(memory["text"])
     values = memory.setdefault("values", {})
-    problems = ()
-    try:
-        scenario = base.set(values)
-        memory["valid"] = values
-    except ScenarioError as error:
-        scenario, problems = base.set(memory["valid"]), error.problems
-    memory["values"] = forms.form(scenario, base, section=memory["section"], key="f", problems=problems)
-    if memory["values"] != values:
-        try:
-            base.set(memory["values"])
-        except ScenarioError as error:
-            memory["refused"] = error.problems
+    scenario, problems = forms.as_far_as_valid(base, values)
+    moved = forms.is_moved("f")
+    found = forms.form(scenario, base, section=memory["section"], key="f", problems=problems)
+    if moved:
+        memory["values"] = found
+    memory["found"], memory["moved"] = found, moved
 
 
 Start = Callable[..., AppTest]
@@ -218,7 +211,7 @@ def start() -> Start:
         app.session_state["text"], app.session_state["section"] = text, section
         app.run()
         assert not app.exception
-        assert app.session_state["values"] == {}
+        assert app.session_state["found"] == {}
         return app
 
     return run
@@ -316,6 +309,24 @@ def test_a_problem_stands_at_its_field_and_the_refused_value_stays_to_be_mended(
     assert not [one for one in app.markdown if one.value.startswith(":red[")]
 
 
+def test_a_refused_value_leaves_those_that_were_taken_before(start: Start) -> None:
+    app = start("policy", SMALL + "policy: {timeout_s: 30, deadline_s: 60, retries: 1}\n")
+    labelled(app.number_input, "Retries").set_value(3).run()
+    labelled(app.number_input, "Deadline (s)").set_value(10).run()
+    both = {"policy.deadline_s": 10, "policy.retries": 3}
+    for _ in range(3):  # nothing moves by itself
+        assert app.session_state["values"] == both
+        app.run()
+        assert not app.session_state["moved"]
+        assert app.session_state["found"] == both
+    labelled(app.number_input, "Retries").set_value(2).run()
+    assert app.session_state["values"] == {"policy.deadline_s": 10, "policy.retries": 2}
+    app.button(key="f~back policy.deadline_s").click().run()
+    assert app.session_state["values"] == {"policy.retries": 2}
+    app.run()
+    assert labelled(app.number_input, "Deadline (s)").value == 60
+
+
 def test_an_open_bound_is_refused_with_the_words_of_the_language(start: Start) -> None:
     app = start("slo")
     labelled(app.number_input, "P95 latency (s)").set_value(0).run()
@@ -386,7 +397,7 @@ def test_every_section_is_drawn_with_all_its_fields(start: Start, section: str) 
             search.set_value([option for option in fields_of(section)])
     app.run()
     assert not app.exception
-    assert app.session_state["values"] == {}
+    assert app.session_state["found"] == {}
 
 
 def fields_of(section: str) -> list[str]:

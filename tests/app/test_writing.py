@@ -1,5 +1,6 @@
 """Changes written into a scenario's text: one value changes, comments and everything else stay."""
 
+import doctest
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import writing
+from app import fields, forms, own, writing
 from app.writing import CannotWrite
 from planner.scenario import paths
 from planner.scenario.yaml_nodes import read_yaml
@@ -59,6 +60,13 @@ def changed_lines(before: str, after: str) -> list[tuple[str, str]]:
     return [pair for pair in zip(old, new, strict=True) if pair[0] != pair[1]]
 
 
+@pytest.mark.parametrize("module", [writing, fields, forms, own])
+def test_examples_in_docstrings_hold(module: object) -> None:
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
 @pytest.mark.parametrize(
     ("path", "value", "line"),
     [
@@ -103,6 +111,15 @@ def test_a_new_field_gets_a_line_of_its_own_behind_those_beside_it() -> None:
 def test_what_is_taken_out_leaves_the_rest(path: str, gone: str) -> None:
     assert gone in TEXT
     assert writing.drop(TEXT, path) == TEXT.replace(gone, "", 1)
+
+
+def test_going_back_spells_the_value_as_the_file_does() -> None:
+    saved = TEXT.replace("0.7 #", "0.70 #")
+    changed = writing.put(saved, "tasks.faq.share", 0.5)
+    assert writing.put_back(changed, "tasks.faq.share", saved) == saved
+    rewritten = writing.put(saved, "tasks.faq", {"share": 0.5})
+    assert "0.70" not in rewritten
+    assert read_yaml(writing.put_back(rewritten, "tasks.faq", saved)).value == read_yaml(saved).value
 
 
 def test_taking_out_what_is_not_there_changes_nothing() -> None:
