@@ -25,6 +25,7 @@ PAGES = (
     "docs/hindsight.md",
     "docs/how-it-counts.md",
     "docs/scenario-language.md",
+    "docs/serving.md",
     "docs/uncertainty.md",
     "docs/tco.md",
     "docs/why-429.md",
