@@ -29,6 +29,7 @@ PAGES = (
     "docs/replay.md",
     "docs/scenario-language.md",
     "docs/sharing.md",
+    "docs/serving.md",
     "docs/uncertainty.md",
     "docs/tco.md",
     "docs/why-429.md",

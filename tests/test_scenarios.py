@@ -17,6 +17,7 @@ import pytest
 
 import planner
 from planner.catalogue import prices, tokens
+from planner.experiments.sanity import sanity
 from planner.finance.quantities import planned
 from planner.workload.conversations import has_followers
 from planner.workload.outage_lines import outage_lines
@@ -75,6 +76,11 @@ def test_a_scenario_never_opens_red(name: str) -> None:
     assert any(verdict.meets for verdict in found.verdicts.values()), found.slo
     assert found.winner is not None, found.answer
     assert found.verdicts[found.winner].meets
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scenario_opens_without_anything_odd(name: str) -> None:
+    assert sanity(compared(name)) == ()
 
 
 @pytest.mark.parametrize("name", NAMES)
