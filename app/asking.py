@@ -12,9 +12,9 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import inputs, problems, state, text
+from app import fields, forms, inputs, problems, state, text
 from app.inputs import REQUESTS, USERS, Input
-from app.state import Address
+from app.state import OUTAGE, Address
 from planner.errors import Problem, ScenarioError
 from planner.scenario import paths
 from planner.scenario.fields import Scenario
@@ -27,6 +27,7 @@ HISTORY = "addresses before"
 UNDOABLE = 50
 MOVED = "moved"
 LAST = "input changed last"
+FORM = "all"  # prefix of the keys of the form
 CHANGED = "● "  # before the label of an input that differs from the file
 UNITS = {REQUESTS: "Requests per month", USERS: "Active users per day"}
 
@@ -74,6 +75,15 @@ def restore_all() -> None:
     """Let everything be as the file has it. For callbacks."""
     address: Address = st.session_state[ADDRESS]
     go(replace(address, values={}), words="back: everything")
+
+
+def with_log(address: Address, log: str | None) -> Address:
+    """The address with another log beside it; no change that could be undone."""
+    if log == address.log:
+        return address
+    found = replace(address, log=log)
+    st.session_state[ADDRESS] = found
+    return found
 
 
 def undo() -> None:
@@ -125,6 +135,26 @@ class Asking:
         for one in inputs.task_inputs(self.scenario, st.session_state[TASK]):
             with asked_columns.cell():
                 self._input(one)
+
+    def all_others(self, found: Sequence[Problem] = ()) -> None:
+        """Every other field of the language, a section at a time; drawn while they are unfolded only."""
+        fold = st.expander("All other inputs", key="all others", on_change="rerun")
+        if not fold.open:
+            return
+        values = {name: value for name, value in self.address.values.items() if name != OUTAGE}
+        file = state.scenario_of(state.library()[self.address.scenario])
+        try:
+            now = state.applied(file, values)
+        except ScenarioError:  # what is wrong is told above; here stands what the file says
+            now, values = self.scenario, {name: values[name] for name in TIERS if name in values}
+        with fold:
+            section = forms.choose_section(now, self.scenario, key=FORM)
+            before = _of_section(fields.changes(now, self.scenario), section)
+            after = forms.form(now, self.scenario, section=section, key=FORM)
+        if after != before:
+            kept = {name: value for name, value in self.address.values.items() if not _is_of(name, section)}
+            go(replace(self.address, values={**kept, **after}), words=section)
+            st.rerun()
 
     def luck(self) -> None:
         """Seed and number of windows."""
@@ -257,3 +287,12 @@ def _take(scenario: Scenario, one: Input) -> None:
 
 def _is_about(path: str, task: str) -> bool:
     return path.startswith((f"tasks.{task}.", f"tasks[{task}]"))
+
+
+def _is_of(name: str, section: str) -> bool:
+    """Whether a value of the address is one of a section of the form."""
+    return name != OUTAGE and name not in TIERS and forms.section_of(name) == section
+
+
+def _of_section(changes: Mapping[str, Any], section: str) -> dict[str, Any]:
+    return {path: value for path, value in changes.items() if forms.section_of(path) == section}

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import asking, problems, state, text
+from app import asking, navigation, problems, sharing, state, text
 from app.asking import ADDRESS, MOVED, WIDGET, Asking
 from app.look import STYLE
 from app.navigation import COMPARE_WRITTEN as WRITTEN
@@ -30,6 +30,7 @@ class Chosen:
 
     comparison: Comparison
     address: Address
+    share: DeltaGenerator  # where the page offers what can be taken away
 
 
 def choose(title: str = "") -> Chosen | None:
@@ -42,10 +43,11 @@ def choose(title: str = "") -> Chosen | None:
     if not files:
         st.error("The folder scenarios/ holds no scenario. Add a YAML file and reload the page.")
         return None
-    head, picker, more = st.columns([6, 3, 2], vertical_alignment="bottom")
+    head, picker, more, share = st.columns([6, 3, 2, 2], vertical_alignment="bottom")
     _forget_other_page(title)
     address = _synchronised(files)
     _pick(picker, files)
+    share_place = sharing.head(share)
     notices = st.container()
     try:
         scenario = state.scenario_of(files[address.scenario])
@@ -72,7 +74,7 @@ def choose(title: str = "") -> Chosen | None:
     progress = st.empty()
     try:
         found = comparison_of(state.applied(scenario, address.values), progress)
-        return None if found is None else Chosen(found, address)
+        return None if found is None else Chosen(found, address, share_place)
     except ScenarioError as error:
         asked.tell(error.problems, "the inputs")
     except PlannerError as error:
@@ -84,6 +86,7 @@ def _ask(asked: Asking, more: DeltaGenerator) -> Asking:
     """The inputs, and under them what is changed with ways back."""
     asked.first_row()
     asked.tasks()
+    asked.all_others()
     with more.popover("Seed and precision", width="stretch"):
         asked.luck()
     asked.ways_back()
@@ -147,6 +150,7 @@ def _remember(address: Address) -> None:
     if st.query_params.to_dict() != params:
         st.query_params.from_dict(params)
     st.session_state[WRITTEN] = params
+    navigation.refresh()
 
 
 def _show_notices(place: DeltaGenerator) -> None:

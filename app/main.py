@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import navigation
+from app import editing, navigation
 from planner import warming
 
 # An emoji as icon is drawn from what Streamlit ships; a material icon would be fetched from an outside server.
@@ -20,6 +20,13 @@ if not st.session_state.get("engine is warm"):
 # and a link straight to one would be shown without this frame.
 PAGES = [
     st.Page("screens/compare.py", title="Compare strategies", url_path="compare", default=True),
+    st.Page(
+        "screens/scenario.py",
+        title="Scenario ●"
+        if editing.unsaved(st.session_state)
+        else "Scenario",  # ●: there are unsaved changes
+        url_path="scenario",
+    ),
     st.Page("screens/tco.py", title="TCO", url_path="tco"),
     st.Page("screens/sensitivity.py", title="Sensitivity", url_path="sensitivity"),
     st.Page("screens/failover.py", title="Failover", url_path=navigation.FAILOVER),

@@ -4,9 +4,12 @@ import planner
 from app import jobs
 from app.jobs import Place
 from planner.api import Comparison
+from planner.experiments.memory import CellMemory
 from planner.scenario.fields import Scenario
 
 ENGINE = "compiled"
+#: Of all sessions: what a change of an input cannot have touched is not simulated again.
+MEMORY = CellMemory()
 WORDS = "Simulating every strategy on the same traffic"
 
 
@@ -22,7 +25,7 @@ def comparison_of(scenario: Scenario, place: Place) -> Comparison | None:
     """
     return jobs.result_of(
         key_of(scenario),
-        lambda report: planner.compare(scenario, engine=ENGINE, report=report),
+        lambda report: planner.compare(scenario, engine=ENGINE, report=report, memory=MEMORY),
         place,
         WORDS,
         kind="compare",

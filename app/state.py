@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from app import own
 from planner.errors import Problem, ScenarioError
 from planner.scenario import paths
 from planner.scenario.fields import Scenario
@@ -65,7 +66,8 @@ def library() -> dict[str, Path]:
     files = sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))
     found = {file.stem: file for file in files}
     first = [DEFAULT_SCENARIO] if DEFAULT_SCENARIO in found else []
-    return {name: found[name] for name in [*first, *(name for name in found if name not in first)]}
+    shipped = {name: found[name] for name in [*first, *(name for name in found if name not in first)]}
+    return {**shipped, **own.files()}
 
 
 def scenario_of(file: Path) -> Scenario:
@@ -76,6 +78,8 @@ def scenario_of(file: Path) -> Scenario:
 
 @lru_cache(maxsize=32)
 def _read(file: Path, changed_ns: int, size: int) -> Scenario:
+    if own.is_inside(file):  # a text of the user's: it may name no file outside its folder
+        return own.scenario_of(read_text(file), own.PREFIX + file.stem)
     return loads(read_text(file), name=f"scenarios/{file.name}", folder=file.parent)
 
 
@@ -186,6 +190,8 @@ def applied(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
             }
         else:
             changes[name] = value
+    if outside := own.overrides_outside(changes):
+        raise ScenarioError(outside, "the link")
     return base.set(changes) if changes else base
 
 

@@ -200,6 +200,21 @@ def compiling() -> Iterator[Row]:
         )
 
 
+def browsing() -> Iterator[Row]:
+    """The what-if screen in Chromium; nothing where there is none."""
+    try:
+        from benchmarks import browser
+        from scripts import screenshots
+    except ImportError:
+        yield Row("the what-if screen in a browser", "playwright is not installed")
+        return
+    if screenshots.chromium() is None:
+        yield Row("the what-if screen in a browser", "no Chromium found")
+        return
+    for what, value, most, unit, more in browser.measured():
+        yield under(what, value, most, unit, more)
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
     "engines": lambda given: engines(given.requests, given.rounds),
     "flatness": lambda given: flatness(given.largest, given.rounds),
@@ -208,6 +223,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
     "uncertainty": lambda given: uncertainty(given.rounds),
     "replaying": lambda given: replaying(given.rounds),
     "compiling": lambda given: compiling(),
+    "browser": lambda given: browsing(),
 }
 
 

@@ -19,11 +19,13 @@ from planner.experiments.drill import Drill, drill
 from planner.experiments.flow import flow
 from planner.experiments.frontier import Frontier, frontier
 from planner.experiments.hindsight import Hindsight, hindsight
+from planner.experiments.memory import CellMemory
 from planner.experiments.replay import Replay, replay
 from planner.experiments.simulate import simulate
 from planner.experiments.uncertainty import Uncertainty, uncertainty
 from planner.experiments.week import week, week_simulated
 from planner.finance.hand_check import Bill
+from planner.memos.page import memo
 from planner.scenario import Scenario, load
 from planner.workload.logs import Log, read_log
 
@@ -70,6 +72,7 @@ def compare(
     replications: int | None = None,
     workers: int | None = None,
     report: Callable[[int, int], None] | None = None,
+    memory: CellMemory | None = None,
 ) -> Comparison:
     """Run every strategy of a scenario side by side on common luck.
 
@@ -82,6 +85,9 @@ def compare(
         more need an importable main module). Results do not depend on it.
     report : callable (done, total), optional
         Called often while it runs; what it raises ends the run.
+    memory : CellMemory, optional
+        Where what was simulated is kept from one comparison to the next, up to a number of bytes: only what a change
+        can have touched is simulated again. The result is the same to the bit with it and without.
 
     Returns
     -------
@@ -89,7 +95,7 @@ def compare(
         `.summary`, `.ledger`, `.differences`, `.slo` are DataFrames; `.charts`, `.answer`, `.to_dict()`.
     """
     found = experiments.compare(
-        scenario, engine=engine, replications=replications, workers=workers, report=report
+        scenario, engine=engine, replications=replications, workers=workers, report=report, memory=memory
     )
     return Comparison(**{one.name: getattr(found, one.name) for one in fields(found)})
 
@@ -214,6 +220,7 @@ def decision_map(
 __all__ = [
     "Bill",
     "BreakEven",
+    "CellMemory",
     "Comparison",
     "DecisionMap",
     "Drill",
@@ -233,6 +240,7 @@ __all__ = [
     "frontier",
     "hindsight",
     "load",
+    "memo",
     "read_log",
     "replay",
     "simulate",

@@ -52,8 +52,8 @@ def jit(
     inline : "never" or "always"
         Numba's inlining into the caller's code; LLVM inlines small functions in any case.
     late : bool
-        Of a function that only compiled code calls: its own machine code is made, or loaded, when a caller is compiled
-        that needs it. What a caller in the cache holds of it is in the caller's code already.
+        Of a function that only compiled code calls: it is compiled when a caller is that needs it, as far as callers
+        take it over into their own code. Machine code of its own is neither made nor kept, and Python cannot call it.
 
     Returns
     -------
@@ -81,7 +81,9 @@ def jit(
             options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         with _numba_cache_in(directory):
             compiled: Any = numba.njit(**options)(function)
-            if directory is not None:
+            if late:
+                _make_for_callers_only(compiled)
+            elif directory is not None:
                 _keep(compiled, directory)
         if signature is not None:
             from numba.core.typeinfer import register_dispatcher
@@ -104,10 +106,10 @@ def jit(
 
 def _settle_when_asked(compiled: Any, settle: Callable[[], None]) -> None:
     """Let a dispatcher have its signatures the first time that a caller, compiled or not, asks for them."""
-    template, from_python = compiled.get_call_template, compiled._compile_for_args
+    template = compiled.get_call_template
 
     def settled() -> None:
-        compiled.get_call_template, compiled._compile_for_args = template, from_python
+        compiled.get_call_template = template
         settle()
 
     def get_call_template(args: Any, kws: Any) -> Any:
@@ -115,10 +117,62 @@ def _settle_when_asked(compiled: Any, settle: Callable[[], None]) -> None:
         return template(args, kws)
 
     def compile_for_args(*args: Any, **kws: Any) -> Any:
-        settled()
-        return compiled(*args, **kws)
+        raise TypeError(f"{compiled.py_func.__qualname__} is made late: only compiled code calls it")
 
     compiled.get_call_template, compiled._compile_for_args = get_call_template, compile_for_args
+
+
+def _make_for_callers_only(compiled: Any) -> None:
+    """Leave out the last step of compiling a function, its own machine code: callers link its intermediate code.
+
+    Numba would make machine code of every function with all that it calls, once for each caller on the way up: most of
+    the time that the engine's kernel takes to compile.
+    """
+    from numba import _dynfunc
+    from numba.core import compiler
+
+    function_compiler = compiled._compiler
+
+    def compile_core(args: Any, return_type: Any) -> Any:
+        described = function_compiler.targetdescr
+        target = described.target_context
+        flags = compiler.Flags()
+        described.options.parse_as_flags(flags, function_compiler.targetoptions)
+        flags.no_compile = True
+        name = function_compiler.py_func.__qualname__
+        library = _linked_only()(target.codegen(), name)
+        result = compiler.compile_extra(
+            described.typing_context,
+            target,
+            function_compiler.py_func,
+            args=args,
+            return_type=return_type,
+            flags=flags,
+            locals=function_compiler.locals,
+            library=library,
+            pipeline_class=function_compiler.pipeline_class,
+        )
+        # What stands for it where callers are told apart; never called, see `_settle_when_asked`.
+        place = result.fndesc.lookup_module()
+        stands_for = _dynfunc.make_function(place, name, "", 0, result.environment, (library,))
+        target.insert_user_function(stands_for, result.fndesc, [library])
+        return result._replace(entry_point=stands_for)
+
+    function_compiler._compile_core = compile_core
+
+
+@functools.cache
+def _linked_only() -> Any:
+    """A library of Numba's that is optimised, and linked into others, but never made machine code of."""
+    from numba.core.codegen import JITCodeLibrary
+
+    class LinkedOnly(JITCodeLibrary):  # type: ignore[misc]
+        def _finalize_final_module(self) -> None:
+            self._finalize_dynamic_globals()
+            self._verify_declare_only_symbols()
+            self._finalized = True
+
+    return LinkedOnly
 
 
 @functools.cache

@@ -34,12 +34,18 @@ def chromium() -> str | None:
     return fixed if os.access(fixed, os.X_OK) else shutil.which("chromium") or shutil.which("google-chrome")
 
 
-@contextmanager
-def serving(environment: Mapping[str, str] | None = None, patience_s: float = 60) -> Iterator[str]:
-    """The app's address while it runs on a free port. Raises RuntimeError if it does not come up."""
+def free_port() -> int:
+    """A port of this machine on which nobody listens."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
-        port = free.getsockname()[1]
+        found: int = free.getsockname()[1]
+        return found
+
+
+@contextmanager
+def serving(environment: Mapping[str, str] | None = None, patience_s: float = 60) -> Iterator[str]:
+    """The app's address while it runs on a free port, base path included. Raises RuntimeError if it does not come up."""
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.headless", "true"]
     process = subprocess.Popen(
         [*command, "--server.port", str(port)],
@@ -48,7 +54,8 @@ def serving(environment: Mapping[str, str] | None = None, patience_s: float = 60
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    address = f"http://localhost:{port}"
+    base = (environment or {}).get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
+    address = f"http://localhost:{port}" + (f"/{base}" if base else "")
     try:
         _wait_until_up(process, f"{address}/_stcore/health", patience_s)
         yield address
@@ -76,12 +83,12 @@ def _wait_until_up(process: "subprocess.Popen[bytes]", address: str, patience_s:
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
-    """A headless Chromium."""
+def browser(*more: str) -> Iterator[Browser]:
+    """A headless Chromium; `more` are further arguments of its command line."""
     program = chromium()
     assert program is not None, "no Chromium found"
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_ARGS))
+        found = playwright.chromium.launch(executable_path=program, args=[*CHROMIUM_ARGS, *more])
         try:
             yield found
         finally:
@@ -90,7 +97,7 @@ def browser() -> Iterator[Browser]:
 
 def wait_for_result(page: Page, patience_s: float = 60) -> None:
     """Until the page shows a comparison and its script is at rest."""
-    page.wait_for_selector("table.figures", timeout=1000 * patience_s)
+    page.wait_for_selector(".st-key-cards table.figures", timeout=1000 * patience_s)
     page.wait_for_selector(IDLE, timeout=1000 * patience_s)
 
 

@@ -241,7 +241,7 @@ class TestFiles:
         assert settings["browser"]["gatherUsageStats"] is False
         assert settings["server"]["address"] == "localhost"
         assert settings["server"]["allowedHosts"] == ["localhost", "127.0.0.1"]
-        assert settings["server"]["maxUploadSize"] == 5
+        assert settings["server"]["maxUploadSize"] == 50
         assert settings["client"]["showErrorDetails"] == "none"
         assert settings["client"]["showErrorLinks"] is False
         assert settings["runner"]["magicEnabled"] is False

@@ -13,7 +13,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app import asked as asking
-from app import drilling, dropped, problems, replay, state, text
+from app import drilling, dropped, navigation, problems, replay, state, text
 from app.asked import Asked
 from app.look import STYLE
 from app.navigation import FAILOVER_WRITTEN as WRITTEN
@@ -287,6 +287,7 @@ def _remember(asked: Asked) -> None:
     if st.query_params.to_dict() != params:
         st.query_params.from_dict(params)
     st.session_state[WRITTEN] = params
+    navigation.refresh()
 
 
 def _show_notices(place: DeltaGenerator) -> None:
@@ -406,7 +407,7 @@ def _show(scenario: Scenario, asked: Asked, drill: Drill) -> None:
         _show_strategy(one)
     rows = replay.backlogs(drill)
     if not rows.empty:
-        st.subheader("Backlog over time", anchor=False)
+        st.header("Backlog over time", anchor=False)
         chart = backlog_chart(rows, drill.minutes, list(scenario.strategies), drill.provider)
         st.altair_chart(chart, width="stretch", key="chart-backlog")
     if asked.beside != asking.NONE:
@@ -417,7 +418,7 @@ def _show(scenario: Scenario, asked: Asked, drill: Drill) -> None:
 
 
 def _show_strategy(one: Any) -> None:
-    st.subheader(text.markdown(one.name), anchor=False)
+    st.header(text.markdown(one.name), anchor=False)
     if not one.is_touched:
         st.markdown("It has no deployment of the provider: the outage does not touch it.")
         return
@@ -443,7 +444,7 @@ def _show_strategy(one: Any) -> None:
 def _show_beside(scenario: Scenario, asked: Asked, drill: Drill) -> None:
     """Another policy beside it; one that does not fit the scenario says so, and the rest of the page stands."""
     name = BESIDE_WORDS.get(asked.beside, asked.beside)
-    st.subheader(f"Beside it: {name}", anchor=False)
+    st.header(f"Beside it: {name}", anchor=False)
     try:
         changed = asking.beside(scenario, asked.beside)
         other = drilling.drill_of(changed, asked, st.empty(), "Replaying it under the other policy")
@@ -473,7 +474,7 @@ def _show_beside(scenario: Scenario, asked: Asked, drill: Drill) -> None:
 
 
 def _show_findings(scenario: Scenario) -> None:
-    st.subheader("Static findings", anchor=False)
+    st.header("Static findings", anchor=False)
     found = {
         name: (worst_case(scenario, name).text, dearest(scenario, name).text) for name in scenario.strategies
     }
@@ -497,7 +498,7 @@ def _wanted(name: str, label: str, key: tuple[Any, ...]) -> bool:
 
 
 def _show_quota(scenario: Scenario, asked: Asked) -> None:
-    st.subheader("The fallback quota that would have lost nothing", anchor=False)
+    st.header("The fallback quota that would have lost nothing", anchor=False)
     st.caption(
         "Tries other limits at the fallbacks, on the same requests and luck. Takes longer than the replay."
     )
@@ -520,7 +521,7 @@ def _show_quota(scenario: Scenario, asked: Asked) -> None:
 
 
 def _show_limits(scenario: Scenario) -> None:
-    st.subheader("Why 429", anchor=False)
+    st.header("Why 429", anchor=False)
     st.caption(
         "How rate limits hold requests back over the whole plan, not only in this outage, by kind and charge."
     )

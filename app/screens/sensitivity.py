@@ -44,7 +44,7 @@ def page() -> None:
 def _show_cheapest(found: Uncertainty) -> None:
     grid = st.grid(columns=2, min_column_width=330, gap="medium")
     with grid.cell():
-        st.subheader("Who costs least, how often", anchor=False)
+        st.header("Who costs least, how often", anchor=False)
         st.altair_chart(
             cheapest_chart(doubting.cheapest_table(found), found.strategies),
             width="stretch",
@@ -52,7 +52,7 @@ def _show_cheapest(found: Uncertainty) -> None:
         )
         st.caption(text.markdown(found.sampling_error))
     with grid.cell():
-        st.subheader("What it would be worth to know", anchor=False)
+        st.header("What it would be worth to know", anchor=False)
         known = doubting.information_table(found)
         if known.empty:
             st.markdown("Nothing: one strategy only meets every target, so no input can change the choice.")
@@ -65,7 +65,7 @@ def _show_cheapest(found: Uncertainty) -> None:
 
 def _show_tornado(comparison: Comparison, found: Uncertainty) -> None:
     """What each input does to the difference of two strategies."""
-    st.subheader("What flips the decision", anchor=False)
+    st.header("What flips the decision", anchor=False)
     pairs = [*combinations(found.strategies, 2)]
     if not pairs:
         st.markdown("There is one strategy only: nothing to decide between.")
@@ -93,7 +93,7 @@ def _show_tornado(comparison: Comparison, found: Uncertainty) -> None:
 
 
 def _show_budget(comparison: Comparison, found: Uncertainty) -> None:
-    st.subheader("The budget", anchor=False)
+    st.header("The budget", anchor=False)
     details.show_table(doubting.budget_table(found), "Total cost with its quantiles over all draws, USD")
     names = list(found.strategies)
     if st.session_state.get(WHOSE) not in names:
@@ -117,7 +117,7 @@ def _show_budget(comparison: Comparison, found: Uncertainty) -> None:
 
 def _show_break_even(comparison: Comparison) -> None:
     """Cost against volume with every crossing, crossings over time, and the cost of an error that flips the ranking."""
-    st.subheader("Break-even", anchor=False)
+    st.header("Break-even", anchor=False)
     if len(comparison.strategies) < 2:
         st.markdown("There is one strategy only: nothing to break even with.")
         return
@@ -158,7 +158,7 @@ def _show_omni_share(comparison: Comparison) -> None:
 
 def _show_map(comparison: Comparison) -> None:
     """Who wins where, over any two numbers of the scenario."""
-    st.subheader("Decision map", anchor=False)
+    st.header("Decision map", anchor=False)
     scenario = comparison.scenario
     first, second = mapping.suggested(scenario)
     memory = st.session_state

@@ -76,14 +76,14 @@ def _show_totals(made: Statement, doubt: Uncertainty | None) -> None:
     totals = money[money["measure"] == ("economic_tco_total_usd" if has_economic else "tco_total_usd")]
     grid = st.grid(columns=2, min_column_width=330, gap="medium")
     with grid.cell():
-        st.subheader("What it costs, by account", anchor=False)
+        st.header("What it costs, by account", anchor=False)
         st.altair_chart(
             tco_chart(comparison.monthly, names, totals[["strategy", "value", "low", "high"]]),
             width="stretch",
             key="tco-accounts",
         )
     with grid.cell():
-        st.subheader("What it has cost by then", anchor=False)
+        st.header("What it has cost by then", anchor=False)
         st.altair_chart(
             cumulative_chart(
                 comparison.monthly,
@@ -100,14 +100,14 @@ def _show_totals(made: Statement, doubt: Uncertainty | None) -> None:
         )
     details.show_table(stating.account_table(made), "Total cost by account and strategy, in USD")
     if doubt is not None:
-        st.subheader("The 95 % budget", anchor=False)
+        st.header("The 95 % budget", anchor=False)
         details.show_table(doubting.budget_table(doubt), "Total cost with its quantiles over all draws, USD")
     with st.expander("By fiscal year"):
         details.show_table(stating.year_table(made), "Cost by fiscal year and strategy, in USD")
 
 
 def _show_units(made: Statement) -> None:
-    st.subheader("Per request, per answer, per person", anchor=False)
+    st.header("Per request, per answer, per person", anchor=False)
     details.show_table(stating.unit_table(made), "Unit costs by strategy with 95 % intervals of sampling")
     with st.expander("Numerators and denominators"):
         details.show_table(
@@ -126,7 +126,7 @@ def _show_views(made: Statement) -> None:
         )
         st.markdown(f"**In {scenario.currency}**: {text.markdown(totals)}. {text.markdown(rate)}.")
     if made.values:
-        st.subheader("What it is worth, beside the bill", anchor=False)
+        st.header("What it is worth, beside the bill", anchor=False)
         details.show_table(stating.value_table(made), "Worth, saving, return and payback by strategy")
     if made.books:
         with st.expander("Accounting view: what is written off"):
@@ -139,7 +139,7 @@ def _show_views(made: Statement) -> None:
 
 def _show_months(made: Statement) -> None:
     """Month by month: a click on a bar shows the ledger rows behind it, and the same month by hand."""
-    st.subheader("Month by month, down to the ledger", anchor=False)
+    st.header("Month by month, down to the ledger", anchor=False)
     names = list(made.comparison.strategies)
     winner = made.comparison.winner
     if st.session_state.get(WHOSE) not in names:
@@ -207,7 +207,7 @@ def _offer_downloads(made: Statement, address: Address) -> None:
             lambda: details.exact_csv(stating.register_table(made)),
         ),
     ]
-    st.subheader("Take it away", anchor=False)
+    st.header("Take it away", anchor=False)
     with st.container(horizontal=True):
         for label, name, kind, data in offers:
             st.download_button(label, data=data, file_name=name, mime=kind, on_click="ignore")

@@ -15,11 +15,13 @@ from planner.charts.outage import backlog_chart
 from planner.charts.theme import panels
 from planner.charts.tradeoff import tradeoff_chart
 from planner.charts.uncertainty import budget_chart, cheapest_chart, tornado_chart
+from planner.charts.vega import View
 from planner.charts.week import week_chart
 
 __all__ = [
     "CHOICE",
     "Gallery",
+    "View",
     "backlog_chart",
     "break_even_chart",
     "budget_chart",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from planner.charts import theme, vega
 
-BAR_PX = 56
+BAR_PX, SIZE_PX, DOWN_PX = 72, 28, 15  # a row; its bar, and how far that stands below the middle of the row
 LINE_PX = 300
 ECONOMIC = " (economic)"
 OBJECTIVES = {"invoiced": "invoiced", "economic": "invoiced and economic"}
@@ -43,7 +43,7 @@ def tco_chart(
             {
                 "strategy": name,
                 "end_usd": float(parts.loc[parts["strategy"] == name, "amount_usd"].sum()),
-                "text": _total_words(parts[parts["strategy"] == name]),
+                "sums": _total_words(parts[parts["strategy"] == name]),
             }
             for name in names
         ]
@@ -66,25 +66,28 @@ def tco_chart(
         _bars(parts, x, row),
         _partnames_of(parts, x, row, top),
         *_whiskers(totals, row),
-        # Names and totals stand above their bar: a narrow screen has no room beside it.
-        vega.chart(ends)
-        .mark_text(
-            align="left",
-            baseline="bottom",
-            dx=1,
-            yOffset=-BAR_PX * 0.26,
-            fontSize=12,
-            fontWeight="bold",
-            color=theme.NEUTRAL,
-        )
-        .encode(vega.X(datum=0), row, text="text:N"),
+        # Names and totals stand above their bar, a line each: a narrow screen has no room beside it.
+        *(
+            vega.chart(ends)
+            .mark_text(
+                align="left",
+                baseline="top",
+                dx=1,
+                yOffset=-BAR_PX / 2 + k * 15,
+                fontSize=size,
+                fontWeight=weight,
+                color=theme.NEUTRAL,
+            )
+            .encode(vega.X(datum=0), row, text=f"{field}:N")
+            for k, (field, size, weight) in enumerate((("strategy", 12, "bold"), ("sums", 11, "normal")))
+        ),
     ]
     return theme.configure(
         vega.layer(*layers).properties(
             width="container",
             height=vega.step(BAR_PX),
             description="Total cost of ownership by account. "
-            + " ".join(f"{text}." for text in ends["text"]),
+            + " ".join(f"{name}: {sums}." for name, sums in zip(ends["strategy"], ends["sums"], strict=True)),
         )
     )
 
@@ -111,13 +114,12 @@ def _parts(monthly: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def _total_words(parts: pd.DataFrame) -> str:
-    """The strategy and its totals, as written above its bar."""
+    """The totals of a strategy, as written above its bar."""
     if parts.empty:
         return ""
     invoiced = float(parts.loc[~parts["is_economic"], "amount_usd"].sum())
     everything = float(parts["amount_usd"].sum())
-    name = parts["strategy"].iloc[0]
-    words = f"{name}: {theme.usd_words(invoiced)} invoiced"
+    words = f"{theme.usd_words(invoiced)} invoiced"
     return (
         words if not parts["is_economic"].any() else f"{words}, {theme.usd_words(everything)} with economic"
     )
@@ -135,7 +137,7 @@ def _bars(parts: pd.DataFrame, x: vega.X, row: vega.Y) -> vega.View:
     legend = {"title": "Account", "columns": 3}
     return (
         vega.chart(parts)
-        .mark_bar(size=BAR_PX * 0.5, strokeWidth=1)
+        .mark_bar(size=SIZE_PX, yOffset=DOWN_PX, strokeWidth=1)
         .encode(
             x,
             vega.X2("end_usd:Q"),
@@ -167,7 +169,7 @@ def _partnames_of(parts: pd.DataFrame, x: vega.X, row: vega.Y, top: float) -> ve
     wide = room["amount_usd"] / top > 0.022 * room["account"].str.len()
     return (
         vega.chart(room[wide & ~room["is_economic"]])
-        .mark_text(fontSize=11)
+        .mark_text(fontSize=11, yOffset=DOWN_PX)
         .encode(vega.X("middle_usd:Q"), row, text="account:N", color=vega.Color("ink:N", scale=None))
     )
 
@@ -178,11 +180,13 @@ def _whiskers(totals: pd.DataFrame | None, row: vega.Y) -> list[Any]:
         return []
     numbers = known.assign(**{name: known[name].astype(float) for name in ("low", "high")})
     base = vega.chart(numbers[["strategy", "low", "high"]])
-    pen: Any = {"color": theme.NEUTRAL, "strokeWidth": 2}
+    pen: Any = {"color": theme.NEUTRAL, "strokeWidth": 2, "yOffset": DOWN_PX}
     return [
         base.mark_rule(**pen).encode(vega.X("low:Q"), vega.X2("high:Q"), row),
         *(
-            base.mark_tick(thickness=2, size=12, color=theme.NEUTRAL).encode(vega.X(f"{end}:Q"), row)
+            base.mark_tick(thickness=2, size=12, color=theme.NEUTRAL, yOffset=DOWN_PX).encode(
+                vega.X(f"{end}:Q"), row
+            )
             for end in ("low", "high")
         ),
     ]
@@ -234,13 +238,13 @@ def cumulative_chart(
             "month_start": pd.to_datetime(months[-1] + "-01"),
             "final_usd": [float(finals[name]) for name in names],
             "first_month": lines["month_start"].min(),
-            "row_px": [10 + theme.KEY_ROW_PX * k for k in range(len(names))],
             "text": [f"{name}: {theme.usd_words(float(finals[name]))}" for name in names],
         }
     )
     many = len(months)
     x = (
         vega.X("month_start:T")
+        .scale(type="utc")
         .title("Month")
         .axis(format="%b %Y", grid=False, labelAngle=0, tickCount=min(many, 6), labelFlush=True)
     )
@@ -259,13 +263,24 @@ def cumulative_chart(
         x, vega.Y("final_usd:Q"), colour, vega.Shape("strategy:N").scale(theme.shape_scale(names)).legend(None)
     )  # fmt: skip
     # What grows leaves the upper left corner free for the key.
-    key = theme.key_layers(ends, names, vega.X("first_month:T"), is_right=False)
+    is_above = _key_is_in_the_way(running, list(ends["text"]), top)
+    ends["row_px"] = theme.key_rows(len(names), above=is_above)
+    key = theme.key_layers(ends, names, vega.X("first_month:T").scale(type="utc"), is_right=False)
     met = "" if crossings is None or crossings.empty else f" {'; '.join(crossings['text'])}."
     layers = [*_band(bands, x, top, colour), line, ends_at, *_crossings(crossings, x), *key]
     return theme.configure(vega.layer(*layers).properties(
         width="container", height=LINE_PX,
         description=f"Cumulative cost by month ({OBJECTIVES[objective]}). At the end: {', '.join(ends['text'])}.{met}",
     ))  # fmt: skip
+
+
+def _key_is_in_the_way(running: pd.DataFrame, texts: Sequence[str], top: float) -> bool:
+    """Whether a line passes under the key in the upper left corner of a phone's screen."""
+    until = theme.text_share(texts)
+    months = max(len(running) - 1, 1)
+    under = running.iloc[: int(until * months) + 2]
+    lowest = 1 - (10 + theme.KEY_ROW_PX * len(texts)) / LINE_PX
+    return until > 1.0 or float(under.to_numpy().max(initial=0.0)) / top > lowest
 
 
 def _band(bands: pd.DataFrame | None, x: vega.X, top: float, colour: vega.Color) -> list[Any]:

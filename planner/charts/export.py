@@ -4,6 +4,7 @@ Comes in: a finished chart or a table; goes out: text or bytes. Both are drawn b
 own sans-serif font, so a file looks alike on every machine.
 """
 
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -31,10 +32,20 @@ def png(chart: vega.View, scale: float = 2.0, width: int = WIDTH_PX) -> bytes:
 def csv(drawn: vega.View | pd.DataFrame) -> bytes:
     """A table, or the tables that a chart draws, as CSV (UTF-8); several are parted by an empty line.
 
-    Figures are those of the table, not rounded; unknown ones are empty.
+    Figures have the digits of the table, decimals all of theirs; unknown ones are empty.
     """
     tables = [drawn] if isinstance(drawn, pd.DataFrame) else drawn.tables
-    return "\n".join(table.to_csv(index=False, lineterminator="\n") for table in tables).encode()
+    return "\n".join(_exact(table).to_csv(index=False, lineterminator="\n") for table in tables).encode()
+
+
+def _exact(table: pd.DataFrame) -> pd.DataFrame:
+    """Decimals as they are written by hand, without an exponent."""
+    plain = {
+        name: [f"{value:f}" if isinstance(value, Decimal) else value for value in column]
+        for name, column in table.items()
+        if column.dtype == object
+    }
+    return table.assign(**{str(name): values for name, values in plain.items()})
 
 
 def _fixed(chart: vega.View, width: int) -> dict[str, Any]:

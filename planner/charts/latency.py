@@ -84,12 +84,17 @@ def latency_chart(
     # Both corners are free of a distribution function; the key takes the one that the target's line leaves alone.
     middle = math.sqrt(low * high)
     key_right = all(seconds <= middle for seconds in goals.values())
-    crosses = _goal_layers(goals, x, y, middle, above_px=theme.KEY_ROW_PX * len(names) if key_right else 0)
+    if not goals and not _fits(known, p95, goals, (low, high), key_right):
+        key_right = False
+    is_above = not _fits(known, p95, goals, (low, high), key_right)
+    below_px = theme.KEY_ROW_PX * len(names) if key_right else 0
+    crosses = _goal_layers(goals, x, y, middle, (low, high), below_px, is_above)
+    key = _key_layers(p95, names, x, y, (low, high), key_right and not is_above, is_above, len(goals))
     band = base.transform_filter("isValid(datum.low_s)").mark_area(
         opacity=0.16, orient="horizontal", clip=True
     )
     bands = [band.encode(vega.X("low_s:Q"), vega.X2("high_s:Q"), y, colour)] if is_banded else []
-    layers = [*bands, curve, *crosses, *_key_layers(p95, names, x, y, (low, high), key_right)]
+    layers = [*bands, curve, *crosses, *key]
     return theme.configure(
         vega.layer(*layers).properties(
             width="container", height=HEIGHT_PX, description=_description(p95, goals, is_banded)
@@ -146,20 +151,60 @@ def _ticks(low: float, high: float) -> list[float]:
     ]
 
 
+def _fits(
+    known: pd.DataFrame,
+    p95: Mapping[str, float | None],
+    goals: Mapping[float, float],
+    domain: tuple[float, float],
+    key_right: bool,
+) -> bool:
+    """Whether key and targets' texts are clear of every curve on a phone's screen; else they stand above the plot."""
+    low, high = (math.log(end) for end in domain)
+
+    def place(seconds: float) -> float:
+        return (math.log(min(max(seconds, domain[0]), domain[1])) - low) / (high - low)
+
+    wide = theme.text_share([_key_words(name, seconds) for name, seconds in p95.items()])
+    tall = (theme.KEY_ROW_PX * (len(p95) + 1) + 16) / HEIGHT_PX
+    if key_right:
+        touched = known[known["share"] <= tall + theme.KEY_ROW_PX * len(goals) / HEIGHT_PX]
+        clear = all(place(seconds) < 1 - wide for seconds in touched["latency_s"])
+    else:
+        clear = all(place(seconds) > wide for seconds in known[known["share"] >= 1 - tall]["latency_s"])
+    for share, seconds in goals.items():
+        at, text = place(seconds), theme.text_share([_goal_words(share, seconds)])
+        span = (at - text, at) if at > 0.5 else (at, at + text)
+        foot = known[known["share"] <= 0.15]["latency_s"]
+        clear &= span[0] >= 0 and span[1] <= 1 and not any(span[0] <= place(one) <= span[1] for one in foot)
+    return clear
+
+
+def _goal_words(share: float, seconds: float) -> str:
+    return f"SLO: {share * 100:g} % within {seconds:g} s"
+
+
 def _goal_layers(
-    goals: Mapping[float, float], x: vega.X, y: vega.Y, middle: float, above_px: float
-) -> list[Any]:
-    """Crosses at the targets; their texts stand low, above the key if it is there, on the side that has room."""
+    goals: Mapping[float, float],
+    x: vega.Channel,
+    y: vega.Channel,
+    middle: float,
+    domain: tuple[float, float],
+    below_px: float,
+    is_above: bool,
+) -> list[vega.View]:
+    """Crosses at the targets; their texts stand low, over the key if it is there, on the side that has room."""
     if not goals:
         return []
+    tops = theme.key_rows(len(goals), above=True)
     rows = pd.DataFrame(
         [
             {
                 "latency_s": seconds,
                 "share": share,
-                "text": f"SLO: {share * 100:g} % within {seconds:g} s",
-                "row_px": HEIGHT_PX - above_px - theme.KEY_ROW_PX * (k + 1),
-                "is_right": seconds > middle,
+                "text": ("dashed: " if is_above else "") + _goal_words(share, seconds),
+                "text_s": domain[0] if is_above else seconds,
+                "row_px": tops[k] if is_above else HEIGHT_PX - below_px - theme.KEY_ROW_PX * (k + 1),
+                "is_right": seconds > middle and not is_above,
             }
             for k, (share, seconds) in enumerate(goals.items())
         ]
@@ -173,23 +218,32 @@ def _goal_layers(
         base.mark_rule(**dashed).encode(y),
         base.transform_filter("datum.is_right")
         .mark_text(align="right", dx=-6, **words)
-        .encode(x, place, text="text:N"),
+        .encode(vega.X("text_s:Q"), place, text="text:N"),
         base.transform_filter("!datum.is_right")
         .mark_text(align="left", dx=6, **words)
-        .encode(x, place, text="text:N"),
+        .encode(vega.X("text_s:Q"), place, text="text:N"),
     ]
+
+
+def _key_words(name: str, seconds: float | None) -> str:
+    return f"{name}: p95 {'–' if seconds is None else theme.seconds_words(seconds)}"
 
 
 def _key_layers(
     p95: Mapping[str, float | None],
     names: Sequence[str],
-    x: vega.X,
-    y: vega.Y,
+    x: vega.Channel,
+    y: vega.Channel,
     domain: tuple[float, float],
     is_right: bool,
-) -> list[Any]:
-    """Points at p95 and, in the lower right or the upper left corner, what they say."""
+    is_above: bool,
+    n_goals: int,
+) -> list[vega.View]:
+    """Points at p95 and, in a free corner or above the plot, what they say."""
     first_px = HEIGHT_PX - 12 - theme.KEY_ROW_PX * (len(names) - 1) if is_right else HEIGHT_PX * 0.05 + 16
+    places = theme.key_rows(len(names), above=is_above, first_px=first_px)
+    if is_above:
+        places = [place - theme.KEY_ROW_PX * n_goals for place in places]
     rows = pd.DataFrame(
         [
             {
@@ -197,10 +251,10 @@ def _key_layers(
                 "latency_s": p95[name],
                 "share": 0.95,
                 "edge_s": domain[1] if is_right else domain[0],
-                "text": f"{name}: p95 {'–' if (seconds := p95[name]) is None else theme.seconds_words(seconds)}",
-                "row_px": first_px + theme.KEY_ROW_PX * k,
+                "text": _key_words(name, p95[name]),
+                "row_px": place,
             }
-            for k, name in enumerate(names)
+            for name, place in zip(names, places, strict=True)
         ]
     )
     colour = vega.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)

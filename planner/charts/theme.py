@@ -171,6 +171,19 @@ def _spread(rows: pd.DataFrame, many: int) -> pd.DataFrame:
     return rows.iloc[[round(k * last / (many - 1)) for k in range(many)]]
 
 
+NARROW_PX, LETTER_PX = 270.0, 6.8  # the plot on a phone; a bold letter of 12 px on average
+
+
+def text_share(texts: Sequence[str]) -> float:
+    """Part of a phone's plot that the longest text of a key takes, its mark included."""
+    return (18 + LETTER_PX * max((len(text) for text in texts), default=0)) / NARROW_PX
+
+
+def key_rows(many: int, *, above: bool, first_px: float = 10) -> list[float]:
+    """Pixels from the top of the plot of each row of a key; negative where it stands above the plot."""
+    return [(k - many) * KEY_ROW_PX + 6 if above else first_px + KEY_ROW_PX * k for k in range(many)]
+
+
 def key_layers(rows: pd.DataFrame, names: Sequence[str], x: vega.X, *, is_right: bool) -> list[Any]:
     """A key inside the plot: a point and a text per strategy, in a corner that stays free.
 

@@ -274,6 +274,14 @@ _PLACES: tuple[tuple[float, float, str], ...] = (
     (13, 16, "left"),
     (-13, -16, "right"),
     (-13, 16, "right"),
+    (0, -50, "center"),
+    (0, 51, "center"),
+    (13, -48, "left"),
+    (13, 48, "left"),
+    (-13, -48, "right"),
+    (-13, 48, "right"),
+    (0, -100, "left"),
+    (0, 100, "left"),
 )
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
@@ -287,7 +295,7 @@ def _point_names(
     x: vega.Channel,
     y: vega.Channel,
 ) -> list[vega.View]:
-    """Names beside points, each at the place that covers least: no point, no name, and if it can be no line.
+    """Names beside points, each at the place that covers least and is near: no point, no name, and if it can be no line.
 
     `rows` are to be named, `lines` are points whose intervals or curves are better left free.
     """
@@ -306,9 +314,10 @@ def _point_names(
     thin = [box for row in lines.to_dict("records") for box in _thin_boxes(row, measure, place)]
     look: dict[str, Any] = {"fontSize": 12, "fontWeight": "bold", "color": theme.NEUTRAL}
     layers = []
-    for row, spot in zip(named, spots, strict=True):
+    # Long names first: short ones find room beside them.
+    for row, spot in sorted(zip(named, spots, strict=True), key=lambda pair: -len(str(pair[0]["label"]))):
         boxes = [(_name_box(str(row["label"]), spot, at), at) for at in _PLACES]
-        box, (dx, dy, align) = min(boxes, key=lambda pair: _covers(pair[0], taken, thin))
+        box, (dx, dy, align) = min(boxes, key=lambda pair: _covers(pair[0], taken, thin) + abs(pair[1][1]))
         taken.append(box)
         chart = vega.chart(pd.DataFrame([row])).mark_text(dx=dx, dy=dy, align=align, **look)
         layers.append(chart.encode(x, y, text="label:N"))

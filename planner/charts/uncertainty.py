@@ -177,6 +177,7 @@ def budget_chart(months: pd.DataFrame, strategy: str, strategies: Sequence[str],
     colour = theme.strategy_colour(strategy, strategies)
     x = (
         vega.X("month_start:T")
+        .scale(type="utc")
         .title("Month")
         .axis(format="%b %Y", grid=False, labelAngle=0, tickCount=min(max(len(table), 2), 6), labelFlush=True)
     )

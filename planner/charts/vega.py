@@ -28,7 +28,7 @@ class _Table:
 
     @property
     def records(self) -> list[Spec]:
-        """Rows of plain values: unknown numbers are None, moments ISO 8601."""
+        """Rows of plain values: unknown numbers are None, moments milliseconds since 1970 UTC."""
         if self._records is None:
             columns = {str(name): _plain(column) for name, column in self.frame.items()}
             self._records = [
@@ -39,7 +39,9 @@ class _Table:
 
 def _plain(column: pd.Series) -> list[Any]:
     if pd.api.types.is_datetime64_any_dtype(column):
-        return [None if pd.isna(at) else at.isoformat() for at in column]
+        # Milliseconds since 1970 UTC: a text would have to be read as a date, which a page that is sent its tables apart
+        # from the specification does not do.
+        return [None if pd.isna(at) else int(at.timestamp() * 1000) for at in column]
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_integer_dtype(column):
         return list(column.tolist())
     if pd.api.types.is_float_dtype(column):
@@ -239,10 +241,11 @@ class View:
             if isinstance(given, list | tuple):
                 return [plain(inner) for inner in given]
             if isinstance(given, _Table):
-                if id(given) not in names:
-                    names[id(given)] = f"table-{len(names)}"
-                    datasets[names[id(given)]] = given.records
-                return {"name": names[id(given)]}
+                key = id(given.frame)
+                if key not in names:
+                    names[key] = f"table-{len(names)}"
+                    datasets[names[key]] = given.records
+                return {"name": names[key]}
             return given
 
         return {"$schema": SCHEMA, **plain(self.body), "datasets": datasets}
@@ -266,7 +269,7 @@ class View:
                 for inner in given:
                     look(inner)
             elif isinstance(given, _Table):
-                found[id(given)] = given.frame
+                found[id(given.frame)] = given.frame
 
         look(self.body)
         return list(found.values())

@@ -148,7 +148,7 @@ def _latency(
         [] if is_recording or len(shown) >= MANY_HOURS * len(present) else ["larger: more requests simulated"]
     )
     told += ["hollow: with a planted outage"] if (shown["kind"] == PLANTED).any() else []
-    key = {"title": "; ".join(told) or None, "values": present, "symbolSize": 90}
+    key = {"title": told or None, "titleLimit": 0, "values": present, "symbolSize": 90}
     colour = vega.Color("strategy:N").scale(theme.strategy_scale(names)).legend(key)
     shape = vega.Shape("strategy:N").scale(theme.shape_scale(names)).legend(key)
     columns = ["strategy", "kind", "middle", "hour", "windows", "n", "latency_s", "run"]

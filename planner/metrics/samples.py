@@ -269,10 +269,15 @@ class Tally:
         kept = self._kept or [(np.empty((N_COLUMNS, 0)), np.empty(0, np.int64))]
         values = np.concatenate([one for one, _ in kept], axis=1)
         tasks = np.concatenate([one for _, one in kept])
+        ones = np.ones(len(tasks), np.int64)
         found = {}
         for index, name in enumerate(COLUMNS):
             is_there = ~np.isnan(values[index])
-            found[name] = (values[index][is_there], tasks[is_there], np.ones(int(is_there.sum()), np.int64))
+            if is_there.all():  # what all columns have alike is held once
+                found[name] = (values[index], tasks, ones)
+            else:
+                own = tasks[is_there]
+                found[name] = (values[index][is_there], own, ones[: len(own)])
         return found
 
     def _binned(self, bins: Integers) -> dict[str, tuple[Floats, Integers, Integers]]:

@@ -48,7 +48,16 @@ def expected_totals(comparison: Comparison) -> list[str]:
 
 def texts(app: AppTest) -> str:
     """Everything written in Markdown."""
-    kinds = (app.markdown, app.caption, app.success, app.warning, app.error, app.title, app.subheader)
+    kinds = (
+        app.markdown,
+        app.caption,
+        app.success,
+        app.warning,
+        app.error,
+        app.title,
+        app.header,
+        app.subheader,
+    )
     return "\n".join(element.value for kind in kinds for element in kind)
 
 
@@ -244,7 +253,9 @@ def test_an_empty_library_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Mo
 def test_every_file_can_be_taken_away(start: Start, small: Comparison) -> None:
     app = start()
     labels = [button.proto.label for button in app.get("download_button")]
-    assert labels == ["Everything (JSON)", "Ledger (CSV)", "Measures (CSV)"]
+    assert {"Everything (JSON)", "Ledger (CSV)", "Measures (CSV)", "Decision memo (HTML)"} <= set(labels)
+    charts = 7  # latency, tco, cumulative, two of the tradeoff, week, flow
+    assert [labels.count(kind) for kind in ("PNG", "SVG", "CSV of the data")] == [charts] * 3
     lines = details.exact_csv(small.ledger).decode().splitlines()
     assert len(lines) == len(small.ledger) + 1
     amounts = [

@@ -395,7 +395,23 @@ def test_the_key_of_the_latency_chart_leaves_the_target_alone() -> None:
         key = rows(spec, "edge_s")
         curve = rows(spec, "share", "latency_s", "strategy")
         is_left = key["edge_s"].iloc[0] <= curve["latency_s"].min()
-        assert is_left == (corner == "left")
+        is_above = bool((key["row_px"] < 0).all())
+        assert is_above or is_left == (corner == "left")
+
+
+def test_a_key_that_would_lie_over_a_curve_on_a_phone_stands_above_the_plot() -> None:
+    steep = pd.DataFrame(
+        [{"strategy": "a", "share": k / 100, "latency_s": 20.0 + k / 100 * 5} for k in range(101)]
+        + [{"strategy": "a", "share": 0.0, "latency_s": 0.05}]
+    )
+    inside = rows(latency_chart(steep).to_dict(), "edge_s")
+    assert (inside["row_px"] > 0).all()
+    long = steep.assign(strategy="a-strategy-with-a-very-long-name-that-fills-the-plot")
+    assert (rows(latency_chart(long).to_dict(), "edge_s")["row_px"] < 0).all()
+    months = data.monthly()
+    assert (rows(cumulative_chart(months).to_dict(), "row_px")["row_px"] > 0).all()
+    high = months.assign(amount_usd=[1e6 if month == "2027-01" else 1.0 for month in months["month"]])
+    assert (rows(cumulative_chart(high).to_dict(), "row_px")["row_px"] < 0).all()
 
 
 def test_axes_of_the_tradeoff_hold_every_point_and_interval() -> None:
