@@ -28,7 +28,9 @@ from planner.workload.logs import Peek, peek, read_log
 MOST_KEPT = 3
 ENGINE = "compiled"
 TYPES = ["csv", "parquet"]
-KEPT, IN_USE, SEEN, READ, UPLOADS = (f"logs:{name}" for name in ("kept", "in use", "seen", "read", "uploads"))
+KEPT, IN_USE, SEEN, PEEKED, READ, UPLOADS = (
+    f"logs:{name}" for name in ("kept", "in use", "seen", "peeked", "read", "uploads")
+)
 WIDGET = "log-in:"  # keys of the pickers
 NONE = "–"
 BY_SIZE = "told by their size"
@@ -104,15 +106,15 @@ def offer() -> None:
     )
     if dropped is None:
         memory.pop(READ, None)
+        memory.pop(PEEKED, None)
         return
-    data = dropped.getvalue()
     try:
-        found = peek(data, dropped.name)
+        found = _peeked(dropped)
     except ScenarioError as error:
         problems.show(error.problems, dropped.name, "nothing was read")
         return
     columns, unit = _ask(found, dropped.file_id)
-    log = _read(data, dropped.name, dropped.file_id, columns, unit)
+    log = _read(dropped, columns, unit)
     if log is not None:
         _show_log(log)
         st.button("Replay it", type="primary", on_click=_use, args=(log,), key="log-use")
@@ -146,21 +148,31 @@ def _ask(found: Peek, file_id: str) -> tuple[dict[str, str | None], str | None]:
     return given, None if unit == BY_SIZE else unit
 
 
-def _read(
-    data: bytes, name: str, file_id: str, columns: Mapping[str, str | None], unit: str | None
-) -> Log | None:
+def _peeked(dropped: Any) -> Peek:
+    """The first look at a file, taken once. Raises ScenarioError."""
+    memory = st.session_state
+    if memory.get(PEEKED, (None, None))[0] != dropped.file_id:
+        memory.pop(PEEKED, None)
+        memory[PEEKED] = (dropped.file_id, peek(dropped.getvalue(), dropped.name))
+    found: Peek = memory[PEEKED][1]
+    return found
+
+
+def _read(dropped: Any, columns: Mapping[str, str | None], unit: str | None) -> Log | None:
     """The log as its columns are picked, read once; None where it cannot be."""
     memory = st.session_state
-    key = (file_id, tuple(columns.items()), unit)
+    key = (dropped.file_id, tuple(columns.items()), unit)
     if memory.get(READ, (None, None))[0] != key:
         memory.pop(READ, None)
         try:
-            memory[READ] = (key, read_log(data, columns=columns, time_unit=unit, name=name))
+            log = read_log(dropped.getvalue(), columns=columns, time_unit=unit, name=dropped.name)
         except ScenarioError as error:
-            problems.show(error.problems, name, "nothing was read")
+            problems.show(error.problems, dropped.name, "nothing was read")
             return None
-    log: Log = memory[READ][1]
-    return log
+        memory[READ] = (key, log)
+        return log
+    found: Log = memory[READ][1]
+    return found
 
 
 def _use(log: Log) -> None:
@@ -168,6 +180,7 @@ def _use(log: Log) -> None:
     memory = st.session_state
     memory[IN_USE] = keep(log)
     memory.pop(READ, None)
+    memory.pop(PEEKED, None)
     memory[UPLOADS] = memory.get(UPLOADS, 0) + 1
 
 

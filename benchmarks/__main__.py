@@ -148,7 +148,11 @@ def replaying(rounds: int, n: int = 1_000_000) -> Iterator[Row]:
     """A log of a million rows, read from CSV and replayed over three strategies at three levels of tokens."""
     scenario = planner.load(ROOT / DEFAULT)
     luck = np.random.default_rng(1)
-    times, sent, answered = np.cumsum(luck.exponential(0.5, n)), luck.integers(50, 2000, n), luck.integers(5, 400, n)
+    times, sent, answered = (
+        np.cumsum(luck.exponential(0.5, n)),
+        luck.integers(50, 2000, n),
+        luck.integers(5, 400, n),
+    )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "log.csv"
         np.savetxt(

@@ -10,6 +10,7 @@ import pandas as pd
 from planner.charts import theme, vega
 
 HEIGHT_PX = 150
+DAY_S = 86_400.0
 FEW_PER_S = 1.0  # below, people read requests a minute
 
 
@@ -33,7 +34,9 @@ def log_load_chart(rows: pd.DataFrame) -> Any:
     if has_calendar:
         # ISO with a zone: Vega would take anything else for the reader's own time.
         table = table.assign(at=[moment.isoformat() for moment in table["moment"]])
+        is_of_a_day = float(table["start_s"].max()) <= DAY_S
         x = vega.X("at:T").title("Time (UTC)").scale(type="utc", nice=False)
+        x = x.axis(format="%H:%M" if is_of_a_day else "%a %d, %H:%M", labelOverlap=True)
         when = vega.Tooltip("words:N", title="From (UTC)")
         table = table.assign(words=[f"{moment:%a %Y-%m-%d %H:%M:%S}" for moment in table["moment"]])
     else:

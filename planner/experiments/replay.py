@@ -201,7 +201,7 @@ def _view(objective: str) -> View | None:
 
 
 def replayed(scenario: Scenario, log: Log) -> Scenario:
-    """The scenario with exactly the requests of a log as its traffic.
+    """The scenario with exactly the requests of a log as its traffic; it can be run as long as the log is kept.
 
     Raises ScenarioError where the scenario cannot be run on a recording.
     """
@@ -212,7 +212,7 @@ def replayed(scenario: Scenario, log: Log) -> Scenario:
         if getattr(scenario.traffic, name) is not None
     }
     if not _names_tasks(scenario, log):
-        traffic["traffic.trace"] = {"file": str(_without_tasks(log).file)}
+        traffic["traffic.trace"] = {"file": str(log.without_tasks.file)}
     again = {
         paths.render(("tasks", name, "requery_probability")): 0.0
         for name, task in scenario.tasks.items()
@@ -224,18 +224,6 @@ def replayed(scenario: Scenario, log: Log) -> Scenario:
 def _names_tasks(scenario: Scenario, log: Log) -> bool:
     """Whether every row of the log is about a task of the scenario."""
     return log.task is None or (bool((log.task >= 0).all()) and set(log.task_names) <= set(scenario.tasks))
-
-
-_without: dict[str, Log] = {}
-
-
-def _without_tasks(log: Log) -> Log:
-    """The log without its tasks, one object for one log, so that its file lives as long as it is used."""
-    if log.hex not in _without:
-        if len(_without) >= 4:
-            _without.pop(next(iter(_without)))
-        _without[log.hex] = replace(log, task=None, task_names=())
-    return _without[log.hex]
 
 
 def replay(

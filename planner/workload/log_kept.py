@@ -122,6 +122,11 @@ class Log:
 
         return profile(self)
 
+    @cached_property
+    def without_tasks(self) -> "Log":
+        """The same requests, not saying what they are about; lives as long as this log."""
+        return replace(self, task=None, task_names=())
+
     @property
     def bad(self) -> "pd.DataFrame":
         """Rows that were left out, the first 20 of each kind: line, column, given, allowed."""
@@ -183,7 +188,7 @@ class Log:
                 raise ValueError("no log")
             for name in ("task", "model"):
                 codes = arrays.get(name)
-                if codes is not None and not (-1 <= codes.min() and codes.max() < len(told[f"{name}_names"])):
+                if codes is not None and not (codes.min() >= -1 and codes.max() < len(told[f"{name}_names"])):
                     raise ValueError(f"unknown codes of {name}")
             told_too: dict[str, Any] = {
                 **{key: tuple(told[key]) for key in ("task_names", "model_names", "notices")},

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from planner.workload.log_kept import Log
 
-MOST_BINS = 360
+MOST_BINS = 200
 #: Widths of bins that people read: a second to a week.
 WIDTHS_S = (
     1,

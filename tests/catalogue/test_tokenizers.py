@@ -67,7 +67,10 @@ def test_the_figures_of_alpacaeval_are_those_of_its_data() -> None:
     if not SHARED.exists():
         pytest.skip("the shared data are not here")
     table = pd.read_parquet(SHARED)
-    means = {name: table[f"{name}_words"].mean() for name in ("gpt-4o-2024-05-13", "gpt-4o-mini-2024-07-18", "gpt-3.5-turbo-1106", "gpt4_1106_preview")}
+    means = {
+        name: table[f"{name}_words"].mean()
+        for name in ("gpt-4o-2024-05-13", "gpt-4o-mini-2024-07-18", "gpt-3.5-turbo-1106", "gpt4_1106_preview")
+    }
     ratios = {name: round(mean / means["gpt-4o-2024-05-13"], 2) for name, mean in means.items()}
     source = read("tokenizers")["transfer"]["output_other_model"]["source"]
     assert f"{len(table)} equal instructions" in source

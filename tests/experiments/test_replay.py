@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import planner
 from planner.errors import ScenarioError
-from planner.experiments.replay import money_of, replayed
+from planner.experiments.replay import money_of, replayed, windows_of
 from planner.experiments.replay_tokens import counted_by, factors
 from planner.finance.horizon import plan_of
 from planner.finance.mean_month import mean_month
@@ -360,6 +360,54 @@ def test_a_scenario_of_users_is_replayed_too() -> None:
     scenario = loads(TWO).set({"traffic": {"users": {"active_per_day": 500}}})
     found = planner.replay(scenario, read_log(THREE), counted_by="unknown", replications=1)
     assert found.strategies["omni-only"].central.use.total() == Decimal("0.00575")
+
+
+def test_a_recording_of_the_scenario_gives_way_to_the_log() -> None:
+    scenario = loads(TWO).set(
+        {
+            "traffic.requests_per_month": None,
+            "traffic.trace": {"rows": [{"arrival_s": 5, "input_tokens": 9, "output_tokens": 9}]},
+        }
+    )
+    found = planner.replay(scenario, read_log(THREE), counted_by="unknown", replications=1)
+    assert found.strategies["omni-only"].central.use.total() == Decimal("0.00575")
+
+
+def test_the_models_and_prices_are_those_of_the_first_day() -> None:
+    scenario = loads(TWO).set(
+        {
+            "finance.migrations": [{"at": "2026-03-01", "from": "big", "to": "small"}],
+            "finance.price_steps": [{"at": "2026-02-01", "model": "big", "factor": 0.5}],
+        }
+    )
+    log = read_log(THREE)
+    recorded = replayed(scenario, log)
+    assert len(eras(recorded)) == 2
+    for wanted in (1, 4, 10):
+        windows = windows_of(recorded, wanted)
+        assert {one.era for one in windows} == {0}
+        assert len(windows) >= wanted
+        assert sum(one.weight for one in windows) == pytest.approx(1)
+    found = planner.replay(scenario, read_log(THREE), counted_by="unknown")
+    assert found.strategies["omni-only"].central.use.total() == Decimal("0.00575")
+
+
+def test_a_long_log_is_replayed_once_and_says_what_that_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    import planner.experiments.replay as module
+
+    monkeypatch.setattr(module, "BUDGET", 1)
+    found = planner.replay(loads(CHANCY), busy(50))
+    assert found.n_windows == 1
+    assert found.simulated_requests == 50 * 3 * 3
+    assert any("outages came as they were drawn" in one for one in found.notices)
+
+
+def test_what_goes_by_the_month_is_named() -> None:
+    scenario = loads(TWO).set({"finance.sla": {"availability": 0.999, "penalty_usd_per_month": 100}})
+    found = planner.replay(scenario, read_log(THREE), replications=1)
+    assert any(
+        "by the use of a month is in no figure of the log: finance.sla" in one for one in found.notices
+    )
 
 
 @settings(max_examples=15, deadline=None)
