@@ -10,6 +10,7 @@ environment says NUMBA_DISABLE_JIT=1). The compiler itself is imported by the fi
 import ast
 import functools
 import hashlib
+import importlib
 import importlib.util
 import json
 import os
@@ -69,6 +70,7 @@ def jit(
     def decorate(function: Function) -> Function:
         if _settings().DISABLE_JIT:
             return function
+        _put_off_linear_algebra()
         directory = cache_directory()
         options: dict[str, Any] = {
             "error_model": "python",
@@ -104,6 +106,28 @@ def jit(
     return decorate
 
 
+@functools.cache
+def _put_off_linear_algebra() -> None:
+    """Let Numba ask for SciPy's linear algebra when a function uses it, not at the first function of any kind.
+
+    Numba imports it only to see that it is there, a quarter of a second at every start; SciPy is installed with this
+    package, and what uses it still imports it.
+    """
+    from numba.np import linalg
+
+    ensure = linalg.ensure_blas
+
+    def ensure_blas() -> None:
+        asking = sys.modules.get("numba.np.arraymath")
+        if asking is not None and hasattr(
+            asking, "_HAVE_BLAS"
+        ):  # its import is over: somebody multiplies matrices
+            ensure()
+
+    if importlib.util.find_spec("scipy") is not None:
+        linalg.ensure_blas = ensure_blas
+
+
 def _settle_when_asked(compiled: Any, settle: Callable[[], None]) -> None:
     """Let a dispatcher have its signatures the first time that a caller, compiled or not, asks for them."""
     template = compiled.get_call_template
@@ -128,15 +152,15 @@ def _make_for_callers_only(compiled: Any) -> None:
     Numba would make machine code of every function with all that it calls, once for each caller on the way up: most of
     the time that the engine's kernel takes to compile.
     """
-    from numba import _dynfunc
     from numba.core import compiler
 
+    dynamic: Any = importlib.import_module("numba._dynfunc")
     function_compiler = compiled._compiler
 
     def compile_core(args: Any, return_type: Any) -> Any:
         described = function_compiler.targetdescr
         target = described.target_context
-        flags = compiler.Flags()
+        flags: Any = compiler.Flags()
         described.options.parse_as_flags(flags, function_compiler.targetoptions)
         flags.no_compile = True
         name = function_compiler.py_func.__qualname__
@@ -154,11 +178,15 @@ def _make_for_callers_only(compiled: Any) -> None:
         )
         # What stands for it where callers are told apart; never called, see `_settle_when_asked`.
         place = result.fndesc.lookup_module()
-        stands_for = _dynfunc.make_function(place, name, "", 0, result.environment, (library,))
+        stands_for = dynamic.make_function(place, name, "", 0, result.environment, (library,))
         target.insert_user_function(stands_for, result.fndesc, [library])
         return result._replace(entry_point=stands_for)
 
-    function_compiler._compile_core = compile_core
+    def add_overload(result: Any) -> None:
+        """Known to callers, not to the dispatcher's own table, by which Python calls."""
+        compiled.overloads[tuple(result.signature.args)] = result
+
+    function_compiler._compile_core, compiled.add_overload = compile_core, add_overload
 
 
 @functools.cache
@@ -166,7 +194,7 @@ def _linked_only() -> Any:
     """A library of Numba's that is optimised, and linked into others, but never made machine code of."""
     from numba.core.codegen import JITCodeLibrary
 
-    class LinkedOnly(JITCodeLibrary):  # type: ignore[misc]
+    class LinkedOnly(JITCodeLibrary):
         def _finalize_final_module(self) -> None:
             self._finalize_dynamic_globals()
             self._verify_declare_only_symbols()

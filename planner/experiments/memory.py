@@ -12,7 +12,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -206,7 +206,7 @@ def measured_key(cell_keys: Sequence[str], parts: Sequence[object]) -> str:
     for part in parts:
         digest.update(b"\0")
         digest.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
-    return cast(str, digest.hexdigest())
+    return digest.hexdigest()
 
 
 __all__ = ["MOST_BYTES", "CellKeys", "CellMemory", "measured_key", "size_of"]
