@@ -152,14 +152,24 @@ def limit_loads(comparison: "Comparison") -> "pd.DataFrame":
     return _frame(rows, "strategy deployment limit window allowed_per_minute used_per_minute share")
 
 
+def _own(name: str) -> Table:
+    """A table that a comparison has itself."""
+
+    def table(comparison: "Comparison") -> "pd.DataFrame":
+        found: pd.DataFrame = getattr(comparison, name)
+        return found
+
+    return table
+
+
 TABLES: Mapping[str, Table] = {
-    "ledger": lambda comparison: comparison.ledger,
-    "summary": lambda comparison: comparison.summary,
+    "ledger": _own("ledger"),
+    "summary": _own("summary"),
     "slo": targets,
-    "lost": lambda comparison: comparison.lost,
-    "wasted": lambda comparison: comparison.wasted,
-    "money": lambda comparison: comparison.money,
-    "differences": lambda comparison: comparison.differences,
+    "lost": _own("lost"),
+    "wasted": _own("wasted"),
+    "money": _own("money"),
+    "differences": _own("differences"),
     "tokens": tokens,
     "calls": calls,
     "volumes": volumes,
