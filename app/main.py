@@ -18,6 +18,9 @@ if not st.session_state.get("engine is warm"):
 
 # Not in a folder "pages": until st.navigation has run once, Streamlit takes the files of such a folder for pages of its own,
 # and a link straight to one would be shown without this frame.
+unsaved = (
+    " ●" if editing.unsaved(st.session_state) else ""
+)  # changes of a text that are not saved are told on every page
 PAGES = [
     st.Page("screens/compare.py", title="Compare strategies", url_path="compare", default=True),
     st.Page(
