@@ -55,7 +55,7 @@ def tags(scenario: Scenario) -> tuple[str, ...]:
         "a recording" if volume is None else f"{text.count(volume)} requests/month",
         f"until {finance.until:%Y-%m-%d}"
         if finance.until is not None
-        else f"{finance.horizon_months} months",
+        else f"{finance.horizon_months} month{'s' if finance.horizon_months != 1 else ''}",
         f"{strategies} strateg{'ies' if strategies != 1 else 'y'}",
         " + ".join(word for one, word in SEEN_AS.items() if one in held),
     )

@@ -33,7 +33,8 @@ OWN_STYLE = """<style>
 .st-key-yaml textarea { font-family: "Source Code Pro", ui-monospace, monospace; font-size: 0.82rem; line-height: 1.5;
   white-space: pre; overflow-x: auto; tab-size: 2; }
 @media (max-width: 640px) { .st-key-yaml textarea { max-height: 50vh; } }
-.st-key-library h4 { padding: 0 0 0.3rem; }
+.st-key-library h2 { font-size: 1.15rem; padding: 0.2rem 0 0; }
+.st-key-library h3 { font-size: 1.1rem; padding: 0 0 0.3rem; }
 @media (min-width: 641px) { .st-key-library [class*="st-key-card-"] { min-height: 13rem; justify-content: space-between; } }
 </style>"""
 
@@ -134,9 +135,9 @@ def _show_gallery(files: dict[str, Path]) -> None:
     with st.container(key="library"):
         _offer_import()
         if mine:
-            st.subheader("My scenarios", anchor=False)
+            st.header("My scenarios", anchor=False)
             _show_cards(mine)
-            st.subheader("Library", anchor=False)
+        st.header("Library", anchor=False)
         _show_cards([card for card in cards if not card.is_own])
     st.caption(text.markdown(f"Scenarios of your own lie in {own.folder()}."))
 
@@ -145,7 +146,7 @@ def _show_cards(cards: list[gallery.Card]) -> None:
     grid = st.grid(columns=3, min_column_width=300, gap="small")
     for card in cards:
         with grid.cell(), st.container(border=True, height="stretch", key=f"card {card.name}"):
-            st.markdown(f"#### {text.markdown(card.title)}")
+            st.markdown(f"### {text.markdown(card.title)}")
             if card.is_own:
                 st.caption(text.markdown(card.name))
             if card.reason:
@@ -154,7 +155,7 @@ def _show_cards(cards: list[gallery.Card]) -> None:
                 st.markdown(text.markdown(card.question) or "No question is written down.")
                 st.markdown(" ".join(f":gray-badge[{text.markdown(tag)}]" for tag in card.tags))
             with st.container(horizontal=True):
-                st.button("Open", key=f"open {card.name}", type="primary", disabled=bool(card.reason), help="Compare its strategies",
+                st.button("Open", key=f"open {card.name}", disabled=bool(card.reason), help="Compare its strategies",
                           on_click=_compare, args=(card.name,))  # fmt: skip
                 st.button("Edit", key=f"edit {card.name}", on_click=_choose, args=(card.name,))
                 st.button("Duplicate", key=f"duplicate {card.name}", on_click=_duplicate, args=(card.name,))
@@ -347,7 +348,7 @@ def _show_bar(draft: Draft, found: Meaning) -> None:
     """What can be done with the draft."""
     name, is_own = draft.name, own.is_own(draft.name)
     with st.container(horizontal=True):
-        st.button("Save", type="primary", disabled=not draft.is_unsaved, on_click=_save, args=(name,),
+        st.button("Save", disabled=not draft.is_unsaved, on_click=_save, args=(name,),
                   help="Keeps the text as it stands, comments and all.")  # fmt: skip
         if draft.is_unsaved:
             st.button("Save and compare", disabled=found.scenario is None, on_click=_save, args=(name, True))

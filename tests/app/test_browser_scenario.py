@@ -10,6 +10,7 @@ import pytest
 
 from app import own, state
 from tests.app.library import SMALL, write_library
+from tests.app.test_accessibility import checked, violations
 from tests.app.test_browser import PATIENCE_MS, Opened, chrome, opened, pictures, playwright
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -69,6 +70,7 @@ def test_gallery_and_editor_fit_wide_and_phone(
     one.page.get_by_role("link", name="Scenario").click()
     playwright.expect(one.page.get_by_text("Omni, mini or both?")).to_be_visible(timeout=PATIENCE_MS)
     settle(one.page)
+    assert violations(checked(one)) == []
     picture(one.page, pictures / f"scenario-gallery-{name}.png")
     one.page.get_by_role("button", name="Edit", exact=True).first.click()
     growth = one.page.get_by_role("spinbutton", name="Growth per month")
@@ -78,6 +80,7 @@ def test_gallery_and_editor_fit_wide_and_phone(
     text = one.page.get_by_role("textbox", name="Text (YAML)")
     playwright.expect(text).to_have_value(COMMENTED.replace("0.02} #", "0.05} #"), timeout=PATIENCE_MS)
     settle(one.page)
+    assert violations(checked(one)) == []
     picture(one.page, pictures / f"scenario-editor-{name}.png")
     box, other = text.bounding_box(), growth.bounding_box()
     assert box is not None
@@ -102,6 +105,7 @@ def test_a_mistake_is_told_at_line_and_field_then_mended_saved_and_compared(
     playwright.expect(main).to_contain_text("1 problem in the text", timeout=PATIENCE_MS)
     playwright.expect(main.get_by_text("got the text 'fast'")).to_have_count(2, timeout=PATIENCE_MS)
     settle(one.page)
+    assert violations(checked(one)) == []
     picture(one.page, pictures / "scenario-problem.png")
     text.fill(COMMENTED.replace("Small chat", "Ours"))
     one.page.keyboard.press("Control+Enter")

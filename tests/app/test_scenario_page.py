@@ -77,7 +77,7 @@ def number(app: AppTest, label: str) -> Any:
 def test_the_gallery_shows_questions_and_tags_of_the_library_and_what_is_broken(start: Start) -> None:
     app = start()
     shown = texts(app)
-    assert "#### Small chat" in shown
+    assert "### Small chat" in shown
     assert "Omni, mini or both?" in shown
     assert (
         ":gray-badge[400,000 requests/month] :gray-badge[12 months] :gray-badge[3 strategies] :gray-badge[text]"
@@ -107,7 +107,7 @@ def test_open_leads_to_the_comparison_of_that_scenario(start: Start) -> None:
 def test_own_scenarios_come_first(start: Start) -> None:
     own.save("my/chat", SMALL.replace("Small chat", "My chat"))
     shown = texts(start())
-    assert shown.index("#### My chat") < shown.index("#### Small chat")
+    assert shown.index("### My chat") < shown.index("### Small chat")
 
 
 # -- text and widgets --------------------------------------------------------------------------------
