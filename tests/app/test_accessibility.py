@@ -294,11 +294,14 @@ def test_nothing_is_wider_than_the_screen_from_320_to_2560_px(
     wider = {}
     for width in WIDTHS:
         one.page.set_viewport_size({"width": width, "height": 900})
-        one.page.wait_for_timeout(700)
-        wider[width] = one.page.evaluate(
-            """() => [document.documentElement, document.querySelector('[data-testid=stMain]')]
-            .map(one => one.scrollWidth - one.clientWidth)"""
-        )
+        for _ in range(16):  # charts are drawn anew after the page: a busy machine takes seconds
+            one.page.wait_for_timeout(500)
+            wider[width] = one.page.evaluate(
+                """() => [document.documentElement, document.querySelector('[data-testid=stMain]')]
+                .map(one => one.scrollWidth - one.clientWidth)"""
+            )
+            if max(wider[width]) <= 1:
+                break
     assert {width: gaps for width, gaps in wider.items() if max(gaps) > 1} == {}
     is_quiet(one)
 
