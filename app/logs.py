@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 import planner
-from app import details, jobs, problems, text
+from app import details, drawing, jobs, problems, text
 from app.jobs import Place
 from planner.api import Log, Replay
 from planner.charts import log_load_chart
@@ -262,9 +262,13 @@ def show(found: Replay) -> None:
     ]
     if missed:
         st.markdown("Targets missed on this traffic: " + " · ".join(missed))
-    chart = log_load_chart(found.log.profile.load)
-    st.altair_chart(chart, width="stretch", key="chart-log-load")
-    st.markdown("\n".join(f"- {text.markdown(one)}" for one in found.log.profile.words))
+    stem = f"log-{found.log.hex[:8]}"
+    drawing.offer_csv(found.ledger, "replay-ledger", stem=stem, label="Ledger of the replay (CSV)")
+    profile = found.log.profile
+    drawing.draw(
+        log_load_chart(profile.load), "log-load", title="Load of the log", table=profile.load, stem=stem
+    )
+    st.markdown("\n".join(f"- {text.markdown(one)}" for one in profile.words))
     with st.expander(f"What these figures rest on ({len(found.notices)})"):
         st.markdown("\n".join(f"- {text.markdown(one)}" for one in found.notices))
         details.show_table(_factors(found), "Tokens of each model for one in the log", wide=["Source"])

@@ -92,6 +92,9 @@ def test_a_log_is_replayed_when_its_columns_are_confirmed(start: Start) -> None:
     low, central, high = expected.strategies["omni-only"].costs("economic")
     assert first["omni-only"] == logs.spread(logs.Spread(low=low, central=central, high=high), "USD")
     assert len(app.get("vega_lite_chart")) == 1
+    assert {"Ledger of the replay (CSV)", "PNG", "SVG", "CSV of the data"} <= {
+        one.label for one in app.get("download_button")
+    }
 
 
 def test_the_replay_stays_when_the_page_is_run_again_and_goes_when_it_is_taken_away(start: Start) -> None:
