@@ -189,6 +189,7 @@ def run_cells(
     report: Progress | None = None,
     strategies: Sequence[str] | None = None,
     memory: CellMemory | None = None,
+    keys: Sequence[Mapping[str, str]] | None = None,
 ) -> list[Mapping[str, Cell]]:
     """All windows, in the plan's order, on `workers` threads (compiled engine) or processes (reference).
 
@@ -203,11 +204,14 @@ def run_cells(
         Counts windows in thousandths, often; what it raises ends the work and nothing is kept.
     memory : CellMemory, optional
         Cells that are in it are not run again, those that are run are kept in it.
+    keys : sequence of mappings, optional
+        Those of `cell_keys`, where they are at hand.
     """
     names = list(scenario.strategies if strategies is None else strategies)
-    keys = [{} for _ in windows] if memory is None else cell_keys(scenario, windows, engine, names)
+    if memory is not None and keys is None:
+        keys = cell_keys(scenario, windows, engine, names)
     known: list[dict[str, Cell]] = [{} for _ in windows]
-    if memory is not None:
+    if memory is not None and keys is not None:
         for found, of_window in zip(known, keys, strict=True):
             for name, key in of_window.items():
                 cell = memory.get(key)
@@ -222,7 +226,7 @@ def run_cells(
     for place, cells in zip(places, _run_jobs(scenario, jobs, engine, workers, report), strict=True):
         for name, cell in cells.items():
             known[place][name] = cell
-            if memory is not None:
+            if memory is not None and keys is not None:
                 memory.put(keys[place][name], cell)
     return [{name: found[name] for name in names} for found in known]
 

@@ -426,12 +426,13 @@ def compare(
     began = clock()
     windows = plan_windows(scenario, replications)
     check_size(scenario, windows)
-    by_window = run_cells(scenario, windows, engine=engine, workers=workers, report=report, memory=memory)
+    keys = None if memory is None else cell_keys(scenario, windows, engine, list(scenario.strategies))
+    by_window = run_cells(
+        scenario, windows, engine=engine, workers=workers, report=report, memory=memory, keys=keys
+    )
     cells = {name: tuple(by_strategy[name] for by_strategy in by_window) for name in scenario.strategies}
     plan = deletions(measure_weights(scenario, windows), [(window.era, window.stratum) for window in windows])
-    results = _results(
-        scenario, windows, plan, cells, _Measuring(scenario, windows, plan, engine, memory), workers
-    )
+    results = _results(scenario, windows, plan, cells, _Measuring(scenario, plan, memory, keys), workers)
     rows = [row for name, one in results.items() for row in answers.slo_rows(scenario, name, one.estimates)]
     sentence, winner = _answer(scenario, results, rows, len(windows))
     verdicts = {
@@ -480,7 +481,7 @@ def result_of(
     scenario: Scenario, name: str, windows: Sequence[Window], plan: Deletions, cells: tuple[Cell, ...]
 ) -> StrategyResult:
     """The result of a strategy whose windows are simulated."""
-    measuring = _Measuring(scenario, windows, plan, "", None)
+    measuring = _Measuring(scenario, plan, None, None)
     return _result(scenario, name, windows, cells, measuring.of(name, cells))
 
 
@@ -494,29 +495,26 @@ class _Measured:
 
 
 class _Measuring:
-    """Measures of strategies over the windows of a plan, remembered where there is a memory."""
+    """Measures of strategies over the windows of a plan, remembered where there is a memory and the keys of cells."""
 
     def __init__(
         self,
         scenario: Scenario,
-        windows: Sequence[Window],
         plan: Deletions,
-        engine: str,
         memory: CellMemory | None,
+        keys: Sequence[Mapping[str, str]] | None,
     ) -> None:
-        self.scenario, self.plan, self.memory = scenario, plan, memory
-        names = list(scenario.strategies)
-        self._keys = [] if memory is None else cell_keys(scenario, windows, engine, names)
+        self.scenario, self.plan, self.memory, self.keys = scenario, plan, memory, keys
 
     def of(self, name: str, cells: tuple[Cell, ...]) -> _Measured:
-        if self.memory is None:
+        if self.memory is None or self.keys is None:
             return self._made(cells)
         scenario = self.scenario
         parts = (
             self.plan.weights, self.plan.strata, mean_rate_per_s(scenario), task_share(scenario), list(scenario.tasks),
             list(scenario.deployments), list(awaited(scenario)),
         )  # fmt: skip
-        key = measured_key([of_window[name] for of_window in self._keys], parts)
+        key = measured_key([of_window[name] for of_window in self.keys], parts)
         found: _Measured | None = self.memory.get(key)
         return self.memory.put(key, self._made(cells)) if found is None else found
 
