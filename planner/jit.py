@@ -31,6 +31,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 PACKAGE = Path(__file__).resolve().parent
 ORIGIN = "made-from.json"  # in a directory of machine code: its sources and machine
 SOURCES = "jitted-sources.json"  # beside these directories: which files can end up in machine code
+KNOWN_INSIDE = ("0.68.",)  # versions of Numba: the locked one
 KEPT_DIRECTORIES = 6  # an edit makes a new directory of a few megabytes; older ones are swept away
 _DECORATING = threading.Lock()
 _TOLD_NOT_KEPT = threading.Event()
@@ -83,7 +84,7 @@ def jit(
             options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         with _numba_cache_in(directory):
             compiled: Any = numba.njit(**options)(function)
-            if late:
+            if late and _is_of_known_inside():
                 _make_for_callers_only(compiled)
             elif directory is not None:
                 _keep(compiled, directory)
@@ -144,6 +145,13 @@ def _settle_when_asked(compiled: Any, settle: Callable[[], None]) -> None:
         raise TypeError(f"{compiled.py_func.__qualname__} is made late: only compiled code calls it")
 
     compiled.get_call_template, compiled._compile_for_args = get_call_template, compile_for_args
+
+
+def _is_of_known_inside() -> bool:
+    """Whether this is a Numba whose inside `_make_for_callers_only` was written for; with others all is compiled, slower."""
+    import numba
+
+    return numba.__version__.startswith(KNOWN_INSIDE)
 
 
 def _make_for_callers_only(compiled: Any) -> None:
