@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import fields, forms, inputs, pasting, problems, state, text
+from app import forms, inputs, pasting, problems, state, text
 from app.inputs import REQUESTS, USERS, Input
 from app.state import OUTAGE, Address
 from planner.errors import Problem, ScenarioError
@@ -145,22 +145,20 @@ class Asking:
                 st.caption("Or count them")
                 pasting.paste(self.scenario, st.session_state[TASK], apply=_use_sizes)
 
-    def all_others(self, found: Sequence[Problem] = ()) -> None:
+    def all_others(self) -> None:
         """Every other field of the language, a section at a time; drawn while they are unfolded only."""
         fold = st.expander("All other inputs", key="all others", on_change="rerun")
         if not fold.open:
             return
         values = {name: value for name, value in self.address.values.items() if name != OUTAGE}
         file = state.scenario_of(state.library()[self.address.scenario])
-        try:
-            now = state.applied(file, values)
-        except ScenarioError:  # what is wrong is told above; here stands what the file says
-            now, values = self.scenario, {name: values[name] for name in TIERS if name in values}
+        now, found = forms.as_far_as_valid(file, values, state.applied)
+        was_moved = forms.is_moved(FORM)
         with fold:
-            section = forms.choose_section(now, self.scenario, key=FORM)
-            before = _of_section(fields.changes(now, self.scenario), section)
-            after = forms.form(now, self.scenario, section=section, key=FORM)
-        if after != before:
+            section = forms.choose_section(now, self.scenario, key=FORM, found=found)
+            after = forms.form(now, self.scenario, section=section, key=FORM, problems=found)
+        before = {name: value for name, value in values.items() if _is_of(name, section)}
+        if was_moved and after != before:
             kept = {name: value for name, value in self.address.values.items() if not _is_of(name, section)}
             go(replace(self.address, values={**kept, **after}), words=section)
             st.rerun()
@@ -301,7 +299,3 @@ def _is_about(path: str, task: str) -> bool:
 def _is_of(name: str, section: str) -> bool:
     """Whether a value of the address is one of a section of the form."""
     return name != OUTAGE and name not in TIERS and forms.section_of(name) == section
-
-
-def _of_section(changes: Mapping[str, Any], section: str) -> dict[str, Any]:
-    return {path: value for path, value in changes.items() if forms.section_of(path) == section}

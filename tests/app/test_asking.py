@@ -136,3 +136,18 @@ def test_an_unknown_model_in_a_link_is_ignored_with_the_nearest_name(start: Star
     app = start(omni="claude-opus-55@anthropic")
     assert any("omni was ignored" in one.value and "did you mean" in one.value for one in app.warning)
     assert totals(app) == expected(loads(CHAT))
+
+
+def test_every_other_field_is_folded_by_section_and_changed_there(start: Start) -> None:
+    app = start()
+    app.session_state["all others"] = True
+    app.run()
+    assert not app.exception
+    app.pills(key=f"{asking.FORM}~section").set_value("finance").run()
+    field = next(one for one in app.number_input if "horizon" in one.label.lower())
+    field.set_value(24).run()
+    assert app.query_params["finance.horizon_months"] == "24"
+    assert totals(app) == expected(loads(CHAT).set({"finance.horizon_months": 24}))
+    app.button(key="undo").click().run()
+    assert "finance.horizon_months" not in app.query_params
+    assert totals(app) == expected(loads(CHAT))
