@@ -32,6 +32,10 @@ table.phases thead th { text-align: right; font-weight: 600; vertical-align: bot
 table.phases thead th:first-child { text-align: left; }
 table.phases tbody th { overflow-wrap: anywhere; }
 table.figures tr.sum { font-weight: 600; }
+.st-key-ways-back button { min-height: 1.7rem; padding: 0.05rem 0.55rem; }
+.st-key-ways-back button p { font-size: 0.8rem; }
+.st-key-other-unit button { min-height: 1.2rem; padding: 0; }
+.st-key-other-unit button p { font-size: 0.78rem; text-decoration: underline; text-underline-offset: 2px; }
 [data-testid="stMainBlockContainer"] li { max-width: 130ch; }
 @media (min-width: 2200px) {
   html { font-size: 18px; }

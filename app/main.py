@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import navigation
+from app import editing, navigation
 from planner import warming
 
 # An emoji as icon is drawn from what Streamlit ships; a material icon would be fetched from an outside server.
@@ -16,10 +16,14 @@ if not st.session_state.get("engine is warm"):
         place.empty()
     st.session_state["engine is warm"] = True
 
+# Told on every page: a text has changes that are not saved.
+UNSAVED = " ●" if editing.unsaved(st.session_state) else ""
+
 # Not in a folder "pages": until st.navigation has run once, Streamlit takes the files of such a folder for pages of its own,
 # and a link straight to one would be shown without this frame.
 PAGES = [
     st.Page("screens/compare.py", title="Compare strategies", url_path="compare", default=True),
+    st.Page("screens/scenario.py", title=f"Scenario{UNSAVED}", url_path="scenario"),
     st.Page("screens/tco.py", title="TCO", url_path="tco"),
     st.Page("screens/sensitivity.py", title="Sensitivity", url_path="sensitivity"),
     st.Page("screens/failover.py", title="Failover", url_path=navigation.FAILOVER),

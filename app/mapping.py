@@ -1,14 +1,11 @@
 """Break-even and the decision map on screen: what is asked for, run once, and its tables as texts."""
 
-import time
-from collections.abc import Sequence
-
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 import planner
-from app import text
+from app import jobs, text
+from app.jobs import Place
 from planner.api import BreakEven, DecisionMap
 from planner.errors import PlannerError
 from planner.experiments.comparison import Comparison
@@ -18,7 +15,6 @@ from planner.scenario import paths
 from planner.scenario.fields import Scenario
 from planner.workload.windows import requests_per_month
 
-REPORT_EVERY_S = 0.1
 VOLUME = "traffic.requests_per_month"
 USERS = "traffic.users.active_per_day"
 
@@ -56,33 +52,25 @@ def crossings(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["month", "amount_usd", "text"])
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _shares(
-    scenario_hash: str, replications: int, version: str, _made: Sequence[tuple[OmniShare, ...]]
-) -> tuple[OmniShare, ...]:
-    if not _made:
-        raise LookupError
-    return _made[0]
-
-
-def omni_shares_of(scenario: Scenario, place: DeltaGenerator | None) -> tuple[OmniShare, ...] | None:
+def omni_shares_of(scenario: Scenario, place: Place, *, asked: bool) -> tuple[OmniShare, ...] | None:
     """The omni share that costs least, for every threshold router; None where it was not asked for yet."""
-    key = (scenario.hash, scenario.run.replications, planner.__version__)
-    try:
-        return _shares(*key, ())
-    except LookupError:
-        if place is None:
-            return None
-    bar = place.progress(0.0, text="Simulating shares")
+    key = ("omni shares", scenario.hash, planner.__version__)
+    if not (asked or jobs.is_known(key)):
+        return None
     names = threshold_strategies(scenario)
-    try:
+
+    def work(report: jobs.Report) -> tuple[OmniShare, ...]:
         found = []
         for index, name in enumerate(names):
-            bar.progress(index / len(names), text=f"Simulating shares of {name}")
-            found.append(omni_share(scenario, name))
-    finally:
-        place.empty()
-    return _shares(*key, (tuple(found),))
+            before = index
+
+            def heard(done: int, total: int, before: int = before) -> None:
+                report(1000 * before + 1000 * done // max(total, 1), 1000 * len(names))
+
+            found.append(omni_share(scenario, name, report=heard))
+        return tuple(found)
+
+    return jobs.result_of(key, work, place, "Simulating shares", kind="omni shares")
 
 
 def share_words(one: OmniShare) -> str:
@@ -169,39 +157,18 @@ def suggested(scenario: Scenario) -> tuple[str, str]:
     return x, "finance.downtime_usd_per_hour=0..10000:9"
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _kept(
-    scenario_hash: str, replications: int, version: str, x: str, y: str, _made: Sequence[DecisionMap]
-) -> DecisionMap:
-    if not _made:
-        raise LookupError
-    return _made[0]
-
-
-def map_of(scenario: Scenario, x: str, y: str, place: DeltaGenerator | None) -> DecisionMap | None:
-    """The map of two axes, remembered, or drawn with a progress bar at `place`; None where there is neither.
+def map_of(scenario: Scenario, x: str, y: str, place: Place, *, asked: bool) -> DecisionMap | None:
+    """The map of two axes: remembered, under way, or begun if it is `asked` for; None where it is none of these.
 
     Raises ScenarioError for axes that cannot be, PlannerError where the map cannot be made.
     """
-    key = (scenario.hash, scenario.run.replications, planner.__version__, x, y)
-    try:
-        return _kept(*key, ())
-    except LookupError:
-        if place is None:
-            return None
-    bar = place.progress(0.0, text="Billing and simulating the points of the map")
-    shown_s = time.monotonic()
-
-    def report(done: int, total: int) -> None:
-        nonlocal shown_s
-        if time.monotonic() - shown_s >= REPORT_EVERY_S:
-            bar.progress(
-                min(done / max(total, 1), 1.0), text=f"Points of the map: {done / max(total, 1):.0%}"
-            )
-            shown_s = time.monotonic()
-
-    try:
-        fresh = planner.decision_map(scenario, x=x, y=y, report=report)
-    finally:
-        place.empty()
-    return _kept(*key, (fresh,))
+    key = ("map", scenario.hash, planner.__version__, x, y)
+    if not (asked or jobs.is_known(key)):
+        return None
+    return jobs.result_of(
+        key,
+        lambda report: planner.decision_map(scenario, x=x, y=y, report=report),
+        place,
+        "Billing and simulating the points of the map",
+        kind="map",
+    )

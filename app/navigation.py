@@ -12,6 +12,7 @@ COMPARE_WRITTEN = (
     "written"  # the address that the pages of a comparison wrote last, in the memory of the session
 )
 FAILOVER_WRITTEN = "drill:written"
+DRAWN = "links drawn"  # in the memory of the session: place, pages and the shown one, of this run
 FAILOVER = "failover"  # the one page with an address of its own
 
 
@@ -22,6 +23,7 @@ def show(place: DeltaGenerator, pages: Sequence[Any], chosen: Any) -> None:
     and its changes are taken along.
     """
     memory = st.session_state
+    memory[DRAWN] = place, pages, chosen
     is_failover = chosen.url_path == FAILOVER
     here, there = (FAILOVER_WRITTEN, COMPARE_WRITTEN) if is_failover else (COMPARE_WRITTEN, FAILOVER_WRITTEN)
     same = dict(memory.get(here, {}))
@@ -32,6 +34,13 @@ def show(place: DeltaGenerator, pages: Sequence[Any], chosen: Any) -> None:
             leads = same if (page.url_path == FAILOVER) == is_failover else other
             is_shown = page.url_path == chosen.url_path
             row.page_link(page, disabled=is_shown, query_params=None if is_shown else leads)
+
+
+def refresh() -> None:
+    """Draw the links once more, to what the page asks for by now: before long work, during which they may be followed."""
+    drawn = st.session_state.get(DRAWN)
+    if drawn is not None:
+        show(*drawn)
 
 
 def onward(here: dict[str, str], there: dict[str, str]) -> dict[str, str]:
@@ -45,5 +54,5 @@ def onward(here: dict[str, str], there: dict[str, str]) -> dict[str, str]:
     found = {name: value for name, value in here.items() if name not in asked.OWN}
     found = {"v": state.VERSION, **found} if found else found
     if there.get("scenario") == here.get("scenario"):
-        found |= {name: value for name, value in there.items() if name in asked.OWN}
+        found |= {name: value for name, value in there.items() if name in asked.OWN or name == state.LOG}
     return found

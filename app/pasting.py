@@ -29,7 +29,7 @@ def paste(scenario: Scenario, task: str, *, apply: Apply) -> None:
     `apply(changes, words)` is called when "Use these sizes" is pressed, before the page is drawn anew: {path: value} as for
     `Scenario.set`, and a line in words for each. Nothing is called where the texts give a scenario with problems.
     """
-    with st.popover("Paste a typical prompt and answer", width="stretch"):
+    with st.popover("Paste prompt and answer", width="stretch"):
         try:
             refuse(scenario, task)
         except ScenarioError as error:

@@ -144,6 +144,31 @@ def uncertainty(rounds: int) -> Iterator[Row]:
     yield under(what, statistics.median(times), 3.0, " s", f" ({min(times):.2f} to {max(times):.2f})")
 
 
+def replaying(rounds: int, n: int = 1_000_000) -> Iterator[Row]:
+    """A log of a million rows, read from CSV and replayed over three strategies at three levels of tokens."""
+    scenario = planner.load(ROOT / DEFAULT)
+    luck = np.random.default_rng(1)
+    times, sent, answered = (
+        np.cumsum(luck.exponential(0.5, n)),
+        luck.integers(50, 2000, n),
+        luck.integers(5, 400, n),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "log.csv"
+        np.savetxt(
+            file, np.column_stack([times, sent, answered]), fmt="%.6f,%d,%d", header="t_s,input_tokens,output_tokens", comments=""
+        )  # fmt: skip
+
+        def run() -> None:
+            found = planner.replay(scenario, planner.read_log(file))
+            assert found.simulated_requests >= n * 3 * len(scenario.strategies)
+
+        planner.replay(scenario, planner.read_log(b"t_s,input_tokens,output_tokens\n0,1,1\n"))  # imports
+        took = [seconds(run) for _ in range(max(1, min(rounds, 3)))]
+    what = f"planner.replay, a log of {n:,} rows as CSV, three strategies, low, central and high tokens"
+    yield under(what, statistics.median(took), 20.0, " s", f" ({min(took):.2f} to {max(took):.2f})")
+
+
 def compiling() -> Iterator[Row]:
     """Import of every kernel with an empty cache, then with a full one."""
     # A NUMBA_ variable is part of the cache's key: a new value is a new, empty cache.
@@ -175,13 +200,30 @@ def compiling() -> Iterator[Row]:
         )
 
 
+def browsing() -> Iterator[Row]:
+    """The what-if screen in Chromium; nothing where there is none."""
+    try:
+        from benchmarks import browser
+        from scripts import screenshots
+    except ImportError:
+        yield Row("the what-if screen in a browser", "playwright is not installed")
+        return
+    if screenshots.chromium() is None:
+        yield Row("the what-if screen in a browser", "no Chromium found")
+        return
+    for what, value, most, unit, more in browser.measured():
+        yield under(what, value, most, unit, more)
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
     "engines": lambda given: engines(given.requests, given.rounds),
     "flatness": lambda given: flatness(given.largest, given.rounds),
     "memory": lambda given: iter([memory(given.largest)]),
     "commands": lambda given: commands(given.rounds),
     "uncertainty": lambda given: uncertainty(given.rounds),
+    "replaying": lambda given: replaying(given.rounds),
     "compiling": lambda given: compiling(),
+    "browser": lambda given: browsing(),
 }
 
 

@@ -16,14 +16,22 @@ from planner.experiments import comparison as experiments
 from planner.experiments import decision_map as maps
 from planner.experiments.billing import bill
 from planner.experiments.drill import Drill, drill
+from planner.experiments.flow import flow
+from planner.experiments.frontier import Frontier, frontier
 from planner.experiments.hindsight import Hindsight, hindsight
+from planner.experiments.memory import CellMemory
+from planner.experiments.replay import Replay, replay
 from planner.experiments.simulate import simulate
 from planner.experiments.uncertainty import Uncertainty, uncertainty
+from planner.experiments.week import week, week_simulated
 from planner.finance.hand_check import Bill
+from planner.memos.page import memo
 from planner.scenario import Scenario, load
+from planner.workload.logs import Log, read_log
 
 if TYPE_CHECKING:
-    import altair as alt
+    from planner.charts import Gallery
+    from planner.charts.vega import View
 
 
 @dataclass(frozen=True)
@@ -31,10 +39,16 @@ class Comparison(experiments.Comparison):
     """A comparison with its charts; see `planner.experiments.comparison.Comparison` for the tables."""
 
     @property
-    def charts(self) -> "Mapping[str, alt.Chart]":
-        """latency, tco, cumulative and tradeoff, each drawn when it is asked for."""
-        from planner.charts import Gallery
+    def charts(self) -> "Mapping[str, View]":
+        """latency, tco, cumulative, tradeoff, week and flow, each drawn when it is asked for."""
+        return self.gallery()
 
+    def gallery(self, frontier: Frontier | None = None) -> "Gallery":
+        """The charts, with the curves of omni shares and the oracles of a frontier in `tradeoff` if one was computed."""
+        from planner.charts import Gallery
+        from planner.experiments.frontier import points_frame, strategy_points
+
+        points = strategy_points(self) if frontier is None else frontier.points
         return Gallery(
             strategies=list(self.strategies),
             objective=self.scenario.objective,
@@ -44,6 +58,10 @@ class Comparison(experiments.Comparison):
             money=self.money,
             targets={"p95_latency_s": self.scenario.slo.p95_latency_s},
             meets={name: verdict.meets for name, verdict in self.verdicts.items()},
+            week=lambda: week(self),
+            flows=lambda strategy: flow(self, strategy),
+            best=self.winner,
+            frontier=points_frame(points),
         )
 
 
@@ -54,6 +72,7 @@ def compare(
     replications: int | None = None,
     workers: int | None = None,
     report: Callable[[int, int], None] | None = None,
+    memory: CellMemory | None = None,
 ) -> Comparison:
     """Run every strategy of a scenario side by side on common luck.
 
@@ -66,6 +85,9 @@ def compare(
         more need an importable main module). Results do not depend on it.
     report : callable (done, total), optional
         Called often while it runs; what it raises ends the run.
+    memory : CellMemory, optional
+        Where what was simulated is kept from one comparison to the next, up to a number of bytes: only what a change
+        can have touched is simulated again. The result is the same to the bit with it and without.
 
     Returns
     -------
@@ -73,7 +95,7 @@ def compare(
         `.summary`, `.ledger`, `.differences`, `.slo` are DataFrames; `.charts`, `.answer`, `.to_dict()`.
     """
     found = experiments.compare(
-        scenario, engine=engine, replications=replications, workers=workers, report=report
+        scenario, engine=engine, replications=replications, workers=workers, report=report, memory=memory
     )
     return Comparison(**{one.name: getattr(found, one.name) for one in fields(found)})
 
@@ -83,7 +105,7 @@ class BreakEven(evens.BreakEven):
     """Break-even with its chart; see `planner.experiments.break_even.BreakEven` for the figures."""
 
     @property
-    def chart(self) -> "alt.LayerChart":
+    def chart(self) -> "View":
         """Cost of a mean month against volume, a line a strategy, with all crossings and today's volume."""
         from planner.charts.decision import break_even_chart
 
@@ -146,7 +168,7 @@ class DecisionMap(maps.DecisionMap):
     """A decision map with its chart; see `planner.experiments.decision_map.DecisionMap` for the figures."""
 
     @property
-    def chart(self) -> "alt.LayerChart":
+    def chart(self) -> "View":
         """The map drawn: colour by winner, ties lighter, missed gates marked, today's point."""
         from planner.charts.decision import decision_chart, map_rows
 
@@ -198,10 +220,14 @@ def decision_map(
 __all__ = [
     "Bill",
     "BreakEven",
+    "CellMemory",
     "Comparison",
     "DecisionMap",
     "Drill",
+    "Frontier",
     "Hindsight",
+    "Log",
+    "Replay",
     "Run",
     "Scenario",
     "Uncertainty",
@@ -210,8 +236,15 @@ __all__ = [
     "compare",
     "decision_map",
     "drill",
+    "flow",
+    "frontier",
     "hindsight",
     "load",
+    "memo",
+    "read_log",
+    "replay",
     "simulate",
     "uncertainty",
+    "week",
+    "week_simulated",
 ]

@@ -10,6 +10,7 @@ environment says NUMBA_DISABLE_JIT=1). The compiler itself is imported by the fi
 import ast
 import functools
 import hashlib
+import importlib
 import importlib.util
 import json
 import os
@@ -52,8 +53,8 @@ def jit(
     inline : "never" or "always"
         Numba's inlining into the caller's code; LLVM inlines small functions in any case.
     late : bool
-        Of a function that only compiled code calls: its own machine code is made, or loaded, when a caller is compiled
-        that needs it. What a caller in the cache holds of it is in the caller's code already.
+        Of a function that only compiled code calls: it is compiled when a caller is that needs it, as far as callers
+        take it over into their own code. Machine code of its own is neither made nor kept, and Python cannot call it.
 
     Returns
     -------
@@ -69,6 +70,7 @@ def jit(
     def decorate(function: Function) -> Function:
         if _settings().DISABLE_JIT:
             return function
+        _put_off_linear_algebra()
         directory = cache_directory()
         options: dict[str, Any] = {
             "error_model": "python",
@@ -81,7 +83,9 @@ def jit(
             options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         with _numba_cache_in(directory):
             compiled: Any = numba.njit(**options)(function)
-            if directory is not None:
+            if late:
+                _make_for_callers_only(compiled)
+            elif directory is not None:
                 _keep(compiled, directory)
         if signature is not None:
             from numba.core.typeinfer import register_dispatcher
@@ -102,12 +106,34 @@ def jit(
     return decorate
 
 
+@functools.cache
+def _put_off_linear_algebra() -> None:
+    """Let Numba ask for SciPy's linear algebra when a function uses it, not at the first function of any kind.
+
+    Numba imports it only to see that it is there, a quarter of a second at every start; SciPy is installed with this
+    package, and what uses it still imports it.
+    """
+    from numba.np import linalg
+
+    ensure = linalg.ensure_blas
+
+    def ensure_blas() -> None:
+        asking = sys.modules.get("numba.np.arraymath")
+        if asking is not None and hasattr(
+            asking, "_HAVE_BLAS"
+        ):  # its import is over: somebody multiplies matrices
+            ensure()
+
+    if importlib.util.find_spec("scipy") is not None:
+        linalg.ensure_blas = ensure_blas
+
+
 def _settle_when_asked(compiled: Any, settle: Callable[[], None]) -> None:
     """Let a dispatcher have its signatures the first time that a caller, compiled or not, asks for them."""
-    template, from_python = compiled.get_call_template, compiled._compile_for_args
+    template = compiled.get_call_template
 
     def settled() -> None:
-        compiled.get_call_template, compiled._compile_for_args = template, from_python
+        compiled.get_call_template = template
         settle()
 
     def get_call_template(args: Any, kws: Any) -> Any:
@@ -115,10 +141,66 @@ def _settle_when_asked(compiled: Any, settle: Callable[[], None]) -> None:
         return template(args, kws)
 
     def compile_for_args(*args: Any, **kws: Any) -> Any:
-        settled()
-        return compiled(*args, **kws)
+        raise TypeError(f"{compiled.py_func.__qualname__} is made late: only compiled code calls it")
 
     compiled.get_call_template, compiled._compile_for_args = get_call_template, compile_for_args
+
+
+def _make_for_callers_only(compiled: Any) -> None:
+    """Leave out the last step of compiling a function, its own machine code: callers link its intermediate code.
+
+    Numba would make machine code of every function with all that it calls, once for each caller on the way up: most of
+    the time that the engine's kernel takes to compile.
+    """
+    from numba.core import compiler
+
+    dynamic: Any = importlib.import_module("numba._dynfunc")
+    function_compiler = compiled._compiler
+
+    def compile_core(args: Any, return_type: Any) -> Any:
+        described = function_compiler.targetdescr
+        target = described.target_context
+        flags: Any = compiler.Flags()
+        described.options.parse_as_flags(flags, function_compiler.targetoptions)
+        flags.no_compile = True
+        name = function_compiler.py_func.__qualname__
+        library = _linked_only()(target.codegen(), name)
+        result = compiler.compile_extra(
+            described.typing_context,
+            target,
+            function_compiler.py_func,
+            args=args,
+            return_type=return_type,
+            flags=flags,
+            locals=function_compiler.locals,
+            library=library,
+            pipeline_class=function_compiler.pipeline_class,
+        )
+        # What stands for it where callers are told apart; never called, see `_settle_when_asked`.
+        place = result.fndesc.lookup_module()
+        stands_for = dynamic.make_function(place, name, "", 0, result.environment, (library,))
+        target.insert_user_function(stands_for, result.fndesc, [library])
+        return result._replace(entry_point=stands_for)
+
+    def add_overload(result: Any) -> None:
+        """Known to callers, not to the dispatcher's own table, by which Python calls."""
+        compiled.overloads[tuple(result.signature.args)] = result
+
+    function_compiler._compile_core, compiled.add_overload = compile_core, add_overload
+
+
+@functools.cache
+def _linked_only() -> Any:
+    """A library of Numba's that is optimised, and linked into others, but never made machine code of."""
+    from numba.core.codegen import JITCodeLibrary
+
+    class LinkedOnly(JITCodeLibrary):
+        def _finalize_final_module(self) -> None:
+            self._finalize_dynamic_globals()
+            self._verify_declare_only_symbols()
+            self._finalized = True
+
+    return LinkedOnly
 
 
 @functools.cache

@@ -20,11 +20,15 @@ PAGES = (
     "CHANGELOG.md",
     "docs/break-even.md",
     "docs/drills.md",
+    "docs/findings.md",
     "docs/gateways.md",
     "docs/hand-check.md",
     "docs/hindsight.md",
     "docs/how-it-counts.md",
+    "docs/own-scenarios.md",
+    "docs/replay.md",
     "docs/scenario-language.md",
+    "docs/sharing.md",
     "docs/serving.md",
     "docs/uncertainty.md",
     "docs/tco.md",
@@ -37,10 +41,12 @@ GATEWAYS = (ROOT / "docs" / "gateways.md").read_text(encoding="utf-8")
 TCO = (ROOT / "docs" / "tco.md").read_text(encoding="utf-8")
 BREAK_EVEN = (ROOT / "docs" / "break-even.md").read_text(encoding="utf-8")
 HINDSIGHT = (ROOT / "docs" / "hindsight.md").read_text(encoding="utf-8")
+FINDINGS = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+REPLAY = (ROOT / "docs" / "replay.md").read_text(encoding="utf-8")
 HAND_CHECK = (ROOT / "docs" / "hand-check.md").read_text(encoding="utf-8")
 CONSOLE = re.findall(
     r"```console\n\$ planner (.*?)\n(.*?)```",
-    README + WHY_429 + DRILLS + GATEWAYS + HAND_CHECK + HINDSIGHT + BREAK_EVEN + TCO,
+    README + WHY_429 + DRILLS + GATEWAYS + HAND_CHECK + HINDSIGHT + BREAK_EVEN + TCO + FINDINGS + REPLAY,
     re.DOTALL,
 )
 
@@ -140,3 +146,22 @@ def test_every_cause_is_explained(head: str, names: tuple[str, ...]) -> None:
     table = page.partition(head)[2].partition("\n\n")[0]
     explained = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
     assert sorted(explained) == sorted(names)
+
+
+def test_every_code_of_a_finding_stands_in_the_table_with_its_rows_and_whether_something_is_offered() -> None:
+    from planner.experiments.fixes import RECIPES
+    from planner.experiments.rows import TABLES
+    from tests.experiments.test_findings import AGAIN
+
+    rows = re.findall(r"^\| `([a-z-]+)` \| (.*?) \| (\w+) \| ?(.*?) ?\|$", FINDINGS, re.MULTILINE)
+    assert {code for code, *_ in rows} == set(AGAIN)
+    assert {table for _, _, table, _ in rows} <= set(TABLES)
+    searched = {"errors-outweigh-the-bill"}
+    assert {code for code, _, _, offered in rows if offered} == set(RECIPES) | searched
+
+
+def test_the_statuses_of_the_table_are_those_of_the_help() -> None:
+    from planner.cli.ending import EXIT_STATUS
+
+    rows = re.findall(r"^\| (\d+) \| (.*?) \|$", FINDINGS, re.MULTILINE)
+    assert [status for status, _ in rows] == re.findall(r"\b(\d+) [a-z]", EXIT_STATUS)

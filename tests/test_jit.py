@@ -215,3 +215,54 @@ def test_division_by_zero_raises_as_in_python():
 
     with pytest.raises(ZeroDivisionError):
         divide(1.0, 0.0)
+
+
+LATE = """
+import sys, numpy as np
+from planner.jit import jit
+
+@jit("int64(int64)", late=True)
+def more(x):
+    return x + 1
+
+@jit("int64(int64)", late=True)
+def much_more(x):
+    return more(more(x))
+
+@jit("int64(int64)")
+def most(x):
+    return much_more(x) * 2
+
+assert most(3) == 10
+assert not most.stats.cache_hits, most.stats
+for late in (more, much_more):
+    try:
+        late(1)
+    except TypeError as refusal:
+        assert "only compiled code calls it" in str(refusal) or "No matching definition" in str(refusal), refusal
+    else:
+        raise AssertionError("Python called it")
+assert "scipy.linalg" not in sys.modules
+
+@jit()
+def product(a, b):
+    return a @ b
+
+assert product(np.eye(2), np.array([[1.0, 2.0], [3.0, 4.0]])).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+assert "scipy.linalg" in sys.modules
+"""
+
+
+def test_late_functions_are_taken_over_by_callers_and_linear_algebra_is_asked_for_when_used(tmp_path):
+    script = tmp_path / "late.py"
+    script.write_text(LATE)
+    environment = os.environ | {"PYTHONPATH": str(jit_module.PACKAGE.parent), "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

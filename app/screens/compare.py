@@ -1,6 +1,6 @@
 """The first screen: a finished comparison of the chosen scenario, and the inputs that change it.
 
-Which inputs there are is decided in `app.choosing`, every figure comes from the comparison.
+Which inputs there are is decided in `app.inputs`, every figure comes from the comparison.
 """
 
 import json
@@ -9,40 +9,39 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards, details, text
-from app.choosing import choose
+import planner
+from app import answering, asking, cards, details, drawing, jobs, logs, memos, sharing, text
+from app.choosing import choose, remember
 from app.state import Address
-from planner.api import Comparison
-from planner.charts import Gallery, panels
+from planner.api import Comparison, Frontier
+from planner.charts import Gallery, panels, week_chart
+from planner.errors import PlannerError
+from planner.experiments.frontier import routed_strategies
+
+WANTED = "wanted:"  # in the memory of a session: work that was asked for with a button, by its key
 
 
 def page() -> None:
     """The whole page."""
     chosen = choose()
-    if chosen is not None:
-        _show(chosen.comparison, chosen.address)
-
-
-def _show(comparison: Comparison, address: Address) -> None:
-    won = any(verdict.is_best for verdict in comparison.verdicts.values())
-    (st.success if won else st.warning)("**" + text.markdown(comparison.answer) + "**")
+    if chosen is None:
+        return
+    comparison = chosen.comparison
+    answering.show(comparison, asking.change)
+    memos.tell(comparison)
     cards.show(cards.cards(comparison))
-    _show_misses(comparison)
     st.caption(text.markdown(_represented(comparison)))
-    _show_charts(comparison)
-    _show_findings(comparison)
+    log = logs.panel(comparison.scenario, chosen.address.log)
+    address = asking.with_log(chosen.address, log)
+    if address != chosen.address:
+        remember(address)
+    _show_charts(comparison, address)
+    answering.findings(comparison, asking.change)
+    _show_notices(comparison)
+    _show_failures(comparison)
     _show_tables(comparison)
     _offer_downloads(comparison, address)
-
-
-def _show_misses(comparison: Comparison) -> None:
-    missed = [
-        f"**{name}** {text.markdown('; '.join(verdict.misses))}"
-        for name, verdict in comparison.verdicts.items()
-        if verdict.misses
-    ]
-    if missed:
-        st.markdown("Targets missed: " + " · ".join(missed))
+    sharing.offer(chosen.share, comparison, address)
 
 
 def _represented(comparison: Comparison) -> str:
@@ -70,46 +69,117 @@ def _represented(comparison: Comparison) -> str:
     return " · ".join(parts)
 
 
-def _show_charts(comparison: Comparison) -> None:
-    gallery = Gallery(
-        strategies=list(comparison.scenario.strategies),
-        objective=comparison.scenario.objective,
-        curves=comparison.curves,
-        monthly=comparison.monthly,
-        summary=comparison.summary,
-        money=comparison.money,
-        targets={"p95_latency_s": comparison.scenario.slo.p95_latency_s},
-        meets={name: verdict.meets for name, verdict in comparison.verdicts.items()},
-    )
+def _show_charts(comparison: Comparison, address: Address) -> None:
+    frontier = _frontier(comparison)
+    gallery = comparison.gallery(frontier)
+    stem = f"{address.scenario}-{comparison.scenario.hash[:8]}"
+
+    def draw(name: str, chart: Any, title: str = "", note: str = "") -> None:
+        drawing.draw(chart, name, title=title, stem=stem, note=note)
+
     first = st.grid(columns=2, min_column_width=330, gap="medium")
+    with first.cell():
+        timed = f"Of {', '.join(comparison.timed)}: nobody waits for the other tasks."
+        draw(
+            "latency",
+            gallery["latency"],
+            "How long answers take",
+            timed if comparison.is_timed_in_part else "",
+        )
+    with first.cell():
+        draw("tco", gallery["tco"], "What it costs, by account")
     second = st.grid(columns=3, min_column_width=330, gap="medium")
-    for grid, name, title in (
-        (first, "latency", "How long answers take"),
-        (first, "tco", "What it costs, by account"),
-        (second, "cumulative", "What it has cost by then"),
-    ):
-        with grid.cell():
-            st.subheader(title, anchor=False)
-            _draw(gallery[name], name)
-            if name == "latency" and comparison.is_timed_in_part:
-                st.caption(f"Of {', '.join(comparison.timed)}: nobody waits for the other tasks.")
+    with second.cell():
+        draw("cumulative", gallery["cumulative"], "What it has cost by then")
     for k, part in enumerate(panels(gallery["tradeoff"])):
         with second.cell():
-            _draw(part.properties(width="container"), f"tradeoff-{k}")
+            draw(f"tradeoff-{k}", part.properties(width="container"))
+    if frontier is None and routed_strategies(comparison.scenario):
+        _ask_for(
+            "frontier",
+            comparison,
+            "Add other omni shares and the oracle router to cost against latency and quality",
+            "The oracle knows which model will be right: what the best router could reach, and what is still to gain.",
+        )
+    third = st.grid(columns=2, min_column_width=330, gap="medium")
+    with third.cell():
+        _show_week(comparison, gallery, draw)
+    with third.cell():
+        _show_flow(comparison, gallery, draw)
 
 
-def _draw(chart: Any, name: str) -> None:
-    """A chart as wide as its place; its description is what a screen reader says."""
-    st.altair_chart(chart, width="stretch", key=f"chart-{name}")
+Draw = Callable[..., None]
 
 
-def _show_findings(comparison: Comparison) -> None:
-    st.subheader("Findings", anchor=False)
-    told = [f"- {text.markdown(finding.text)}" for finding in comparison.findings]
-    st.markdown("\n".join(told) if told else "No rule found anything out of the ordinary.")
+def _show_week(comparison: Comparison, gallery: Gallery, draw: Draw) -> None:
+    title = "Latency and load over the week"
+    simulated = _wanted(
+        "week",
+        comparison,
+        "Simulating every hour of a week",
+        lambda report: planner.week_simulated(comparison.scenario, report=report),
+    )
+    if simulated is None:
+        draw("week", gallery["week"], title)
+        if comparison.scenario.traffic.trace is None:
+            _ask_for(
+                "week", comparison, "Simulate every hour of a week", "Fills the hours that no window met."
+            )
+    else:
+        target = comparison.scenario.slo.p95_latency_s
+        draw("week", week_chart(simulated, list(comparison.strategies), target), title)
+
+
+def _show_flow(comparison: Comparison, gallery: Gallery, draw: Draw) -> None:
+    names = list(comparison.strategies)
+    first = names.index(comparison.winner) if comparison.winner in names else 0
+    shown = st.session_state.get("flow of")
+    st.session_state["flow of"] = shown if shown in names else names[first]
+    place = st.container()
+    whose = st.selectbox("Requests of", names, key="flow of")
+    with place:
+        draw("flow", gallery.flow_of(whose), "Where requests go")
+
+
+def _frontier(comparison: Comparison) -> Frontier | None:
+    """Other omni shares and the oracle, where they were asked for."""
+    return _wanted(
+        "frontier",
+        comparison,
+        "Routing by other shares and by the oracle",
+        lambda report: planner.frontier(comparison.scenario, comparison, report=report),
+    )
+
+
+def _ask_for(kind: str, comparison: Comparison, label: str, help_: str) -> None:
+    """A button for work that takes longer."""
+    key = WANTED + kind
+
+    def want() -> None:
+        st.session_state[key] = comparison.scenario.hash
+
+    st.button(label, key=f"{key}:button", help=help_, on_click=want, type="tertiary", icon=":material/add:")
+
+
+def _wanted(kind: str, comparison: Comparison, words: str, work: Callable[[jobs.Report], Any]) -> Any:
+    """The result of work that was asked for with a button for this scenario; None where it was not, or cannot be."""
+    key = (kind, comparison.scenario.hash, planner.__version__)
+    if st.session_state.get(WANTED + kind) != comparison.scenario.hash and not jobs.is_known(key):
+        return None
+    try:
+        return jobs.result_of(key, work, st.empty(), words, kind=kind)
+    except PlannerError as error:
+        st.error(text.markdown(str(error)))
+        return None
+
+
+def _show_notices(comparison: Comparison) -> None:
     if comparison.notices:
         with st.expander(f"Notices ({len(comparison.notices)})"):
             st.markdown("\n".join(f"- {text.markdown(str(notice))}" for notice in comparison.notices))
+
+
+def _show_failures(comparison: Comparison) -> None:
     st.subheader("Failures by cause", anchor=False)
     failed = details.failures(comparison)
     if failed.empty:

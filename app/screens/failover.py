@@ -13,7 +13,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app import asked as asking
-from app import drilling, dropped, problems, replay, state, text
+from app import drilling, dropped, navigation, problems, replay, state, text
 from app.asked import Asked
 from app.look import STYLE
 from app.navigation import FAILOVER_WRITTEN as WRITTEN
@@ -94,7 +94,8 @@ def page() -> None:
     except PlannerError as error:
         st.error(text.markdown(str(error)))
         return
-    _show(scenario, asked, drill)
+    if drill is not None:
+        _show(scenario, asked, drill)
 
 
 # -- address and pickers ---------------------------------------------------------------------------
@@ -286,6 +287,7 @@ def _remember(asked: Asked) -> None:
     if st.query_params.to_dict() != params:
         st.query_params.from_dict(params)
     st.session_state[WRITTEN] = params
+    navigation.refresh()
 
 
 def _show_notices(place: DeltaGenerator) -> None:
@@ -452,6 +454,8 @@ def _show_beside(scenario: Scenario, asked: Asked, drill: Drill) -> None:
     except PlannerError as error:
         st.error(text.markdown(str(error)))
         return
+    if other is None:
+        return
     st.caption(text.markdown(asking.beside_words(scenario, asked.beside)))
     heads = ["With the outage", "as it is", name, "difference"]
     rows = replay.differences(drill, other)
@@ -506,6 +510,8 @@ def _show_quota(scenario: Scenario, asked: Asked) -> None:
     except PlannerError as error:
         st.error(text.markdown(str(error)))
         return
+    if found is None:
+        return
     for one in found.strategies.values():
         if one.quota is None:
             continue
@@ -525,6 +531,8 @@ def _show_limits(scenario: Scenario) -> None:
         found = drilling.limits_of(scenario, st.empty())
     except PlannerError as error:
         st.error(text.markdown(str(error)))
+        return
+    if found is None:
         return
     for notice in found.notices:
         st.markdown(text.markdown(notice))

@@ -126,7 +126,7 @@ def _show_break_even(comparison: Comparison) -> None:
     except PlannerError as error:
         st.warning(text.markdown(str(error)))
         return
-    st.altair_chart(found.chart, width="stretch", key="even-lines")
+    st.vega_lite_chart(spec=found.chart.to_dict(), width="stretch", key="even-lines")
     st.caption(
         "Unit costs are held as simulated: what limits and queues do at another volume, the map below shows."
     )
@@ -148,7 +148,7 @@ def _show_omni_share(comparison: Comparison) -> None:
     asked = st.button("Find the omni share that costs least", key="share:ask")
     place = st.empty()
     try:
-        found = mapping.omni_shares_of(scenario, place if asked else None)
+        found = mapping.omni_shares_of(scenario, place, asked=asked)
     except PlannerError as error:
         st.error(text.markdown(str(error)))
         return
@@ -172,7 +172,7 @@ def _show_map(comparison: Comparison) -> None:
         asked = button.form_submit_button("Draw the map", width="stretch")
     place = st.empty()
     try:
-        found = mapping.map_of(scenario, x, y, place if asked else None)
+        found = mapping.map_of(scenario, x, y, place, asked=asked)
     except ScenarioError as error:
         problems.show(error.problems, "the axes", "nothing was run")
         return
@@ -184,7 +184,7 @@ def _show_map(comparison: Comparison) -> None:
             "Every cell is billed, and simulated where the number changes what happens; a map of the volume takes some seconds."
         )
         return
-    st.altair_chart(found.chart, width="stretch", key="map")
+    st.vega_lite_chart(spec=found.chart.to_dict(), width="stretch", key="map")
     told = [f"{name} wins {many} of {len(found.cells)} cells" for name, many in found.wins.items() if name]
     st.caption(text.markdown(" ".join([f"{'; '.join(told)}.", *found.notices])))
     st.download_button(

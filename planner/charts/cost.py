@@ -1,20 +1,18 @@
-"""What it costs: TCO by account, spend over time, and cost against latency and quality.
+"""What it costs: TCO by account, and spend over time.
 
-Come in: tidy tables of amounts and points; go out: one chart each. Sums are only those that a stack or
+Come in: tidy tables of amounts; go out: one chart each. Sums are only those that a stack or
 a cumulative line is by definition.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
-from planner.charts import theme
+from planner.charts import theme, vega
 
-BAR_PX = 56
+BAR_PX, SIZE_PX, DOWN_PX = 72, 28, 15  # a row; its bar, and how far that stands below the middle of the row
 LINE_PX = 300
-PANEL_PX, POINT_PX = 360, 280  # a panel; the page may stretch its width
 ECONOMIC = " (economic)"
 OBJECTIVES = {"invoiced": "invoiced", "economic": "invoiced and economic"}
 
@@ -36,16 +34,16 @@ def tco_chart(
 
     Returns
     -------
-    altair.LayerChart
+    vega.View
     """
-    names = _names(monthly, strategies)
+    names = names_of(monthly, strategies)
     parts = _parts(monthly, names)
     ends = pd.DataFrame(
         [
             {
                 "strategy": name,
                 "end_usd": float(parts.loc[parts["strategy"] == name, "amount_usd"].sum()),
-                "text": _total_words(parts[parts["strategy"] == name]),
+                "sums": _total_words(parts[parts["strategy"] == name]),
             }
             for name in names
         ]
@@ -53,13 +51,13 @@ def tco_chart(
     top = _top(parts["end_usd"], totals)
     low = min([0.0, *(float(end) for end in parts["end_usd"])])
     row = (
-        alt.Y("strategy:N", sort=names)
+        vega.Y("strategy:N", sort=names)
         .title(None)
         .axis(labels=False, ticks=False, domain=False)
         .scale(paddingInner=0, paddingOuter=0.15)
     )
     x = (
-        alt.X("start_usd:Q")
+        vega.X("start_usd:Q")
         .title(f"TCO over {monthly['month'].nunique()} months (USD)")
         .scale(domain=[low, top])
     )
@@ -68,30 +66,33 @@ def tco_chart(
         _bars(parts, x, row),
         _part_names(parts, x, row, top),
         *_whiskers(totals, row),
-        # Names and totals stand above their bar: a narrow screen has no room beside it.
-        alt.Chart(ends)
-        .mark_text(
-            align="left",
-            baseline="bottom",
-            dx=1,
-            yOffset=-BAR_PX * 0.26,
-            fontSize=12,
-            fontWeight="bold",
-            color=theme.NEUTRAL,
-        )
-        .encode(alt.X(datum=0), row, text="text:N"),
+        # Names and totals stand above their bar, a line each: a narrow screen has no room beside it.
+        *(
+            vega.chart(ends)
+            .mark_text(
+                align="left",
+                baseline="top",
+                dx=1,
+                yOffset=-BAR_PX / 2 + k * 15,
+                fontSize=size,
+                fontWeight=weight,
+                color=theme.NEUTRAL,
+            )
+            .encode(vega.X(datum=0), row, text=f"{field}:N")
+            for k, (field, size, weight) in enumerate((("strategy", 12, "bold"), ("sums", 11, "normal")))
+        ),
     ]
     return theme.configure(
-        alt.layer(*layers).properties(
+        vega.layer(*layers).properties(
             width="container",
-            height=alt.Step(BAR_PX),
+            height=vega.step(BAR_PX),
             description="Total cost of ownership by account. "
-            + " ".join(f"{text}." for text in ends["text"]),
+            + " ".join(f"{name}: {sums}." for name, sums in zip(ends["strategy"], ends["sums"], strict=True)),
         )
     )
 
 
-def _names(rows: pd.DataFrame, strategies: Sequence[str] | None) -> list[str]:
+def names_of(rows: pd.DataFrame, strategies: Sequence[str] | None) -> list[str]:
     return list(strategies) if strategies is not None else list(dict.fromkeys(rows["strategy"]))
 
 
@@ -113,51 +114,50 @@ def _parts(monthly: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def _total_words(parts: pd.DataFrame) -> str:
-    """The strategy and its totals, as written above its bar."""
+    """The totals of a strategy, as written above its bar."""
     if parts.empty:
         return ""
     invoiced = float(parts.loc[~parts["is_economic"], "amount_usd"].sum())
     everything = float(parts["amount_usd"].sum())
-    name = parts["strategy"].iloc[0]
-    words = f"{name}: {theme.usd_words(invoiced)} invoiced"
+    words = f"{theme.usd_words(invoiced)} invoiced"
     return (
         words if not parts["is_economic"].any() else f"{words}, {theme.usd_words(everything)} with economic"
     )
 
 
 def _top(ends: pd.Series, totals: pd.DataFrame | None) -> float:
-    highs = [] if totals is None else [float(high) for high in totals["high"] if not _unknown(high)]
+    highs = [] if totals is None else [float(high) for high in totals["high"] if not unknown(high)]
     return max([*(float(end) for end in ends), *highs, 1e-9]) * 1.02
 
 
-def _bars(parts: pd.DataFrame, x: alt.X, row: alt.Y) -> alt.Chart:
+def _bars(parts: pd.DataFrame, x: vega.X, row: vega.Y) -> vega.View:
     labels = list(dict.fromkeys(parts["label"]))
     account_of = dict(zip(parts["label"], parts["account"], strict=True))
     colours = theme.account_colours(list(dict.fromkeys(account_of.values())))
-    legend = alt.Legend(title="Account", columns=3)
+    legend = {"title": "Account", "columns": 3}
     return (
-        alt.Chart(parts)
-        .mark_bar(size=BAR_PX * 0.5, strokeWidth=1)
+        vega.chart(parts)
+        .mark_bar(size=SIZE_PX, yOffset=DOWN_PX, strokeWidth=1)
         .encode(
             x,
-            alt.X2("end_usd:Q"),
+            vega.X2("end_usd:Q"),
             row,
-            alt.Color("label:N", sort=labels)
+            vega.Color("label:N", sort=labels)
             .scale(domain=labels, range=[colours[account_of[label]] for label in labels])
             .legend(legend),
-            opacity=alt.condition("datum.is_economic", alt.value(0.55), alt.value(1)),
-            strokeDash=alt.condition("datum.is_economic", alt.value([3, 2]), alt.value([1, 0])),
-            stroke=alt.condition("datum.is_economic", alt.value(theme.NEUTRAL), alt.value(None)),
+            opacity=vega.condition("datum.is_economic", vega.value(0.55), vega.value(1)),
+            strokeDash=vega.condition("datum.is_economic", vega.value([3, 2]), vega.value([1, 0])),
+            stroke=vega.condition("datum.is_economic", vega.value(theme.NEUTRAL), vega.value(None)),
             tooltip=[
-                alt.Tooltip("strategy:N", title="Strategy"),
-                alt.Tooltip("label:N", title="Account"),
-                alt.Tooltip("amount_usd:Q", title="USD", format=theme.USD_TOOLTIP),
+                vega.Tooltip("strategy:N", title="Strategy"),
+                vega.Tooltip("label:N", title="Account"),
+                vega.Tooltip("amount_usd:Q", title="USD", format=theme.USD_TOOLTIP),
             ],
         )
     )
 
 
-def _part_names(parts: pd.DataFrame, x: alt.X, row: alt.Y, top: float) -> alt.Chart:
+def _part_names(parts: pd.DataFrame, x: vega.X, row: vega.Y, top: float) -> vega.View:
     """Names inside the parts that have room for them; the legend and the tooltip serve the rest."""
     room = parts.assign(middle_usd=(parts["start_usd"] + parts["end_usd"]) / 2)
     colours = theme.account_colours(list(dict.fromkeys(parts["account"])))
@@ -168,23 +168,25 @@ def _part_names(parts: pd.DataFrame, x: alt.X, row: alt.Y, top: float) -> alt.Ch
     ]
     wide = room["amount_usd"] / top > 0.022 * room["account"].str.len()
     return (
-        alt.Chart(room[wide & ~room["is_economic"]])
-        .mark_text(fontSize=11)
-        .encode(alt.X("middle_usd:Q"), row, text="account:N", color=alt.Color("ink:N", scale=None))
+        vega.chart(room[wide & ~room["is_economic"]])
+        .mark_text(fontSize=11, yOffset=DOWN_PX)
+        .encode(vega.X("middle_usd:Q"), row, text="account:N", color=vega.Color("ink:N", scale=None))
     )
 
 
-def _whiskers(totals: pd.DataFrame | None, row: alt.Y) -> list[Any]:
+def _whiskers(totals: pd.DataFrame | None, row: vega.Y) -> list[Any]:
     known = None if totals is None else totals.dropna(subset=["low", "high"])
     if known is None or known.empty:
         return []
     numbers = known.assign(**{name: known[name].astype(float) for name in ("low", "high")})
-    base = alt.Chart(numbers[["strategy", "low", "high"]])
-    pen: Any = {"color": theme.NEUTRAL, "strokeWidth": 2}
+    base = vega.chart(numbers[["strategy", "low", "high"]])
+    pen: Any = {"color": theme.NEUTRAL, "strokeWidth": 2, "yOffset": DOWN_PX}
     return [
-        base.mark_rule(**pen).encode(alt.X("low:Q"), alt.X2("high:Q"), row),
+        base.mark_rule(**pen).encode(vega.X("low:Q"), vega.X2("high:Q"), row),
         *(
-            base.mark_tick(thickness=2, size=12, color=theme.NEUTRAL).encode(alt.X(f"{end}:Q"), row)
+            base.mark_tick(thickness=2, size=12, color=theme.NEUTRAL, yOffset=DOWN_PX).encode(
+                vega.X(f"{end}:Q"), row
+            )
             for end in ("low", "high")
         ),
     ]
@@ -214,9 +216,9 @@ def cumulative_chart(
 
     Returns
     -------
-    altair.LayerChart
+    vega.View
     """
-    names = _names(monthly, strategies)
+    names = names_of(monthly, strategies)
     chosen = monthly if objective == "economic" else monthly[monthly["view"] == "invoiced"]
     months = sorted(monthly["month"].unique())
     table = chosen.pivot_table(
@@ -236,228 +238,73 @@ def cumulative_chart(
             "month_start": pd.to_datetime(months[-1] + "-01"),
             "final_usd": [float(finals[name]) for name in names],
             "first_month": lines["month_start"].min(),
-            "row_px": [10 + theme.KEY_ROW_PX * k for k in range(len(names))],
             "text": [f"{name}: {theme.usd_words(float(finals[name]))}" for name in names],
         }
     )
     many = len(months)
     x = (
-        alt.X("month_start:T")
+        vega.X("month_start:T")
+        .scale(type="utc")
         .title("Month")
         .axis(format="%b %Y", grid=False, labelAngle=0, tickCount=min(many, 6), labelFlush=True)
     )
-    y = alt.Y("amount_usd:Q").title(f"Cumulative cost, {OBJECTIVES[objective]} (USD)").scale(domain=[0, top])
+    y = vega.Y("amount_usd:Q").title(f"Cumulative cost, {OBJECTIVES[objective]} (USD)").scale(domain=[0, top])
     y = y.axis(labelExpr=theme.USD_AXIS, tickCount=6)
-    colour = alt.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
-    line = alt.Chart(lines).mark_line(strokeWidth=2.5, point=many == 1).encode(
-        x, y, colour, alt.StrokeDash("strategy:N").scale(theme.dash_scale(names)).legend(None),
+    colour = vega.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
+    line = vega.chart(lines).mark_line(strokeWidth=2.5, point=many == 1).encode(
+        x, y, colour, vega.StrokeDash("strategy:N").scale(theme.dash_scale(names)).legend(None),
         tooltip=[
-            alt.Tooltip("strategy:N", title="Strategy"),
-            alt.Tooltip("month:N", title="Up to and with"),
-            alt.Tooltip("amount_usd:Q", title="USD", format=theme.USD_TOOLTIP),
+            vega.Tooltip("strategy:N", title="Strategy"),
+            vega.Tooltip("month:N", title="Up to and with"),
+            vega.Tooltip("amount_usd:Q", title="USD", format=theme.USD_TOOLTIP),
         ],
     )  # fmt: skip
-    ends_at = alt.Chart(ends).mark_point(size=70, filled=True, opacity=1).encode(
-        x, alt.Y("final_usd:Q"), colour, alt.Shape("strategy:N").scale(theme.shape_scale(names)).legend(None)
+    ends_at = vega.chart(ends).mark_point(size=70, filled=True, opacity=1).encode(
+        x, vega.Y("final_usd:Q"), colour, vega.Shape("strategy:N").scale(theme.shape_scale(names)).legend(None)
     )  # fmt: skip
     # What grows leaves the upper left corner free for the key.
-    key = theme.key_layers(ends, names, alt.X("first_month:T"), is_right=False)
+    is_above = _key_is_in_the_way(running, list(ends["text"]), top)
+    ends["row_px"] = theme.key_rows(len(names), above=is_above)
+    key = theme.key_layers(ends, names, vega.X("first_month:T").scale(type="utc"), is_right=False)
     met = "" if crossings is None or crossings.empty else f" {'; '.join(crossings['text'])}."
     layers = [*_band(bands, x, top, colour), line, ends_at, *_crossings(crossings, x), *key]
-    return theme.configure(alt.layer(*layers).properties(
+    return theme.configure(vega.layer(*layers).properties(
         width="container", height=LINE_PX,
         description=f"Cumulative cost by month ({OBJECTIVES[objective]}). At the end: {', '.join(ends['text'])}.{met}",
     ))  # fmt: skip
 
 
-def _band(bands: pd.DataFrame | None, x: alt.X, top: float, colour: alt.Color) -> list[Any]:
+def _key_is_in_the_way(running: pd.DataFrame, texts: Sequence[str], top: float) -> bool:
+    """Whether a line passes under the key in the upper left corner of a phone's screen."""
+    until = theme.text_share(texts)
+    months = max(len(running) - 1, 1)
+    under = running.iloc[: int(until * months) + 2]
+    lowest = 1 - (10 + theme.KEY_ROW_PX * len(texts)) / LINE_PX
+    return until > 1.0 or float(under.to_numpy().max(initial=0.0)) / top > lowest
+
+
+def _band(bands: pd.DataFrame | None, x: vega.X, top: float, colour: vega.Color) -> list[Any]:
     if bands is None or bands.empty:
         return []
     spans = bands.assign(month_start=pd.to_datetime(bands["month"] + "-01"))
     spans = theme.thinned(spans, "strategy", theme.MAX_ROWS // 2 - 100)
     return [
-        alt.Chart(spans[["strategy", "month_start", "low", "high"]])
+        vega.chart(spans[["strategy", "month_start", "low", "high"]])
         .mark_area(opacity=0.14)
-        .encode(x, alt.Y("low:Q").scale(domain=[0, top]), alt.Y2("high:Q"), colour)
+        .encode(x, vega.Y("low:Q").scale(domain=[0, top]), vega.Y2("high:Q"), colour)
     ]
 
 
-def _crossings(crossings: pd.DataFrame | None, x: alt.X) -> list[Any]:
+def _crossings(crossings: pd.DataFrame | None, x: vega.X) -> list[Any]:
     if crossings is None or crossings.empty:
         return []
     points = crossings.assign(month_start=pd.to_datetime(crossings["month"] + "-01"))
     return [
-        alt.Chart(points)
+        vega.chart(points)
         .mark_point(size=110, shape="circle", color=theme.NEUTRAL, strokeWidth=2.5, opacity=1)
-        .encode(x, alt.Y("amount_usd:Q"), tooltip=[alt.Tooltip("text:N", title="Crossing")])
+        .encode(x, vega.Y("amount_usd:Q"), tooltip=[vega.Tooltip("text:N", title="Crossing")])
     ]
 
 
-def tradeoff_chart(
-    points: pd.DataFrame, strategies: Sequence[str] | None = None, objective: str | None = None
-) -> Any:
-    """Cost against p95 latency, and cost against answer quality, side by side.
-
-    Parameters
-    ----------
-    points : DataFrame [strategy, cost_per_1k_usd, low, high, p95_latency_s, accuracy, meets]
-        One row per strategy; `low` and `high` are the interval of the cost. A strategy without a figure
-        for an axis is left out of that panel and named in its title.
-    strategies : sequence of names, optional
-        Their order decides colours and shapes.
-    objective : invoiced or economic, optional
-        What the cost contains, for the axis title.
-
-    Returns
-    -------
-    altair.HConcatChart
-        `planner.charts.panels` takes it apart for narrow screens.
-    """
-    names = _names(points, strategies)
-    numbers = points.assign(
-        **{
-            name: pd.to_numeric(points[name].map(lambda value: None if _unknown(value) else float(value)))
-            for name in ("cost_per_1k_usd", "low", "high", "p95_latency_s", "accuracy")
-        },
-        verdict=points["meets"].map({True: "meets every target", False: "misses a target"}),
-    )
-    title = "Cost per 1,000 requests" + (f", {OBJECTIVES[objective]}" if objective else "") + " (USD)"
-    panels = [
-        _panel(numbers, names, "p95_latency_s", "p95 latency (s)", title, ",.3~r", is_share=False),
-        _panel(numbers, names, "accuracy", "Right answers (% of rated)", title, ".1%", is_share=True),
-    ]
-    text = "; ".join(_point_words(row) for row in numbers.to_dict("records"))
-    return theme.configure(
-        alt.hconcat(
-            *panels, description=f"Cost per 1,000 requests against p95 latency and against quality: {text}."
-        )
-    )
-
-
-def _panel(
-    points: pd.DataFrame,
-    names: Sequence[str],
-    measure: str,
-    title: str,
-    cost_title: str,
-    form: str,
-    *,
-    is_share: bool,
-) -> Any:
-    known = points.dropna(subset=["cost_per_1k_usd", measure])
-    missing = [name for name in names if name not in set(known["strategy"])]
-    heading = (
-        title.split(" (")[0] + " against cost" + (f" (unknown for {', '.join(missing)})" if missing else "")
-    )
-    across = _window([*known["cost_per_1k_usd"], *known["low"].dropna(), *known["high"].dropna()])
-    up = _window(known[measure], at_least=0.02 if is_share else 0.0, highest=1.0 if is_share else None)
-    x = (
-        alt.X("cost_per_1k_usd:Q")
-        .title(cost_title)
-        .scale(domain=across, nice=False, zero=False)
-        .axis(labelExpr=theme.USD_AXIS, tickCount=5)
-    )
-    y = alt.Y(f"{measure}:Q").title(title).scale(domain=up, nice=False, zero=False)
-    y = y.axis(format=".4~p" if is_share else ".3~r", tickCount=5)
-    colour = alt.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
-    base = alt.Chart(known)
-    bars = base.transform_filter("isValid(datum.low) && isValid(datum.high)").mark_rule(strokeWidth=2).encode(
-        alt.X("low:Q"), alt.X2("high:Q"), y, colour
-    )  # fmt: skip
-    marks = base.mark_point(size=160, strokeWidth=2.5, opacity=1).encode(
-        x, y, colour,
-        alt.Shape("strategy:N").scale(theme.shape_scale(names)).legend(None),
-        fill=alt.condition("datum.meets", alt.Fill("strategy:N").scale(theme.strategy_scale(names)).legend(None), alt.value("transparent")),
-        tooltip=[
-            alt.Tooltip("strategy:N", title="Strategy"),
-            alt.Tooltip("cost_per_1k_usd:Q", title="USD per 1,000", format=",.4~r"),
-            alt.Tooltip("low:Q", title="from", format=",.4~r"),
-            alt.Tooltip("high:Q", title="to", format=",.4~r"),
-            alt.Tooltip(f"{measure}:Q", title=title, format=form),
-            alt.Tooltip("verdict:N", title="SLO"),
-        ],
-    )  # fmt: skip
-    subtitle = "filled: meets every target; hollow: misses one"
-    return alt.layer(bars, marks, *_point_names(known, measure, across, up, x, y)).properties(
-        width=PANEL_PX, height=POINT_PX, title=alt.Title(heading, subtitle=subtitle),
-        description=f"{heading}: " + "; ".join(_point_words(row) for row in known.to_dict("records")) + ".",
-    )  # fmt: skip
-
-
-def _window(values: Iterable[float], at_least: float = 0.0, highest: float | None = None) -> list[float]:
-    """The part of an axis that shows differences between points: their range and room for names around it."""
-    known = [float(value) for value in values]
-    if not known:
-        return [0.0, 1.0]
-    low, high = min(known), max(known)
-    margin = max((high - low) * 0.35, abs(high) * 0.08, at_least, 1e-9)
-    return [max(0.0, low - margin), high + margin if highest is None else min(highest, high + margin)]
-
-
-LETTER_PX, LINE_OF_TEXT_PX, POINT_RADIUS_PX = 6.8, 15, 9
-# Where a name may stand: shift of its anchor in pixels, and how it is aligned there.
-_PLACES: tuple[tuple[float, float, str], ...] = (
-    (0, -17, "center"),
-    (0, 18, "center"),
-    (13, 0, "left"),
-    (-13, 0, "right"),
-    (0, -33, "center"),
-    (0, 34, "center"),
-    (13, -16, "left"),
-    (13, 16, "left"),
-    (-13, -16, "right"),
-    (-13, 16, "right"),
-)
-Box = tuple[float, float, float, float]  # left, top, right, bottom
-
-
-def _point_names(
-    points: pd.DataFrame, measure: str, across: Sequence[float], up: Sequence[float], x: alt.X, y: alt.Y
-) -> list[Any]:
-    """Names beside points, each at the first place that covers no point and no other name."""
-    rows = points.to_dict("records")
-    spots = [
-        (
-            PANEL_PX * (row["cost_per_1k_usd"] - across[0]) / (across[1] - across[0]),
-            POINT_PX * (1 - (row[measure] - up[0]) / (up[1] - up[0])),
-        )
-        for row in rows
-    ]
-    taken: list[Box] = [
-        (h - POINT_RADIUS_PX, v - POINT_RADIUS_PX, h + POINT_RADIUS_PX, v + POINT_RADIUS_PX) for h, v in spots
-    ]
-    look: Any = {"fontSize": 12, "fontWeight": "bold", "color": theme.NEUTRAL}
-    layers = []
-    for row, spot in zip(rows, spots, strict=True):
-        boxes = [(_name_box(row["strategy"], spot, place), place) for place in _PLACES]
-        free = [pair for pair in boxes if _is_free(pair[0], taken)]
-        box, (dx, dy, align) = (free or boxes)[0]
-        taken.append(box)
-        chart = alt.Chart(pd.DataFrame([row])).mark_text(dx=dx, dy=dy, align=align, **look)  # type: ignore[arg-type]
-        layers.append(chart.encode(x, y, text="strategy:N"))
-    return layers
-
-
-def _name_box(name: str, spot: tuple[float, float], place: tuple[float, float, str]) -> Box:
-    wide, (dx, dy, align) = LETTER_PX * len(name), place
-    left = spot[0] + dx - {"left": 0.0, "center": wide / 2, "right": wide}[align]
-    top = spot[1] + dy - LINE_OF_TEXT_PX / 2
-    return left, top, left + wide, top + LINE_OF_TEXT_PX
-
-
-def _is_free(box: Box, taken: Sequence[Box]) -> bool:
-    """Whether a box lies inside the panel and touches nothing taken."""
-    left, top, right, bottom = box
-    inside = left >= 0 and right <= PANEL_PX and top >= 0 and bottom <= POINT_PX
-    return inside and all(left >= r or right <= lf or top >= b or bottom <= tp for lf, tp, r, b in taken)
-
-
-def _point_words(row: dict[Any, Any]) -> str:
-    cost = "unknown" if _unknown(row["cost_per_1k_usd"]) else theme.usd_words(row["cost_per_1k_usd"])
-    latency = "unknown" if _unknown(row["p95_latency_s"]) else theme.seconds_words(row["p95_latency_s"])
-    quality = "unknown" if _unknown(row["accuracy"]) else f"{row['accuracy']:.1%} right"
-    return f"{row['strategy']} costs {cost}, p95 latency {latency}, quality {quality}, {row['verdict']}"
-
-
-def _unknown(value: Any) -> bool:
+def unknown(value: Any) -> bool:
     return value is None or value != value

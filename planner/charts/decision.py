@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Protocol
 
-import altair as alt
 import pandas as pd
 
-from planner.charts import theme
+from planner.charts import theme, vega
 
 MAP_PX, LINES_PX = 340, 300
 TIE_OPACITY = 0.45
@@ -53,7 +52,7 @@ def decision_chart(
 
     Returns
     -------
-    altair.LayerChart
+    vega.View
     """
     cells = rows.merge(_edges(x, "x"), on="x").merge(_edges(y, "y"), on="y")
     cells["who"] = cells["winner"].where(cells["winner"].notna(), NOBODY)
@@ -61,33 +60,33 @@ def decision_chart(
     names = list(strategies)
     shown = [name for name in [*names, NOBODY] if (cells["who"] == name).any()]
     colours = [NOBODY_COLOUR if name == NOBODY else theme.strategy_colour(name, names) for name in shown]
-    across, up = (alt.X("x_from:Q"), alt.Y("y_from:Q"))
+    across, up = (vega.X("x_from:Q"), vega.Y("y_from:Q"))
     across = across.title(_title(x)).scale(_scale(x, cells, "x")).axis(grid=False, labelExpr=_labels(x))
     up = up.title(_title(y)).scale(_scale(y, cells, "y")).axis(grid=False, labelExpr=_labels(y))
     tips = [
-        alt.Tooltip("x:Q", title=x.path, format=",.6~g"),
-        alt.Tooltip("y:Q", title=y.path, format=",.6~g"),
-        alt.Tooltip("who:N", title="Winner"),
-        alt.Tooltip("tied_with:N", title="Tied with"),
-        alt.Tooltip("gates_failed:N", title="Missed targets"),
+        vega.Tooltip("x:Q", title=x.path, format=",.6~g"),
+        vega.Tooltip("y:Q", title=y.path, format=",.6~g"),
+        vega.Tooltip("who:N", title="Winner"),
+        vega.Tooltip("tied_with:N", title="Tied with"),
+        vega.Tooltip("gates_failed:N", title="Missed targets"),
     ]
-    base = alt.Chart(cells)
+    base = vega.chart(cells)
     area = base.mark_rect(stroke="#ffffff", strokeWidth=0.6).encode(
-        across, up, alt.X2("x_to:Q"), alt.Y2("y_to:Q"),
-        alt.Color("who:N").scale(alt.Scale(domain=shown, range=colours)).legend(alt.Legend(title=None)),
-        alt.Opacity("opacity:Q").scale(None).legend(None),
+        across, up, vega.X2("x_to:Q"), vega.Y2("y_to:Q"),
+        vega.Color("who:N").scale(vega.scale(domain=shown, range=colours)).legend({"title": None}),
+        vega.Opacity("opacity:Q").scale(None).legend(None),
         tooltip=tips,
     )  # fmt: skip
-    text = base.encode(alt.X("x_mid:Q"), alt.Y("y_mid:Q"), tooltip=tips)
-    hatch = text.transform_filter(alt.datum.who == NOBODY).mark_text(
+    text = base.encode(vega.X("x_mid:Q"), vega.Y("y_mid:Q"), tooltip=tips)
+    hatch = text.transform_filter(f"datum.who === {vega.words(NOBODY)}").mark_text(
         text=HATCH, fontSize=12, color=theme.NEUTRAL, clip=True
     )
-    mark = text.transform_filter(alt.datum.cheaper_failed != "").mark_text(
+    mark = text.transform_filter("datum.cheaper_failed !== ''").mark_text(
         text=FAILED_MARK, fontSize=14, color="#000000", clip=True
     )
     layers = [area, hatch, mark, *_today(x, y, today)]
     return theme.configure(
-        alt.layer(*layers).properties(
+        vega.layer(*layers).properties(
             width="container", height=MAP_PX, description=_map_words(cells, shown, x, y, today)
         )
     )
@@ -98,8 +97,8 @@ def _today(x: AxisLike, y: AxisLike, words: str) -> list[Any]:
     if not inside:
         return []
     point = pd.DataFrame([{"x_now": x.today, "y_now": y.today, "text": "today", "words": words or "today"}])
-    base = alt.Chart(point).encode(
-        alt.X("x_now:Q"), alt.Y("y_now:Q"), tooltip=[alt.Tooltip("words:N", title="Today")]
+    base = vega.chart(point).encode(
+        vega.X("x_now:Q"), vega.Y("y_now:Q"), tooltip=[vega.Tooltip("words:N", title="Today")]
     )
     return [
         base.mark_point(size=170, filled=False, strokeWidth=3, color="#ffffff", opacity=1),
@@ -128,9 +127,9 @@ def _edges(axis: AxisLike, name: str) -> pd.DataFrame:
     )
 
 
-def _scale(axis: AxisLike, cells: pd.DataFrame, name: str) -> alt.Scale:
+def _scale(axis: AxisLike, cells: pd.DataFrame, name: str) -> vega.Spec:
     domain = [float(cells[f"{name}_from"].min()), float(cells[f"{name}_to"].max())]
-    return alt.Scale(type="log" if axis.is_log else "linear", domain=domain, nice=False, zero=False)
+    return vega.scale(type="log" if axis.is_log else "linear", domain=domain, nice=False, zero=False)
 
 
 def _labels(axis: AxisLike) -> str:
@@ -173,42 +172,42 @@ def break_even_chart(
     drawn = theme.thinned(
         lines.sort_values(["strategy", "volume"], kind="stable"), "strategy", theme.MAX_ROWS - 200
     )
-    x = alt.X("volume:Q").title(f"Volume ({unit})").scale(nice=False).axis(labelExpr=theme.USD_AXIS)
-    y = alt.Y("usd:Q").title("Cost of a mean month (USD)").axis(labelExpr=theme.USD_AXIS)
-    key = alt.Legend(title=None, values=shown, symbolSize=300, symbolStrokeWidth=2.5)
-    curve = alt.Chart(drawn).mark_line(strokeWidth=2.2).encode(
+    x = vega.X("volume:Q").title(f"Volume ({unit})").scale(nice=False).axis(labelExpr=theme.USD_AXIS)
+    y = vega.Y("usd:Q").title("Cost of a mean month (USD)").axis(labelExpr=theme.USD_AXIS)
+    key = {"title": None, "values": shown, "symbolSize": 300, "symbolStrokeWidth": 2.5}
+    curve = vega.chart(drawn).mark_line(strokeWidth=2.2).encode(
         x, y,
-        alt.Color("strategy:N").scale(theme.strategy_scale(names)).legend(key),
-        alt.StrokeDash("strategy:N").scale(theme.dash_scale(names)).legend(key),
+        vega.Color("strategy:N").scale(theme.strategy_scale(names)).legend(key),
+        vega.StrokeDash("strategy:N").scale(theme.dash_scale(names)).legend(key),
         tooltip=[
-            alt.Tooltip("strategy:N", title="Strategy"),
-            alt.Tooltip("volume:Q", title=f"Volume ({unit})", format=",.0f"),
-            alt.Tooltip("usd:Q", title="Cost (USD)", format=theme.USD_TOOLTIP),
+            vega.Tooltip("strategy:N", title="Strategy"),
+            vega.Tooltip("volume:Q", title=f"Volume ({unit})", format=",.0f"),
+            vega.Tooltip("usd:Q", title="Cost (USD)", format=theme.USD_TOOLTIP),
         ],
     )  # fmt: skip
     layers: list[Any] = [curve]
     if len(crossings):
         layers.append(
-            alt.Chart(crossings)
+            vega.chart(crossings)
             .mark_point(size=110, filled=False, strokeWidth=2.2, color=theme.NEUTRAL, opacity=1)
             .encode(
-                alt.X("volume:Q"),
-                alt.Y("usd:Q"),
+                vega.X("volume:Q"),
+                vega.Y("usd:Q"),
                 tooltip=[
-                    alt.Tooltip("before:N", title="Cheaper below"),
-                    alt.Tooltip("after:N", title="Cheaper above"),
-                    alt.Tooltip("volume:Q", title=f"Volume ({unit})", format=",.0f"),
+                    vega.Tooltip("before:N", title="Cheaper below"),
+                    vega.Tooltip("after:N", title="Cheaper above"),
+                    vega.Tooltip("volume:Q", title=f"Volume ({unit})", format=",.0f"),
                 ],
             )
         )
     if today is not None:
         layers.append(
-            alt.Chart(pd.DataFrame([{"now": today}]))
+            vega.chart(pd.DataFrame([{"now": today}]))
             .mark_rule(color=theme.NEUTRAL, strokeDash=[3, 3])
-            .encode(alt.X("now:Q"))
+            .encode(vega.X("now:Q"))
         )
     return theme.configure(
-        alt.layer(*layers).properties(
+        vega.layer(*layers).properties(
             width="container", height=LINES_PX, description=_lines_words(crossings, shown, unit)
         )
     )

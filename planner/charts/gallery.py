@@ -1,6 +1,6 @@
-"""The four charts of a comparison, each made when it is asked for.
+"""The charts of a comparison, each made when it is asked for.
 
-Come in: the tidy tables of a comparison (measures, money, monthly amounts, latency curves); go out: charts
+Come in: the tidy tables of a comparison (measures, money, monthly amounts, latency curves, week, flow); go out: charts
 by name. Figures are looked up in the tables, never computed.
 """
 
@@ -9,14 +9,19 @@ from typing import Any
 
 import pandas as pd
 
-from planner.charts.cost import cumulative_chart, tco_chart, tradeoff_chart
+from planner.charts.cost import cumulative_chart, tco_chart
+from planner.charts.flow import flow_chart
 from planner.charts.latency import latency_chart
+from planner.charts.tradeoff import tradeoff_chart
+from planner.charts.week import week_chart
 
 COST_PER_1K = {"invoiced": "cost_per_1k_requests_usd", "economic": "economic_cost_per_1k_requests_usd"}
 
 
 class Gallery(Mapping[str, Any]):
-    """NAME: chart for `latency`, `tco`, `cumulative` and `tradeoff`; a chart is made once, when first asked for.
+    """NAME: chart for `latency`, `tco`, `cumulative`, `tradeoff` and, where their tables are given, `week` and `flow`.
+
+    A chart is made once, when it is first asked for.
 
     Parameters
     ----------
@@ -28,6 +33,14 @@ class Gallery(Mapping[str, Any]):
         `p95_latency_s`: seconds or None, from the scenario's SLO.
     meets : mapping from strategy to bool
         Whether a strategy meets every target.
+    week : callable () -> DataFrame, optional
+        Gives the rows of `week_chart`.
+    flows : callable (strategy) -> DataFrame, optional
+        Gives the links of `flow_chart`.
+    best : str, optional
+        The strategy whose flow `flow` is; the first if not given. `flow_of` draws any other.
+    frontier : DataFrame, optional
+        Points of strategies, of routers at other omni shares and of oracles, with the fronts: see `tradeoff_chart`.
     """
 
     def __init__(
@@ -41,23 +54,38 @@ class Gallery(Mapping[str, Any]):
         money: pd.DataFrame,
         targets: Mapping[str, float | None],
         meets: Mapping[str, bool],
+        week: Callable[[], pd.DataFrame] | None = None,
+        flows: Callable[[str], pd.DataFrame] | None = None,
+        best: str | None = None,
+        frontier: pd.DataFrame | None = None,
     ) -> None:
         self._strategies = list(strategies)
         self._objective = objective
         self._curves, self._monthly, self._summary, self._money = curves, monthly, summary, money
         self._targets, self._meets = targets, meets
+        self._week_rows, self._flows, self._best, self._frontier = week, flows, best, frontier
         self._made: dict[str, Any] = {}
+        self._measures: dict[tuple[str, str], tuple[Any, Any, Any]] = {}
+        given = {"week": week, "flow": flows}
+        self._names = [name for name in _DRAWN if given.get(name, True) is not None]
 
     def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
         if name not in self._made:
             self._made[name] = _DRAWN[name](self)
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_DRAWN)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(_DRAWN)
+        return len(self._names)
+
+    def flow_of(self, strategy: str) -> Any:
+        """The flow of any strategy."""
+        assert self._flows is not None, "asked for without flows"
+        return flow_chart(self._flows(strategy))
 
     def _latency(self) -> Any:
         p95 = {name: self._measure(name, "latency_p95_s") for name in self._strategies}
@@ -82,21 +110,35 @@ class Gallery(Mapping[str, Any]):
                     "low": costs["low"].get(name),
                     "high": costs["high"].get(name),
                     "p95_latency_s": self._measure(name, "latency_p95_s"),
+                    "p95_low": self._measure(name, "latency_p95_s", "low"),
+                    "p95_high": self._measure(name, "latency_p95_s", "high"),
                     "accuracy": self._measure(name, "accuracy"),
+                    "accuracy_low": self._measure(name, "accuracy", "low"),
+                    "accuracy_high": self._measure(name, "accuracy", "high"),
                     "meets": self._meets[name],
                 }
                 for name in self._strategies
             ]
         )
-        return tradeoff_chart(points, self._strategies, self._objective)
+        return tradeoff_chart(points, self._strategies, self._objective, self._frontier)
 
-    def _measure(self, strategy: str, measure: str) -> float | None:
-        """A measure over all tasks; None where it is unknown."""
-        rows = self._summary
-        found = rows.loc[
-            (rows["strategy"] == strategy) & (rows["task"] == "") & (rows["measure"] == measure), "value"
-        ]
-        return None if found.empty or pd.isna(found.iloc[0]) else float(found.iloc[0])
+    def _week(self) -> Any:
+        assert self._week_rows is not None, "asked for without its rows"
+        return week_chart(self._week_rows(), self._strategies, self._targets.get("p95_latency_s"))
+
+    def _flow(self) -> Any:
+        return self.flow_of(self._best if self._best is not None else self._strategies[0])
+
+    def _measure(self, strategy: str, measure: str, column: str = "value") -> float | None:
+        """A measure over all tasks, or an end of its interval; None where it is unknown."""
+        if not self._measures:
+            rows = self._summary[self._summary["task"] == ""]
+            keys = zip(rows["strategy"], rows["measure"], strict=True)
+            ends = zip(rows["value"], rows["low"], rows["high"], strict=True)
+            self._measures = dict(zip(keys, ends, strict=True))
+        found = self._measures.get((strategy, measure), (None, None, None))
+        value = found[("value", "low", "high").index(column)]
+        return None if value is None or pd.isna(value) else float(value)
 
 
 _DRAWN: dict[str, Callable[[Gallery], Any]] = {
@@ -104,4 +146,6 @@ _DRAWN: dict[str, Callable[[Gallery], Any]] = {
     "tco": Gallery._tco,
     "cumulative": Gallery._cumulative,
     "tradeoff": Gallery._tradeoff,
+    "week": Gallery._week,
+    "flow": Gallery._flow,
 }

@@ -8,13 +8,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
-from planner.charts import theme
+from planner.charts import theme, vega
 
 TARGET = re.compile(r"p(\d+(?:_\d+)?)_latency_s")
 HEIGHT_PX = 300
+POINTS = 400  # of all curves together: closer than a pixel and a half on a wide screen
 
 
 def latency_chart(
@@ -28,7 +28,8 @@ def latency_chart(
     Parameters
     ----------
     curves : DataFrame [strategy, share, latency_s]
-        Quantile curves: `share` of the answers (0..1) take at most `latency_s` seconds.
+        Quantile curves: `share` of the answers (0..1) take at most `latency_s` seconds. Where there are `low_s` and `high_s`,
+        the ends of the interval of `latency_s`, they are shaded around the curve.
     targets : mapping, optional
         `pNN_latency_s`: seconds. Each is drawn as a cross at (seconds, NN %): a line that passes to the
         right of it misses the target. Other keys are not about latency and draw nothing.
@@ -39,7 +40,7 @@ def latency_chart(
 
     Returns
     -------
-    altair.LayerChart
+    vega.View
         At most 2,000 rows; the key in a corner that is free of curves names p95 of each strategy.
     """
     names = list(strategies) if strategies is not None else list(dict.fromkeys(curves["strategy"]))
@@ -50,37 +51,53 @@ def latency_chart(
     low, high = _domain([*known["latency_s"], *goals.values()])
     # A logarithm needs a positive time; an answer of 0 s is drawn at the left edge.
     lines = theme.thinned(
-        known.assign(latency_s=known["latency_s"].clip(lower=low)), "strategy", theme.MAX_ROWS - 100
+        known.assign(latency_s=known["latency_s"].clip(lower=low)), "strategy", max(POINTS, 2 * len(names))
     )
+    columns = ["strategy", "share", "latency_s"]
+    is_banded = {"low_s", "high_s"} <= set(lines) and bool(lines["low_s"].notna().any())
+    if is_banded:
+        columns += ["low_s", "high_s"]
+        lines = lines.assign(**{name: lines[name].clip(lower=low, upper=high) for name in columns[3:]})
+    lines = lines[columns].assign(**{name: theme.significant(lines[name], 5) for name in columns[1:]})
     x = (
-        alt.X("latency_s:Q")
+        vega.X("latency_s:Q")
         .title("Latency (s, logarithmic)")
         .scale(type="log", domain=[low, high], nice=False, clamp=True)
     )
     x = x.axis(values=_ticks(low, high), format="~r", grid=True)
     y = (
-        alt.Y("share:Q")
+        vega.Y("share:Q")
         .title("Share of answers complete (%)")
         .scale(domain=[0, 1])
         .axis(format=".0%", values=_SHARES, labelOverlap=False)
     )
-    colour = alt.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
-    curve = alt.Chart(lines).mark_line(strokeWidth=2.5, clip=True).encode(
-        x, y, colour, alt.StrokeDash("strategy:N").scale(theme.dash_scale(names)).legend(None),
+    colour = vega.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
+    base = vega.chart(lines)
+    curve = base.mark_line(strokeWidth=2.5, clip=True).encode(
+        x, y, colour, vega.StrokeDash("strategy:N").scale(theme.dash_scale(names)).legend(None),
         tooltip=[
-            alt.Tooltip("strategy:N", title="Strategy"),
-            alt.Tooltip("share:Q", title="Share of answers", format=".1%"),
-            alt.Tooltip("latency_s:Q", title="complete within (s)", format=",.3~r"),
+            vega.Tooltip("strategy:N", title="Strategy"),
+            vega.Tooltip("share:Q", title="Share of answers", format=".1%"),
+            vega.Tooltip("latency_s:Q", title="complete within (s)", format=",.3~r"),
         ],
     )  # fmt: skip
     # Both corners are free of a distribution function; the key takes the one that the target's line leaves alone.
     middle = math.sqrt(low * high)
     key_right = all(seconds <= middle for seconds in goals.values())
-    crosses = _goal_layers(goals, x, y, middle, above_px=theme.KEY_ROW_PX * len(names) if key_right else 0)
-    layers = [curve, *crosses, *_key_layers(p95, names, x, y, (low, high), key_right)]
+    if not goals and not _fits(known, p95, goals, (low, high), key_right):
+        key_right = False
+    is_above = not _fits(known, p95, goals, (low, high), key_right)
+    below_px = theme.KEY_ROW_PX * len(names) if key_right else 0
+    crosses = _goal_layers(goals, x, y, middle, (low, high), below_px, is_above)
+    key = _key_layers(p95, names, x, y, (low, high), key_right and not is_above, is_above, len(goals))
+    band = base.transform_filter("isValid(datum.low_s)").mark_area(
+        opacity=0.16, orient="horizontal", clip=True
+    )
+    bands = [band.encode(vega.X("low_s:Q"), vega.X2("high_s:Q"), y, colour)] if is_banded else []
+    layers = [*bands, curve, *crosses, *key]
     return theme.configure(
-        alt.layer(*layers).properties(
-            width="container", height=HEIGHT_PX, description=_description(p95, goals)
+        vega.layer(*layers).properties(
+            width="container", height=HEIGHT_PX, description=_description(p95, goals, is_banded)
         )
     )
 
@@ -134,50 +151,99 @@ def _ticks(low: float, high: float) -> list[float]:
     ]
 
 
+def _fits(
+    known: pd.DataFrame,
+    p95: Mapping[str, float | None],
+    goals: Mapping[float, float],
+    domain: tuple[float, float],
+    key_right: bool,
+) -> bool:
+    """Whether key and targets' texts are clear of every curve on a phone's screen; else they stand above the plot."""
+    low, high = (math.log(end) for end in domain)
+
+    def place(seconds: float) -> float:
+        return (math.log(min(max(seconds, domain[0]), domain[1])) - low) / (high - low)
+
+    wide = theme.text_share([_key_words(name, seconds) for name, seconds in p95.items()])
+    tall = (theme.KEY_ROW_PX * (len(p95) + 1) + 16) / HEIGHT_PX
+    if key_right:
+        touched = known[known["share"] <= tall + theme.KEY_ROW_PX * len(goals) / HEIGHT_PX]
+        clear = all(place(seconds) < 1 - wide for seconds in touched["latency_s"])
+    else:
+        clear = all(place(seconds) > wide for seconds in known[known["share"] >= 1 - tall]["latency_s"])
+    for share, seconds in goals.items():
+        at, text = place(seconds), theme.text_share([_goal_words(share, seconds)])
+        span = (at - text, at) if at > 0.5 else (at, at + text)
+        foot = known[known["share"] <= 0.15]["latency_s"]
+        clear &= span[0] >= 0 and span[1] <= 1 and not any(span[0] <= place(one) <= span[1] for one in foot)
+    return clear
+
+
+def _goal_words(share: float, seconds: float) -> str:
+    return f"SLO: {share * 100:g} % within {seconds:g} s"
+
+
 def _goal_layers(
-    goals: Mapping[float, float], x: alt.X, y: alt.Y, middle: float, above_px: float
-) -> list[Any]:
-    """Crosses at the targets; their texts stand low, above the key if it is there, on the side that has room."""
+    goals: Mapping[float, float],
+    x: vega.Channel,
+    y: vega.Channel,
+    middle: float,
+    domain: tuple[float, float],
+    below_px: float,
+    is_above: bool,
+) -> list[vega.View]:
+    """Crosses at the targets; their texts stand low, over the key if it is there, on the side that has room."""
     if not goals:
         return []
+    tops = theme.key_rows(len(goals), above=True)
     rows = pd.DataFrame(
         [
             {
                 "latency_s": seconds,
                 "share": share,
-                "text": f"SLO: {share * 100:g} % within {seconds:g} s",
-                "row_px": HEIGHT_PX - above_px - theme.KEY_ROW_PX * (k + 1),
-                "is_right": seconds > middle,
+                "text": ("dashed: " if is_above else "") + _goal_words(share, seconds),
+                "text_s": domain[0] if is_above else seconds,
+                "row_px": tops[k] if is_above else HEIGHT_PX - below_px - theme.KEY_ROW_PX * (k + 1),
+                "is_right": seconds > middle and not is_above,
             }
             for k, (share, seconds) in enumerate(goals.items())
         ]
     )
-    base = alt.Chart(rows)
+    base = vega.chart(rows)
     dashed: Any = {"color": theme.NEUTRAL, "strokeDash": [4, 3], "strokeWidth": 1.5}
     words: Any = {"color": theme.NEUTRAL, "fontSize": 12, "fontWeight": "bold"}
-    place = alt.Y("row_px:Q").scale(None)
+    place = vega.Y("row_px:Q").scale(None)
     return [
         base.mark_rule(**dashed).encode(x),
         base.mark_rule(**dashed).encode(y),
         base.transform_filter("datum.is_right")
         .mark_text(align="right", dx=-6, **words)
-        .encode(x, place, text="text:N"),
+        .encode(vega.X("text_s:Q"), place, text="text:N"),
         base.transform_filter("!datum.is_right")
         .mark_text(align="left", dx=6, **words)
-        .encode(x, place, text="text:N"),
+        .encode(vega.X("text_s:Q"), place, text="text:N"),
     ]
+
+
+def _key_words(name: str, seconds: float | None) -> str:
+    return f"{name}: p95 {'–' if seconds is None else theme.seconds_words(seconds)}"
 
 
 def _key_layers(
     p95: Mapping[str, float | None],
     names: Sequence[str],
-    x: alt.X,
-    y: alt.Y,
+    x: vega.Channel,
+    y: vega.Channel,
     domain: tuple[float, float],
     is_right: bool,
-) -> list[Any]:
-    """Points at p95 and, in the lower right or the upper left corner, what they say."""
+    is_above: bool,
+    n_goals: int,
+) -> list[vega.View]:
+    """Points at p95 and, in a free corner or above the plot, what they say."""
     first_px = HEIGHT_PX - 12 - theme.KEY_ROW_PX * (len(names) - 1) if is_right else HEIGHT_PX * 0.05 + 16
+    places = theme.key_rows(len(names), above=is_above, first_px=first_px)
+    if is_above:
+        places = [place - theme.KEY_ROW_PX * n_goals for place in places]
     rows = pd.DataFrame(
         [
             {
@@ -185,20 +251,20 @@ def _key_layers(
                 "latency_s": p95[name],
                 "share": 0.95,
                 "edge_s": domain[1] if is_right else domain[0],
-                "text": f"{name}: p95 {'–' if (seconds := p95[name]) is None else theme.seconds_words(seconds)}",
-                "row_px": first_px + theme.KEY_ROW_PX * k,
+                "text": _key_words(name, p95[name]),
+                "row_px": place,
             }
-            for k, name in enumerate(names)
+            for name, place in zip(names, places, strict=True)
         ]
     )
-    colour = alt.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
-    shape = alt.Shape("strategy:N").scale(theme.shape_scale(names)).legend(None)
-    points = alt.Chart(rows.dropna(subset=["latency_s"])).mark_point(size=90, filled=True, opacity=1)
-    key = theme.key_layers(rows, names, alt.X("edge_s:Q"), is_right=is_right)
+    colour = vega.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
+    shape = vega.Shape("strategy:N").scale(theme.shape_scale(names)).legend(None)
+    points = vega.chart(rows.dropna(subset=["latency_s"])).mark_point(size=90, filled=True, opacity=1)
+    key = theme.key_layers(rows, names, vega.X("edge_s:Q"), is_right=is_right)
     return [points.encode(x, y, colour, shape), *key]
 
 
-def _description(p95: Mapping[str, float | None], goals: Mapping[float, float]) -> str:
+def _description(p95: Mapping[str, float | None], goals: Mapping[float, float], is_banded: bool) -> str:
     parts = [
         f"{name} {theme.seconds_words(seconds) if seconds is not None else 'unknown'}"
         for name, seconds in p95.items()
@@ -206,4 +272,4 @@ def _description(p95: Mapping[str, float | None], goals: Mapping[float, float]) 
     text = f"Distribution of latency by strategy. 95 % of answers are complete within: {', '.join(parts)}."
     for share, seconds in goals.items():
         text += f" The target is {share * 100:g} % within {seconds:g} s."
-    return text
+    return text + (" Shaded: the 95 % interval of each curve." if is_banded else "")

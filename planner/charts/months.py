@@ -6,10 +6,9 @@ bars was chosen.
 
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
-from planner.charts import theme
+from planner.charts import theme, vega
 from planner.charts.cost import ECONOMIC
 
 BARS_PX = 300
@@ -27,7 +26,7 @@ def months_chart(monthly: pd.DataFrame, strategy: str) -> Any:
 
     Returns
     -------
-    altair.Chart
+    vega.View
         With a selection `CHOICE` of one bar.
     """
     rows = monthly[monthly["strategy"] == strategy].copy()
@@ -47,34 +46,34 @@ def months_chart(monthly: pd.DataFrame, strategy: str) -> Any:
     colours = theme.account_colours(accounts)
     colour_of = dict(zip(sums["label"], sums["account"].map(colours), strict=True))
     months = sorted(sums["month"].unique())
-    choice = alt.selection_point(name=CHOICE, fields=["month", "label"])
+    choice = {"param": CHOICE, "empty": False}
     x = (
-        alt.X("month:O", sort=months)
+        vega.X("month:O", sort=months)
         .title("Month")
         .axis(labelAngle=0, labelOverlap="greedy", grid=False, ticks=False)
     )
     chart = (
-        alt.Chart(sums)
+        vega.chart(sums)
         .mark_bar(cursor="pointer")
         .encode(
             x,
-            alt.Y("amount_usd:Q")
+            vega.Y("amount_usd:Q")
             .title("Cost of the month (USD)")
             .axis(labelExpr=theme.USD_AXIS, tickCount=6),
-            alt.Color("label:N", sort=labels)
+            vega.Color("label:N", sort=labels)
             .scale(domain=labels, range=[colour_of[label] for label in labels])
-            .legend(alt.Legend(title="Account", columns=3)),
-            order=alt.Order("place:Q"),
-            opacity=alt.condition("datum.is_economic", alt.value(0.55), alt.value(1)),
-            stroke=alt.condition(choice, alt.value(theme.NEUTRAL), alt.value(None), empty=False),
-            strokeWidth=alt.condition(choice, alt.value(2), alt.value(0), empty=False),
+            .legend(title="Account", columns=3),
+            order=vega.Order("place:Q"),
+            opacity=vega.condition("datum.is_economic", vega.value(0.55), vega.value(1)),
+            stroke=vega.condition(choice, vega.value(theme.NEUTRAL), vega.value(None)),
+            strokeWidth=vega.condition(choice, vega.value(2), vega.value(0)),
             tooltip=[
-                alt.Tooltip("month:N", title="Month"),
-                alt.Tooltip("label:N", title="Account"),
-                alt.Tooltip("amount_usd:Q", title="USD", format=theme.USD_TOOLTIP),
+                vega.Tooltip("month:N", title="Month"),
+                vega.Tooltip("label:N", title="Account"),
+                vega.Tooltip("amount_usd:Q", title="USD", format=theme.USD_TOOLTIP),
             ],
         )
-        .add_params(choice)
+        .properties(params=[{"name": CHOICE, "select": {"type": "point", "fields": ["month", "label"]}}])
     )
     total = float(sums["amount_usd"].sum())
     largest = labels[0] if labels else "nothing"

@@ -6,10 +6,9 @@ Comes in: rows [strategy, minute, backlog] since the outage's beginning; goes ou
 from collections.abc import Sequence
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
-from planner.charts import theme
+from planner.charts import theme, vega
 
 HEIGHT_PX = 260
 SHADE = "#8a8a8a"
@@ -36,7 +35,7 @@ def backlog_chart(
 
     Returns
     -------
-    altair.LayerChart
+    vega.View
         At most 2,000 rows.
     """
     names = list(strategies) if strategies is not None else list(dict.fromkeys(rows["strategy"]))
@@ -44,28 +43,28 @@ def backlog_chart(
         rows.sort_values(["strategy", "minute"], kind="stable"), "strategy", theme.MAX_ROWS - 10
     )
     shown = [name for name in names if (lines["strategy"] == name).any()]
-    x = alt.X("minute:Q").title("Minutes since the outage began").scale(nice=False)
-    y = alt.Y("backlog:Q").title("Requests in flight, more than without it")
-    key = alt.Legend(title=None, values=shown, symbolSize=300, symbolStrokeWidth=2.5)
-    curve = alt.Chart(lines).mark_line(strokeWidth=2.2).encode(
+    x = vega.X("minute:Q").title("Minutes since the outage began").scale(nice=False)
+    y = vega.Y("backlog:Q").title("Requests in flight, more than without it")
+    key = {"title": None, "values": shown, "symbolSize": 300, "symbolStrokeWidth": 2.5}
+    curve = vega.chart(lines).mark_line(strokeWidth=2.2).encode(
         x, y,
-        alt.Color("strategy:N").scale(theme.strategy_scale(names)).legend(key),
-        alt.StrokeDash("strategy:N").scale(theme.dash_scale(names)).legend(key),
+        vega.Color("strategy:N").scale(theme.strategy_scale(names)).legend(key),
+        vega.StrokeDash("strategy:N").scale(theme.dash_scale(names)).legend(key),
         tooltip=[
-            alt.Tooltip("strategy:N", title="Strategy"),
-            alt.Tooltip("minute:Q", title="Minutes since the outage began", format=",.1f"),
-            alt.Tooltip("backlog:Q", title="More in flight (requests)", format=",.1f"),
+            vega.Tooltip("strategy:N", title="Strategy"),
+            vega.Tooltip("minute:Q", title="Minutes since the outage began", format=",.1f"),
+            vega.Tooltip("backlog:Q", title="More in flight (requests)", format=",.1f"),
         ],
     )  # fmt: skip
     span = pd.DataFrame([{"minute": 0.0, "end": float(minutes), "text": "outage", "row_px": 10}])
-    shade = alt.Chart(span).mark_rect(color=SHADE, opacity=0.18).encode(alt.X("minute:Q"), alt.X2("end:Q"))
+    shade = vega.chart(span).mark_rect(color=SHADE, opacity=0.18).encode(vega.X("minute:Q"), vega.X2("end:Q"))
     word = (
-        alt.Chart(span)
+        vega.chart(span)
         .mark_text(align="left", dx=5, fontSize=12, fontWeight="bold", color=theme.NEUTRAL)
-        .encode(alt.X("minute:Q"), alt.Y("row_px:Q").scale(None), text="text:N")
+        .encode(vega.X("minute:Q"), vega.Y("row_px:Q").scale(None), text="text:N")
     )
     return theme.configure(
-        alt.layer(shade, curve, word).properties(
+        vega.layer(shade, curve, word).properties(
             width="container", height=HEIGHT_PX, description=_description(rows, shown, minutes, provider)
         )
     )

@@ -9,8 +9,9 @@ differ in dash, points in shape, and names are written beside them.
 from collections.abc import Sequence
 from typing import Any
 
-import altair as alt
 import pandas as pd
+
+from planner.charts import vega
 
 MAX_ROWS = 2_000  # rows that a chart may carry: beyond, the browser gets slow
 
@@ -54,19 +55,19 @@ def strategy_colour(name: str, names: Sequence[str]) -> str:
     return STRATEGY_COLOURS[list(names).index(name) % len(STRATEGY_COLOURS)]
 
 
-def strategy_scale(names: Sequence[str]) -> alt.Scale:
+def strategy_scale(names: Sequence[str]) -> vega.Spec:
     """Colours by strategy, in the scenario's order; the same in every chart."""
-    return alt.Scale(domain=list(names), range=[strategy_colour(name, names) for name in names])
+    return vega.scale(domain=list(names), range=[strategy_colour(name, names) for name in names])
 
 
-def dash_scale(names: Sequence[str]) -> alt.Scale:
+def dash_scale(names: Sequence[str]) -> vega.Spec:
     """Line dashes by strategy: the second way to tell lines apart."""
-    return alt.Scale(domain=list(names), range=_repeated(STRATEGY_DASHES, len(names)))
+    return vega.scale(domain=list(names), range=_repeated(STRATEGY_DASHES, len(names)))
 
 
-def shape_scale(names: Sequence[str]) -> alt.Scale:
+def shape_scale(names: Sequence[str]) -> vega.Spec:
     """Point shapes by strategy: the second way to tell points apart."""
-    return alt.Scale(domain=list(names), range=_repeated(STRATEGY_SHAPES, len(names)))
+    return vega.scale(domain=list(names), range=_repeated(STRATEGY_SHAPES, len(names)))
 
 
 def account_colours(accounts: Sequence[str]) -> dict[str, str]:
@@ -88,29 +89,31 @@ def ink_on(colour: str) -> str:
     return "#000000" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "#ffffff"
 
 
-def configure(chart: Any) -> Any:
+CONFIG: vega.Spec = {
+    "axis": {"labelFontSize": 12, "titleFontSize": 12, "labelLimit": 220, "gridOpacity": 0.6, "titlePadding": 8},
+    "legend": {
+        "orient": "bottom", "direction": "horizontal", "labelFontSize": 12, "titleFontSize": 12, "labelLimit": 260,
+        "symbolOpacity": 1, "columns": 3, "rowPadding": 4,
+    },
+    "title": {"anchor": "start", "fontSize": 14, "offset": 10, "subtitleColor": NEUTRAL},
+    "view": {"strokeWidth": 0},
+}  # fmt: skip
+
+
+def configure(chart: vega.View) -> vega.View:
     """The common look of a finished chart. Colours of axis texts are left to the ground it stands on."""
-    if not isinstance(chart, alt.HConcatChart):
+    if chart.parts is None:
         # The width follows the page; the height is kept, because keys are placed in pixels.
-        chart = chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
-    return (
-        chart.configure_axis(labelFontSize=12, titleFontSize=12, labelLimit=220, gridOpacity=0.6, titlePadding=8)
-        .configure_legend(
-            orient="bottom", direction="horizontal", labelFontSize=12, titleFontSize=12, labelLimit=260,
-            symbolOpacity=1, columns=3, rowPadding=4,
-        )
-        .configure_title(anchor="start", fontSize=14, offset=10, subtitleColor=NEUTRAL)
-        .configure_view(strokeWidth=0)
-    )  # fmt: skip
+        chart = chart.properties(autosize={"type": "fit-x", "contains": "padding"})
+    return chart.properties(config=CONFIG)
 
 
-def panels(chart: Any) -> list[Any]:
+def panels(chart: vega.View) -> list[vega.View]:
     """The single charts of one drawn side by side, each complete: a narrow screen stacks them.
 
     A chart of one panel gives itself.
     """
-    parts = getattr(chart, "hconcat", None)
-    return [chart] if not isinstance(parts, list) else [configure(part) for part in parts]
+    return [chart] if chart.parts is None else [configure(part) for part in chart.parts]
 
 
 def usd_words(amount: float) -> str:
@@ -142,6 +145,15 @@ def seconds_words(seconds: float) -> str:
     )
 
 
+def significant(column: pd.Series, digits: int) -> pd.Series:
+    """Numbers with so many digits that count: what a pixel or a tooltip cannot show is not sent.
+
+    >>> significant(pd.Series([0.0123456, 12345.6, 0.0]), 4).tolist()
+    [0.01235, 12350.0, 0.0]
+    """
+    return column.map(lambda value: value if value != value else float(f"{value:.{digits}g}"))
+
+
 def thinned(rows: pd.DataFrame, by: str, limit: int = MAX_ROWS) -> pd.DataFrame:
     """At most `limit` rows, thinned evenly within each group; first and last rows of a group stay."""
     if len(rows) <= limit:
@@ -159,16 +171,29 @@ def _spread(rows: pd.DataFrame, many: int) -> pd.DataFrame:
     return rows.iloc[[round(k * last / (many - 1)) for k in range(many)]]
 
 
-def key_layers(rows: pd.DataFrame, names: Sequence[str], x: alt.X, *, is_right: bool) -> list[Any]:
+NARROW_PX, LETTER_PX = 270.0, 6.8  # the plot on a phone; a bold letter of 12 px on average
+
+
+def text_share(texts: Sequence[str]) -> float:
+    """Part of a phone's plot that the longest text of a key takes, its mark included."""
+    return (18 + LETTER_PX * max((len(text) for text in texts), default=0)) / NARROW_PX
+
+
+def key_rows(many: int, *, above: bool, first_px: float = 10) -> list[float]:
+    """Pixels from the top of the plot of each row of a key; negative where it stands above the plot."""
+    return [(k - many) * KEY_ROW_PX + 6 if above else first_px + KEY_ROW_PX * k for k in range(many)]
+
+
+def key_layers(rows: pd.DataFrame, names: Sequence[str], x: vega.X, *, is_right: bool) -> list[Any]:
     """A key inside the plot: a point and a text per strategy, in a corner that stays free.
 
     `rows` holds strategy, `text`, `row_px` (from the top of the plot) and the field of `x`, the edge.
     """
-    colour = alt.Color("strategy:N").scale(strategy_scale(names)).legend(None)
-    shape = alt.Shape("strategy:N").scale(shape_scale(names)).legend(None)
-    place = alt.Y("row_px:Q").scale(None)
+    colour = vega.Color("strategy:N").scale(strategy_scale(names)).legend(None)
+    shape = vega.Shape("strategy:N").scale(shape_scale(names)).legend(None)
+    place = vega.Y("row_px:Q").scale(None)
     side = -1 if is_right else 1
-    base = alt.Chart(rows)
+    base = vega.chart(rows)
     return [
         base.mark_point(size=70, filled=True, opacity=1, xOffset=8 * side).encode(x, place, colour, shape),
         base.mark_text(

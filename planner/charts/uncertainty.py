@@ -6,10 +6,9 @@ Come in: tidy tables of an uncertainty analysis; go out: one chart each. No figu
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
-from planner.charts import theme
+from planner.charts import theme, vega
 
 ROW_PX = 36
 BUDGET_PX = 260
@@ -30,7 +29,7 @@ def tornado_chart(bars: pd.DataFrame, a: str, b: str, labels: Mapping[str, str] 
 
     Returns
     -------
-    altair.LayerChart
+    vega.View
         Below zero, left of the dashed line, a is cheaper. An input that flips the decision says so in its name.
     """
     words = labels or {}
@@ -55,33 +54,37 @@ def tornado_chart(bars: pd.DataFrame, a: str, b: str, labels: Mapping[str, str] 
     baseline = float(bars["baseline"].iloc[0]) if len(bars) else 0.0
     # Names stand above their bar: a narrow screen has no room beside it.
     row = (
-        alt.Y("name:N", sort=names)
+        vega.Y("name:N", sort=names)
         .title(None)
         .axis(labels=False, ticks=False, domain=False)
         .scale(paddingInner=0, paddingOuter=0.1)
     )
-    x = alt.X("to_usd:Q").title(f"{a} minus {b} (USD)").axis(labelExpr=theme.USD_AXIS, tickCount=6, grid=True)
+    x = (
+        vega.X("to_usd:Q")
+        .title(f"{a} minus {b} (USD)")
+        .axis(labelExpr=theme.USD_AXIS, tickCount=6, grid=True)
+    )
     colour = (
-        alt.Color("end:N")
+        vega.Color("end:N")
         .scale(domain=[LOW, HIGH], range=[END_COLOURS[LOW], END_COLOURS[HIGH]])
-        .legend(alt.Legend(title="Input at its", columns=2))
+        .legend(title="Input at its", columns=2)
     )
     layers = [
-        alt.Chart(table)
+        vega.chart(table)
         .mark_bar(size=12, yOffset=8)
         .encode(
             x,
-            alt.X2("from_usd:Q"),
+            vega.X2("from_usd:Q"),
             row,
             colour,
             tooltip=[
-                alt.Tooltip("name:N", title="Input"),
-                alt.Tooltip("end:N", title="At its"),
-                alt.Tooltip("value:N", title="Value"),
-                alt.Tooltip("to_usd:Q", title="Difference, USD", format=theme.USD_TOOLTIP),
+                vega.Tooltip("name:N", title="Input"),
+                vega.Tooltip("end:N", title="At its"),
+                vega.Tooltip("value:N", title="Value"),
+                vega.Tooltip("to_usd:Q", title="Difference, USD", format=theme.USD_TOOLTIP),
             ],
         ),
-        alt.Chart(pd.DataFrame({"name": names}))
+        vega.chart(pd.DataFrame({"name": names}))
         .mark_text(
             align="left",
             baseline="bottom",
@@ -90,19 +93,19 @@ def tornado_chart(bars: pd.DataFrame, a: str, b: str, labels: Mapping[str, str] 
             fontSize=12,
             color=theme.NEUTRAL,
         )
-        .encode(alt.X(value=0), row, text="name:N"),
-        alt.Chart(pd.DataFrame({"at": [baseline]}))
+        .encode(vega.X(value=0), row, text="name:N"),
+        vega.chart(pd.DataFrame({"at": [baseline]}))
         .mark_rule(color=theme.NEUTRAL, strokeWidth=1.5)
-        .encode(alt.X("at:Q")),
-        alt.Chart(pd.DataFrame({"at": [0.0]}))
+        .encode(vega.X("at:Q")),
+        vega.chart(pd.DataFrame({"at": [0.0]}))
         .mark_rule(color=theme.NEUTRAL, strokeWidth=2, strokeDash=[4, 3])
-        .encode(alt.X("at:Q")),
+        .encode(vega.X("at:Q")),
     ]
     widest = f" The widest is {names[0]}." if names else ""
     return theme.configure(
-        alt.layer(*layers).properties(
+        vega.layer(*layers).properties(
             width="container",
-            height=alt.Step(ROW_PX),
+            height=vega.step(ROW_PX),
             description=f"Difference {a} minus {b} with each input at its P10 and P90; at their medians "
             f"{theme.usd_words(baseline)}.{widest}",
         )
@@ -119,27 +122,27 @@ def cheapest_chart(cheapest: pd.DataFrame, strategies: Sequence[str]) -> Any:
 
     Returns
     -------
-    altair.LayerChart
+    vega.View
     """
     names = list(strategies)
     row = (
-        alt.Y("strategy:N", sort=names)
+        vega.Y("strategy:N", sort=names)
         .title(None)
         .axis(labels=False, ticks=False, domain=False)
         .scale(paddingInner=0, paddingOuter=0.1)
     )
-    x = alt.X("share:Q").title("Share of draws in which it costs least (%)").scale(domain=[0, 1])
-    base = alt.Chart(cheapest)
-    colour = alt.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
+    x = vega.X("share:Q").title("Share of draws in which it costs least (%)").scale(domain=[0, 1])
+    base = vega.chart(cheapest)
+    colour = vega.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
     return theme.configure(
-        alt.layer(
+        vega.layer(
             base.mark_bar(size=14, yOffset=8).encode(
                 x.axis(format="%", tickCount=5),
                 row,
                 colour,
                 tooltip=[
-                    alt.Tooltip("strategy:N", title="Strategy"),
-                    alt.Tooltip("share:Q", title="Costs least in", format=".1%"),
+                    vega.Tooltip("strategy:N", title="Strategy"),
+                    vega.Tooltip("share:Q", title="Costs least in", format=".1%"),
                 ],
             ),
             base.mark_text(
@@ -149,10 +152,10 @@ def cheapest_chart(cheapest: pd.DataFrame, strategies: Sequence[str]) -> Any:
                 fontSize=12,
                 fontWeight="bold",
                 color=theme.NEUTRAL,
-            ).encode(alt.X(datum=0), row, text="words:N"),
+            ).encode(vega.X(datum=0), row, text="words:N"),
         ).properties(
             width="container",
-            height=alt.Step(44),
+            height=vega.step(44),
             description="How often each strategy costs least: " + "; ".join(cheapest["words"]) + ".",
         )
     )
@@ -168,45 +171,46 @@ def budget_chart(months: pd.DataFrame, strategy: str, strategies: Sequence[str],
 
     Returns
     -------
-    altair.LayerChart
+    vega.View
     """
     table = months.assign(month_start=pd.to_datetime(months["month"] + "-01"))
     colour = theme.strategy_colour(strategy, strategies)
     x = (
-        alt.X("month_start:T")
+        vega.X("month_start:T")
+        .scale(type="utc")
         .title("Month")
         .axis(format="%b %Y", grid=False, labelAngle=0, tickCount=min(max(len(table), 2), 6), labelFlush=True)
     )
     top = max(float(table["p95"].max()), budget or 0.0, 1e-9) * 1.05
-    y = alt.Y("p50:Q").title("Invoiced in the month (USD)").scale(domain=[0, top])
-    base = alt.Chart(table)
+    y = vega.Y("p50:Q").title("Invoiced in the month (USD)").scale(domain=[0, top])
+    base = vega.chart(table)
     few = len(table) == 1
     layers: list[Any] = [
         base.mark_area(opacity=0.18, color=colour, line=False, point=few).encode(
-            x, alt.Y("p10:Q").scale(domain=[0, top]), alt.Y2("p95:Q")
+            x, vega.Y("p10:Q").scale(domain=[0, top]), vega.Y2("p95:Q")
         ),
         base.mark_line(color=colour, strokeWidth=2.5, point=few).encode(
             x,
             y.axis(labelExpr=theme.USD_AXIS, tickCount=6),
             tooltip=[
-                alt.Tooltip("month:N", title="Month"),
-                alt.Tooltip("p10:Q", title="P10, USD", format=theme.USD_TOOLTIP),
-                alt.Tooltip("p50:Q", title="P50, USD", format=theme.USD_TOOLTIP),
-                alt.Tooltip("p95:Q", title="P95, USD", format=theme.USD_TOOLTIP),
+                vega.Tooltip("month:N", title="Month"),
+                vega.Tooltip("p10:Q", title="P10, USD", format=theme.USD_TOOLTIP),
+                vega.Tooltip("p50:Q", title="P50, USD", format=theme.USD_TOOLTIP),
+                vega.Tooltip("p95:Q", title="P95, USD", format=theme.USD_TOOLTIP),
             ],
         ),
         base.mark_line(color=colour, strokeWidth=1.5, strokeDash=[5, 3], point=few).encode(
-            x, alt.Y("p95:Q").scale(domain=[0, top])
+            x, vega.Y("p95:Q").scale(domain=[0, top])
         ),
     ]
     if budget is not None:
         line = pd.DataFrame({"at": [budget]})
         layers.append(
-            alt.Chart(line).mark_rule(color=theme.NEUTRAL, strokeWidth=2).encode(alt.Y("at:Q").title(None))
+            vega.chart(line).mark_rule(color=theme.NEUTRAL, strokeWidth=2).encode(vega.Y("at:Q").title(None))
         )
     said = f", budget {theme.usd_words(budget)}" if budget is not None else ""
     return theme.configure(
-        alt.layer(*layers).properties(
+        vega.layer(*layers).properties(
             width="container",
             height=BUDGET_PX,
             description=f"Invoiced spend of {strategy} by month: median, P10 to P95 shaded, P95 dashed{said}. In the last month "

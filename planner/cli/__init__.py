@@ -1,5 +1,5 @@
 """The `planner` command: check a scenario, compare its strategies, state their costs, check a month's bill by hand, say what
-flips the decision and map it, look back, rehearse an outage, explain one request, say why limits are met, look models up,
+flips the decision and map it, look back, replay a log, rehearse an outage, explain one request, say why limits are met, look models up,
 read and write gateways' files.
 
 Comes in: a command line; goes out: text on the terminal, JSON, and an exit status (see `ending`). No figure
@@ -31,6 +31,7 @@ from planner.cli.hindsight import hindsight
 from planner.cli.limits import limits
 from planner.cli.mapping import map_
 from planner.cli.models import models
+from planner.cli.replaying import replay
 from planner.cli.tco import tco
 from planner.cli.warming import warm_up
 
@@ -78,6 +79,7 @@ app.add_typer(importing, name="import")
 app.command(epilog=EXIT_STATUS)(limits)
 app.command("map", epilog=EXIT_STATUS)(map_)
 app.command(epilog=EXIT_STATUS)(models)
+app.command(epilog=EXIT_STATUS)(replay)
 app.command(epilog=EXIT_STATUS)(schema)
 app.command(epilog=EXIT_STATUS)(tco)
 app.command(epilog=EXIT_STATUS)(warm_up)

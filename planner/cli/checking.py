@@ -14,10 +14,16 @@ from planner.cli.ending import plural, reported
 from planner.errors import Problem, ScenarioError
 
 if TYPE_CHECKING:
+    from planner.memos import MemoState
     from planner.scenario import Scenario
 
 FileArgument = Annotated[
-    Path, typer.Argument(help="A scenario file (YAML).", metavar="FILE", show_default=False)
+    Path,
+    typer.Argument(
+        help="A scenario file (YAML), or a decision memo (.html) with its scenario.",
+        metavar="FILE",
+        show_default=False,
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -64,7 +70,7 @@ def schema() -> None:
 
 
 def load(file: Path, overrides: list[str] | None) -> "Scenario":
-    """The scenario of a file with fields replaced.
+    """The scenario of a file, or of a memo, with fields replaced.
 
     Raises ScenarioError with the problems of the file and of all overrides together.
     """
@@ -83,12 +89,44 @@ def load(file: Path, overrides: list[str] | None) -> "Scenario":
             problems.append(Problem(field=path, text="set more than once"))
         values[path] = value
     try:
-        scenario = read(file, values)
+        scenario = _of_memo(file, values) if is_memo(file) else read(file, values)
     except ScenarioError as error:
         raise ScenarioError([*problems, *error.problems], error.source) from None
     if problems:
         raise ScenarioError(problems, str(file))
     return scenario
+
+
+def is_memo(file: Path) -> bool:
+    """Whether a file is a decision memo, by its ending."""
+    return file.suffix.lower() in (".html", ".htm")
+
+
+def memo_state(file: Path) -> "MemoState":
+    """The state in a memo. Raises ScenarioError where there is none."""
+    from planner.memos import MOST_BYTES, read_state
+
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)
+    except OSError as error:
+        said = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+        raise ScenarioError([Problem(field="", file=str(file), text=said)], str(file)) from None
+    return read_state(content, str(file))
+
+
+def _of_memo(file: Path, values: dict[str, Any]) -> "Scenario":
+    """The scenario of a memo; lines in problems are those of the scenario that the memo shows."""
+    from planner.memos.state import catalogue_digest
+
+    state = memo_state(file)
+    if not state.is_of_this_version:
+        other = "another catalogue" if state.catalogue != catalogue_digest() else "another version"
+        typer.echo(
+            f"{file}: made on {state.made_on} with planner {state.planner} and {other}: figures may differ.",
+            err=True,
+        )
+    return state.scenario(file.parent, values, name=f"{file}#scenario")
 
 
 def _contents(scenario: "Scenario") -> str:
@@ -133,4 +171,4 @@ def volume(turns: float, conversations: float) -> str:
     return f"{turns:,.0f} requests a month (user turns) in {conversations:,.0f} conversations"
 
 
-__all__ = ["FileArgument", "SetOption", "check", "load", "schema", "volume"]
+__all__ = ["FileArgument", "SetOption", "check", "is_memo", "load", "memo_state", "schema", "volume"]

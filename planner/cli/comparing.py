@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from planner.cli.checking import FileArgument, SetOption, load
+from planner.cli.checking import FileArgument, SetOption, is_memo, load, memo_state
 from planner.cli.ending import GATE_FAILED, plural, reported
 from planner.cli.options import JsonOption, ReplicationsOption, file_of, write_json
 from planner.cli.warming import announce
+from planner.cli.writing import check_writable, write_whole
 from planner.errors import PlannerError
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 ENGINES = ("compiled", "reference")
 MOST_WORKERS = 2
+WHO = ("any", "best")  # whose misses end --fail-on-miss with a status of its own, beside names
 WORTH_A_WORKER = 100_000  # requests: a worker needs two seconds to start, in which one process does so many
 Report = Callable[[int, int], None]
 EngineOption = Annotated[
@@ -42,6 +45,15 @@ def compare(
     file: FileArgument,
     overrides: SetOption = None,
     json_to: JsonOption = None,
+    memo_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--memo",
+            help="Write the decision memo: one HTML page that can be read, printed, run again and dropped on the app.",
+            metavar="FILE.html",
+            show_default=False,
+        ),
+    ] = None,
     engine: EngineOption = "compiled",
     replications: ReplicationsOption = None,
     workers: Annotated[
@@ -57,6 +69,23 @@ def compare(
         bool,
         typer.Option("--check", help="Exit with status 3 if any target (slo) is missed by any strategy."),
     ] = False,
+    fail_on_miss: Annotated[
+        str | None,
+        typer.Option(
+            "--fail-on-miss",
+            metavar="any|best|NAME",
+            help="Exit with status 3 if a target is missed: by any strategy, by all of them (best), or by one.",
+            show_default=False,
+        ),
+    ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE",
+            help="Also print the rows behind the findings of a code, such as limit-binds (--json has all codes).",
+            show_default=False,
+        ),
+    ] = None,
     strategy: Annotated[
         str | None,
         typer.Option(help="With --check: only the targets of this strategy count.", show_default=False),
@@ -68,21 +97,36 @@ def compare(
     """
     if strategy is not None and not check:
         raise typer.BadParameter("only goes with --check", param_hint="--strategy")
-    target = file_of(json_to)
+    if fail_on_miss is not None and check:
+        raise typer.BadParameter("says the same as --check; give one of them", param_hint="--fail-on-miss")
+    targets = [one for one in (file_of(json_to), _memo_file(memo_to)) if one is not None]
     scenario = load(file, overrides)
     if strategy is not None:
         check_strategy(scenario, strategy)
+    if fail_on_miss not in (None, *WHO):
+        check_strategy(scenario, str(fail_on_miss), "--fail-on-miss", WHO)
     found = run(scenario, engine=engine, replications=replications, workers=workers)
     from rich.console import Console
 
     from planner.cli.report import show
 
     write_json(found.to_dict, json_to)
-    show(found, Console(stderr=json_to == "-", highlight=False, markup=False, emoji=False))
-    if target is not None:
+    console = Console(stderr=json_to == "-", highlight=False, markup=False, emoji=False)
+    show(found, console)
+    if rows is not None:
+        from planner.cli.choices import rows as show_rows
+
+        show_rows(console, found, rows)
+    if memo_to is not None:
+        write_whole(memo_to, _memo(found, file))
+    for target in targets:
         typer.echo(f"Written: {target}", err=True)
     if check:
         _end_on_miss(found, strategy)
+    if fail_on_miss == "best":
+        _end_if_none_meets(found)
+    elif fail_on_miss is not None:
+        _end_on_miss(found, None if fail_on_miss == "any" else fail_on_miss)
 
 
 def run(scenario: "Scenario", *, engine: str, replications: int | None, workers: int | None) -> "Comparison":
@@ -108,6 +152,26 @@ def run(scenario: "Scenario", *, engine: str, replications: int | None, workers:
         raise PlannerError(
             "A worker process ended by itself, perhaps out of memory; try --workers 1."
         ) from None
+
+
+def _memo_file(memo_to: Path | None) -> Path | None:
+    """The file that --memo names. Raises PlannerError where it could not be written, or read as a memo."""
+    if memo_to is not None:
+        if not is_memo(memo_to):
+            raise PlannerError(f"--memo: got {str(memo_to)!r}; allowed: a file that ends in .html or .htm")
+        check_writable(memo_to)
+    return memo_to
+
+
+def _memo(found: "Comparison", file: Path) -> str:
+    """The memo of a comparison; one that comes from a memo keeps its scenario's name and text."""
+    from planner.api import memo
+    from planner.memos.making import state_of
+
+    if not is_memo(file):
+        return memo(found)
+    before = memo_state(file)
+    return memo(found, state=state_of(found, name=before.name, text=before.text))
 
 
 def check_engine(name: str) -> str:
@@ -177,13 +241,16 @@ def _stoppable(report: Report, has_workers: bool) -> Iterator[Report]:
         let_through()
 
 
-def check_strategy(scenario: "Scenario", name: str) -> None:
+def check_strategy(
+    scenario: "Scenario", name: str, option: str = "--strategy", others: tuple[str, ...] = ()
+) -> None:
+    """Raises PlannerError where a scenario has no such strategy; `others` are further words that are allowed."""
     if name not in scenario.strategies:
         from planner.scenario.paths import closest
 
         hint = closest(name, scenario.strategies)
         raise PlannerError(
-            f"--strategy: got {name!r}; allowed: {', '.join(scenario.strategies)}"
+            f"{option}: got {name!r}; allowed: {', '.join((*others, *scenario.strategies))}"
             + (f"; {hint}" if hint else "")
         )
 
@@ -197,6 +264,12 @@ def _end_on_miss(found: "Comparison", strategy: str | None) -> None:
         typer.echo(f"{name} misses {'; '.join(words)}", err=True)
     if missed:
         raise typer.Exit(GATE_FAILED)
+
+
+def _end_if_none_meets(found: "Comparison") -> None:
+    """The best cannot miss a target unless all do: it is chosen among those that miss none."""
+    if not any(verdict.meets for verdict in found.verdicts.values()):
+        _end_on_miss(found, None)
 
 
 __all__ = ["compare", "default_workers", "run"]

@@ -20,7 +20,7 @@ from planner.errors import PlannerError
 OK, BAD_INPUT, USAGE, GATE_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_STATUS = (
     "Exit status: 0 done; 1 bad input or nothing could be written; 2 wrong use of the command; "
-    "3 a target is missed (compare --check); 130 interrupted."
+    "3 a target is missed (compare --check or --fail-on-miss); 130 interrupted."
 )
 ENCODING_ERRORS = "planner-ascii"
 # One character for one, so that columns stay aligned.

@@ -16,8 +16,10 @@ from rich.text import Text
 
 from planner.cli import figures
 from planner.cli.checking import volume
+from planner.cli.choices import choice
 from planner.cli.ending import plural
 from planner.cli.figures import DASH, NO, YES, money_span, quantity, span, unit_cost
+from planner.cli.lines import heading, item, text_line
 from planner.experiments.answer import GATES, SloRow
 from planner.finance import usd
 from planner.scenario.seasons import MONTHS, season_factors
@@ -88,14 +90,11 @@ def show(comparison: "Comparison", console: Console) -> None:
     side_by_side(console, comparison.strategies, account_rows(comparison))
     heading(console, "Answer")
     text_line(console, comparison.answer, "bold")
-    for title, texts in (
-        ("Findings", [one.text for one in comparison.findings]),
-        ("Notices", comparison.notices),
-    ):
-        if texts:
-            heading(console, title)
-            for text in texts:
-                item(console, text)
+    choice(console, comparison)
+    if comparison.notices:
+        heading(console, "Notices")
+        for text in comparison.notices:
+            item(console, text)
     console.print()
     for text in basis(comparison):
         text_line(console, text)
@@ -393,26 +392,6 @@ def _targets(console: Console, rows: Sequence[SloRow]) -> None:
         verdict = Text(f"{YES} met", "green") if row.met else Text(f"{NO} missed", "red")
         table.add_row(Text(row.strategy), Text(bound), Text(found), verdict)
     console.print(table)
-
-
-def heading(console: Console, text: str) -> None:
-    """A heading after an empty line."""
-    console.print()
-    console.print(Text(text, "bold underline"))
-
-
-def text_line(console: Console, text: str, style: str = "") -> None:
-    """A line of plain text."""
-    console.print(Text(text, style))
-
-
-def item(console: Console, text: str) -> None:
-    """A point of a list."""
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=1)
-    grid.add_column(overflow="fold")
-    grid.add_row("-", Text(text))
-    console.print(grid)
 
 
 __all__ = [

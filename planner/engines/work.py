@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,11 @@ from planner.scenario.fields import Scenario
 from planner.scenario.prompt_caches import PromptCache
 from planner.workload.requests import Requests
 from planner.workload.sizes import Model, Sizes, prefix_tokens, resolve_model, sizes
+
+#: Right answers by model of requests that several strategies meet one after the other, each with whose they are.
+_RATED: WeakKeyDictionary[Requests, dict[tuple[int, str], tuple[Scenario, npt.NDArray[np.int8]]]] = (
+    WeakKeyDictionary()
+)
 
 
 @dataclass(frozen=True)
@@ -79,8 +85,18 @@ def prepare(
         if cache is not None:
             kept[name] = _kept(cache, requests, resolve_model(scenario, target.model, provider))
     models = dict.fromkeys(target.model for target in program.targets.values())
-    rated = {model: correctness(scenario, requests, program.replication, model) for model in models}
+    rated = {model: _correct(scenario, requests, program.replication, model) for model in models}
     return Work(requests, routing, measured, same, rated, kept)
+
+
+def _correct(scenario: Scenario, requests: Requests, replication: int, model: str) -> npt.NDArray[np.int8]:
+    """`correctness`, remembered for as long as these requests are kept: it is the same in every strategy."""
+    known = _RATED.setdefault(requests, {})
+    found = known.get((replication, model))
+    if found is None or found[0] is not scenario:
+        found = (scenario, correctness(scenario, requests, replication, model))
+        known[replication, model] = found
+    return found[1]
 
 
 def _kept(cache: PromptCache, requests: Requests, model: Model) -> npt.NDArray[np.int64]:

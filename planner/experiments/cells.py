@@ -16,6 +16,7 @@ import numpy as np
 
 from planner import tables
 from planner.engines.run import Run, reduce_window, run_window
+from planner.experiments.memory import CellKeys, CellMemory
 from planner.finance import Quantities, count, from_counts, long_thresholds
 from planner.metrics import Rules, Sample, Tally
 from planner.routing.routers import flat
@@ -100,8 +101,7 @@ def _compiled_cell(
     report: Callable[[int], None],
 ) -> Cell:
     tally = Tally(len(scenario.tasks), rules_of(scenario, strategy), window.length_s)
-    models = eras(scenario)[window.era].models
-    long_above = long_thresholds(scenario, strategy, models, eras(scenario)[window.era].start)
+    long_above = _long_above(scenario, strategy, window)
     run = reduce_window(scenario, strategy, window, blocks, tally.add, long_above=long_above, report=report)
     places = [list(scenario.deployments).index(name) for name in run.deployments]
     counts = run.counts
@@ -188,6 +188,7 @@ def run_cells(
     workers: int | None = None,
     report: Progress | None = None,
     strategies: Sequence[str] | None = None,
+    memory: CellMemory | None = None,
 ) -> list[Mapping[str, Cell]]:
     """All windows, in the plan's order, on `workers` threads (compiled engine) or processes (reference).
 
@@ -200,27 +201,74 @@ def run_cells(
         Only these; all of the scenario if not given.
     report : callable (done, total), optional
         Counts windows in thousandths, often; what it raises ends the work and nothing is kept.
+    memory : CellMemory, optional
+        Cells that are in it are not run again, those that are run are kept in it.
     """
-    total = 1000 * len(windows)
+    names = list(scenario.strategies if strategies is None else strategies)
+    keys = [{} for _ in windows] if memory is None else cell_keys(scenario, windows, engine, names)
+    known: list[dict[str, Cell]] = [{} for _ in windows]
+    if memory is not None:
+        for found, of_window in zip(known, keys, strict=True):
+            for name, key in of_window.items():
+                cell = memory.get(key)
+                if cell is not None:
+                    found[name] = cell
+    places, jobs = [], []
+    for place, (window, found) in enumerate(zip(windows, known, strict=True)):
+        missing = [name for name in names if name not in found]
+        if missing or not names:
+            places.append(place)
+            jobs.append((window, missing))
+    for place, cells in zip(places, _run_jobs(scenario, jobs, engine, workers, report), strict=True):
+        for name, cell in cells.items():
+            known[place][name] = cell
+            if memory is not None:
+                memory.put(keys[place][name], cell)
+    return [{name: found[name] for name in names} for found in known]
+
+
+def cell_keys(
+    scenario: Scenario, windows: Sequence[Window], engine: str, strategies: Sequence[str]
+) -> list[dict[str, str]]:
+    """Of each window STRATEGY: the name under which its cell is remembered."""
+    keys = CellKeys(scenario, engine)
+    return [
+        {name: keys.of(name, window, _long_above(scenario, name, window)) for name in strategies}
+        for window in windows
+    ]
+
+
+def _long_above(scenario: Scenario, strategy: str, window: Window) -> dict[str, int]:
+    """DEPLOYMENT: prompt tokens above which calls are counted apart in a window."""
+    era = eras(scenario)[window.era]
+    return long_thresholds(scenario, strategy, era.models, era.start)
+
+
+Job = tuple[Window, Sequence[str]]  # strategies to run in it
+
+
+def _run_jobs(
+    scenario: Scenario, jobs: Sequence[Job], engine: str, workers: int | None, report: Progress | None
+) -> list[Mapping[str, Cell]]:
+    total = 1000 * len(jobs)
+    if not jobs:
+        if report is not None:
+            report(1, 1)
+        return []
     if workers is None:
         workers = (os.cpu_count() or 1) if engine == "compiled" else 1
-    workers = min(workers, len(windows))
+    workers = min(workers, len(jobs))
     if workers <= 1:
-        return list(_one_by_one(scenario, windows, engine, report, total, strategies))
+        return list(_one_by_one(scenario, jobs, engine, report, total))
     if engine == "compiled":
-        return _in_threads(scenario, windows, engine, workers, report, total, strategies)
-    return _in_processes(scenario, windows, engine, workers, report, total, strategies)
+        return _in_threads(scenario, jobs, engine, workers, report, total)
+    return _in_processes(scenario, jobs, engine, workers, report, total)
 
 
 def _one_by_one(
-    scenario: Scenario,
-    windows: Sequence[Window],
-    engine: str,
-    report: Progress | None,
-    total: int,
-    strategies: Sequence[str] | None,
+    scenario: Scenario, jobs: Sequence[Job], engine: str, report: Progress | None, total: int
 ) -> Iterator[Mapping[str, Cell]]:
-    for index, window in enumerate(windows):
+    for index, (window, strategies) in enumerate(jobs):
 
         def heard(done: int, of: int, index: int = index) -> None:
             if report is not None:
@@ -236,15 +284,9 @@ class _Stopped(Exception):
 
 
 def _in_threads(
-    scenario: Scenario,
-    windows: Sequence[Window],
-    engine: str,
-    workers: int,
-    report: Progress | None,
-    total: int,
-    strategies: Sequence[str] | None,
+    scenario: Scenario, jobs: Sequence[Job], engine: str, workers: int, report: Progress | None, total: int
 ) -> list[Mapping[str, Cell]]:
-    done = [0] * len(windows)  # thousandths of each window
+    done = [0] * len(jobs)  # thousandths of each window
     stop = threading.Event()
 
     def run(index: int) -> Mapping[str, Cell]:
@@ -255,12 +297,13 @@ def _in_threads(
 
         if stop.is_set():
             raise _Stopped
-        cell = run_cell(scenario, windows[index], engine, heard, strategies)
+        window, strategies = jobs[index]
+        cell = run_cell(scenario, window, engine, heard, strategies)
         done[index] = 1000
         return cell
 
     with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(run, index) for index in range(len(windows))]
+        futures = [pool.submit(run, index) for index in range(len(jobs))]
         try:
             _follow(futures, report, lambda: sum(done), total)
         except BaseException:
@@ -271,19 +314,13 @@ def _in_threads(
 
 
 def _in_processes(
-    scenario: Scenario,
-    windows: Sequence[Window],
-    engine: str,
-    workers: int,
-    report: Progress | None,
-    total: int,
-    strategies: Sequence[str] | None,
+    scenario: Scenario, jobs: Sequence[Job], engine: str, workers: int, report: Progress | None, total: int
 ) -> list[Mapping[str, Cell]]:
     # spawn, not fork: the parent may hold threads (a web server's, a compiler's) that a fork would break.
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     try:
         futures: list[Future[Mapping[str, Cell]]] = [
-            pool.submit(run_cell, scenario, window, engine, None, strategies) for window in windows
+            pool.submit(run_cell, scenario, window, engine, None, strategies) for window, strategies in jobs
         ]
         _follow(futures, report, lambda: 1000 * sum(future.done() for future in futures), total)
         return [future.result() for future in futures]

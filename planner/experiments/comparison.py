@@ -5,21 +5,22 @@ targets, the answer and the findings. No figure is made here: measures come from
 `finance`, and this file only runs the plan and lays the results side by side.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, cast
 
 from planner.errors import PlannerError
 from planner.experiments import answer as answers
 from planner.experiments.answer import Cost, SloRow, Verdict
 from planner.experiments.assumptions import assumptions, not_included, notices
 from planner.experiments.causes import all_wasted, awaited, lost, scopes, wasted
-from planner.experiments.cells import Cell, Progress, clock, run_cells
-from planner.experiments.findings import Facts, Finding, findings
+from planner.experiments.cells import Cell, Progress, cell_keys, clock, run_cells
+from planner.experiments.finding import Finding
+from planner.experiments.findings import findings
+from planner.experiments.memory import CellMemory, measured_key
 from planner.finance import (
     CostVectors,
     Ledger,
@@ -32,11 +33,12 @@ from planner.finance import (
 )
 from planner.finance.footprint import Footprint, footprint
 from planner.finance.hand_check import HandCheck, check_strategy
-from planner.finance.horizon import plan_of
+from planner.finance.horizon import plan_of, use_of
 from planner.metrics import (
     LOST,
     Deletions,
     Estimate,
+    LatencyCurve,
     Measure,
     Pool,
     deletions,
@@ -59,6 +61,8 @@ from planner.workload.windows import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from planner.experiments.fixes import Fix
+
 MOST_REQUESTS = 10_000_000_000  # about an hour on two cores
 
 # Our name of a money measure: the field of `finance.Tco` it is.
@@ -75,6 +79,24 @@ MONEY = {
 OBJECTIVE = {"economic": "economic_usd", "invoiced": "invoiced_usd"}
 
 
+_TABLES = "_tables"  # where an instance keeps those that were made
+
+
+def _table(made: "Callable[[Any], pd.DataFrame]") -> "cached_property[pd.DataFrame]":
+    """A table that is made when it is first asked for; each who asks has a copy of its own, that costs nothing."""
+
+    def table(self: Any) -> "pd.DataFrame":
+        kept = self.__dict__.setdefault(_TABLES, {})
+        if made.__name__ not in kept:
+            kept[made.__name__] = made(self)
+        return cast(
+            "pd.DataFrame", kept[made.__name__].copy(deep=False)
+        )  # written to, it parts from the kept one
+
+    table.__doc__ = made.__doc__
+    return cast("cached_property[pd.DataFrame]", property(table))
+
+
 @dataclass(frozen=True)
 class StrategyResult:
     """One strategy over all windows of the plan."""
@@ -83,7 +105,7 @@ class StrategyResult:
     cells: tuple[Cell, ...]
     measures: Mapping[tuple[str, str], Measure]  # by (task or "", measure)
     estimates: Mapping[tuple[str, str], Estimate]
-    curve: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+    curve: LatencyCurve
     ledger: Ledger
     tco: Tco
     vectors: CostVectors
@@ -125,6 +147,10 @@ class Comparison:
     simulated_requests: int
     seconds: float = field(compare=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: tables are made anew."""
+        return {name: value for name, value in self.__dict__.items() if name != _TABLES}
+
     @property
     def strategies(self) -> tuple[str, ...]:
         return tuple(self.results)
@@ -140,7 +166,7 @@ class Comparison:
         """Whether there are tasks in no hurry beside those."""
         return len(self.timed) < len(self.scenario.tasks)
 
-    @property
+    @_table
     def summary(self) -> "pd.DataFrame":
         """Measures: strategy, task ("" for all), measure, value, low, high, unit."""
         import pandas as pd
@@ -169,7 +195,7 @@ class Comparison:
             rows += [(name, "", measure, value, None, None, unit) for measure, value, unit in plain]
         return pd.DataFrame(rows, columns=["strategy", "task", "measure", "value", "low", "high", "unit"])
 
-    @property
+    @_table
     def money(self) -> "pd.DataFrame":
         """Money: strategy, measure, value, low, high (Decimal), unit."""
         import pandas as pd
@@ -182,7 +208,7 @@ class Comparison:
         columns = ["strategy", "measure", "value", "low", "high", "unit"]
         return pd.DataFrame(rows, columns=columns).astype({"value": object, "low": object, "high": object})
 
-    @property
+    @_table
     def lost(self) -> "pd.DataFrame":
         """Requests that failed: strategy, task ("" for all), cause, share with low and high, requests per window.
 
@@ -198,7 +224,7 @@ class Comparison:
                     rows.append((name, task, cause, share.value, share.low, share.high, n))
         return pd.DataFrame(rows, columns=["strategy", "task", "cause", "share", "low", "high", "requests"])
 
-    @property
+    @_table
     def wasted(self) -> "pd.DataFrame":
         """Money that bought nobody an answer: strategy, cause ("" for all), value, low, high (Decimal), unit.
 
@@ -225,7 +251,7 @@ class Comparison:
                 found[measure] = Cost(value, *(ends or (None, None)))
         return found
 
-    @property
+    @_table
     def ledger(self) -> "pd.DataFrame":
         """Every row of every bill; amounts are exact Decimals."""
         import pandas as pd
@@ -234,7 +260,7 @@ class Comparison:
         table = pd.concat(frames, ignore_index=True)
         return table[["strategy", *[name for name in table.columns if name != "strategy"]]]
 
-    @property
+    @_table
     def differences(self) -> "pd.DataFrame":
         """b minus a for every pair and measure, paired on common luck: a, b, measure, value, low, high."""
         import pandas as pd
@@ -263,9 +289,9 @@ class Comparison:
                 rows.append((measure, cost.value, cost.low, cost.high))
         return rows
 
-    @property
+    @_table
     def slo(self) -> "pd.DataFrame":
-        """Targets: strategy, task, measure, target, value, met."""
+        """Targets: strategy, task, measure, target, value, met; with intervals in `verdict_matrix`."""
         import pandas as pd
 
         rows = [
@@ -273,7 +299,29 @@ class Comparison:
         ]
         return pd.DataFrame(rows, columns=["strategy", "task", "measure", "target", "value", "met"])
 
-    @property
+    @_table
+    def verdict_matrix(self) -> "pd.DataFrame":
+        """Targets with intervals: strategy, task (None: all), measure, target, value, low, high, unit, met, verdict.
+
+        `verdict` is met, missed, or not certain where the 95 % interval covers the target.
+        """
+        from planner.experiments.rows import targets
+
+        return targets(self)
+
+    def fixes(self, finding: Finding) -> "tuple[Fix, ...]":
+        """What would change a finding, the one to try first in front; see `planner.experiments.fixes`."""
+        from planner.experiments.fixes import fixes_of
+
+        return fixes_of(self, finding)
+
+    def rows_behind(self, finding: Finding) -> "pd.DataFrame":
+        """The rows that a finding's number is made of. Raises PlannerError where it names none."""
+        from planner.experiments.rows import rows_behind
+
+        return rows_behind(self, finding)
+
+    @_table
     def assumptions(self) -> "pd.DataFrame":
         """What the figures rest on: what, value, unit, source, as_of, confidence."""
         return assumptions(self.scenario)
@@ -283,18 +331,26 @@ class Comparison:
         """What is left out of the bill."""
         return not_included(self.scenario)
 
-    @property
+    @_table
     def curves(self) -> "pd.DataFrame":
-        """Latency distribution for charts: strategy, share, latency_s."""
+        """Latency distribution for charts: strategy, share, latency_s with low_s and high_s."""
         import pandas as pd
 
         frames = [
-            pd.DataFrame({"strategy": name, "share": result.curve[0], "latency_s": result.curve[1]})
+            pd.DataFrame(
+                {
+                    "strategy": name,
+                    "share": result.curve.shares,
+                    "latency_s": result.curve.latency_s,
+                    "low_s": result.curve.low_s,
+                    "high_s": result.curve.high_s,
+                }
+            )
             for name, result in self.results.items()
         ]
         return pd.concat(frames, ignore_index=True)
 
-    @property
+    @_table
     def monthly(self) -> "pd.DataFrame":
         """Costs for charts: strategy, month, view, account (top level), amount_usd."""
         import pandas as pd
@@ -350,6 +406,7 @@ def compare(
     replications: int | None = None,
     workers: int | None = None,
     report: Progress | None = None,
+    memory: CellMemory | None = None,
 ) -> Comparison:
     """Run every strategy of a scenario over the plan's windows and lay them side by side.
 
@@ -362,30 +419,26 @@ def compare(
         more need an importable main module). Results do not depend on it.
     report : callable (done, total), optional
         Called often while it runs; what it raises ends the run.
+    memory : CellMemory, optional
+        Where what was simulated is kept from one comparison to the next: only what a change can have touched is
+        simulated again. The result is the same with it and without.
     """
     began = clock()
     windows = plan_windows(scenario, replications)
     check_size(scenario, windows)
-    cells = run_cells(scenario, windows, engine=engine, workers=workers, report=report)
+    by_window = run_cells(scenario, windows, engine=engine, workers=workers, report=report, memory=memory)
+    cells = {name: tuple(by_strategy[name] for by_strategy in by_window) for name in scenario.strategies}
     plan = deletions(measure_weights(scenario, windows), [(window.era, window.stratum) for window in windows])
-    results = {
-        name: _result(scenario, name, windows, plan, tuple(by_strategy[name] for by_strategy in cells))
-        for name in scenario.strategies
-    }
+    results = _results(
+        scenario, windows, plan, cells, _Measuring(scenario, windows, plan, engine, memory), workers
+    )
     rows = [row for name, one in results.items() for row in answers.slo_rows(scenario, name, one.estimates)]
     sentence, winner = _answer(scenario, results, rows, len(windows))
     verdicts = {
         name: Verdict(one.meets, one.misses, name == winner, one.is_baseline)
         for name, one in answers.verdicts(scenario, rows).items()
     }
-    facts = Facts(
-        scenario,
-        windows,
-        {name: one.ledger for name, one in results.items()},
-        {name: one.estimates for name, one in results.items()},
-        {name: tuple(cell.sample for cell in one.cells) for name, one in results.items()},
-    )
-    return Comparison(
+    found = Comparison(
         scenario=scenario,
         engine=engine,
         windows=windows,
@@ -395,12 +448,15 @@ def compare(
         verdicts=verdicts,
         winner=winner,
         answer=sentence,
-        findings=findings(facts),
+        findings=(),  # they look at all the rest
         notices=notices(scenario),
         represented_requests=expected_requests(scenario),
         simulated_requests=sum(cell.sample.n for one in results.values() for cell in one.cells),
-        seconds=clock() - began,
+        seconds=0.0,
     )
+    complete = replace(found, findings=findings(found), seconds=clock() - began)
+    complete.__dict__[_TABLES] = found.__dict__.get(_TABLES, {})  # no table holds a finding
+    return complete
 
 
 def run_strategy(
@@ -417,31 +473,126 @@ def run_strategy(
     check_size(scenario, windows)
     cells = run_cells(scenario, windows, engine=engine, workers=workers, report=report, strategies=(name,))
     plan = deletions(measure_weights(scenario, windows), [(window.era, window.stratum) for window in windows])
-    return _result(scenario, name, windows, plan, tuple(cell[name] for cell in cells)), windows
+    return result_of(scenario, name, windows, plan, tuple(cell[name] for cell in cells)), windows
+
+
+def result_of(
+    scenario: Scenario, name: str, windows: Sequence[Window], plan: Deletions, cells: tuple[Cell, ...]
+) -> StrategyResult:
+    """The result of a strategy whose windows are simulated."""
+    measuring = _Measuring(scenario, windows, plan, "", None)
+    return _result(scenario, name, windows, cells, measuring.of(name, cells))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What of a strategy's result is no money."""
+
+    measures: Mapping[tuple[str, str], Measure]
+    estimates: Mapping[tuple[str, str], Estimate]
+    curve: LatencyCurve
+
+
+class _Measuring:
+    """Measures of strategies over the windows of a plan, remembered where there is a memory."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        windows: Sequence[Window],
+        plan: Deletions,
+        engine: str,
+        memory: CellMemory | None,
+    ) -> None:
+        self.scenario, self.plan, self.memory = scenario, plan, memory
+        names = list(scenario.strategies)
+        self._keys = [] if memory is None else cell_keys(scenario, windows, engine, names)
+
+    def of(self, name: str, cells: tuple[Cell, ...]) -> _Measured:
+        if self.memory is None:
+            return self._made(cells)
+        scenario = self.scenario
+        parts = (
+            self.plan.weights, self.plan.strata, mean_rate_per_s(scenario), task_share(scenario), list(scenario.tasks),
+            list(scenario.deployments), list(awaited(scenario)),
+        )  # fmt: skip
+        key = measured_key([of_window[name] for of_window in self._keys], parts)
+        found: _Measured | None = self.memory.get(key)
+        return self.memory.put(key, self._made(cells)) if found is None else found
+
+    def _made(self, cells: tuple[Cell, ...]) -> _Measured:
+        pool = Pool([cell.sample for cell in cells], self.plan)
+        found = _measures(self.scenario, pool)
+        return _Measured(
+            measures=found,
+            estimates={key: one.estimate(self.plan.strata) for key, one in found.items()},
+            curve=latency_curve(pool, awaited(self.scenario)),
+        )
+
+
+def _results(
+    scenario: Scenario,
+    windows: Sequence[Window],
+    plan: Deletions,
+    cells: Mapping[str, tuple[Cell, ...]],
+    measuring: _Measuring,
+    workers: int | None,
+) -> dict[str, StrategyResult]:
+    """Results by strategy. Sorting holds no interpreter lock, so measures are made beside the bills."""
+    if workers is not None and workers <= 1:
+        return {
+            name: _result(scenario, name, windows, own, measuring.of(name, own))
+            for name, own in cells.items()
+        }
+    with ThreadPoolExecutor(1) as beside:
+        measured_then = {name: beside.submit(measuring.of, name, own) for name, own in cells.items()}
+        bills = {name: _bill(scenario, name, windows, own) for name, own in cells.items()}
+        return {
+            name: _joined(name, own, bills[name], measured_then[name].result()) for name, own in cells.items()
+        }
+
+
+_Bill = tuple[Ledger, Tco, CostVectors]
 
 
 def _result(
-    scenario: Scenario, name: str, windows: Sequence[Window], plan: Deletions, cells: tuple[Cell, ...]
+    scenario: Scenario, name: str, windows: Sequence[Window], cells: tuple[Cell, ...], found: _Measured
 ) -> StrategyResult:
-    found = measured(scenario, plan, cells)
-    quantities = [cell.quantities for cell in cells]
-    plan_of_bill = plan_of(scenario, name)
-    ledger = account(scenario, name, windows, quantities, plan_of_bill)
+    return _joined(name, cells, _bill(scenario, name, windows, cells), found)
+
+
+def _joined(name: str, cells: tuple[Cell, ...], bill: _Bill, found: _Measured) -> StrategyResult:
+    ledger, total, vectors = bill
     return StrategyResult(
         name=name,
         cells=cells,
-        measures=found,
-        estimates={key: one.estimate(plan.strata) for key, one in found.items()},
-        curve=latency_curve(Pool([cell.sample for cell in cells], plan), awaited(scenario)),
+        measures=found.measures,
+        estimates=found.estimates,
+        curve=found.curve,
         ledger=ledger,
-        tco=tco(scenario, ledger),
-        vectors=cost_vectors(scenario, name, windows, quantities, plan_of_bill),
+        tco=total,
+        vectors=vectors,
+    )
+
+
+def _bill(scenario: Scenario, name: str, windows: Sequence[Window], cells: tuple[Cell, ...]) -> _Bill:
+    quantities = [cell.quantities for cell in cells]
+    plan_of_bill = plan_of(scenario, name)
+    use = use_of(plan_of_bill, windows, quantities)
+    ledger = account(scenario, name, windows, quantities, plan_of_bill, use)
+    return (
+        ledger,
+        tco(scenario, ledger),
+        cost_vectors(scenario, name, windows, quantities, plan_of_bill, use),
     )
 
 
 def measured(scenario: Scenario, plan: Deletions, cells: Sequence[Cell]) -> dict[tuple[str, str], Measure]:
     """(TASK or "" for all, MEASURE): every measure of one strategy over the windows of a plan."""
-    pool = Pool([cell.sample for cell in cells], plan)
+    return _measures(scenario, Pool([cell.sample for cell in cells], plan))
+
+
+def _measures(scenario: Scenario, pool: Pool) -> dict[tuple[str, str], Measure]:
     found: dict[tuple[str, str], Measure] = {}
     deployments = list(scenario.deployments)
     rate, shares = mean_rate_per_s(scenario), task_share(scenario)
@@ -520,4 +671,4 @@ def _answer(
     return answers.answer(scenario, costs, gaps, rows, n_windows)
 
 
-__all__ = ["MONEY", "Comparison", "StrategyResult", "Verdict", "compare", "run_strategy"]
+__all__ = ["MONEY", "Comparison", "StrategyResult", "Verdict", "compare", "result_of", "run_strategy"]

@@ -9,6 +9,9 @@ from decimal import Decimal
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from planner.experiments import verdicts
 from planner.experiments.answer import Cost
 from planner.experiments.causes import all_wasted, scopes, wasted
 from planner.finance import plain
@@ -16,6 +19,7 @@ from planner.metrics import LOST, Estimate
 
 if TYPE_CHECKING:
     from planner.experiments.comparison import Comparison, StrategyResult
+    from planner.experiments.finding import Finding
 
 VERSION = 1
 TIMES = {"latency_s": "latency", "ttft_s": "ttft", "wait_s": "wait"}
@@ -44,14 +48,70 @@ def document(comparison: "Comparison") -> dict[str, Any]:
         "volume": _volume(comparison),
         "answer": comparison.answer,
         "winner": comparison.winner,
-        "findings": [
-            {"code": one.code, "strategy": one.strategy, "text": one.text, "value": one.value}
-            for one in comparison.findings
-        ],
+        "targets": _targets(comparison),
+        "findings": [_finding(comparison, one) for one in comparison.findings],
         "notices": list(comparison.notices),
         "strategies": {name: _strategy(comparison, result) for name, result in comparison.results.items()},
         "differences": _differences(comparison),
     }
+
+
+def _targets(comparison: "Comparison") -> dict[str, Any]:
+    """Every target held against every strategy, near misses, who is excluded, and what is left to spare."""
+    held = verdicts.matrix(comparison)
+    return {
+        "matrix": [one.to_dict() for one in held],
+        "near_misses": [
+            {"strategy": one.strategy, "missed": [row.path for row in one.missed], "text": one.text}
+            for one in verdicts.near_misses(held)
+        ],
+        "excluded": [
+            {
+                "strategy": one.strategy,
+                "missed": [row.path for row in one.missed],
+                "against": one.against,
+                "saving_usd": None if one.saving is None else _cost(one.saving),
+                "text": one.text,
+            }
+            for one in verdicts.exclusions(comparison, held)
+        ],
+        "to_spare": [
+            {"strategy": one.strategy, "path": one.held.path, "text": one.text}
+            for one in verdicts.spares(held)
+        ],
+        "note": None if held else verdicts.NO_TARGET,
+    }
+
+
+def _finding(comparison: "Comparison", one: "Finding") -> dict[str, Any]:
+    """A finding with the rows behind it; those of the ledger stand under `strategies`, and are named only."""
+    rows = None
+    if one.rows is not None:
+        rows = one.rows.to_dict()
+        if one.rows.table != "ledger":
+            rows["records"] = [
+                {name: _value(value) for name, value in record.items()}
+                for record in comparison.rows_behind(one).to_dict("records")
+            ]
+    return {
+        "code": one.code,
+        "key": one.key,
+        "strategy": one.strategy,
+        "text": one.text,
+        "value": one.value,
+        "at_stake": {"usd": _plain(one.usd), "share": one.share},
+        "rows": rows,
+        "fixes": [fix.to_dict() for fix in comparison.fixes(one)],
+    }
+
+
+def _value(value: Any) -> Any:
+    """A cell of a table as JSON has it: money as a decimal string, null for what is missing."""
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and value != value else value
 
 
 def _volume(comparison: "Comparison") -> dict[str, float | None]:

@@ -18,7 +18,7 @@ from planner.experiments.comparison import OBJECTIVE, run_strategy
 from planner.finance import tco_interval
 from planner.metrics import Estimate
 from planner.scenario.fields import Scenario, ThresholdRouter
-from planner.scenario.paths import closest
+from planner.scenario.paths import closest, render
 
 INDIFFERENCE = Decimal("0.02")
 COARSE = tuple(index / 10 for index in range(11))
@@ -160,6 +160,62 @@ def omni_share(
     )
 
 
+def nearest_share(
+    scenario: Scenario,
+    strategy: str,
+    *,
+    engine: str = "compiled",
+    replications: int | None = None,
+    workers: int | None = None,
+    report: Progress | None = None,
+) -> tuple[SharePoint | None, tuple[SharePoint, ...]]:
+    """(the omni share nearest to today's that meets `slo.accuracy`, or None; all points looked at, by share).
+
+    Looks at tenths from today's share up, then down, until one keeps the floor, and halves the distance to the last that
+    does not: where accuracy rises with the share, nothing nearer than a hundredth keeps it.
+
+    Raises
+    ------
+    PlannerError
+        The strategy has no threshold router with a share, or there is no target of accuracy.
+    """
+    _check(scenario, strategy, None)
+    floor, router = scenario.slo.accuracy, scenario.strategy(strategy).router
+    assert isinstance(router, ThresholdRouter), "checked above"
+    today = router.omni_share
+    if floor is None or today is None:
+        raise PlannerError(
+            f"{strategy}: the nearest omni share needs slo.accuracy and a router with an omni share"
+        )
+    found: dict[float, SharePoint] = {}
+    rounds = _Rounds(report)
+
+    def keeps(share: float) -> bool:
+        if share not in found:
+            found[share] = _point(scenario, strategy, share, engine, replications, workers, rounds.part())
+        return found[share].keeps(floor)
+
+    upwards = [share for share in COARSE if share > today]
+    downwards = [share for share in reversed(COARSE) if share < today]
+    best = today if keeps(today) else None
+    for shares in (upwards, downwards):
+        if best is not None:
+            break
+        missing = today
+        for share in shares:
+            if keeps(share):
+                best = share
+                break
+            missing = share
+        while best is not None and abs(best - missing) > FINEST:
+            middle = round((best + missing) / 2, 6)
+            if keeps(middle):
+                best = middle
+            else:
+                missing = middle
+    return None if best is None else found[best], tuple(found[share] for share in sorted(found))
+
+
 class _Rounds:
     """Progress over simulations of which about twenty are needed."""
 
@@ -196,16 +252,21 @@ def _check(scenario: Scenario, strategy: str, floor: float | None) -> None:
 
 
 def with_share(scenario: Scenario, strategy: str, share: float) -> Scenario:
-    """The scenario with the omni share of a strategy replaced, where its router is written."""
+    """The scenario with the omni share of a strategy replaced."""
+    return scenario.set(share_changes(scenario, strategy, share))
+
+
+def share_changes(scenario: Scenario, strategy: str, share: float) -> dict[str, Any]:
+    """Changes by path that replace the omni share of a strategy, where its router is written."""
     owner = next(
         (name for name in scenario.lineage(strategy) if scenario.strategies[name].router is not None),
         strategy,
     )
-    path: Mapping[str, Any] = {
-        f"strategies.{owner}.router.omni_share": share,
-        f"strategies.{owner}.router.threshold": None,
-    }
-    return scenario.set(path)
+    router = scenario.strategies[owner].router
+    changes: dict[str, Any] = {render(("strategies", owner, "router", "omni_share")): share}
+    if isinstance(router, ThresholdRouter) and router.threshold is not None:
+        changes[render(("strategies", owner, "router", "threshold"))] = None
+    return changes
 
 
 def _point(
@@ -244,4 +305,12 @@ def _nearest(found: Mapping[float, SharePoint]) -> SharePoint:
     return max(found.values(), key=lambda point: (point.accuracy.value or 0.0, -point.share))
 
 
-__all__ = ["OmniShare", "SharePoint", "omni_share", "threshold_strategies", "with_share"]
+__all__ = [
+    "OmniShare",
+    "SharePoint",
+    "nearest_share",
+    "omni_share",
+    "share_changes",
+    "threshold_strategies",
+    "with_share",
+]

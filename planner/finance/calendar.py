@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from planner.finance.ledger import EXACT, exact
 from planner.scenario.fields import Scenario
@@ -83,7 +84,13 @@ def discount_factor(rate_per_year: float | Decimal, months: Fraction) -> Decimal
     >>> discount_factor(0.21, Fraction(24))
     Decimal('0.6830134553650706918926302848')
     """
+    return _discount_factor(str(rate_per_year), months.numerator, months.denominator)
+
+
+@lru_cache(maxsize=4096)
+def _discount_factor(rate_per_year: str, months: int, of: int) -> Decimal:
+    """`discount_factor` of a rate as it is written, after months / of months."""
     context = decimal.Context(prec=DISCOUNT_DIGITS + 12)
-    years = context.divide(Decimal(months.numerator), Decimal(12 * months.denominator))
+    years = context.divide(Decimal(months), Decimal(12 * of))
     factor = context.power(context.add(1, exact(rate_per_year)), -years)
     return decimal.Context(prec=DISCOUNT_DIGITS).plus(factor)

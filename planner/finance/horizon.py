@@ -14,7 +14,17 @@ from functools import cached_property
 
 from planner.finance.adjustments import Adjustment, adjustments, exact_quantities
 from planner.finance.calendar import HOURS_PER_DAY, Month, months_of
-from planner.finance.ledger import EXACT, INVOICED, Ledger, LedgerRow, View, Volume, rounded, total_of
+from planner.finance.ledger import (
+    EXACT,
+    INVOICED,
+    Ledger,
+    LedgerRow,
+    View,
+    Volume,
+    rounded,
+    rounded_ratio,
+    total_of,
+)
 from planner.finance.quantities import ANSWERS, REQUESTS, Key, Quantities
 from planner.finance.rates import PlannedWindow, Rates, rates_of, shares
 from planner.finance.standing import standing_charges
@@ -69,12 +79,39 @@ class Plan:
     def driver(self, piece: MonthPiece, task: str, charge: Charge) -> Fraction:
         """What multiplies a rate per request: the task's expected requests, or its share of the hours."""
         if charge.per == "hour":
-            return self.shares[task] * (piece.end - piece.start).days * HOURS_PER_DAY
-        return self.requests(piece, task)
+            return self._hours[piece.start, task]
+        return self._requests[piece.start, task]
 
     def requests(self, piece: MonthPiece, task: str) -> Fraction:
         """Expected requests of a task in a piece of a month."""
-        return Fraction(piece.expected_requests) * self.shares[task]
+        return self._requests[piece.start, task]
+
+    @cached_property
+    def _requests(self) -> dict[tuple[date, str], Fraction]:
+        """(FIRST DAY of a piece, TASK): expected requests."""
+        return {
+            (piece.start, task): Fraction(piece.expected_requests) * share
+            for piece in self.pieces
+            for task, share in self.shares.items()
+        }
+
+    @cached_property
+    def _hours(self) -> dict[tuple[date, str], Fraction]:
+        """(FIRST DAY of a piece, TASK): the task's share of its hours."""
+        return {
+            (piece.start, task): share * (piece.end - piece.start).days * HOURS_PER_DAY
+            for piece in self.pieces
+            for task, share in self.shares.items()
+        }
+
+    @cached_property
+    def ranks(self) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+        """Places of accounts, tasks and deployments in a ledger."""
+        scenario = self.scenario
+        return tuple(  # type: ignore[return-value]
+            {name: place for place, name in enumerate(names)}
+            for names in (ACCOUNT_ORDER, scenario.tasks, scenario.deployments)
+        )
 
 
 def plan_of(scenario: Scenario, strategy: str) -> Plan:
@@ -95,12 +132,27 @@ def plan_of(scenario: Scenario, strategy: str) -> Plan:
     )
 
 
+@dataclass(frozen=True)
+class Use:
+    """What was used per request, and every charge for it: what a ledger and its intervals are both made of."""
+
+    rates: dict[int, Rates]
+    charged: tuple[tuple[MonthPiece, str, Key, Charge], ...]
+
+
+def use_of(plan: Plan, windows: Sequence[PlannedWindow], quantities: Sequence[Quantities]) -> Use:
+    """What a strategy used in the windows of a plan; the errors are those of `account`."""
+    rates = rates_of(plan.scenario, plan.strategy, plan.eras, windows, quantities)
+    return Use(rates, tuple(charged(plan, rates)))
+
+
 def account(
     scenario: Scenario,
     strategy: str,
     windows: Sequence[PlannedWindow],
     quantities: Sequence[Quantities],
     plan: Plan | None = None,
+    use: Use | None = None,
 ) -> Ledger:
     """The ledger of a strategy.
 
@@ -112,6 +164,8 @@ def account(
         From `planner.finance.quantities.count`.
     plan : Plan, optional
         That of `plan_of`, where it is at hand: prices that were looked up for it are not looked up again.
+    use : Use, optional
+        That of `use_of` for the same plan, windows and quantities, where it is at hand.
 
     Raises
     ------
@@ -121,12 +175,12 @@ def account(
         A task is expected of which no request was simulated.
     """
     plan = plan or plan_of(scenario, strategy)
-    rates = rates_of(scenario, strategy, plan.eras, windows, quantities)
+    use = use or use_of(plan, windows, quantities)
     lines = _Lines(plan)
-    for piece, task, key, charge in charged(plan, rates):
-        quantity = plan.driver(piece, task, charge) * rates[piece.era][task][key] * charge.scale
-        lines.add(piece, charge, task, key.deployment, quantity)
-    return Ledger(lines.rows(), tuple(_volumes(plan, rates)))
+    for piece, task, key, charge in use.charged:
+        factors = (plan.driver(piece, task, charge), use.rates[piece.era][task][key], charge.scale)
+        lines.add(piece, charge, task, key.deployment, factors)
+    return Ledger(lines.rows(), tuple(_volumes(plan, use.rates)))
 
 
 def standing_ledger(plan: Plan, *, is_adjusted: bool = True) -> Ledger:
@@ -164,42 +218,88 @@ class _Line:
     sold: Sold | None = None
 
 
+_Place = tuple[str, str | None, str | None, int]  # month, task, deployment, number of its kind
+
+
 class _Lines:
-    """Adds quantities up exactly, then rounds each line once and makes rows of them."""
+    """Adds quantities up exactly, then rounds each line once and makes rows of them.
+
+    Sums are kept as numerator and denominator, not in their lowest terms, by what tells lines apart: month, task,
+    deployment and a number for all the rest.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.sums: dict[_Line, Fraction] = {}
-        self.since: dict[
-            _Line, date
-        ] = {}  # first day on which a line was used: rows of a month come in this order
+        self.lines: dict[_Place, _Line] = {}
+        self.sums: dict[_Place, tuple[int, int]] = {}
+        #: First day on which a line was used: rows of a month come in this order.
+        self.since: dict[_Place, date] = {}
+        self.kinds: dict[tuple[object, ...], int] = {}
+        self.kind_of: dict[int, tuple[int, Charge]] = {}  # by the identity of a charge, which is kept
         for standing in standing_charges(plan.scenario, plan.strategy, plan.months):
             line = _Line(
                 standing.month, INVOICED, standing.account, None, standing.deployment, standing.unit,
                 standing.unit_price_usd, standing.source,
             )  # fmt: skip
-            self.sums[line] = self.sums.get(line, Fraction(0)) + standing.quantity
+            place = (line.month, line.task, line.deployment, self._kind(line))
+            self.lines.setdefault(place, line)
+            self._sum(place, standing.quantity.numerator, standing.quantity.denominator)
 
     def add(
-        self, piece: MonthPiece, charge: Charge, task: str, deployment: str | None, quantity: Fraction
+        self,
+        piece: MonthPiece,
+        charge: Charge,
+        task: str,
+        deployment: str | None,
+        factors: tuple[Fraction, Fraction, Fraction],
     ) -> None:
-        line = _Line(
-            piece.month, charge.view, charge.account, task if charge.per == "request" else None, deployment,
-            charge.unit, charge.unit_price_usd, charge.source, charge.through_gateway,
-            charge.sold,
+        """A charge for a quantity that is a product of factors."""
+        known = self.kind_of.get(id(charge))
+        if known is None:
+            known = self.kind_of[id(charge)] = (self._kind(charge), charge)
+        of_task = task if charge.per == "request" else None
+        place = (piece.month, of_task, deployment, known[0])
+        if place not in self.lines:
+            self.lines[place] = _Line(
+                piece.month, charge.view, charge.account, of_task, deployment,
+                charge.unit, charge.unit_price_usd, charge.source, charge.through_gateway,
+                charge.sold,
+            )  # fmt: skip
+        driver, rate, scale = factors
+        self._sum(
+            place,
+            driver.numerator * rate.numerator * scale.numerator,
+            driver.denominator * rate.denominator * scale.denominator,
+        )
+        self.since.setdefault(place, piece.start)
+
+    def _kind(self, line: "_Line | Charge") -> int:
+        """The number of all that tells lines of one month, task and deployment apart."""
+        kind = (
+            line.view, line.account, line.unit, line.unit_price_usd, line.source, line.through_gateway, line.sold,
         )  # fmt: skip
-        self.sums[line] = self.sums.get(line, Fraction(0)) + quantity
-        self.since.setdefault(line, piece.start)
+        return self.kinds.setdefault(kind, len(self.kinds))
+
+    def _sum(self, place: _Place, numerator: int, denominator: int) -> None:
+        before = self.sums.get(place)
+        if before is not None:
+            if before[1] == denominator:
+                numerator += before[0]
+            else:
+                numerator = before[0] * denominator + numerator * before[1]
+                denominator *= before[1]
+        self.sums[place] = (numerator, denominator)
 
     def rows(self, is_adjusted: bool = True) -> tuple[LedgerRow, ...]:
         ranked: list[tuple[tuple[object, ...], LedgerRow]] = []
         sold: list[tuple[_Line, LedgerRow]] = []
         fees: dict[tuple[str, str | None, str | None], list[Decimal]] = {}
         spent: dict[tuple[str, str | None, str | None], list[Decimal]] = {}
-        for line, quantity in self.sums.items():
-            row = self._row(line, rounded(quantity))
+        for place, (numerator, denominator) in self.sums.items():
+            line = self.lines[place]
+            row = self._row(line, rounded_ratio(numerator, denominator))
             if row.quantity:
-                ranked.append((self._rank(row, self.since.get(line, date.min)), row))
+                ranked.append((self._rank(row, self.since.get(place, date.min)), row))
                 if line.through_gateway:
                     fees.setdefault((line.month, line.task, line.deployment), []).append(row.amount_usd)
                 if row.group in CREDITED:
@@ -208,7 +308,7 @@ class _Lines:
                     sold.append((line, row))
         if is_adjusted:
             ranked += [
-                (self._rank(row, date.min, place), row) for place, row in enumerate(self._adjusted(sold))
+                (self._rank(row, date.min, number), row) for number, row in enumerate(self._adjusted(sold))
             ]
         ranked += [(self._rank(row, date.min), row) for row in self._fees(fees)]
         ranked += [(self._rank(row, date.min), row) for row in self._credits(spent)]
@@ -246,9 +346,12 @@ class _Lines:
 
     def _adjusted(self, sold: Sequence[tuple[_Line, LedgerRow]]) -> Iterator[LedgerRow]:
         """Rows of what depends on a month's use in all, from the rows of tokens as they stand, not rounded."""
+        of_month: dict[str, list[tuple[_Line, LedgerRow]]] = {}
+        for line, row in sold:
+            of_month.setdefault(row.month, []).append((line, row))
         sums = [
             total_of(
-                getattr(row, one.of) for line, row in sold if row.month == one.month and one.scope.holds(line)
+                getattr(row, one.of) for line, row in of_month.get(one.month, ()) if one.scope.holds(line)
             )
             for one in self.plan.adjustments
         ]
@@ -281,14 +384,13 @@ class _Lines:
 
     def _rank(self, row: LedgerRow, since: date, of_equals: int = 0) -> tuple[object, ...]:
         """Month, view, account as in ACCOUNT_ORDER, then task and deployment as in the scenario."""
-        tasks, deployments = list(self.plan.scenario.tasks), list(self.plan.scenario.deployments)
-        place = ACCOUNT_ORDER.index(row.account if row.account in ACCOUNT_ORDER else row.group)
+        accounts, tasks, deployments = self.plan.ranks
         return (
             row.month,
             row.view != INVOICED,
-            place,
-            -1 if row.task is None else tasks.index(row.task),
-            -1 if row.deployment is None else deployments.index(row.deployment),
+            accounts[row.account if row.account in accounts else row.group],
+            -1 if row.task is None else tasks[row.task],
+            -1 if row.deployment is None else deployments[row.deployment],
             row.account,
             since,
             of_equals,
@@ -299,17 +401,23 @@ class _Lines:
 
 def _volumes(plan: Plan, rates: dict[int, Rates]) -> Iterator[Volume]:
     """Expected requests by month and task. Failed is what arrives and is not completed, to the last digit."""
+    meters = ("arrived", "repeated", "unasked", "completed", "right", "wrong", "unrated")
+    per_request: dict[tuple[int, str], dict[str, Fraction]] = {}  # the same for all months of an era
+    for era, by_task in rates.items():
+        for task, rate_of in by_task.items():
+            found_of = per_request[era, task] = dict.fromkeys(meters, Fraction(0))
+            for key, rate in rate_of.items():
+                if key.kind in (REQUESTS, ANSWERS) and key.meter in found_of:
+                    found_of[key.meter] += rate
     for month in plan.months:
+        pieces = [piece for piece in plan.pieces if piece.month == month.name]
         for task in plan.shares:
-            sums = dict.fromkeys(
-                ("arrived", "repeated", "unasked", "completed", "right", "wrong", "unrated"), Fraction(0)
-            )
-            for piece in plan.pieces:
-                if piece.month == month.name:
-                    requests = plan.requests(piece, task)
-                    for key, rate in rates[piece.era][task].items():
-                        if key.kind in (REQUESTS, ANSWERS) and key.meter in sums:
-                            sums[key.meter] += requests * rate
+            sums = dict.fromkeys(meters, Fraction(0))
+            for piece in pieces:
+                requests = plan.requests(piece, task)
+                for meter, each in per_request[piece.era, task].items():
+                    if each:
+                        sums[meter] += requests * each
             found = {name: rounded(value) for name, value in sums.items()}
             repeated, unasked = found.pop("repeated"), found.pop("unasked")
             failed = EXACT.subtract(found["arrived"], found["completed"])

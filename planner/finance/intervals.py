@@ -8,6 +8,7 @@ Only sampling error is meant here: nothing is said of prices, growth or other as
 import decimal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from typing import NamedTuple
@@ -17,13 +18,15 @@ import numpy.typing as npt
 
 from planner.finance.adjustments import Adjustment, amounts
 from planner.finance.calendar import discount_factor, nominal_rate
-from planner.finance.horizon import CREDITED, Plan, charged, plan_of, standing_ledger
+from planner.finance.horizon import CREDITED, Plan, Use, plan_of, standing_ledger, use_of
 from planner.finance.ledger import EXACT, INVOICED, exact
 from planner.finance.quantities import ANSWERS, LONG, WASTE_KINDS, WASTED, Key, Quantities, planned
-from planner.finance.rates import PlannedWindow, Rates, evening, rates_of, sources_of
+from planner.finance.rates import PlannedWindow, evening, sources_of
+from planner.finance.tariff import Charge
 from planner.finance.totals import present_value
 from planner.metrics.intervals import jackknife, t_quantile
 from planner.scenario.fields import Scenario
+from planner.workload.windows import MonthPiece
 
 Floats = npt.NDArray[np.float64]
 TOTALS = ("invoiced_usd", "invoiced_npv_usd", "economic_usd", "economic_npv_usd")
@@ -181,16 +184,17 @@ def cost_vectors(
     windows: Sequence[PlannedWindow],
     quantities: Sequence[Quantities],
     plan: Plan | None = None,
+    use: Use | None = None,
 ) -> CostVectors:
     """The per-window make-up of a strategy's totals; the arguments are those of `horizon.account`."""
     plan = plan or plan_of(scenario, strategy)
-    exact_rates = rates_of(scenario, strategy, plan.eras, windows, quantities)
+    use = use or use_of(plan, windows, quantities)
     tasks = list(plan.shares)
     keys = sorted(
         {key for counted in quantities for key in counted if key.task in plan.shares},
         key=lambda key: (key.task, key.deployment or "", key.kind, key.meter),
     )
-    prices, right = _prices(plan, exact_rates, keys)
+    prices, right = _prices(plan, use, keys)
     factors = np.array(evening(windows), float)[:, np.newaxis]
     vectors = CostVectors(
         strategy=strategy,
@@ -211,41 +215,61 @@ def cost_vectors(
         right=right,
         fixed=_fixed(plan),
         adjustments=plan.adjustments,
-        sums=_sums(plan, exact_rates, keys),
+        sums=_sums(plan, use, keys),
         adjusted=_adjusted(plan),
         expected_requests=float(sum(plan.requests(piece, task) for piece in plan.pieces for task in tasks)),
     )
     return vectors
 
 
-def _prices(plan: Plan, rates: dict[int, Rates], keys: Sequence[Key]) -> tuple[dict[str, Floats], Floats]:
+def _prices(plan: Plan, use: Use, keys: Sequence[Key]) -> tuple[dict[str, Floats], Floats]:
     """USD (and right answers) that a rate of 1 makes over the whole horizon, by era and key."""
     place = {key: i for i, key in enumerate(keys)}
-    prices = {measure: np.zeros((len(plan.eras), len(keys))) for measure in (*TOTALS, *WASTES)}
+    # Lists, for many small sums; arrays in the end.
+    sums = {measure: [[0.0] * len(keys) for _ in plan.eras] for measure in (*TOTALS, *WASTES)}
     right = np.zeros((len(plan.eras), len(keys)))
     today = _discounts(plan)
     fee = 1 + float(plan.tariff.gateway_fee)
-    for piece, task, key, charge in charged(plan, rates):
-        usd = float(plan.driver(piece, task, charge) * charge.scale) * float(charge.unit_price_usd)
-        kind = key.kind.removesuffix(LONG)
+    units = _Units(plan)
+    for piece, task, key, charge in use.charged:
+        usd = units.of(piece, task, charge) * float(charge.unit_price_usd)
+        kind, column = key.kind.removesuffix(LONG), place[key]
         if kind in WASTE_KINDS:
-            prices[WASTED][piece.era, place[key]] += usd
-            prices[kind][piece.era, place[key]] += usd
+            sums[WASTED][piece.era][column] += usd
+            sums[kind][piece.era][column] += usd
         given_back = plan.credits.get((piece.month, key.deployment or ""))
         credit = float(given_back) if given_back and charge.account.partition("/")[0] in CREDITED else 0.0
         usd *= (fee if charge.through_gateway else 1.0) - credit
         for view in ("invoiced", "economic") if charge.view == INVOICED else ("economic",):
-            prices[f"{view}_usd"][piece.era, place[key]] += usd
-            prices[f"{view}_npv_usd"][piece.era, place[key]] += usd * today[piece.month]
+            sums[f"{view}_usd"][piece.era][column] += usd
+            sums[f"{view}_npv_usd"][piece.era][column] += usd * today[piece.month]
+    shape = (len(plan.eras), len(keys))
+    prices = {measure: np.array(rows, dtype=np.float64).reshape(shape) for measure, rows in sums.items()}
     for piece in plan.pieces:
-        for task, rate in rates[piece.era].items():
+        for task, rate in use.rates[piece.era].items():
             for key in rate:
                 if key.kind == ANSWERS and key.meter == "right":
                     right[piece.era, place[key]] += float(plan.requests(piece, task))
     return prices, right
 
 
-def _sums(plan: Plan, rates: dict[int, Rates], keys: Sequence[Key]) -> Floats:
+class _Units:
+    """Units of a charge for a rate of 1 in a piece of a month, each product of exact fractions made once."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._known: dict[tuple[date, str, str, tuple[int, int]], float] = {}
+
+    def of(self, piece: MonthPiece, task: str, charge: Charge) -> float:
+        scale = charge.scale
+        asked = (piece.start, task, charge.per, (scale.numerator, scale.denominator))
+        found = self._known.get(asked)
+        if found is None:
+            found = self._known[asked] = float(self.plan.driver(piece, task, charge) * charge.scale)
+        return found
+
+
+def _sums(plan: Plan, use: Use, keys: Sequence[Key]) -> Floats:
     """What each adjustment sums up for a rate of 1, by era and key: USD or tokens of its month and scope."""
     found = np.zeros((len(plan.adjustments), len(plan.eras), len(keys)))
     if not plan.adjustments:
@@ -254,10 +278,11 @@ def _sums(plan: Plan, rates: dict[int, Rates], keys: Sequence[Key]) -> Floats:
     of_month: dict[str, list[int]] = {}
     for index, one in enumerate(plan.adjustments):
         of_month.setdefault(one.month, []).append(index)
-    for piece, task, key, charge in charged(plan, rates):
+    units_of = _Units(plan)
+    for piece, task, key, charge in use.charged:
         if charge.sold is None:
             continue
-        units = float(plan.driver(piece, task, charge) * charge.scale)
+        units = units_of.of(piece, task, charge)
         for index in of_month.get(piece.month, ()):
             one = plan.adjustments[index]
             if one.scope.holds(charge):

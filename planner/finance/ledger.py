@@ -28,6 +28,7 @@ EXACT = decimal.Context(prec=2000, traps=[decimal.Inexact, decimal.InvalidOperat
 _ANY_LENGTH = decimal.Context(prec=200)  # for deliberate rounding of amounts for the eye
 _TWO_DIGITS = decimal.Context(prec=2, rounding=decimal.ROUND_HALF_EVEN)
 QUANTUM = Decimal("0.000001")  # a scaled quantity is rounded to this once, half-even (design §7)
+_PLACES = 6
 
 ROW_COLUMNS = (
     "month", "view", "account", "driver", "task", "deployment", "quantity", "unit", "unit_price_usd", "amount_usd",
@@ -55,8 +56,20 @@ def rounded(quantity: Fraction, quantum: Decimal = QUANTUM) -> Decimal:
     >>> rounded(Fraction(2, 3)), rounded(Fraction(5, 10**7)), rounded(Fraction(15, 10**7))
     (Decimal('0.666667'), Decimal('0.000000'), Decimal('0.000002'))
     """
-    places = -int(quantum.as_tuple().exponent)
-    return Decimal(round(quantity * 10**places)).scaleb(-places, EXACT)
+    return rounded_ratio(quantity.numerator, quantity.denominator, quantum)
+
+
+def rounded_ratio(numerator: int, denominator: int, quantum: Decimal = QUANTUM) -> Decimal:
+    """`rounded` of a fraction that need not be in its lowest terms: reducing long ones costs more than all else.
+
+    >>> rounded_ratio(4, 6), rounded_ratio(-10, 4, Decimal(1)), rounded_ratio(14, 4, Decimal(1))
+    (Decimal('0.666667'), Decimal('-2'), Decimal('4'))
+    """
+    places = _PLACES if quantum is QUANTUM else -int(quantum.as_tuple().exponent)
+    whole, rest = divmod(numerator * 10**places, denominator)
+    if 2 * rest > denominator or (2 * rest == denominator and whole % 2):
+        whole += 1
+    return Decimal(whole).scaleb(-places, EXACT)
 
 
 def decimal_of(amount: Fraction) -> Decimal:

@@ -19,6 +19,7 @@ from planner.finance.hardware import device_watts
 from planner.finance.ledger import ECONOMIC, EXACT, INVOICED, View, exact
 from planner.finance.quantities import Key
 from planner.finance.token_prices import (
+    UnitPrice,
     batch_price,
     has_own_prices,
     home_provider,
@@ -32,12 +33,17 @@ from planner.scenario.batches import has_batch_tasks, terms_of
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import BATCH_METERS
 from planner.scenario.migrations import model_in_force
+from planner.scenario.price_levels import PriceLevel
+from planner.scenario.remembered import once_per_scenario
 from planner.scenario.strategies import Verifier
 from planner.scenario.supply import Deployment
 from planner.tables import METERS
 
 MS_W_PER_KWH = 3_600_000_000  # milliseconds times watts in a kilowatt-hour
 BYTES_PER_GB = 1_000_000_000
+_DATED = frozenset(
+    (*q.TOKEN_KINDS, q.VERIFIED)
+)  # counts whose price moves; all others cost the same on any day
 _LOST = {"failed": Fraction(1), "unasked": Fraction(1), "failed-again": Fraction(-1)}
 
 
@@ -78,7 +84,7 @@ class Tariff:
         router = scenario.strategy(strategy).router
         self._router = router
         self._verifier: Verifier | None = router.verifier if isinstance(router, CascadeRouter) else None
-        self._known: dict[tuple[Key, str | None, date], tuple[Charge, ...]] = {}
+        self._known: dict[tuple[Key, str | None, date | None], tuple[Charge, ...]] = {}
 
     def cuts(self, start: date, end: date) -> set[date]:
         """Days inside (start, end) on which a price that this strategy may pay changes."""
@@ -116,7 +122,7 @@ class Tariff:
             Tokens were used of which no price is known on that day.
         """
         model = self._verifier_model(on) if key.kind == q.VERIFIED else models.get(key.deployment or "")
-        asked = (key, model, on)
+        asked = (key, model, on if key.kind in _DATED else None)
         if asked not in self._known:
             self._known[asked] = tuple(self._charges(key, model, on))
         return self._known[asked]
@@ -158,9 +164,7 @@ class Tariff:
             assert key.deployment is not None, f"use of nobody: {key}"
             terms = terms_of(self.scenario, key.deployment, model, on)
         if terms is None:
-            price = token_price(
-                self.scenario, model, provider, key.meter, on, is_long=is_long, level=deployment.level
-            )
+            price = _token_price(self.scenario, model, provider, key.meter, on, is_long, deployment.level)
         else:
             factor, account = terms.price_factor, f"{kind}/{q.BATCH}/{key.meter}"
             price = batch_price(self.scenario, model, provider, key.meter, on, factor=factor, is_long=is_long)
@@ -301,6 +305,20 @@ class Tariff:
         if self._verifier is not None:
             for model in successors(self.scenario, self._verifier.model):
                 yield None, model, self._verifier.provider
+
+
+@once_per_scenario
+def _token_price(
+    scenario: Scenario,
+    model: str,
+    provider: str | None,
+    meter: str,
+    on: date,
+    is_long: bool,
+    level: PriceLevel | None,
+) -> UnitPrice:
+    """`token_price`, looked up once for all strategies and for all ends that a call may come to."""
+    return token_price(scenario, model, provider, meter, on, is_long=is_long, level=level)
 
 
 def _seller(provider: str | None, model: str) -> str | None:

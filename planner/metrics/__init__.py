@@ -1,10 +1,11 @@
 """Outcomes in, measures with intervals out."""
 
+from planner.metrics.curves import LatencyCurve, latency_curve
 from planner.metrics.intervals import Deletions, Estimate, deletions, estimate, interval
-from planner.metrics.measures import LOST, Measure, Pool, latency_curve, measures
+from planner.metrics.measures import LOST, Measure, Pool, measures
 from planner.metrics.samples import Rules, Sample, Tally
 
 __all__ = [
-    "LOST", "Deletions", "Estimate", "Measure", "Pool", "Rules", "Sample", "Tally", "deletions", "estimate", "interval",
+    "LOST", "Deletions", "Estimate", "LatencyCurve", "Measure", "Pool", "Rules", "Sample", "Tally", "deletions", "estimate", "interval",
     "latency_curve", "measures",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ paired by construction.
 import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -66,16 +67,21 @@ def interval(replicates: Floats, strata: Sequence[Hashable]) -> tuple[float, flo
     None where a stratum has a single window or a replicate is not a number.
     """
     value = float(replicates[0])
-    members = [
-        np.array([index for index, name in enumerate(strata) if name == one], np.int64)
-        for one in dict.fromkeys(strata)
-    ]
-    found = jackknife(members, replicates[1:])
+    found = jackknife(_members(tuple(strata)), replicates[1:])
     if found is None or math.isnan(value):
         return None
     error, freedom = found
     half = t_quantile((1 + CONFIDENCE) / 2, freedom) * error
     return value - half, value + half
+
+
+@lru_cache(maxsize=64)
+def _members(strata: tuple[Hashable, ...]) -> tuple[npt.NDArray[np.int64], ...]:
+    """Places of each stratum, in the order in which they come up."""
+    return tuple(
+        np.array([index for index, name in enumerate(strata) if name == one], np.int64)
+        for one in dict.fromkeys(strata)
+    )
 
 
 def jackknife(strata: Iterable[npt.NDArray[np.int64]], without: Floats) -> tuple[float, float] | None:

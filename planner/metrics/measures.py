@@ -24,6 +24,7 @@ LOST = "failed:"  # and a cause: share of requests lost by it; with availability
 SHARE = (0.0, 1.0)
 POSITIVE = (0.0, float("inf"))
 EXACT_POOL = 200_000  # requests of a plan whose values are sorted
+_STRIDE = 128  # values between two places whose sums are kept
 
 Scope = Sequence[int]  # indices of tasks
 
@@ -76,8 +77,10 @@ class Pool:
             totals, np.array([one.has[list(scope), place].sum() for one in self.samples], dtype=float)
         )
 
-    def quantiles(self, column: str, scope: Scope, shares: Sequence[float]) -> Floats:
-        """Weighted quantiles at ascending shares, shape (shares, 1 + windows).
+    def quantiles(
+        self, column: str, scope: Scope, shares: Sequence[float], *, as_planned: bool = False
+    ) -> Floats:
+        """Weighted quantiles at ascending shares, shape (shares, 1 + windows), or (shares, 1) `as_planned` alone.
 
         Exact samples: linear between order statistics, with equal weights NumPy's default. Binned ones:
         the value of the bin in which the share falls.
@@ -90,7 +93,8 @@ class Pool:
             values, windows, stands_for = values[kept], windows[kept], stands_for[kept]
         wanted = np.array(shares, dtype=np.float64)
         assert np.all(np.diff(wanted) >= 0), "shares ascend"
-        return weighted_quantiles(values, windows, stands_for, self.per_request, wanted, self.is_exact)
+        weights = self.per_request[:1] if as_planned else self.per_request
+        return weighted_quantiles(values, windows, stands_for, weights, wanted, self.is_exact)
 
     def _sorted(self, column: str) -> tuple[Floats, Integers, Integers, Integers]:
         """Values of all windows in ascending order, with their tasks, windows and requests each stands for."""
@@ -101,6 +105,19 @@ class Pool:
             order = np.argsort(values, kind="stable")
             self._by_value[column] = (values[order], tasks[order], windows[order], stands_for[order])
         return self._by_value[column]
+
+
+@jit("int64(float64[:, ::1], int64, float64)")
+def _last_below(reached: Floats, row: int, wanted: float) -> int:
+    """The last place of an ascending column that is below a value; 0 where none is."""
+    low, high = 0, reached.shape[0]
+    while high - low > 1:
+        middle = (low + high) // 2
+        if reached[middle, row] < wanted:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 @jit("float64[:, ::1](float64[::1], int64[::1], int64[::1], float64[:, ::1], float64[::1], boolean)")
@@ -114,40 +131,63 @@ def weighted_quantiles(
 ) -> Floats:
     """Quantiles of sorted values under several weightings; shape (shares, weightings), NaN of nothing.
 
-    A value weighs per_request[weighting, its window] times the requests it stands for.
+    A value weighs per_request[weighting, its window] times the requests it stands for. All weightings are summed up
+    side by side, each in the order of the values, and what is left of the way to a quantile is walked from the last
+    place on the way whose sum is kept.
     """
-    found = np.full((shares.shape[0], per_request.shape[0]), np.nan)
-    for row in range(per_request.shape[0]):
-        total = last = 0.0
-        for i in range(values.shape[0]):
-            weight = per_request[row, windows[i]] * stands_for[i]
-            if weight > 0.0:
-                total += weight
-                last = weight
-        if total == 0.0:
+    n, n_rows = values.shape[0], per_request.shape[0]
+    found = np.full((shares.shape[0], n_rows), np.nan)
+    by_window = np.empty((per_request.shape[1], n_rows))
+    for row in range(n_rows):
+        for window in range(per_request.shape[1]):
+            by_window[window, row] = per_request[row, window]
+    total = np.zeros(n_rows)
+    reached = np.zeros((n // _STRIDE + 1, n_rows))  # weight of all values before each kept place
+    for i in range(n):
+        if i % _STRIDE == 0:
+            for row in range(n_rows):
+                reached[i // _STRIDE, row] = total[row]
+        many, window = float(stands_for[i]), windows[i]
+        for row in range(n_rows):
+            total[row] += by_window[window, row] * many
+    if n % _STRIDE == 0:
+        for row in range(n_rows):
+            reached[n // _STRIDE, row] = total[row]
+    for row in range(n_rows):
+        if total[row] == 0.0:
             continue
+        last = 0.0
+        i = n - 1
+        while last <= 0.0:
+            last = by_window[windows[i], row] * stands_for[i]
+            i -= 1
         # Positions run from 0 at the first value to the weight before the last one.
-        length = total - last if is_exact else total
-        place = 0
-        before = before_value = reached = 0.0
-        is_first = True
-        for i in range(values.shape[0]):
-            weight = per_request[row, windows[i]] * stands_for[i]
-            if weight <= 0.0:
-                continue
-            position = reached if is_exact else reached + weight
-            while place < shares.shape[0] and shares[place] * length <= position:
-                if is_first or not is_exact or position == before:
-                    found[place, row] = values[i]
-                else:
-                    part = (shares[place] * length - before) / (position - before)
-                    found[place, row] = before_value + part * (values[i] - before_value)
-                place += 1
-            before, before_value, is_first = position, values[i], False
-            reached += weight
-        while place < shares.shape[0]:  # rounding left the last positions a hair below
-            found[place, row] = before_value
-            place += 1
+        length = total[row] - last if is_exact else total[row]
+        for place in range(shares.shape[0]):
+            wanted = shares[place] * length
+            kept = _last_below(reached, row, wanted)
+            # One kept place further back, so that the value before the quantile's is met on the way.
+            kept = _last_below(reached, row, reached[kept, row])
+            sum_before = reached[kept, row]
+            before = before_value = 0.0
+            is_first, is_found = True, False
+            for i in range(kept * _STRIDE, n):
+                weight = by_window[windows[i], row] * stands_for[i]
+                if weight <= 0.0:
+                    continue
+                position = sum_before if is_exact else sum_before + weight
+                if wanted <= position:
+                    if is_first or not is_exact or position == before:
+                        found[place, row] = values[i]
+                    else:
+                        part = (wanted - before) / (position - before)
+                        found[place, row] = before_value + part * (values[i] - before_value)
+                    is_found = True
+                    break
+                before, before_value, is_first = position, values[i], False
+                sum_before += weight
+            if not is_found:  # rounding left the last positions a hair below
+                found[place, row] = before_value
     return found
 
 
@@ -220,11 +260,3 @@ def _shares(
         if name and pool.count(column, scope).any():
             found[f"{LOST}{name}"] = Measure(share(column), "share", SHARE, int(arrived.sum()))
     return found
-
-
-def latency_curve(pool: Pool, scope: Scope | None = None, points: int = 400) -> tuple[Floats, Floats]:
-    """(shares, latencies in s) of the latency distribution of some tasks (all if not given), denser towards the tail."""
-    shares = 1 - np.geomspace(1, 1e-3, points)
-    return shares, pool.quantiles("latency_s", range(pool.n_tasks) if scope is None else scope, list(shares))[
-        :, 0
-    ]

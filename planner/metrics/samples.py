@@ -54,6 +54,7 @@ COUNTS = (
     N_COUNTS,
 ) = range(12)  # fmt: skip
 N_CAUSES = len(tables.CAUSES)
+N_TIERS = len(tables.TIERS)
 
 SERIES = ("arrived", "failed", "latency_ns")  # per interval of arrival
 
@@ -85,6 +86,8 @@ class Sample:
     billed_tokens: Mapping[str, int] = field(default_factory=dict)  # by meter, all calls
     n_limited: Mapping[int, int] = field(default_factory=dict)  # calls refused with 429, by deployment
     n_calls: Mapping[int, int] = field(default_factory=dict)  # calls by deployment
+    # (tasks, tiers, deployments + 1): requests by the tier they were sent to and who served them, the last column nobody
+    flow: Integers = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
 
     @property
     def n(self) -> int:
@@ -189,6 +192,14 @@ def _add_series(rows: Integers, series: Integers) -> None:
         series[interval, 2] += rows[i, _ENDED] - rows[i, _ARRIVED]
 
 
+@jit("void(int64[:, ::1], int64[:, :, ::1])")
+def _add_flow(rows: Integers, flow: Integers) -> None:
+    nobody = flow.shape[2] - 1
+    for i in range(rows.shape[0]):
+        server = rows[i, _DEPLOYMENT] if rows[i, _OUTCOME] == _OK else nobody
+        flow[rows[i, _TASK], rows[i, _TIER], server] += 1
+
+
 class Tally:
     """Takes rows of finished requests, in blocks of any size, and gives a Sample."""
 
@@ -199,6 +210,7 @@ class Tally:
         self.sums = [[0] * N_COLUMNS for _ in range(n_tasks)]
         self.has = np.zeros((n_tasks, N_COLUMNS), np.int64)
         self.series = np.zeros((max(1, math.ceil(length_s * 1e9 / INTERVAL_NS)), len(SERIES)), np.int64)
+        self.flow = np.zeros((n_tasks, N_TIERS, n_deployments + 1), np.int64)
         self._kept: list[tuple[Floats, Integers]] = []
         self._n_kept = 0
         self._bins: Integers | None = None
@@ -210,6 +222,7 @@ class Tally:
         sums = np.zeros((len(self.sums), N_COLUMNS), np.int64)
         _reduce(rows, self.rules.targets, self.rules.is_omni, self.counts, sums, self.has, values)
         _add_series(rows, self.series)
+        _add_flow(rows, self.flow)
         for total, more in zip(self.sums, sums.tolist(), strict=True):
             total[:] = [one + other for one, other in zip(total, more, strict=True)]
         self._kept.append((values, rows[:, _TASK].copy()))
@@ -249,16 +262,22 @@ class Tally:
             billed_tokens=billed_tokens,
             n_limited=n_limited,
             n_calls=n_calls,
+            flow=self.flow,
         )
 
     def _exact(self) -> dict[str, tuple[Floats, Integers, Integers]]:
         kept = self._kept or [(np.empty((N_COLUMNS, 0)), np.empty(0, np.int64))]
         values = np.concatenate([one for one, _ in kept], axis=1)
         tasks = np.concatenate([one for _, one in kept])
+        ones = np.ones(len(tasks), np.int64)
         found = {}
         for index, name in enumerate(COLUMNS):
             is_there = ~np.isnan(values[index])
-            found[name] = (values[index][is_there], tasks[is_there], np.ones(int(is_there.sum()), np.int64))
+            if is_there.all():  # what all columns have alike is held once
+                found[name] = (values[index], tasks, ones)
+            else:
+                own = tasks[is_there]
+                found[name] = (values[index][is_there], own, ones[: len(own)])
         return found
 
     def _binned(self, bins: Integers) -> dict[str, tuple[Floats, Integers, Integers]]:

@@ -29,6 +29,7 @@ from planner.scenario.finance import Finance
 from planner.scenario.gateway import Gateway
 from planner.scenario.outages import Together
 from planner.scenario.policy import Policy
+from planner.scenario.remembered import once_per_scenario
 from planner.scenario.strategies import (
     CascadeRouter,
     Strategies,
@@ -104,6 +105,7 @@ class Scenario(Fields):
 
     # -- resolved views ------------------------------------------------------------------------
 
+    @once_per_scenario
     def strategy(self, name: str) -> Strategy:
         """The strategy with `like` followed and, where it has both tiers, a router."""
         strategy = self.strategies[name]
@@ -113,10 +115,12 @@ class Scenario(Fields):
             strategy = strategy.model_copy(update={"router": DEFAULT_ROUTER})
         return strategy
 
+    @once_per_scenario
     def policy_for(self, strategy: str, deployment: str) -> Policy:
         """Deployment over strategy over scenario, field by field."""
         return self.deployments[deployment].policy.over(self.strategy_policy(strategy))
 
+    @once_per_scenario
     def strategy_policy(self, strategy: str) -> Policy:
         """Strategy over scenario, field by field; a platform chooses among equals as it does where neither says how."""
         policy = self.strategy(strategy).policy.over(self.policy)
@@ -130,10 +134,12 @@ class Scenario(Fields):
         has_equals = any(len(level) > 1 for level in self.levels_of(strategy))
         return has_equals and "select" not in given and self.gateway_for(strategy).kind == "unified"
 
+    @once_per_scenario
     def gateway_for(self, strategy: str) -> Gateway:
         """The strategy's gateway over the scenario's, field by field; see `Gateway.over`."""
         return self.strategy(strategy).gateway.over(self.gateway)
 
+    @once_per_scenario
     def behind_gateway(self, strategy: str) -> tuple[str, ...]:
         """Deployments of a strategy whose calls go through a platform; none where there is no platform."""
         if self.gateway_for(strategy).kind != "unified":
@@ -143,6 +149,7 @@ class Scenario(Fields):
             name for name in names if name in self.deployments and self.deployments[name].is_behind_gateway
         )
 
+    @once_per_scenario
     def limited(self, strategy: str, deployment: str) -> Deployment:
         """A deployment with the limits that hold under a strategy: a platform's in place of its own rates."""
         found, pooled = self.deployments[deployment], self.gateway_for(strategy).limits
@@ -158,10 +165,12 @@ class Scenario(Fields):
             names.append(parent)
         return tuple(names)
 
+    @once_per_scenario
     def deployments_of(self, strategy: str) -> tuple[str, ...]:
         """Every deployment that a strategy can use, in order of first mention."""
         return tuple(dict.fromkeys(name for level in self.levels_of(strategy) for name in level))
 
+    @once_per_scenario
     def levels_of(self, strategy: str) -> tuple[tuple[str, ...], ...]:
         """Levels of equals of all groups and rules of a strategy."""
         found = self.strategy(strategy)

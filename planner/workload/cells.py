@@ -150,11 +150,14 @@ class Cells:
 
     def moments(self, name: str) -> Integers:
         """Arrivals in ns: seconds as given, or timestamps from the earliest on."""
-        values, is_empty, is_bad = self._read(name)
-        stamped = self._timestamps(name) if self._looks_stamped(name, is_bad) else None
-        if stamped is not None:
-            moments, is_no_stamp = stamped
-            is_bad = is_no_stamp | is_empty | (moments > MAX_ARRIVAL_S * 1e9)
+        # A column of time stamps holds no numbers to look for, one cell after the other.
+        is_stamped = self._columns[name].dtype.kind == "M"
+        if not is_stamped:
+            values, is_empty, is_bad = self._read(name)
+            is_stamped = self._looks_stamped(name, is_bad)
+        if is_stamped:
+            moments, is_bad = self._timestamps(name)
+            is_bad = is_bad | (moments > MAX_ARRIVAL_S * 1e9)
         else:
             with np.errstate(invalid="ignore"):
                 is_bad |= is_empty | ~((values >= 0) & (values <= MAX_ARRIVAL_S))
@@ -223,10 +226,7 @@ class Cells:
 
     def _looks_stamped(self, name: str, is_bad: Flags) -> bool:
         """Whether a column with cells that are no numbers holds timestamps rather than mistakes."""
-        series = self._columns[name]
-        if series.dtype.kind == "M":
-            return True
-        return series.dtype.kind not in "iufb" and 2 * int(is_bad.sum()) > self._n
+        return self._columns[name].dtype.kind not in "iufb" and 2 * int(is_bad.sum()) > self._n
 
     def _timestamps(self, name: str) -> tuple[Integers, Flags]:
         """Timestamps in ns since the earliest, those without a zone read as UTC, and which are none."""

@@ -50,6 +50,7 @@ from planner.scenario.outage_groups import (
     times_of,
 )
 from planner.scenario.outages import OutageLaw
+from planner.scenario.remembered import once_per_scenario
 from planner.workload.line_walk import walk
 from planner.workload.week_starts import WEEK_H, WeekStarts, lasting_beyond
 
@@ -109,6 +110,7 @@ class Line:
         return EVEN if self.starts is None else self.starts.until
 
 
+@once_per_scenario
 def outage_lines(scenario: Scenario) -> Mapping[str, Line]:
     """KEY: line, for all deployments that some strategy can use: by groups in the scenario's order, then the pairs; then
     those of platforms.
@@ -137,6 +139,7 @@ def _gateway_lines(scenario: Scenario) -> dict[str, Line]:
     return found
 
 
+@once_per_scenario
 def gateway_line_of(scenario: Scenario) -> Mapping[str, str]:
     """STRATEGY: key of its platform's line, for those that have one."""
     return {name: line.key for name, line in _gateway_lines(scenario).items()}
@@ -218,6 +221,7 @@ def said_of_line(key: str) -> str:
     return f"{' and '.join(owner.split('+'))} at once" if "+" in owner else owner
 
 
+@once_per_scenario
 def lines_of(scenario: Scenario) -> Mapping[str, tuple[str, ...]]:
     """DEPLOYMENT: keys of its lines, for those that have any."""
     found: dict[str, tuple[str, ...]] = {}

@@ -12,9 +12,11 @@ import math
 from planner import chance
 from planner.scenario.demand import Traffic
 from planner.scenario.fields import Scenario
+from planner.scenario.remembered import once_per_scenario
 from planner.scenario.seasons import season_factors
 
 MONTHS_PER_YEAR = 12
+MONTHS_AT_A_TIME = 64
 
 
 def monthly_growth(traffic: Traffic) -> float:
@@ -26,6 +28,12 @@ def monthly_growth(traffic: Traffic) -> float:
 
 def volume_factors(scenario: Scenario, months: int) -> tuple[float, ...]:
     """Volume of the first so many calendar months against `traffic.requests_per_month`; shape (months,)."""
+    return _factors(scenario, -(-months // MONTHS_AT_A_TIME) * MONTHS_AT_A_TIME)[:months]
+
+
+@once_per_scenario
+def _factors(scenario: Scenario, months: int) -> tuple[float, ...]:
+    """The same; what comes later changes nothing of what came before."""
     traffic = scenario.traffic
     growth, room = monthly_growth(traffic), _room(scenario)
     seasons = season_factors(traffic.seasons)

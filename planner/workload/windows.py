@@ -31,6 +31,7 @@ from planner.scenario.declare import FrozenMap
 from planner.scenario.fields import MONTH_S, Scenario
 from planner.scenario.migrations import models_in_force
 from planner.scenario.quotas import first_hour_of_days
+from planner.scenario.remembered import once_per_scenario
 from planner.workload import traces
 from planner.workload.arrivals import hourly_weights
 from planner.workload.outage_lines import Line, Spell, cut, outage_lines, planted
@@ -171,13 +172,17 @@ def horizon_words(scenario: Scenario) -> str:
 
 def eras(scenario: Scenario) -> tuple[Era, ...]:
     """The horizon cut at the migrations that change a deployment's model."""
+    return _eras(scenario, requests_per_month(scenario))
+
+
+@once_per_scenario
+def _eras(scenario: Scenario, volume: float) -> tuple[Era, ...]:
     start, end = horizon(scenario)
     cuts = [start]
     for day in sorted({migration.at for migration in scenario.finance.migrations}):
         if start < day < end and models_in_force(scenario, day) != models_in_force(scenario, cuts[-1]):
             cuts.append(day)
     spans = list(zip(cuts, [*cuts[1:], end], strict=True))
-    volume = requests_per_month(scenario)
     expected = [_expected(scenario, volume, first, last) for first, last in spans]
     total = math.fsum(expected)
     return tuple(

@@ -30,6 +30,7 @@ __all__ = ["chrome", "opened", "pictures"]  # fixtures
 # Path and scenario of every page of the app; a test holds this list against those of app/main.py.
 PAGES = {
     "compare": "/?v=1&scenario=support-chatbot",
+    "scenario": "/scenario?v=1&scenario=support-chatbot",
     "tco": "/tco?v=1&scenario=support-chatbot",
     "sensitivity": "/sensitivity?v=1&scenario=support-chatbot",
     "failover": "/failover?v=1&scenario=outage",
@@ -61,8 +62,12 @@ def small_app(tmp_path_factory: pytest.TempPathFactory, chrome: "playwright.Brow
 def show(one: Opened, address: str, page: str) -> None:
     """A page, drawn to its end."""
     one.page.goto(address + PAGES[page])
+    if page == "scenario":  # its gallery is looked at in test_browser_scenario.py
+        one.page.get_by_role("button", name="Edit", exact=True).first.click()
+        one.page.get_by_text("More fields").first.click()
     one.page.wait_for_selector(
-        "[data-testid=stMain] :is(table, [data-testid=stVegaLiteChart])", timeout=PATIENCE_MS
+        "[data-testid=stMain] :is(table, [data-testid=stVegaLiteChart], .st-key-yaml textarea)",
+        timeout=PATIENCE_MS,
     )
     rest(one)
 

@@ -514,14 +514,20 @@ def test_no_folder_is_taken_for_pages_without_the_frame() -> None:
 
 def test_links_to_all_pages_are_on_all(start: Start) -> None:
     there = [one.proto for one in start().get("page_link")]
-    assert [link.disabled for link in there] == [False, False, False, True]
-    assert all("scenario=outage" in link.query_string for link in there[:3])
+    assert [link.disabled for link in there] == [False, False, False, False, True]
+    assert all("scenario=outage" in link.query_string for link in there[:4])
     app = AppTest.from_file(str(MAIN), default_timeout=60)
     app.query_params["scenario"] = "recording"
     app.run()
     links = [one.proto for one in app.get("page_link")]
-    assert [link.label for link in links] == ["Compare strategies", "TCO", "Sensitivity", "Failover"]
-    assert [link.disabled for link in links] == [True, False, False, False]
+    assert [link.label for link in links] == [
+        "Compare strategies",
+        "Scenario",
+        "TCO",
+        "Sensitivity",
+        "Failover",
+    ]
+    assert [link.disabled for link in links] == [True, False, False, False, False]
     assert all("scenario=recording" in link.query_string for link in links[1:])
 
 

@@ -80,7 +80,7 @@ def test_figures_are_those_of_the_python_api(start: Start, small: Comparison) ->
 def test_changing_the_volume_changes_the_totals_and_the_address(start: Start) -> None:
     app = start()
     before = totals(app)
-    app.select_slider[0].set_value(2_000_000).run()
+    app.number_input(key="in:traffic.requests_per_month").set_value(2_000_000).run()
     assert not app.exception
     assert all(after != one for after, one in zip(totals(app), before, strict=True))
     assert app.query_params["traffic.requests_per_month"] == "2000000"
@@ -160,11 +160,28 @@ def test_a_notice_goes_away_when_an_input_moves(start: Start) -> None:
 
 def test_what_was_changed_is_listed_and_can_be_reset(start: Start, small: Comparison) -> None:
     app = start(**{"traffic.growth_per_month": "0.07", "policy.retries": "0"})
-    assert r"traffic.growth\_per\_month\: 0.07 (file\: 0.02)" in texts(app)
-    assert r"policy.retries\: 0" in texts(app)
+    labels = [button.label for button in app.button]
+    assert r"↺ traffic.growth\_per\_month\: 0.07 (file\: 0.02)" in labels
+    assert r"↺ policy.retries\: 0 (file\: 2)" in labels
+    assert app.slider[0].label == "● Growth per month"
     next(button for button in app.button if button.label == "Reset all").click().run()
     assert totals(app) == expected_totals(small)
     assert app.query_params == {"v": "1", "scenario": "support-chatbot"}
+
+
+def test_each_change_has_a_way_back_of_its_own_and_can_be_undone(start: Start, small: Comparison) -> None:
+    app = start(**{"traffic.growth_per_month": "0.07", "run.seed": "11"})
+    app.button(key="back:traffic.growth_per_month").click().run()
+    assert app.query_params == {"v": "1", "scenario": "support-chatbot", "run.seed": "11"}
+    assert app.slider[0].value == 0.02
+    app.button(key="undo").click().run()
+    assert app.slider[0].value == 0.07
+    app.button(key="reset all").click().run()
+    assert totals(app) == expected_totals(small)
+    app.button(key="undo").click().run()
+    assert app.query_params["traffic.growth_per_month"] == "0.07"
+    changed = planner.compare(small.scenario.set({"traffic.growth_per_month": 0.07, "run.seed": 11}))
+    assert totals(app) == expected_totals(changed)
 
 
 def test_a_value_beyond_the_slider_but_inside_the_bounds_widens_it(start: Start) -> None:
@@ -222,7 +239,7 @@ def test_a_result_is_computed_once_for_a_scenario(start: Start, monkeypatch: pyt
 def test_a_recording_needs_no_volume(start: Start) -> None:
     app = start(scenario="recording")
     assert not app.exception
-    assert app.select_slider[0].value is None
+    assert app.number_input(key="in:traffic.requests_per_month").value is None
     assert len(app.metric) == 1
 
 
@@ -236,7 +253,9 @@ def test_an_empty_library_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Mo
 def test_every_file_can_be_taken_away(start: Start, small: Comparison) -> None:
     app = start()
     labels = [button.proto.label for button in app.get("download_button")]
-    assert labels == ["Everything (JSON)", "Ledger (CSV)", "Measures (CSV)"]
+    assert {"Everything (JSON)", "Ledger (CSV)", "Measures (CSV)", "Decision memo (HTML)"} <= set(labels)
+    charts = 7  # latency, tco, cumulative, two of the tradeoff, week, flow
+    assert [labels.count(kind) for kind in ("PNG", "SVG", "CSV of the data")] == [charts] * 3
     lines = details.exact_csv(small.ledger).decode().splitlines()
     assert len(lines) == len(small.ledger) + 1
     amounts = [

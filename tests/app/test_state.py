@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app import state
+from app import inputs, state
 from app.state import OUTAGE, Address
 from planner.errors import ScenarioError
 from planner.scenario import loads
@@ -105,39 +105,50 @@ def test_values_that_change_nothing_leave_the_address(files: dict[str, Path]) ->
 
 
 def test_inputs_take_defaults_bounds_and_help_from_the_declarations() -> None:
-    by_name = {one.name: one for one in state.inputs(scenario())}
+    by_name = {one.name: one for one in inputs.inputs(scenario())}
     growth = by_name["traffic.growth_per_month"]
     assert (growth.base, growth.low, growth.high) == (0.02, -0.05, 0.2)
     assert "growth of volume" in growth.help.lower()
     share = by_name["strategies.hybrid.router.omni_share"]
     assert (share.base, share.low, share.high) == (0.25, 0, 1)
     assert by_name["traffic.requests_per_month"].base == 400_000
-    seed, windows = state.luck_inputs(scenario())
+    seed, windows = inputs.luck_inputs(scenario())
     assert (seed.low, seed.high) == (0, 2**32 - 1)
     assert (windows.base, windows.low, windows.high) == (4, 1, 1000)
 
 
-def test_volume_is_offered_around_the_base_with_the_base_and_a_value_from_a_link() -> None:
-    volume = next(one for one in state.inputs(scenario()) if one.name == "traffic.requests_per_month")
-    sizes = volume.sizes(1_234_567)
-    assert {400_000, 1_234_567, 1_000_000, 4_000, 40_000_000} >= {400_000, 1_234_567, 1_000_000}
-    assert {400_000, 1_234_567, 1_000_000} <= set(sizes)
-    assert sizes == sorted(sizes)
-    assert min(sizes) <= 4_000
-    assert max(sizes) >= 40_000_000
-    assert len(sizes) <= 60
+def test_a_volume_is_typed_in_steps_of_a_tenth_of_its_power_of_ten() -> None:
+    volume = next(one for one in inputs.inputs(scenario()) if one.name == inputs.REQUESTS)
+    assert (volume.base, volume.step, volume.low) == (400_000, 10_000, 1)
+
+
+@pytest.mark.parametrize(("turns", "users"), [(1.0, 65_700), (2.0, 32_900)])
+def test_a_volume_in_requests_is_given_in_users_and_back(turns: float, users: int) -> None:
+    # 2,000,000 turns a month over 30.4375 days: 65,708 conversations of one turn a day, or 32,854 of two.
+    here = scenario().set({"traffic.requests_per_month": 2_000_000, "traffic.sessions.turns_mean": turns})
+    values = inputs.in_unit(here, here, {"run.seed": 4}, inputs.USERS)
+    assert values == {"run.seed": 4, inputs.REQUESTS: None, inputs.USERS: users}
+    counted = state.applied(here, values)
+    assert counted.traffic.users.active_per_day == users
+    back = inputs.in_unit(here, counted, values, inputs.REQUESTS)
+    assert back == {"run.seed": 4, inputs.REQUESTS: 2_000_000}
+    assert [inputs.inputs(here, given)[0].name for given in ({}, values, back)] == [
+        inputs.REQUESTS,
+        inputs.USERS,
+        inputs.REQUESTS,
+    ]
 
 
 def test_users_are_asked_for_where_the_scenario_counts_users() -> None:
     counted = loads(SMALL.replace("requests_per_month: 400000", "users: {active_per_day: 5000}"))
-    volume = state.inputs(counted)[0]
+    volume = inputs.inputs(counted)[0]
     assert (volume.name, volume.base) == ("traffic.users.active_per_day", 5000)
     assert state.applied(counted, {volume.name: 6000}).traffic.users.active_per_day == 6000
 
 
 def test_growth_by_the_year_is_asked_for_where_the_scenario_gives_it() -> None:
     yearly = loads(SMALL.replace("growth_per_month: 0.02", "growth_per_year: 0.5"))
-    growth = state.inputs(yearly)[1]
+    growth = inputs.inputs(yearly)[1]
     assert (growth.name, growth.label, growth.base) == ("traffic.growth_per_year", "Growth per year", 0.5)
     assert (growth.low, growth.high) == (-0.5, 2)
     assert state.applied(yearly, {growth.name: 0.25}).traffic.growth_per_year == 0.25
@@ -147,7 +158,7 @@ def test_a_strategy_that_is_like_another_has_no_share_of_its_own() -> None:
     like = scenario().set(
         {"strategies.cheaper": {"like": "hybrid", "gateway": {"kind": "unified", "fee": 0.05}}}
     )
-    names = [one.name for one in state.inputs(like) if one.kind == "share"]
+    names = [one.name for one in inputs.inputs(like) if one.kind == "share"]
     assert names == ["traffic.growth_per_month", "strategies.hybrid.router.omni_share"]
     changed = state.applied(like, {"strategies.hybrid.router.omni_share": 0.7})
     assert changed.strategy("cheaper").router.omni_share == 0.7
@@ -159,7 +170,7 @@ def test_a_share_below_strategies_without_router_is_not_asked() -> None:
             "  hybrid: {omni: [omni], mini: [mini], router: {kind: threshold, omni_share: 0.25}}\n", ""
         )
     )
-    assert [one.name for one in state.inputs(single) if "omni_share" in one.name] == []
+    assert [one.name for one in inputs.inputs(single) if "omni_share" in one.name] == []
 
 
 def test_an_outage_hits_every_deployment_of_the_primary_provider_and_no_other() -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from app import text
 from planner.charts import theme
+from planner.experiments import words
 
 
-@pytest.mark.parametrize("module", [text, theme])
+@pytest.mark.parametrize("module", [text, words, theme])
 def test_examples_in_docstrings_hold(module: object) -> None:
     found = doctest.testmod(module)
     assert found.attempted > 0

@@ -8,7 +8,10 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
+from planner.scenario import load
+from tests.cli.command import SCENARIO
 from tests.cli.conftest import Compared
 
 NAMES = ["omni-only", "mini-only", "hybrid"]
@@ -71,7 +74,9 @@ def test_document_names_scenario_engine_and_volume(compared: Compared) -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", found["scenario"]["hash"])
     assert list(found["strategies"]) == NAMES
     assert found["answer"].endswith(".")
-    assert {tuple(one) for one in found["findings"]} == {("code", "strategy", "text", "value")}
+    assert {tuple(one) for one in found["findings"]} == {
+        ("code", "key", "strategy", "text", "value", "at_stake", "rows", "fixes")
+    }
     # A million in a mean month; January and February 2027 have 59 of its 30.4375 days.
     assert found["represented_requests"] == pytest.approx(1e6 * 59 / 30.4375)
 
@@ -198,3 +203,39 @@ def test_tokens_are_means_per_window_as_plain_numbers(compared: Compared, name: 
     assert {"input", "cached", "output", "reasoning"} <= set(tokens)
     assert tokens["input"] > tokens["output"] > 0
     assert tokens["cached"] == tokens["reasoning"] == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_matrix_holds_each_target_with_the_interval_of_the_measure(compared: Compared, name: str) -> None:
+    strategy = compared.document["strategies"][name]
+    rows = [row for row in compared.document["targets"]["matrix"] if row["strategy"] == name]
+    assert [(row["measure"], row["target"], row["value"], row["met"]) for row in rows] == [
+        (row["measure"], row["target"], row["value"], row["met"]) for row in strategy["slo"]
+    ]
+    by_measure = {"p95_latency_s": strategy["latency_s"]["p95"], "accuracy": strategy["accuracy"]}
+    for row in rows:
+        same = by_measure[row["measure"]]
+        assert (row["low"], row["high"]) == (same["low"], same["high"])
+        assert row["path"] == f"slo.{row['measure']}"
+        assert row["verdict"] in ("met", "missed", "not certain")
+
+
+def test_findings_carry_their_rows_and_fixes_that_the_scenario_takes(compared: Compared) -> None:
+    scenario = load(YAML(typ="safe").load(SCENARIO))
+    found = compared.document["findings"]
+    assert any(one["fixes"] for one in found)
+    for one in found:
+        assert one["rows"]["table"] == "ledger" or one["rows"]["records"]
+        for fix in one["fixes"]:
+            assert fix["kind"] in ("change", "target", "search")
+            assert bool(fix["changes"]) == (fix["kind"] != "search")
+            scenario.set(fix["changes"])
+
+
+def test_the_number_of_a_finding_can_be_made_again_from_its_records(compared: Compared) -> None:
+    (one,) = [
+        one
+        for one in compared.document["findings"]
+        if (one["code"], one["strategy"]) == ("calls-per-request", "omni-only")
+    ]
+    assert [record["value"] for record in one["rows"]["records"]] == [one["value"]]

@@ -64,6 +64,7 @@ def test_version_names_the_distribution() -> None:
         ["compare", "FILE", "--replications", "0"],
         ["compare", "FILE", "--workers", "no"],
         ["compare", "FILE", "--strategy", "hybrid"],
+        ["compare", "FILE", "--check", "--fail-on-miss", "any"],
         ["models", "--on", "yesterday"],
         ["models", "gpt-4o", "--provider", "openai"],
     ],
@@ -91,6 +92,40 @@ def test_check_of_one_strategy_counts_its_targets_only(file: Path) -> None:
     unknown = run.invoke(app, [*arguments, "mini-onl"])
     assert unknown.exit_code == 1
     assert "did you mean mini-only?" in unknown.stderr
+
+
+def test_fail_on_miss_of_any_the_best_or_one_is_status_3(file: Path) -> None:
+    # mini-only has some 0.67 and misses 0.7; at 0.99 nobody meets the target.
+    missed = ["compare", str(file), "--set", "slo.accuracy=0.7", "--fail-on-miss"]
+    assert run.invoke(app, [*missed, "any"]).exit_code == 3
+    assert run.invoke(app, [*missed, "best"]).exit_code == 0
+    assert run.invoke(app, [*missed, "omni-only"]).exit_code == 0
+    found = run.invoke(app, [*missed, "mini-only"])
+    assert found.exit_code == 3
+    assert found.stderr.startswith("mini-only misses accuracy 6")
+    nobody = ["compare", str(file), "--set", "slo.accuracy=0.99", "--fail-on-miss", "best"]
+    assert run.invoke(app, nobody).exit_code == 3
+    free = ["compare", str(file), "--set", "slo={}", "--fail-on-miss", "any"]
+    assert run.invoke(app, free).exit_code == 0
+
+
+def test_fail_on_miss_names_who_there_is(file: Path) -> None:
+    unknown = run.invoke(app, ["compare", str(file), "--fail-on-miss", "mini-onl"])
+    assert unknown.exit_code == 1
+    assert (
+        "--fail-on-miss: got 'mini-onl'; allowed: any, best, omni-only, mini-only, hybrid" in unknown.stderr
+    )
+
+
+def test_rows_behind_findings_are_printed_by_code(file: Path) -> None:
+    arguments = ["compare", str(file), "--rows"]
+    found = run.invoke(app, [*arguments, "calls-per-request"])
+    assert found.exit_code == 0
+    assert "Rows behind calls-per-request" in found.stdout
+    assert "  strategy,task,measure,value,low,high,unit\n  omni-only,,attempts_mean," in found.stdout
+    unknown = run.invoke(app, [*arguments, "calls-per-requst"])
+    assert unknown.exit_code == 1
+    assert "did you mean calls-per-request?" in unknown.stderr
 
 
 def test_check_passes_where_all_targets_are_met_or_none_is_given(file: Path) -> None:

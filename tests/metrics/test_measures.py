@@ -115,9 +115,10 @@ def test_a_paired_difference_is_tighter_than_its_parts():
 def test_curve_is_the_distribution():
     window = make_sample(list(np.linspace(1.0, 2.0, 1001)))
     pool = Pool([window], deletions([1.0], ["only"]))
-    shares, latency = latency_curve(pool)
-    assert latency == pytest.approx(1.0 + shares, abs=1e-9)
-    assert len(shares) <= 600
+    curve = latency_curve(pool)
+    assert curve.latency_s == pytest.approx(1.0 + curve.shares, abs=1e-9)
+    assert len(curve.shares) <= 600
+    assert np.isnan(curve.low_s).all()  # one window has no spread
 
 
 def test_speed_wait_and_tokens_are_read_from_their_columns():

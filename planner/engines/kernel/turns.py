@@ -79,7 +79,7 @@ def falls_back(m, slot):  # type: ignore[no-untyped-def]
     return False
 
 
-@jit(BOOL(*MEMORY, INT), forceinline=True, late=True)
+@jit(BOOL(*MEMORY, INT), late=True)
 def goes_on(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     """All of a group was tried: a fallback's turn, or omni's in a cascade's first stage, or the pass has failed."""
     if m[slot + c.L_BROKE_OFF]:

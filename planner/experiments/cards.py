@@ -1,0 +1,207 @@
+"""One card per strategy, in words: what it costs, what users get, which targets it meets, and the difference to the
+baseline.
+
+Comes in: a finished comparison; goes out: the texts of a card, for the page and for the memo. No figure is made here.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from planner.experiments import words as text
+from planner.experiments.comparison import Comparison
+from planner.finance.calendar import rate_in_words
+from planner.workload.windows import horizon_words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TOTALS = {
+    "invoiced": ("tco_total_usd", "tco_npv_usd", "cost_per_1k_requests_usd"),
+    "economic": ("economic_tco_total_usd", "economic_tco_npv_usd", "economic_cost_per_1k_requests_usd"),
+}
+# Measure, its words on a card, the target it is held against and how that reads.
+LINES = (
+    ("latency_p95_s", "p95 latency", "p95_latency_s", "≤"),
+    ("ttft_p95_s", "p95 to first token", "p95_ttft_s", "≤"),
+    ("speed_p05", "Slowest 5 % stream at", "min_tokens_per_s", "≥"),
+    ("availability", "Availability", "availability", "≥"),
+    ("accuracy", "Right answers", "accuracy", "≥"),
+    ("sensitive_outside", "Sensitive sent outside", "sensitive_outside", "≤"),
+    ("omni_share", "Sent to omni", None, ""),
+)
+HIDDEN_WITHOUT_TARGET = ("min_tokens_per_s", "sensitive_outside")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A row of a card: a figure, its interval, and the target with whether it is met."""
+
+    name: str
+    value: str
+    interval: str = ""
+    target: str = ""
+    met: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """Everything a card shows, as texts."""
+
+    strategy: str
+    verdict: str
+    meets: bool
+    has_targets: bool
+    misses: tuple[str, ...]
+    is_best: bool
+    is_baseline: bool
+    total_label: str
+    total: str
+    total_interval: str
+    difference: str
+    difference_interval: str
+    is_certain: bool
+    baseline: str
+    lines: tuple[Line, ...]
+
+
+def cards(comparison: Comparison) -> list[Card]:
+    """The cards in the scenario's order; the first strategy is the baseline."""
+    summary = comparison.summary
+    measured = {
+        (row["strategy"], row["measure"]): row for row in summary[summary["task"] == ""].to_dict("records")
+    }
+    money = {(row["strategy"], row["measure"]): row for row in comparison.money.to_dict("records")}
+    slo = comparison.slo
+    targets = {(row["strategy"], row["measure"]): row for row in slo.to_dict("records") if not row["task"]}
+    differences = comparison.differences
+    names = list(comparison.scenario.strategies)
+    return [
+        _card(
+            comparison,
+            name,
+            names[0],
+            measured,
+            money,
+            targets,
+            differences,
+            bool((slo["strategy"] == name).any()),
+        )
+        for name in names
+    ]
+
+
+def _card(
+    comparison: Comparison,
+    name: str,
+    baseline: str,
+    measured: dict[tuple[str, str], Any],
+    money: dict[tuple[str, str], Any],
+    targets: dict[tuple[str, str], Any],
+    differences: "pd.DataFrame",
+    has_targets: bool,
+) -> Card:
+    scenario = comparison.scenario
+    verdict = comparison.verdicts[name]
+    total_measure, npv_measure, unit_measure = TOTALS[scenario.objective]
+    total = money.get((name, total_measure))
+    gap = differences[
+        (differences["a"] == baseline)
+        & (differences["b"] == name)
+        & (differences["measure"] == total_measure)
+    ]
+    difference = difference_interval = ""
+    is_certain = True
+    if not gap.empty:
+        value, low, high = (gap.iloc[0][column] for column in ("value", "low", "high"))
+        whole = money[baseline, total_measure]["value"]
+        share = text.share_of(value, whole)
+        difference = text.signed_amount(value) + (f" ({share})" if share else "")
+        difference_interval = text.interval(low, high, "USD")
+        is_certain = not difference_interval or not low <= 0 <= high
+    lines = [_money_line("Per 1,000 requests", money.get((name, unit_measure)))]
+    if scenario.objective == "economic":
+        lines.append(_money_line("Invoiced part of it", money.get((name, "tco_total_usd")), is_total=True))
+    lines.append(
+        _money_line(
+            f"Present value at {rate_in_words(scenario)}",
+            money.get((name, npv_measure)),
+            is_total=True,
+        )
+    )
+    for measure, words, target, relation in LINES:
+        line = _measure_line(
+            measured.get((name, measure)), words, targets.get((name, target or "")), relation
+        )
+        is_routed = scenario.strategy(name).router is not None
+        if (
+            line is not None
+            and (line.target or target not in HIDDEN_WITHOUT_TARGET)
+            and (measure != "omni_share" or is_routed)
+        ):
+            lines.append(line)
+    return Card(
+        strategy=name,
+        verdict=_verdict(verdict, has_targets),
+        meets=verdict.meets,
+        has_targets=has_targets,
+        misses=tuple(verdict.misses),
+        is_best=verdict.is_best,
+        is_baseline=verdict.is_baseline,
+        total_label=f"TCO over {horizon_words(scenario)}, {scenario.objective}",
+        total=text.DASH if total is None else text.amount(total["value"]),
+        total_interval="" if total is None else text.interval(total["low"], total["high"], "USD"),
+        difference=difference,
+        difference_interval=difference_interval,
+        is_certain=is_certain,
+        baseline=baseline,
+        lines=tuple(lines),
+    )
+
+
+def _verdict(verdict: Any, has_targets: bool) -> str:
+    if not has_targets:
+        return "No target is set"
+    if verdict.meets:
+        return "✓ Meets every target"
+    many = len(verdict.misses)
+    return f"✗ Misses {many} target{'s' if many != 1 else ''}"
+
+
+def _money_line(name: str, row: Any, *, is_total: bool = False) -> Line:
+    if row is None:
+        return Line(name=name, value=text.DASH)
+    if is_total:
+        return Line(
+            name=name, value=text.amount(row["value"]), interval=text.interval(row["low"], row["high"], "USD")
+        )
+    low, high = row["low"], row["high"]
+    known = not (text.is_unknown(low) or text.is_unknown(high))
+    ends = f"{text.unit_cost(low).removesuffix(' USD')} to {text.unit_cost(high)}" if known else ""
+    return Line(name=name, value=text.unit_cost(row["value"]), interval=ends)
+
+
+def _measure_line(row: Any, words: str, target: Any, relation: str) -> Line | None:
+    if row is None:
+        return None if target is None else Line(name=words, value=text.DASH, target="not measured", met=False)
+    unit = row["unit"]
+    held = "" if target is None else f"{relation} {_target(target['target'], unit)}"
+    return Line(
+        name=words,
+        value=text.number(row["value"], unit),
+        interval=text.interval(row["low"], row["high"], unit),
+        target=held,
+        met=None if target is None else bool(target["met"]),
+    )
+
+
+def _target(value: float, unit: str) -> str:
+    """A target as it was written, not as measured figures are."""
+    return (
+        f"{Decimal(repr(float(value))) * 100:f}".rstrip("0").rstrip(".") + " %"
+        if unit == "share"
+        else f"{value:,g} {unit}"
+    )
+
+
+__all__ = ["LINES", "TOTALS", "Card", "Line", "cards"]

@@ -1,0 +1,97 @@
+"""What a finding is: one sentence with its number, the rows of a table behind it, and what is at stake.
+
+Rules that make findings stand in `findings_money`, `findings_service` and `findings_answer`; they look at `Facts`, which
+is a finished comparison with its parts at hand.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from planner.finance import Ledger
+from planner.metrics import Estimate, Sample
+from planner.scenario.fields import Scenario
+from planner.workload.windows import Window
+
+if TYPE_CHECKING:
+    from planner.experiments.comparison import Comparison
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a table of `planner.experiments.rows.TABLES`: those that have a value (or one of several) in each column."""
+
+    table: str
+    where: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "table": self.table,
+            "where": {name: list(one) if isinstance(one, tuple) else one for name, one in self.where.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence with its number.
+
+    `usd` is the money at stake over the horizon and `share` the share of requests, calls or tokens concerned, where a
+    rule knows one; findings are ordered by them. `subject` is what it is about beside the strategy: a deployment, a
+    task or a target.
+    """
+
+    code: str
+    strategy: str | None
+    text: str
+    value: float
+    rows: Rows | None = None
+    usd: Decimal | None = None
+    share: float | None = None
+    subject: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Names this finding among those of a comparison, the same on every run: what a button is keyed by."""
+        return ":".join((self.code, self.strategy or "", self.subject or ""))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the rules look at."""
+
+    comparison: "Comparison"
+    scenario: Scenario
+    windows: tuple[Window, ...]
+    ledgers: Mapping[str, Ledger]
+    estimates: Mapping[str, Mapping[tuple[str, str], Estimate]]
+    samples: Mapping[str, tuple[Sample, ...]]
+
+    @classmethod
+    def of(cls, comparison: "Comparison") -> "Facts":
+        """The facts of a comparison whose findings are still to be made."""
+        results = comparison.results
+        return cls(
+            comparison,
+            comparison.scenario,
+            comparison.windows,
+            {name: one.ledger for name, one in results.items()},
+            {name: one.estimates for name, one in results.items()},
+            {name: tuple(cell.sample for cell in one.cells) for name, one in results.items()},
+        )
+
+    def number(self, strategy: str, measure: str, task: str = "") -> float | None:
+        found = self.estimates[strategy].get((task, measure))
+        return None if found is None else found.value
+
+
+Rule = Callable[[Facts], Iterator[Finding]]
+
+
+def summary_rows(strategy: str, *measures: str, task: str = "") -> Rows:
+    """Measures of a strategy, of all requests or of a task."""
+    return Rows("summary", {"strategy": strategy, "task": task, "measure": measures})
+
+
+__all__ = ["Facts", "Finding", "Rows", "Rule", "summary_rows"]

@@ -1,0 +1,63 @@
+"""Charts on a page: sent small and with their description, each with files that are made when they are asked for."""
+
+import json
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import drawing
+from planner.charts import export
+
+
+def one_chart() -> None:
+    import pandas as pd
+    import streamlit as st
+
+    from app.drawing import draw, offer_csv
+    from planner.charts import cumulative_chart
+    from tests.charts import data
+
+    chart = cumulative_chart(data.monthly(), data.STRATEGIES, "economic")
+    draw(chart, "cumulative", title="What it has cost by then", stem="my/plan-12ab", note="A caption.")
+    draw(chart, "other", table=pd.DataFrame({"a": [1]}))
+    offer_csv(data.monthly(), "monthly", stem="my/plan-12ab")
+    st.caption("end")
+
+
+@pytest.fixture
+def page() -> AppTest:
+    return AppTest.from_function(one_chart).run(timeout=30)
+
+
+def charts(page: AppTest) -> list:
+    return page.get("arrow_vega_lite_chart") or page.get("vega_lite_chart")
+
+
+def test_a_chart_stands_under_its_title_with_its_description(page: AppTest) -> None:
+    assert not page.exception
+    assert [one.value for one in page.subheader] == ["What it has cost by then"]
+    specs = [json.loads(one.proto.spec) for one in charts(page)]
+    assert len(specs) == 2
+    assert "Cumulative cost by month" in specs[0]["description"]
+    assert "datasets" not in specs[0]  # tables go beside the specification, as columns
+    assert {dataset.name for dataset in charts(page)[0].proto.datasets} == {"table-0", "table-1"}
+    assert [one.value for one in page.caption] == ["A caption.", "end"]
+
+
+def test_each_chart_can_be_saved_in_three_ways_and_a_table_in_one(page: AppTest) -> None:
+    buttons = page.get("download_button")
+    assert [one.proto.label for one in buttons] == [*["PNG", "SVG", "CSV of the data"] * 2, "Save as CSV"]
+
+
+def test_nothing_is_made_before_a_button_is_pressed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **__: object) -> bytes:
+        raise AssertionError("a file was made that nobody asked for")
+
+    for name in ("png", "svg", "csv"):
+        monkeypatch.setattr(export, name, never)
+    assert not AppTest.from_function(one_chart).run(timeout=30).exception
+
+
+def test_names_of_files_are_plain() -> None:
+    assert drawing.file_name("my/plan-12ab", "week", "png") == "my-plan-12ab-week.png"
+    assert drawing.file_name("../../etc/x", "a b", "csv") == "etc-x-a-b.csv"
