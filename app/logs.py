@@ -99,7 +99,7 @@ def offer() -> None:
     memory = st.session_state
     dropped = st.file_uploader(
         "A log with a row for each request (CSV or Parquet): time, input tokens, output tokens, more if there is more", TYPES,
-        key=f"{UPLOADS}:{memory.get(UPLOADS, 0)}",
+        max_upload_size=50, key=f"{UPLOADS}:{memory.get(UPLOADS, 0)}",
     )  # fmt: skip
     st.caption(
         "It stays on this machine, in the memory of this session; no text of prompts or answers is needed or read."

@@ -90,6 +90,7 @@ def drop(keep: Keep) -> Opened | None:
     given = st.file_uploader(
         "Open a memo",
         type=["html", "htm"],
+        max_upload_size=10,
         help="A decision memo of this app or of `planner compare --memo`.",
     )
     if given is None:
