@@ -49,7 +49,8 @@ OPEN_TO = -3  # of a level: somebody can be asked
     C_CHOOSES, C_RULE, C_SPILL_PPM,  # whether a selection is asked, what it goes by, the factor on healthy shares
     C_ASKS_EQUALS, C_RESELECTS,
     C_IS_OPEN,  # pauses of conversations count from arrivals
-    C_REMEMBERS, C_TALK_END,  # whether conversations keep anything, and where in their slot it ends
+    # Whether conversations keep anything (2: those of a single row, too), and where in their slot it ends.
+    C_REMEMBERS, C_TALK_END,
     C_PIN_TTL, C_REPINS,  # of their affinity; NONE: none
     C_CLASSES,  # of priority, by task; 0 where all tasks are served alike
     C_BATCH,  # by task, whether it is in no hurry; 0 where none is
@@ -422,13 +423,15 @@ def new_state(
             place = calls_end + n_recorded + 3 * number
             m += _cache_row(target.cache, place, talk_caches + N_ENTRY * number, n_tasks, f)
             m[desks[target.name] + D_UNCOUNTS] = int(bool(target.limiters) and not target.counts_cached)
+    # A cascade may ask a deployment twice in one turn: the second call finds what the first one left.
+    meets_itself = bool(caches) and any(route.is_cascade for route in routes)
     header = _header(program) | {
         C_HEDGES: program.most_hedges, C_MAX_IN_FLIGHT: program.max_in_flight,
         C_GROUPS: groups, C_MAX_FALLBACKS: program.max_fallbacks, C_FRAMES: frames,
         C_RULE: rule, C_TOLD: told,
         C_LAYERS: layers, C_N_LAYERS: len(program.layers), C_PASSES: passes,
         C_WANTS_ROWS: int(wants_rows), C_N_DESKS: len(targets), C_SERVICE: calls_end, C_N_SERVICE: n_recorded,
-        R_FREE_SLOT: NONE, C_TALK_END: talk_end, C_REMEMBERS: int(program.remembers),
+        R_FREE_SLOT: NONE, C_TALK_END: talk_end, C_REMEMBERS: int(program.remembers) * (1 + meets_itself),
     }  # fmt: skip
     if program.classes:
         header |= {C_CLASSES: len(m)}

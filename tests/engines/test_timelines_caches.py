@@ -696,3 +696,33 @@ def test_calls_above_a_long_context_threshold_are_counted_apart_with_their_meter
         ("api-long", "input"): 696, ("api-long", "cached_input"): 1152, ("api-long", "cache_write"): 1152,
         ("api-long", "output"): 100, ("api", "input"): 248, ("api", "cached_input"): 1152, ("api", "output"): 50,
     }  # fmt: skip
+
+
+def test_the_omni_call_of_a_cascade_finds_what_the_mini_call_of_the_same_turn_left() -> None:
+    """A conversation of one turn, a task without a prefix of its own: nothing but the turn itself can be found.
+
+    Mini's call ends well at 2 s and leaves 1,500 tokens, of which 1,408 are kept in steps of 128. Its answer is turned
+    down (0.1 against 0.5), and omni's call at the same place reads as much of the conversation's 1,200 tokens as is
+    kept in steps, 1,152, and writes the rest of what is kept of it, 256.
+    """
+    verifier = {"model": "m", "input_tokens": 10, "output_tokens": 1, "latency_s": 0}
+    rows = [dict(row, session="one", verifier_score=0.1) for row in asked(0)]
+    found = run(
+        rows,
+        {"a": target(prompt_cache=KEEPS | {"conversations": True})},
+        tasks={"chat": {"shared_prefix_tokens": 0}},
+        strategy={
+            "mini": ["a"],
+            "omni": ["a"],
+            "router": {"kind": "cascade", "accept_score": 0.5, "verifier": verifier},
+        },
+    )
+    check(
+        found,
+        """
+        request attempt deployment started_s outcome read written billed
+        0       0       a          0         ok      0    1408    92
+        0       1       verifier   2         ok      0    0       10
+        0       2       a          2         ok      1152 256     92
+        """,
+    )

@@ -1,7 +1,8 @@
 """Rows of a conversation that are still to come, and what it remembers; `engines.conversations` is the definition.
 
-A row that is to come has its slot already, and waits there. A conversation of more than one row has one more slot,
-where it keeps who answered it and what prompt caches hold of it; the last of its rows sets it free.
+A row that is to come has its slot already, and waits there. A conversation of more than one row has one more slot, where it
+keeps who answered it and what prompt caches hold of it (one of a single row, too, where a cascade may ask a cache twice in one
+turn); the last of its rows sets it free.
 """
 
 from planner import tables as t

@@ -166,8 +166,8 @@ def arrive(m, f, e, laws, block, index, rows):  # type: ignore[no-untyped-def]
         before = slot
     if rows > 1:
         m[c.R_TO_COME] += rows - 1
-        if m[c.C_REMEMBERS] and block.rows[index, c.ROW_SESSION] >= 0:
-            begin_talk(m, first, rows)
+    if m[c.C_REMEMBERS] > (rows == 1) and block.rows[index, c.ROW_SESSION] >= 0:
+        begin_talk(m, first, rows)
     start_life(m, f, e, laws, first)
 
 
@@ -231,7 +231,9 @@ def run(memory, floats, event_list, law_table, block, is_last, steps):  # type: 
                 return c.TOO_MANY_TO_COME
             if m[c.R_IN_FLIGHT] >= m[c.C_MAX_IN_FLIGHT]:
                 return c.TOO_MUCH
-            if m[c.R_FREE_SLOT] == c.NONE or (rows > 1 and not has_slots(m, rows + 1)):
+            if m[c.R_FREE_SLOT] == c.NONE or (
+                (rows > 1 or m[c.C_REMEMBERS] > 1) and not has_slots(m, rows + 1)
+            ):
                 return c.NEED_SLOTS
             m[c.R_NEXT_REQUEST] = index + rows
             arrive(m, f, e, laws, block, index, rows)
