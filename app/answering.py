@@ -55,7 +55,7 @@ def _badge(one: Finding) -> str:
 
 def findings(comparison: Comparison, apply: Apply) -> None:
     """What else was found, most important first: each with the rows behind it and what would change it."""
-    st.subheader("Findings", anchor=False)
+    st.header("Findings", anchor=False)
     told = [one for one in comparison.findings if one.code not in ABOVE]
     if not told:
         st.markdown("No rule found anything out of the ordinary.")

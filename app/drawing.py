@@ -41,7 +41,7 @@ def draw(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"
     ):
         if title:
-            st.subheader(title, anchor=False, width="stretch")
+            st.header(title, anchor=False, width="stretch")
         else:
             st.space("small")
         with st.popover(

@@ -205,7 +205,7 @@ def _show_log(log: Log) -> None:
 
 def _replay(scenario: Scenario, log: Log) -> None:
     head, picker, button = st.columns([5, 3, 2], vertical_alignment="bottom")
-    head.subheader(text.markdown(f"On your own traffic: {log.source}"), anchor=False)
+    head.header(text.markdown(f"On your own traffic: {log.source}"), anchor=False)
     options = [GUESS, UNKNOWN, *models_of(scenario)]
     key = f"{WIDGET}counted-by:{scenario.name}"
     if st.session_state.get(key) not in options:

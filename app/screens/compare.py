@@ -5,6 +5,7 @@ Which inputs there are is decided in `app.inputs`, every figure comes from the c
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import streamlit as st
@@ -180,7 +181,7 @@ def _show_notices(comparison: Comparison) -> None:
 
 
 def _show_failures(comparison: Comparison) -> None:
-    st.subheader("Failures by cause", anchor=False)
+    st.header("Failures by cause", anchor=False)
     failed = details.failures(comparison)
     if failed.empty:
         st.markdown("No request failed in any strategy.")
@@ -192,36 +193,49 @@ def _show_failures(comparison: Comparison) -> None:
 
 
 def _show_tables(comparison: Comparison) -> None:
-    with st.expander("Measures per task"):
-        tables = details.measures_by_task(comparison)
-        for tab, (task, table) in zip(
-            st.tabs([task or "All tasks" for task in tables]), tables.items(), strict=True
-        ):
-            with tab:
-                details.show_table(table, f"Measures of {task or 'all tasks'} with 95 % intervals")
-                st.caption("Figures with 95 % intervals from the spread between windows.")
-    ledger = comparison.ledger
-    gaps = details.unreconciled(comparison, ledger)
-    worst = max(gaps.values(), key=abs)
+    with _folded("Measures per task") as place:
+        if place.open:
+            _show_measures(comparison)
+    worst = max(details.unreconciled(comparison, comparison.ledger).values(), key=abs)
     badge = "reconciled to 0.00" if worst == 0 else "NOT reconciled"
-    with st.expander(f"Ledger ({badge})"):
-        if worst == 0:
-            st.markdown(":green-badge[✓ 0.00 USD] between every total shown and the sum of its ledger rows")
-        else:
-            st.markdown(
-                f":red-badge[✗ {text.markdown(text.signed_amount(worst))}] between a total shown and its ledger rows"
+    with _folded(f"Ledger ({badge})") as place:
+        if place.open:
+            _show_ledger(comparison, worst)
+    with _folded("Assumptions, with source and date") as place:
+        if place.open:
+            details.show_table(
+                _assumptions(comparison), "Assumptions with source and date", wide=["What", "Source"]
             )
-        sums = details.ledger_sums(ledger, list(comparison.scenario.strategies))
-        details.show_table(sums, "Sums of the ledger by account and strategy", wide=["Account"])
-        st.caption(
-            f"{len(ledger):,} rows by month, task and deployment stand behind these sums; the CSV below has them all."
-        )
-    with st.expander("Assumptions, with source and date"):
-        details.show_table(
-            _assumptions(comparison), "Assumptions with source and date", wide=["What", "Source"]
-        )
     with st.expander("What is not included"):
         st.markdown("\n".join(f"- {text.markdown(one)}" for one in comparison.not_included))
+
+
+def _folded(label: str) -> Any:
+    """An expander whose content is made, and sent, only while it is open: a moved slider need not wait for it."""
+    return st.expander(label, key=f"fold:{label.split(' (')[0]}", on_change="rerun")
+
+
+def _show_measures(comparison: Comparison) -> None:
+    tables = details.measures_by_task(comparison)
+    tabs = st.tabs([task or "All tasks" for task in tables])
+    for tab, (task, table) in zip(tabs, tables.items(), strict=True):
+        with tab:
+            details.show_table(table, f"Measures of {task or 'all tasks'} with 95 % intervals")
+            st.caption("Figures with 95 % intervals from the spread between windows.")
+
+
+def _show_ledger(comparison: Comparison, worst: Decimal) -> None:
+    ledger = comparison.ledger
+    if worst == 0:
+        st.markdown(":green-badge[✓ 0.00 USD] between every total shown and the sum of its ledger rows")
+    else:
+        amount = text.markdown(text.signed_amount(worst))
+        st.markdown(f":red-badge[✗ {amount}] between a total shown and its ledger rows")
+    sums = details.ledger_sums(ledger, list(comparison.scenario.strategies))
+    details.show_table(sums, "Sums of the ledger by account and strategy", wide=["Account"])
+    st.caption(
+        f"{len(ledger):,} rows by month, task and deployment stand behind these sums; the CSV below has them all."
+    )
 
 
 def _assumptions(comparison: Comparison) -> Any:
@@ -251,7 +265,7 @@ def _offer_downloads(comparison: Comparison, address: Address) -> None:
         ("Ledger (CSV)", f"{stem}-ledger.csv", "text/csv", lambda: details.exact_csv(comparison.ledger)),
         ("Measures (CSV)", f"{stem}-measures.csv", "text/csv", lambda: details.exact_csv(comparison.summary)),
     ]
-    st.subheader("Take it away", anchor=False)
+    st.header("Take it away", anchor=False)
     with st.container(horizontal=True):
         for label, name, kind, made in offers:
             st.download_button(label, data=made, file_name=name, mime=kind, on_click="ignore")

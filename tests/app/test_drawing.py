@@ -35,7 +35,7 @@ def charts(page: AppTest) -> list:
 
 def test_a_chart_stands_under_its_title_with_its_description(page: AppTest) -> None:
     assert not page.exception
-    assert [one.value for one in page.subheader] == ["What it has cost by then"]
+    assert [one.value for one in page.header] == ["What it has cost by then"]
     specs = [json.loads(one.proto.spec) for one in charts(page)]
     assert len(specs) == 2
     assert "Cumulative cost by month" in specs[0]["description"]

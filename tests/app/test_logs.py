@@ -44,7 +44,7 @@ def drop(app: AppTest, content: str | bytes, name: str = "mine.csv") -> AppTest:
 
 
 def words(app: AppTest) -> str:
-    kinds = (app.markdown, app.caption, app.success, app.warning, app.error, app.subheader, app.info)
+    kinds = (app.markdown, app.caption, app.success, app.warning, app.error, app.header, app.info)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 

@@ -56,7 +56,7 @@ def texts(app: AppTest) -> str:
         app.error,
         app.title,
         app.header,
-        app.subheader,
+        app.header,
     )
     return "\n".join(element.value for kind in kinds for element in kind)
 
