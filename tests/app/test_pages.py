@@ -56,7 +56,6 @@ def texts(app: AppTest) -> str:
         app.error,
         app.title,
         app.header,
-        app.header,
     )
     return "\n".join(element.value for kind in kinds for element in kind)
 
