@@ -20,7 +20,7 @@ from planner.experiments.causes import all_wasted, awaited, lost, scopes, wasted
 from planner.experiments.cells import Cell, Progress, cell_keys, clock, run_cells
 from planner.experiments.finding import Finding
 from planner.experiments.findings import findings
-from planner.experiments.memory import CellMemory, measured_key
+from planner.experiments.memory import CellMemory, bill_key, measured_key
 from planner.finance import (
     CostVectors,
     Ledger,
@@ -432,7 +432,7 @@ def compare(
     )
     cells = {name: tuple(by_strategy[name] for by_strategy in by_window) for name in scenario.strategies}
     plan = deletions(measure_weights(scenario, windows), [(window.era, window.stratum) for window in windows])
-    results = _results(scenario, windows, plan, cells, _Measuring(scenario, plan, memory, keys), workers)
+    results = _results(scenario, windows, cells, _Measuring(scenario, plan, memory, keys), workers)
     rows = [row for name, one in results.items() for row in answers.slo_rows(scenario, name, one.estimates)]
     sentence, winner = _answer(scenario, results, rows, len(windows))
     verdicts = {
@@ -531,20 +531,27 @@ class _Measuring:
 def _results(
     scenario: Scenario,
     windows: Sequence[Window],
-    plan: Deletions,
     cells: Mapping[str, tuple[Cell, ...]],
     measuring: _Measuring,
     workers: int | None,
 ) -> dict[str, StrategyResult]:
     """Results by strategy. Sorting holds no interpreter lock, so measures are made beside the bills."""
+
+    def bill(name: str, own: tuple[Cell, ...]) -> _Bill:
+        memory, keys = measuring.memory, measuring.keys
+        if memory is None or keys is None:
+            return _bill(scenario, name, windows, own)
+        key = bill_key(scenario, name, [of_window[name] for of_window in keys])
+        found: _Bill | None = memory.get(key)
+        return memory.put(key, _bill(scenario, name, windows, own)) if found is None else found
+
     if workers is not None and workers <= 1:
         return {
-            name: _result(scenario, name, windows, own, measuring.of(name, own))
-            for name, own in cells.items()
+            name: _joined(name, own, bill(name, own), measuring.of(name, own)) for name, own in cells.items()
         }
     with ThreadPoolExecutor(1) as beside:
         measured_then = {name: beside.submit(measuring.of, name, own) for name, own in cells.items()}
-        bills = {name: _bill(scenario, name, windows, own) for name, own in cells.items()}
+        bills = {name: bill(name, own) for name, own in cells.items()}
         return {
             name: _joined(name, own, bills[name], measured_then[name].result()) for name, own in cells.items()
         }

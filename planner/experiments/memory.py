@@ -209,4 +209,13 @@ def measured_key(cell_keys: Sequence[str], parts: Sequence[object]) -> str:
     return digest.hexdigest()
 
 
-__all__ = ["MOST_BYTES", "CellKeys", "CellMemory", "measured_key", "size_of"]
+def bill_key(scenario: Scenario, strategy: str, cell_keys: Sequence[str]) -> str:
+    """The name of a strategy's bill over cells: the whole scenario as it stands, less how the other strategies serve."""
+    mine = set(scenario.lineage(strategy))
+    tree = scenario.to_dict()
+    tree["strategies"] = {name: given if name in mine else {} for name, given in tree["strategies"].items()}
+    text = json.dumps([strategy, tree, digests(scenario)], separators=(",", ":"), default=str)
+    return "bill " + measured_key(cell_keys, [text])
+
+
+__all__ = ["MOST_BYTES", "CellKeys", "CellMemory", "bill_key", "measured_key", "size_of"]

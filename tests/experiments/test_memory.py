@@ -12,7 +12,7 @@ import pytest
 import planner
 from planner.errors import PlannerError
 from planner.experiments.cells import Cell, cell_keys, run_cells
-from planner.experiments.memory import CellMemory, size_of
+from planner.experiments.memory import CellMemory, bill_key, size_of
 from planner.scenario import Scenario, load
 from planner.scenario.declared import Kind, Place, root
 from planner.scenario.paths import render
@@ -210,6 +210,34 @@ def test_a_walk_through_changes_gives_the_same_comparisons() -> None:
         with_memory = planner.compare(scenario, memory=memory)
         assert whole(with_memory) == whole(planner.compare(scenario)), move
     assert memory.hits > 0
+
+
+@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_comparisons_of_shipped_scenarios_are_the_same_after_any_change_of_a_field(path: Path) -> None:
+    scenario, random, memory = load(path).set(QUICK), Random(path.stem + "!"), CellMemory()
+    planner.compare(scenario, memory=memory)
+    for _ in range(2):
+        after = changed(random, scenario)
+        if after is not None:
+            try:
+                fresh = planner.compare(after)
+            except PlannerError:
+                continue
+            assert whole(planner.compare(after, memory=memory)) == whole(fresh), after.to_dict()
+
+
+def test_the_bill_of_a_strategy_is_made_again_where_its_own_money_changes_and_only_there() -> None:
+    scenario = planner.load(SCENARIOS / "support-chatbot.yaml").set(QUICK)
+    names = list(scenario.strategies)
+
+    def bills(one: Scenario) -> dict[str, str]:
+        return {name: bill_key(one, name, keys_of(one)[name]) for name in names}
+
+    before = bills(scenario)
+    moved = bills(scenario.set({"strategies.hybrid.router.omni_share": 0.3}))
+    assert {name for name in names if moved[name] != before[name]} == {"hybrid"}
+    dearer = bills(scenario.set({"finance.discount_rate": 0.05}))
+    assert not set(dearer.values()) & set(before.values())
 
 
 # -- what is simulated again ---------------------------------------------------------------------------
