@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from planner.experiments import answer as answers
@@ -409,6 +410,21 @@ def _outcome(
     )
 
 
+def _later_models(scenario: Scenario) -> list[str]:
+    """That models of the first day serve, where others will for the rest of the plan."""
+    stretches = eras(scenario)
+    found = {
+        (old, new): after.start
+        for before, after in pairwise(stretches)
+        for name, new in after.models.items()
+        if (old := before.models[name]) != new
+    }
+    if not found:
+        return []
+    told = ", ".join(f"{old} becomes {new} on {on}" for (old, new), on in found.items())
+    return [f"models are those of {scenario.start} (start), too: {told}, of which nothing is in these figures"]
+
+
 def _notices(
     scenario: Scenario,
     log: Log,
@@ -429,6 +445,7 @@ def _notices(
         *log.notices,
         f"tokens: {who}; ranges say what they may be for other models",
         f"prices are those of {scenario.start} (start), whatever the date of the log",
+        *_later_models(scenario),
         f"standing charges are the plan's, spread evenly over its days, for the {float(log.span_s):,.6g} s of the log",
     ]
     if not _names_tasks(scenario, log):

@@ -390,6 +390,9 @@ def test_the_models_and_prices_are_those_of_the_first_day() -> None:
         assert sum(one.weight for one in windows) == pytest.approx(1)
     found = planner.replay(scenario, read_log(THREE), counted_by="unknown")
     assert found.strategies["omni-only"].central.use.total() == Decimal("0.00575")
+    told = [one for one in found.notices if one.startswith("models are those of")]
+    assert len(told) == 1
+    assert "big becomes small on 2026-03-01, of which nothing is in these figures" in told[0]
 
 
 def test_a_long_log_is_replayed_once_and_says_what_that_means(monkeypatch: pytest.MonkeyPatch) -> None:
