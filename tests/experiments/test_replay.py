@@ -405,6 +405,15 @@ def test_a_long_log_is_replayed_once_and_says_what_that_means(monkeypatch: pytes
     assert any("outages came as they were drawn" in one for one in found.notices)
 
 
+def test_levels_that_are_the_same_are_counted_as_simulated_once() -> None:
+    one = loads(TWO.replace("  mini-only: {mini: [mini]}\n", "").replace(", small: 0.9", ""))
+    found = planner.replay(one, read_log(THREE), counted_by="big", replications=1)
+    assert {(row.low, row.high) for row in found.factors} == {(1.0, 1.0)}
+    assert found.simulated_requests == 3
+    ranged = planner.replay(one, read_log(THREE), counted_by="unknown", replications=1)
+    assert ranged.simulated_requests == 3 * 3
+
+
 def test_what_goes_by_the_month_is_named() -> None:
     scenario = loads(TWO).set({"finance.sla": {"availability": 0.999, "penalty_usd_per_month": 100}})
     found = planner.replay(scenario, read_log(THREE), replications=1)
