@@ -296,7 +296,9 @@ def replay(
         n_windows=len(windows),
         simulated_requests=sum(
             one.sample.n
-            for by_window in {id(one): one for one in cells.values()}.values()  # levels that are the same were run once
+            for by_window in {
+                id(one): one for one in cells.values()
+            }.values()  # levels that are the same were run once
             for cell in by_window
             for one in cell.values()
         ),
@@ -425,7 +427,9 @@ def _later_models(scenario: Scenario) -> list[str]:
     if not found:
         return []
     told = ", ".join(f"{old} becomes {new} on {on}" for (old, new), on in found.items())
-    return [f"models are those of {scenario.start} (start), too: {told}, of which nothing is in these figures"]
+    return [
+        f"models are those of {scenario.start} (start), too: {told}, of which nothing is in these figures"
+    ]
 
 
 def _notices(

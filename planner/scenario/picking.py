@@ -19,7 +19,7 @@ from planner.scenario.offers import TIERS, Slot, sellers, slot
 from planner.scenario.paths import closest
 
 #: What a deployment keeps when another model takes its place: what is the caller's own, not the service's. A batch API
-#: that is not used and a prompt cache that is are the caller's, too (`_kept`); their terms are the service's.
+#: that is not used and a prompt cache that is are the caller's, too (`_served`); their terms are the service's.
 KEPT = ("trust", "policy", "weight")
 #: Fields of a deployment of which nobody is told when they go: names, and what is dealt with by itself.
 _UNTOLD = ("model", "provider", "region", "account", "label", "batch", "prompt_cache", *KEPT)
@@ -123,7 +123,7 @@ def _replace(tree: dict[str, Any], scenario: Scenario, here: Slot, model: str, p
     return [
         *_lost_sellers(here, model, places),
         *_left_out(scenario, (*here.deployments[: len(places)], *by_rule), model),
-        *_still_asked(tree, here.model, model),
+        *_still_asked(tree, here, model),
         *_inherit(tree, scenario, here.model, model),
     ]
 
@@ -183,23 +183,25 @@ def _left_out(scenario: Scenario, names: Sequence[str], model: str) -> list[str]
     return [f"Left out, as they were said of another service than {model}: {', '.join(told)}."]
 
 
-def _still_asked(tree: Mapping[str, Any], old: str, new: str) -> list[str]:
-    """Where the replaced model is named outside of tiers and rules, and stays."""
-    deployments = tree["deployments"]
-    own = {name for name, one in deployments.items() if one["model"] == old}
+def _still_asked(tree: Mapping[str, Any], here: Slot, new: str) -> list[str]:
+    """Where the replaced model is named and stays: on own hardware or provisioned units of the tier, beside tier and rules."""
+    deployments, old = tree["deployments"], here.model
+    own = {name for name, one in deployments.items() if one["model"] == old} if old != new else set()
     places = []
     for strategy, one in tree["strategies"].items():
+        kept = sorted(own & _mentioned(one.get(here.tier)))
+        places += [f"{name} in {here.tier} of {strategy}" for name in kept]
         places += [
             f"groups.{group} of {strategy}"
             for group, levels in one.get("groups", {}).items()
             if own & _mentioned(levels)
         ]
         router = one.get("router") or {}
-        if old != new and (router.get("verifier") or {}).get("model") == old:
+        if (router.get("verifier") or {}).get("model") == old != new:
             places.append(f"the verifier of {strategy}")
     if own & _mentioned([(policy or {}).get("hedge") for policy in _policies(tree)]):
         places.append("a hedge")
-    return [f"{old} stays where it is named beside the tier: {', '.join(places)}."] if places else []
+    return [f"{old} is named elsewhere, too, and stays there: {', '.join(places)}."] if places else []
 
 
 def _rename(tree: Mapping[str, Any], tier: str, takes: Mapping[str, str | None]) -> None:

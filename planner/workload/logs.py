@@ -15,7 +15,15 @@ import numpy as np
 from planner.errors import Problem, ScenarioError
 from planner.workload.cells import MAX_ARRIVAL_S, MAX_TOKENS, TOKENS_TEXT
 from planner.workload.log_cells import TIME_TEXT, UNITS_NS, Flags, Integers, moments, numbers, shown, texts
-from planner.workload.log_columns import MOONCAKE, NEEDED, PROMPT_WITH_CACHED, Column, format_of, guessed, plain
+from planner.workload.log_columns import (
+    MOONCAKE,
+    NEEDED,
+    PROMPT_WITH_CACHED,
+    Column,
+    format_of,
+    guessed,
+    plain,
+)
 from planner.workload.log_kept import BadRow, Log
 from planner.workload.log_lines import LISTED, Records, records, table
 from planner.workload.log_profile import many

@@ -7,9 +7,9 @@ import pytest
 from app import inputs, state
 from app.state import OUTAGE, Address
 from planner.errors import ScenarioError
-from planner.workload.windows import counts
 from planner.scenario import loads
 from planner.scenario.fields import Scenario
+from planner.workload.windows import counts
 from tests.app.library import SMALL, write_library
 
 

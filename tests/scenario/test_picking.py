@@ -186,17 +186,19 @@ def test_calls_stay_calls_and_batches_of_the_replaced_model_change_with_it() -> 
     assert given["mini-anthropic"] == {**claude, "batch": None, "prompt_cache": {}}
     assert given["batches"] == claude
     assert given["spare"] == {"model": "gpt-6-luna", "provider": "azure"}
-    to = {name: [rule.to for rule in found.scenario.strategy(name).rules] for name in ("in-batches", "by-name")}
+    to = {
+        name: [rule.to for rule in found.scenario.strategy(name).rules] for name in ("in-batches", "by-name")
+    }
     assert to == {"in-batches": [(("batches",), ("strong",))], "by-name": [(("mini-anthropic",),)]}
     told = " ".join(found.notices)
     assert "limits of calls" in told
-    assert "gpt-6-luna stays where it is named beside the tier: groups.spare of hedged" in told
+    assert "gpt-6-luna is named elsewhere, too, and stays there: groups.spare of hedged" in told
 
 
 def test_the_model_of_a_verifier_stays_and_that_is_said() -> None:
     scenario = load(next(file for file in LIBRARY if file.stem == "coding-assistant"))
     found = picked(scenario, {"mini": "claude-haiku-5-5@anthropic"})
-    assert "gpt-6-luna stays where it is named beside the tier: the verifier of cascade." in found.notices
+    assert "gpt-6-luna is named elsewhere, too, and stays there: the verifier of cascade." in found.notices
 
 
 def test_another_small_model_labels_under_both_ways_of_the_shipped_scenario() -> None:
@@ -204,10 +206,30 @@ def test_another_small_model_labels_under_both_ways_of_the_shipped_scenario() ->
     base = scenario.set({"run": {"replications": 2, "window_s": 60}})
     rows = planner.compare(picked(base, {"mini": "claude-haiku-5-5@anthropic"}).scenario).ledger
     labels = rows[(rows["task"] == "label") & rows["account"].str.startswith("api/")]
-    by = {name: set(labels[labels["strategy"] == name]["account"]) for name in ("small-as-calls", "small-in-batches")}
+    by = {
+        name: set(labels[labels["strategy"] == name]["account"])
+        for name in ("small-as-calls", "small-in-batches")
+    }
     assert by == {
         "small-as-calls": {"api/input", "api/output"},
         "small-in-batches": {"api/batch/input", "api/batch/output"},
     }
     small = rows[rows["strategy"].isin(by) & rows["account"].str.startswith("api/")]
     assert not small["source"].str.contains("luna").any()
+
+
+def test_provisioned_units_of_the_replaced_model_stay_and_that_is_said() -> None:
+    text = """
+name: Units
+start: 2027-01-01
+traffic: {requests_per_month: 100000}
+tasks: {faq: {accuracy: {gpt-6.1-sol: 0.9}}}
+deployments:
+  units: {model: gpt-6.1-sol, provider: azure, provisioned: {units: 50, usd_per_unit_hour: 1, tokens_per_unit_minute: 3000, output_weight: 4}}
+  calls: {model: gpt-6.1-sol, provider: openai}
+strategies: {only: {omni: [units, calls]}}
+finance: {horizon_months: 1}
+"""
+    found = picked(loads(text), {"omni": "claude-opus-5-5@anthropic"})
+    assert found.scenario.strategy("only").omni == (("units",), ("omni-anthropic",))
+    assert any("units in omni of only" in one for one in found.notices)
