@@ -233,3 +233,26 @@ finance: {horizon_months: 1}
     found = picked(loads(text), {"omni": "claude-opus-5-5@anthropic"})
     assert found.scenario.strategy("only").omni == (("units",), ("omni-anthropic",))
     assert any("units in omni of only" in one for one in found.notices)
+
+
+def test_an_offer_has_the_price_that_is_billed_also_where_the_scenario_has_its_own() -> None:
+    own = "models: {gpt-5.6: {input_usd_per_mtok: 1.11, output_usd_per_mtok: 2.22}}\n"
+    by = {one.written: one for one in offers(loads(CHAT + own), "omni")}
+    assert {
+        (one.input_usd_per_mtok, one.output_usd_per_mtok)
+        for name, one in by.items()
+        if name.startswith("gpt-5.6@")
+    } == {(1.11, 2.22)}
+    # Where no list has a price yet, one of the scenario's own is offered, and offering it does not fail.
+    early = """
+name: Early
+start: 2024-12-01
+traffic: {requests_per_month: 1000}
+tasks: {faq: {}}
+models: {gpt-5.6: {input_usd_per_mtok: 3, output_usd_per_mtok: 4}}
+deployments: {one: {model: gpt-4o-2024-11-20, provider: openai}}
+strategies: {only: {omni: [one]}}
+finance: {horizon_months: 1}
+"""
+    found = {one.written: one.input_usd_per_mtok for one in offers(loads(early), "omni")}
+    assert found["gpt-5.6@openai"] == 3
