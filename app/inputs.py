@@ -22,6 +22,7 @@ from planner.workload.windows import counts
 
 ALL_USERS = "traffic.users"
 USERS = f"{ALL_USERS}.active_per_day"
+A_DAY = f"{ALL_USERS}.conversations_per_day"
 REQUESTS = "traffic.requests_per_month"
 MEAN_MONTH_DAYS = 365.25 / 12
 
@@ -134,7 +135,8 @@ def _wrong_answer(task: str, usd: float) -> Input:
 def value_in(scenario: Scenario, one: Input, values: Mapping[str, Any]) -> Any:
     """What an input holds under the values of an address: of a law, its typical size."""
     if one.name not in values:
-        return one.base
+        whole = values.get(ALL_USERS) if one.name == USERS else None
+        return whole.get("active_per_day", one.base) if isinstance(whole, Mapping) else one.base
     if one.kind != "tokens":
         return values[one.name]
     found = typical(_law(scenario, one, values))
@@ -174,8 +176,10 @@ def _volume(scenario: Scenario, values: Mapping[str, Any]) -> Input:
     """Users where they are counted, by the scenario or by the values; else requests."""
     traffic = scenario.traffic
     by_users = traffic.requests_per_month is None and traffic.users is not None
-    if USERS in values or values.get(REQUESTS) is not None:
-        by_users = USERS in values
+    whole = values.get(ALL_USERS)  # set at once, as a form or a link by hand does
+    is_given = USERS in values or isinstance(whole, Mapping)
+    if is_given or values.get(REQUESTS) is not None:
+        by_users = is_given
     if by_users:
         base = None if traffic.users is None else traffic.users.active_per_day
         return _size(USERS, "Active users per day", base)
@@ -190,14 +194,21 @@ def in_unit(scenario: Scenario, now: Scenario, values: Mapping[str, Any], wanted
     `scenario` is what the values change, `now` what they make of it.
     """
     told = counts(now)
-    kept = {name: value for name, value in values.items() if name not in (REQUESTS, USERS, ALL_USERS)}
+    kept = {
+        name: value
+        for name, value in values.items()
+        if name != REQUESTS and name != ALL_USERS and not name.startswith(f"{ALL_USERS}.")
+    }
     if wanted == REQUESTS:
         without = {} if scenario.traffic.users is None else {ALL_USERS: None}
         return {**kept, **without, REQUESTS: _digits(told.turns_per_month)}
-    a_day = 1.0 if now.traffic.users is None else now.traffic.users.conversations_per_day
+    # What a user starts a day: as it is now, else as the scenario has it, which then holds again.
+    own = 1.0 if scenario.traffic.users is None else scenario.traffic.users.conversations_per_day
+    a_day = own if now.traffic.users is None else now.traffic.users.conversations_per_day
     active = told.conversations_per_month / a_day / MEAN_MONTH_DAYS
     without = {} if scenario.traffic.requests_per_month is None else {REQUESTS: None}
-    return {**kept, **without, USERS: max(_digits(active), 1)}
+    others = {} if a_day == own else {A_DAY: a_day}
+    return {**kept, **without, USERS: max(_digits(active), 1), **others}
 
 
 def _digits(value: float) -> int:

@@ -4,6 +4,7 @@ Rules that make findings stand in `findings_money`, `findings_service` and `find
 is a finished comparison with its parts at hand.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -86,6 +87,19 @@ class Facts:
         return None if found is None else found.value
 
 
+def per_request(comparison: "Comparison", strategy: str, counted: Callable[[Sample], int]) -> float:
+    """A count per request that arrives, over the plan: windows by their weights, as in every measure.
+
+    A plain sum over windows would count a planted outage, or the first weeks of a plan, as much as all of the years.
+    """
+    cells = comparison.results[strategy].cells
+    weights = comparison.plan.weights[0]
+    return math.fsum(
+        float(weight) * counted(cell.sample) / max(cell.sample.n, 1)
+        for weight, cell in zip(weights, cells, strict=True)
+    ) / math.fsum(float(weight) for weight in weights)
+
+
 Rule = Callable[[Facts], Iterator[Finding]]
 
 
@@ -94,4 +108,4 @@ def summary_rows(strategy: str, *measures: str, task: str = "") -> Rows:
     return Rows("summary", {"strategy": strategy, "task": task, "measure": measures})
 
 
-__all__ = ["Facts", "Finding", "Rows", "Rule", "summary_rows"]
+__all__ = ["Facts", "Finding", "Rows", "Rule", "per_request", "summary_rows"]

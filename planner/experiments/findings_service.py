@@ -4,10 +4,11 @@ Each rule is a function from the facts of a comparison to findings; a finding ca
 is made of, so a test can check it against something independent. Thresholds stand at the top, with the reason.
 """
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 
-from planner.experiments.finding import Facts, Finding, Rows, Rule, summary_rows
+from planner.experiments.finding import Facts, Finding, Rows, Rule, per_request, summary_rows
 from planner.experiments.loads import loads
 from planner.scenario.fields import Scenario
 from planner.workload.outage_lines import GATEWAY_LINE
@@ -20,7 +21,7 @@ HEADROOM = 0.8  # of a limit, on average over a window: minutes within it are bu
 def limit_binds(facts: Facts) -> Iterator[Finding]:
     """A rate limit refuses calls."""
     names = list(facts.scenario.deployments)
-    for strategy, samples in facts.samples.items():
+    for strategy in facts.samples:
         pooled = pooled_behind(facts.scenario, strategy)
         limiters: list[tuple[str, tuple[str, ...]]] = [
             (f"the rate limit of {name}", (name,)) for name in names if name not in pooled
@@ -29,8 +30,15 @@ def limit_binds(facts: Facts) -> Iterator[Finding]:
             limiters.append(("the limit of the platform's account", pooled))
         for whose, members in limiters:
             places = [names.index(name) for name in members]
-            limited = sum(one.n_limited.get(index, 0) for one in samples for index in places)
-            calls = sum(one.n_calls.get(index, 0) for one in samples for index in places)
+            limited, calls = (
+                math.fsum(
+                    per_request(
+                        facts.comparison, strategy, lambda one, i=place, of=of: getattr(one, of).get(i, 0)
+                    )
+                    for place in places
+                )
+                for of in ("n_limited", "n_calls")
+            )
             if calls and limited / calls > LIMIT_SHARE:
                 yield Finding(
                     "limit-binds",

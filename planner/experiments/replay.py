@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from planner.experiments import answer as answers
@@ -294,7 +295,12 @@ def replay(
         notices=tuple(_notices(scenario, log, windows, counter, reason, strategies)),
         n_windows=len(windows),
         simulated_requests=sum(
-            one.sample.n for by_window in cells.values() for cell in by_window for one in cell.values()
+            one.sample.n
+            for by_window in {
+                id(one): one for one in cells.values()
+            }.values()  # levels that are the same were run once
+            for cell in by_window
+            for one in cell.values()
         ),
         seconds=clock() - began,
     )
@@ -409,6 +415,23 @@ def _outcome(
     )
 
 
+def _later_models(scenario: Scenario) -> list[str]:
+    """That models of the first day serve, where others will for the rest of the plan."""
+    stretches = eras(scenario)
+    found = {
+        (old, new): after.start
+        for before, after in pairwise(stretches)
+        for name, new in after.models.items()
+        if (old := before.models[name]) != new
+    }
+    if not found:
+        return []
+    told = ", ".join(f"{old} becomes {new} on {on}" for (old, new), on in found.items())
+    return [
+        f"models are those of {scenario.start} (start), too: {told}, of which nothing is in these figures"
+    ]
+
+
 def _notices(
     scenario: Scenario,
     log: Log,
@@ -429,6 +452,7 @@ def _notices(
         *log.notices,
         f"tokens: {who}; ranges say what they may be for other models",
         f"prices are those of {scenario.start} (start), whatever the date of the log",
+        *_later_models(scenario),
         f"standing charges are the plan's, spread evenly over its days, for the {float(log.span_s):,.6g} s of the log",
     ]
     if not _names_tasks(scenario, log):

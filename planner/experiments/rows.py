@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from planner.errors import PlannerError
-from planner.experiments.finding import Finding, Rows
+from planner.experiments.finding import Finding, Rows, per_request
 from planner.experiments.findings_money import image_cost, tier_of
 from planner.experiments.loads import loads
 from planner.experiments.verdicts import matrix
@@ -74,16 +74,20 @@ def targets(comparison: "Comparison") -> "pd.DataFrame":
 
 
 def tokens(comparison: "Comparison") -> "pd.DataFrame":
-    """Billed tokens of all simulated calls, by meter: strategy, meter, tokens."""
+    """Billed tokens by meter: strategy, meter, tokens (of all simulated calls), tokens_per_request (windows by their weights)."""
     rows = []
     for name, result in comparison.results.items():
         for meter in result.cells[0].sample.billed_tokens:
-            rows.append((name, meter, sum(cell.sample.billed_tokens[meter] for cell in result.cells)))
-    return _frame(rows, "strategy meter tokens")
+            counted = sum(cell.sample.billed_tokens[meter] for cell in result.cells)
+            expected = per_request(comparison, name, lambda one, meter=meter: one.billed_tokens[meter])
+            rows.append((name, meter, counted, expected))
+    return _frame(rows, "strategy meter tokens tokens_per_request")
 
 
 def calls(comparison: "Comparison") -> "pd.DataFrame":
-    """All simulated calls: strategy, deployment, provider, model (at the start), calls, limited (refused with 429)."""
+    """Calls: strategy, deployment, provider, model (at the start), calls and limited (refused with 429) as simulated, and per
+    request over the plan, windows by their weights: calls_per_request, limited_per_request.
+    """
     scenario = comparison.scenario
     rows = []
     for name, result in comparison.results.items():
@@ -92,8 +96,15 @@ def calls(comparison: "Comparison") -> "pd.DataFrame":
             n = sum(cell.sample.n_calls.get(place, 0) for cell in result.cells)
             limited = sum(cell.sample.n_limited.get(place, 0) for cell in result.cells)
             if deployment in used or n:
-                rows.append((name, deployment, one.provider, one.model, n, limited))
-    return _frame(rows, "strategy deployment provider model calls limited")
+                expected = [
+                    per_request(
+                        comparison, name, lambda sample, of=of, at=place: getattr(sample, of).get(at, 0)
+                    )
+                    for of in ("n_calls", "n_limited")
+                ]
+                rows.append((name, deployment, one.provider, one.model, n, limited, *expected))
+    names = "strategy deployment provider model calls limited calls_per_request limited_per_request"
+    return _frame(rows, names)
 
 
 def volumes(comparison: "Comparison") -> "pd.DataFrame":

@@ -334,6 +334,18 @@ def list_usd_per_mtok(scenario: Scenario, deployment: str, model: str, on: datet
     return total
 
 
+def usd_per_mtok(scenario: Scenario, model: str, provider: str, meter: str, on: datetime.date) -> float:
+    """The price of a meter before anything that is negotiated: the scenario's own, else the listed one of a day.
+
+    Raises PriceUnknown where `price_problem` has something to say.
+    """
+    from planner.catalogue import prices
+
+    own = scenario.models.get(model)
+    given = None if own is None else _own_price(own, meter)
+    return float(prices.price(model, provider, meter, on).usd_per_mtok) if given is None else given
+
+
 def _own_price(own: OwnModel, meter: str) -> float | None:
     price: float | None = getattr(own, f"{meter}_usd_per_mtok")
     return price

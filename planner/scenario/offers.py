@@ -144,9 +144,7 @@ def _at_providers(
             continue
         if any(known.price_problem(scenario, name, provider, meter, first) for meter in ("input", "output")):
             continue
-        usd = [
-            float(prices.price(name, provider, meter, first).usd_per_mtok) for meter in ("input", "output")
-        ]
+        usd = [known.usd_per_mtok(scenario, name, provider, meter, first) for meter in ("input", "output")]
         yield Offer(
             model=name,
             provider=provider,

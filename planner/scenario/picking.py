@@ -3,7 +3,8 @@
 Comes in: a scenario and, for omni or mini, a model at a provider; goes out: the scenario with that model in place of the
 one that the tier asks first. What is said of the replaced service (limits, latency, outages) does not hold for another one
 and comes from the catalogue anew; what is said of the task holds on, with the replaced model's accuracy where the scenario
-rates the new one nowhere.
+rates the new one nowhere. Deployments of the replaced model that rules send requests to change with it; where else it is
+named (groups, hedges, verifiers) it stays, and a notice says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,11 @@ from planner.scenario.fields import Scenario
 from planner.scenario.offers import TIERS, Slot, sellers, slot
 from planner.scenario.paths import closest
 
-#: What a deployment keeps when another model takes its place: what is the caller's own, not the service's.
-KEPT = ("trust", "policy")
+#: What a deployment keeps when another model takes its place: what is the caller's own, not the service's. A batch API
+#: that is not used and a prompt cache that is are the caller's, too (`_served`); their terms are the service's.
+KEPT = ("trust", "policy", "weight")
+#: Fields of a deployment of which nobody is told when they go: names, and what is dealt with by itself.
+_UNTOLD = ("model", "provider", "region", "account", "label", "batch", "prompt_cache", *KEPT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +101,8 @@ def _replace(tree: dict[str, Any], scenario: Scenario, here: Slot, model: str, p
     # The old ones make room first, so that a new one may take an old one's name.
     places_held = {name: f"\0{index}" for index, name in enumerate(here.deployments)}
     _rename(tree, here.tier, places_held)
+    by_rule = _of_rules(tree, scenario, here)
+    _rename_in_rules(tree, here, places_held)
     named = _asked(tree) | _mentioned(_policies(tree))
     for name in here.deployments:
         if name not in named:
@@ -106,11 +112,96 @@ def _replace(tree: dict[str, Any], scenario: Scenario, here: Slot, model: str, p
         name = _known_name(tree, here.tier, model, where) or _free_name(
             f"{here.tier}-{where}", tree["deployments"], model, where
         )
-        kept = {field: base[field] for field in KEPT if field in base}
-        tree["deployments"].setdefault(name, {"model": model, "provider": where, **kept})
+        tree["deployments"].setdefault(name, _served(scenario, base, model, where))
         takes[held] = name
     _rename(tree, here.tier, takes)
-    return [*_lost_sellers(here, model, places), *_inherit(tree, scenario, here.model, model)]
+    _rename_in_rules(tree, here, takes)
+    for name in by_rule:
+        base = tree["deployments"][name]
+        where = base["provider"] if base["provider"] in others else provider
+        tree["deployments"][name] = _served(scenario, base, model, where)
+    return [
+        *_lost_sellers(here, model, places),
+        *_left_out(scenario, (*here.deployments[: len(places)], *by_rule), model),
+        *_still_asked(tree, here, model),
+        *_inherit(tree, scenario, here.model, model),
+    ]
+
+
+def _served(scenario: Scenario, base: Mapping[str, Any], model: str, provider: str) -> dict[str, Any]:
+    """A deployment with a model of the catalogue in place of the one that `base` has."""
+    found = {"model": model, "provider": provider, **{name: base[name] for name in KEPT if name in base}}
+    if "batch" in base and base["batch"] is None:
+        found["batch"] = None
+    if base.get("prompt_cache") is not None and _sells_cached(scenario, model, provider):
+        found["prompt_cache"] = {}
+    return found
+
+
+def _sells_cached(scenario: Scenario, model: str, provider: str) -> bool:
+    return known.price_problem(scenario, model, provider, "cached_input", scenario.start) is None
+
+
+def _of_rules(tree: Mapping[str, Any], scenario: Scenario, here: Slot) -> list[str]:
+    """Deployments of a slot's model that rules alone name: the same model by another way, such as its batch API."""
+    strategies = tree["strategies"].values()
+    in_rules = _mentioned([rule["to"] for one in strategies for rule in one.get("rules", ())])
+    elsewhere = [[one.get(tier) for tier in TIERS] for one in strategies]
+    elsewhere += [list(one.get("groups", {}).values()) for one in strategies]
+    held = _mentioned([*elsewhere, *_policies(tree)]) | set(here.deployments)
+    return [
+        name
+        for name, one in scenario.deployments.items()
+        if name in in_rules - held
+        and one.model == here.model
+        and one.is_paid_by_token
+        and one.provider is not None
+    ]
+
+
+def _rename_in_rules(tree: Mapping[str, Any], here: Slot, takes: Mapping[str, str | None]) -> None:
+    """Rename deployments where rules send requests to them by name; those that are in the other tier, too, stay."""
+    strategies = tree["strategies"].values()
+    others = _mentioned([one.get(tier) for one in strategies for tier in TIERS if tier != here.tier])
+    mine = {name: taken for name, taken in takes.items() if name not in others}
+    first = next((taken for taken in takes.values() if taken is not None), None)
+    for strategy in strategies:
+        for rule in strategy.get("rules", ()):
+            if not isinstance(rule["to"], str):
+                rule["to"] = _renamed(rule["to"], mine) or [[first]]
+
+
+def _left_out(scenario: Scenario, names: Sequence[str], model: str) -> list[str]:
+    """What was said of the replaced services and holds no longer."""
+    told = []
+    for name in names:
+        one = scenario.deployments[name]
+        gone = [field for field in type(one).model_fields if field in one.model_fields_set - {*_UNTOLD}]
+        told += [f"{field} of {name}" for field in gone]
+    if not told:
+        return []
+    return [f"Left out, as they were said of another service than {model}: {', '.join(told)}."]
+
+
+def _still_asked(tree: Mapping[str, Any], here: Slot, new: str) -> list[str]:
+    """Where the replaced model is named and stays: on own hardware or provisioned units of the tier, beside tier and rules."""
+    deployments, old = tree["deployments"], here.model
+    own = {name for name, one in deployments.items() if one["model"] == old} if old != new else set()
+    places = []
+    for strategy, one in tree["strategies"].items():
+        kept = sorted(own & _mentioned(one.get(here.tier)))
+        places += [f"{name} in {here.tier} of {strategy}" for name in kept]
+        places += [
+            f"groups.{group} of {strategy}"
+            for group, levels in one.get("groups", {}).items()
+            if own & _mentioned(levels)
+        ]
+        router = one.get("router") or {}
+        if (router.get("verifier") or {}).get("model") == old != new:
+            places.append(f"the verifier of {strategy}")
+    if own & _mentioned([(policy or {}).get("hedge") for policy in _policies(tree)]):
+        places.append("a hedge")
+    return [f"{old} is named elsewhere, too, and stays there: {', '.join(places)}."] if places else []
 
 
 def _rename(tree: Mapping[str, Any], tier: str, takes: Mapping[str, str | None]) -> None:

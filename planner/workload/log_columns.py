@@ -45,13 +45,15 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "requests": ("nummodelrequests", "nrequests", "numrequests", "requestcount", "requests"),
 }  # fmt: skip
 NEEDED = ("time", "input", "output")
+#: Names of input, as `plain` writes them, whose count holds what came from a prompt cache, whoever served it.
+PROMPT_WITH_CACHED = ("prompttokens", "usageprompttokens")
 WORDS = {
     "time": "the moment of the request",
     "input": "input tokens",
     "output": "output tokens",
     "cached": "tokens of a cached prefix, a part of the input",
-    "cache-read": "tokens read from a prompt cache, beside the input",
-    "cache-write": "tokens written to a prompt cache, beside the input",
+    "cache-read": "tokens read from a prompt cache, beside input_tokens, a part of prompt_tokens",
+    "cache-write": "tokens written to a prompt cache, beside input_tokens, a part of prompt_tokens",
     "task": "what the request is about",
     "session": "the conversation",
     "model": "the model that answered",
@@ -205,6 +207,7 @@ __all__ = [
     "MOONCAKE",
     "NAMES",
     "NEEDED",
+    "PROMPT_WITH_CACHED",
     "WORDS",
     "Column",
     "format_of",

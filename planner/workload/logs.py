@@ -15,7 +15,15 @@ import numpy as np
 from planner.errors import Problem, ScenarioError
 from planner.workload.cells import MAX_ARRIVAL_S, MAX_TOKENS, TOKENS_TEXT
 from planner.workload.log_cells import TIME_TEXT, UNITS_NS, Flags, Integers, moments, numbers, shown, texts
-from planner.workload.log_columns import MOONCAKE, NEEDED, Column, format_of, guessed
+from planner.workload.log_columns import (
+    MOONCAKE,
+    NEEDED,
+    PROMPT_WITH_CACHED,
+    Column,
+    format_of,
+    guessed,
+    plain,
+)
 from planner.workload.log_kept import BadRow, Log
 from planner.workload.log_lines import LISTED, Records, records, table
 from planner.workload.log_profile import many
@@ -170,11 +178,14 @@ class _Reader:
         if prefix is not None:
             self._set_apart("cached", prefix > sent, "at most the row's input tokens, of which it is a part")
         if read is not None or written is not None:
-            beside = sum(part for part in (read, written) if part is not None)
-            sent = sent + beside
-            prefix = beside if prefix is None else prefix
+            cached = sum(part for part in (read, written) if part is not None)
+            is_part = self._holds_cached(sent, cached)
+            sent = sent if is_part else sent + cached
+            prefix = cached if prefix is None else prefix
             self.notices.append(
-                "tokens read from and written to a prompt cache stand beside the input and were added to it"
+                f"tokens read from and written to a prompt cache are a part of {self.names['input']} and were not added to it"
+                if is_part
+                else "tokens read from and written to a prompt cache stand beside the input and were added to it"
             )
         good = np.flatnonzero(~self.is_bad)
         self._refuse_if_mostly_bad(len(good))
@@ -233,6 +244,13 @@ class _Reader:
             for row in rows[: max(LISTED - before, 0)].tolist()
         ]
         self.is_bad |= is_bad
+
+    def _holds_cached(self, sent: Integers, cached: Integers) -> bool:
+        """Whether the input holds what a prompt cache read and wrote: prompt_tokens do (OpenAI's name, which LiteLLM and others
+        keep for every provider), Anthropic's input_tokens do not. A row with more cached than sent says that none do.
+        """
+        is_whole = plain(self.names["input"]) in PROMPT_WITH_CACHED
+        return is_whole and not bool((cached > sent)[~self.is_bad].any())
 
     def _tokens(self, role: str, empty: int | None = None) -> Any:
         """Whole tokens of a role; None where there is no such column. `empty` stands for an empty cell."""

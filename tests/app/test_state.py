@@ -9,6 +9,7 @@ from app.state import OUTAGE, Address
 from planner.errors import ScenarioError
 from planner.scenario import loads
 from planner.scenario.fields import Scenario
+from planner.workload.windows import counts
 from tests.app.library import SMALL, write_library
 
 
@@ -193,3 +194,26 @@ def test_values_that_do_not_go_together_are_a_scenario_error() -> None:
             scenario(),
             {"deployments.omni.limits": {"concurrent": 4}, "policy.timeout_s": 50, "policy.deadline_s": 1},
         )
+
+
+def test_from_users_to_requests_and_back_the_traffic_stays() -> None:
+    # Of voice-assistant a user starts 1.2 conversations a day: the way back must not count with one.
+    here = state.scenario_of(state.library()["voice-assistant"])
+    by_requests = inputs.in_unit(here, here, {}, inputs.REQUESTS)
+    back = inputs.in_unit(here, state.applied(here, by_requests), by_requests, inputs.USERS)
+    assert state.applied(here, back) == here
+    # Where the address says how many a user starts, that stays, too, however it was written.
+    chat = state.scenario_of(state.library()["support-chatbot"])
+    users = {inputs.REQUESTS: None, inputs.ALL_USERS: {"active_per_day": 5000, "conversations_per_day": 3}}
+    (volume,) = [one for one in inputs.inputs(chat, users) if one.name in (inputs.USERS, inputs.REQUESTS)]
+    assert (volume.name, inputs.value_in(chat, volume, users)) == (inputs.USERS, 5000)
+    now = state.applied(chat, users)
+    same = state.applied(chat, inputs.in_unit(chat, now, users, inputs.USERS))
+    assert counts(same) == counts(now)
+    single = {
+        inputs.REQUESTS: None,
+        "traffic.users.active_per_day": 5000,
+        "traffic.users.conversations_per_day": 3,
+    }
+    other = inputs.in_unit(chat, state.applied(chat, single), single, inputs.REQUESTS)
+    assert counts(state.applied(chat, other)).turns_per_month == 813_000

@@ -1,5 +1,6 @@
 """Findings: each rule's number made again from the rows that stand behind it, and nothing else."""
 
+import math
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -13,6 +14,7 @@ from planner.errors import PlannerError
 from planner.experiments.comparison import Comparison
 from planner.experiments.finding import Finding, Rows
 from planner.experiments.rows import TABLES, select
+from planner.scenario import loads
 from tests.experiments import found_cases
 from tests.experiments.found_cases import CASES, SHIPPED
 
@@ -31,7 +33,7 @@ def ratio(table: Table, above: str, below: str) -> float:
 
 
 def share_of_tokens(table: Table, meter: str) -> float:
-    return only(table, "tokens", meter=meter) / sum(table["tokens"])  # type: ignore[operator]
+    return only(table, "tokens_per_request", meter=meter) / math.fsum(table["tokens_per_request"])  # type: ignore[operator]
 
 
 def money(table: Table, kept: Callable[[str], bool]) -> Decimal:
@@ -67,7 +69,7 @@ AGAIN: dict[str, Callable[[Table], float]] = {
     "prompt-cache-off": lambda t: share_of_tokens(t, "cached_input"),
     "over-budget": lambda t: len(set(t["month"])),
     "unrated": lambda t: float(sum(t["unrated"]) / sum(t["completed"])),
-    "limit-binds": lambda t: sum(t["limited"]) / sum(t["calls"]),
+    "limit-binds": lambda t: math.fsum(t["limited_per_request"]) / math.fsum(t["calls_per_request"]),
     "limit-headroom": lambda t: t["used_per_minute"].iloc[0] / t["allowed_per_minute"].iloc[0],
     "waiting": lambda t: ratio(t, "wait_mean_s", "latency_mean_s"),
     "own-breaker": lambda t: only(t, "share"),  # type: ignore[return-value]
@@ -207,3 +209,29 @@ def test_rows_are_chosen_by_value_by_several_values_and_by_what_is_missing() -> 
     assert len(select(found, Rows("slo", {"task": None}))) == len(found.slo_rows)
     for name, table in TABLES.items():
         assert len(select(found, Rows(name))) == len(table(found))
+
+
+def test_shares_of_tokens_are_those_of_the_plan_not_of_the_windows() -> None:
+    # Two windows are of the first fortnight and two of the 35 months after it, whose model reasons: the ledger knows.
+    found = planner.compare(
+        loads(
+            """
+name: Reasons later
+start: 2027-01-01
+traffic: {requests_per_month: 300000}
+tasks: {faq: {accuracy: {plain: 0.9}}}
+models:
+  plain: {input_usd_per_mtok: 1, output_usd_per_mtok: 10}
+  deep: {input_usd_per_mtok: 1, output_usd_per_mtok: 10, reasoning_tokens_per_output_token: 1}
+deployments: {only: {model: plain, latency: {total_s: 1}, limits: null}}
+strategies: {all: {omni: [only]}}
+finance: {horizon_months: 36, migrations: [{at: 2027-01-14, from: plain, to: deep}]}
+run: {replications: 4, window_s: 600}
+"""
+        )
+    )
+    (one,) = [one for one in found.findings if one.code == "hidden-tokens"]
+    billed = found.ledger.groupby("account")["quantity"].sum()
+    expected = float(billed["api/reasoning"] / (billed["api/reasoning"] + billed["api/output"]))
+    assert one.value == pytest.approx(expected, rel=0.02)
+    assert one.value == pytest.approx(0.497, abs=0.01)  # 0.32 of the tokens of the four windows

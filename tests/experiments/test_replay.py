@@ -390,6 +390,9 @@ def test_the_models_and_prices_are_those_of_the_first_day() -> None:
         assert sum(one.weight for one in windows) == pytest.approx(1)
     found = planner.replay(scenario, read_log(THREE), counted_by="unknown")
     assert found.strategies["omni-only"].central.use.total() == Decimal("0.00575")
+    told = [one for one in found.notices if one.startswith("models are those of")]
+    assert len(told) == 1
+    assert "big becomes small on 2026-03-01, of which nothing is in these figures" in told[0]
 
 
 def test_a_long_log_is_replayed_once_and_says_what_that_means(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -400,6 +403,15 @@ def test_a_long_log_is_replayed_once_and_says_what_that_means(monkeypatch: pytes
     assert found.n_windows == 1
     assert found.simulated_requests == 50 * 3 * 3
     assert any("outages came as they were drawn" in one for one in found.notices)
+
+
+def test_levels_that_are_the_same_are_counted_as_simulated_once() -> None:
+    one = loads(TWO.replace("  mini-only: {mini: [mini]}\n", "").replace(", small: 0.9", ""))
+    found = planner.replay(one, read_log(THREE), counted_by="big", replications=1)
+    assert {(row.low, row.high) for row in found.factors} == {(1.0, 1.0)}
+    assert found.simulated_requests == 3
+    ranged = planner.replay(one, read_log(THREE), counted_by="unknown", replications=1)
+    assert ranged.simulated_requests == 3 * 3
 
 
 def test_what_goes_by_the_month_is_named() -> None:

@@ -155,3 +155,104 @@ def test_a_picked_scenario_is_billed_at_the_prices_of_the_new_model() -> None:
     assert not omni.empty
     of_input = omni[omni["meter"] == "input"] if "meter" in omni else omni
     assert (of_input["unit_price_usd"] * 10**6).map(float).isin([float(price)]).any()
+
+
+LABELS = """
+name: Labels
+start: 2027-01-01
+traffic: {requests_per_month: 100000}
+tasks:
+  chat: {share: 0.5, accuracy: {gpt-6-luna: 0.9}}
+  label: {share: 0.5, urgency: batch, accuracy: {gpt-6-luna: 0.9}}
+deployments:
+  calls: {model: gpt-6-luna, provider: openai, batch: null, prompt_cache: {ttl_s: 600}, limits: null}
+  batches: {model: gpt-6-luna, provider: openai}
+  strong: {model: gpt-6.1-sol, provider: openai}
+strategies:
+  as-calls: {mini: [calls]}
+  in-batches: {mini: [calls], rules: [{when: {task: label}, to: [batches, strong]}]}
+  by-name: {mini: [calls], rules: [{when: {task: label}, to: [calls]}]}
+  hedged: {mini: [calls], groups: {spare: [spare]}, fallbacks: {mini: [spare]}}
+"""
+
+
+def test_calls_stay_calls_and_batches_of_the_replaced_model_change_with_it() -> None:
+    text = LABELS.replace("  strong:", "  spare: {model: gpt-6-luna, provider: azure}\n  strong:")
+    text += "finance: {horizon_months: 1}\n"
+    found = picked(loads(text), {"mini": "claude-haiku-5-5@anthropic"})
+    given = found.scenario.to_dict()["deployments"]
+    claude = {"model": "claude-haiku-5-5", "provider": "anthropic"}
+    # No batch API where there was none: what would go there costs half as much.
+    assert given["mini-anthropic"] == {**claude, "batch": None, "prompt_cache": {}}
+    assert given["batches"] == claude
+    assert given["spare"] == {"model": "gpt-6-luna", "provider": "azure"}
+    to = {
+        name: [rule.to for rule in found.scenario.strategy(name).rules] for name in ("in-batches", "by-name")
+    }
+    assert to == {"in-batches": [(("batches",), ("strong",))], "by-name": [(("mini-anthropic",),)]}
+    told = " ".join(found.notices)
+    assert "limits of calls" in told
+    assert "gpt-6-luna is named elsewhere, too, and stays there: groups.spare of hedged" in told
+
+
+def test_the_model_of_a_verifier_stays_and_that_is_said() -> None:
+    scenario = load(next(file for file in LIBRARY if file.stem == "coding-assistant"))
+    found = picked(scenario, {"mini": "claude-haiku-5-5@anthropic"})
+    assert "gpt-6-luna is named elsewhere, too, and stays there: the verifier of cascade." in found.notices
+
+
+def test_another_small_model_labels_under_both_ways_of_the_shipped_scenario() -> None:
+    scenario = load(next(file for file in LIBRARY if file.stem == "overnight-labels"))
+    base = scenario.set({"run": {"replications": 2, "window_s": 60}})
+    rows = planner.compare(picked(base, {"mini": "claude-haiku-5-5@anthropic"}).scenario).ledger
+    labels = rows[(rows["task"] == "label") & rows["account"].str.startswith("api/")]
+    by = {
+        name: set(labels[labels["strategy"] == name]["account"])
+        for name in ("small-as-calls", "small-in-batches")
+    }
+    assert by == {
+        "small-as-calls": {"api/input", "api/output"},
+        "small-in-batches": {"api/batch/input", "api/batch/output"},
+    }
+    small = rows[rows["strategy"].isin(by) & rows["account"].str.startswith("api/")]
+    assert not small["source"].str.contains("luna").any()
+
+
+def test_provisioned_units_of_the_replaced_model_stay_and_that_is_said() -> None:
+    text = """
+name: Units
+start: 2027-01-01
+traffic: {requests_per_month: 100000}
+tasks: {faq: {accuracy: {gpt-6.1-sol: 0.9}}}
+deployments:
+  units: {model: gpt-6.1-sol, provider: azure, provisioned: {units: 50, usd_per_unit_hour: 1, tokens_per_unit_minute: 3000, output_weight: 4}}
+  calls: {model: gpt-6.1-sol, provider: openai}
+strategies: {only: {omni: [units, calls]}}
+finance: {horizon_months: 1}
+"""
+    found = picked(loads(text), {"omni": "claude-opus-5-5@anthropic"})
+    assert found.scenario.strategy("only").omni == (("units",), ("omni-anthropic",))
+    assert any("units in omni of only" in one for one in found.notices)
+
+
+def test_an_offer_has_the_price_that_is_billed_also_where_the_scenario_has_its_own() -> None:
+    own = "models: {gpt-5.6: {input_usd_per_mtok: 1.11, output_usd_per_mtok: 2.22}}\n"
+    by = {one.written: one for one in offers(loads(CHAT + own), "omni")}
+    assert {
+        (one.input_usd_per_mtok, one.output_usd_per_mtok)
+        for name, one in by.items()
+        if name.startswith("gpt-5.6@")
+    } == {(1.11, 2.22)}
+    # Where no list has a price yet, one of the scenario's own is offered, and offering it does not fail.
+    early = """
+name: Early
+start: 2024-12-01
+traffic: {requests_per_month: 1000}
+tasks: {faq: {}}
+models: {gpt-5.6: {input_usd_per_mtok: 3, output_usd_per_mtok: 4}}
+deployments: {one: {model: gpt-4o-2024-11-20, provider: openai}}
+strategies: {only: {omni: [one]}}
+finance: {horizon_months: 1}
+"""
+    found = {one.written: one.input_usd_per_mtok for one in offers(loads(early), "omni")}
+    assert found["gpt-5.6@openai"] == 3

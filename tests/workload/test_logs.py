@@ -96,6 +96,20 @@ def test_tokens_of_a_cache_beside_the_input_are_added_to_it() -> None:
     assert found.prefix_tokens.tolist() == [500, 300]
 
 
+def test_tokens_of_a_cache_are_not_added_to_a_prompt_that_holds_them() -> None:
+    # LiteLLM: prompt_tokens of Anthropic's models are input_tokens, read and written ones together.
+    head = b"startTime,prompt_tokens,completion_tokens,cache_read_input_tokens,cache_creation_input_tokens\n"
+    found = read_log(head + b"0,510,1,500,0\n1,320,1,,300\n")
+    assert found.input_tokens.tolist() == [510, 320]
+    assert found.prefix_tokens is not None
+    assert found.prefix_tokens.tolist() == [500, 300]
+    assert any("are a part of prompt_tokens" in one for one in found.notices)
+    # A row with more cached than sent: this tool counts beside.
+    beside = read_log(head + b"0,10,1,500,0\n1,320,1,,300\n")
+    assert beside.input_tokens.tolist() == [510, 620]
+    assert any("were added to it" in one for one in beside.notices)
+
+
 def test_rows_that_stand_for_several_requests_are_refused() -> None:
     data = b"start_time,input_tokens,output_tokens,num_model_requests\n1700000000,10,1,1\n1700000060,10,1,7\n"
     with pytest.raises(
