@@ -100,6 +100,19 @@ def per_request(comparison: "Comparison", strategy: str, counted: Callable[[Samp
     ) / math.fsum(float(weight) for weight in weights)
 
 
+def tokens_per_request(comparison: "Comparison", strategy: str, meter: str) -> float:
+    """Billed tokens of a meter per request that arrives."""
+    return per_request(comparison, strategy, lambda sample: sample.billed_tokens[meter])
+
+
+def calls_per_request(comparison: "Comparison", strategy: str, place: int) -> tuple[float, float]:
+    """(calls, of them refused by a limit) of the deployment at a place of the scenario, per request that arrives."""
+    return (
+        per_request(comparison, strategy, lambda sample: sample.n_calls.get(place, 0)),
+        per_request(comparison, strategy, lambda sample: sample.n_limited.get(place, 0)),
+    )
+
+
 Rule = Callable[[Facts], Iterator[Finding]]
 
 
@@ -108,4 +121,13 @@ def summary_rows(strategy: str, *measures: str, task: str = "") -> Rows:
     return Rows("summary", {"strategy": strategy, "task": task, "measure": measures})
 
 
-__all__ = ["Facts", "Finding", "Rows", "Rule", "per_request", "summary_rows"]
+__all__ = [
+    "Facts",
+    "Finding",
+    "Rows",
+    "Rule",
+    "calls_per_request",
+    "per_request",
+    "summary_rows",
+    "tokens_per_request",
+]

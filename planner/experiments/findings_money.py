@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from planner.errors import PlannerError
-from planner.experiments.finding import Facts, Finding, Rows, Rule, per_request, summary_rows
+from planner.experiments.finding import Facts, Finding, Rows, Rule, summary_rows, tokens_per_request
 from planner.finance import Ledger, usd
 from planner.finance.token_prices import token_price
 from planner.scenario.fields import Scenario
@@ -75,7 +75,9 @@ def image_cost(scenario: Scenario, name: str, task: str) -> Decimal | None:
 def hidden_tokens(facts: Facts) -> Iterator[Finding]:
     """Reasoning tokens are billed as output though nobody sees them."""
     for strategy in facts.samples:
-        hidden, shown = (_tokens(facts, strategy, meter) for meter in ("reasoning", "output"))
+        hidden, shown = (
+            tokens_per_request(facts.comparison, strategy, meter) for meter in ("reasoning", "output")
+        )
         if hidden and hidden / (hidden + shown) > WORTH_SAYING:
             share = hidden / (hidden + shown)
             yield Finding(
@@ -88,11 +90,6 @@ def hidden_tokens(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _tokens(facts: Facts, strategy: str, meter: str) -> float:
-    """Billed tokens of a meter per request, over the plan."""
-    return per_request(facts.comparison, strategy, lambda sample: sample.billed_tokens[meter])
-
-
 def cached_share(facts: Facts) -> Iterator[Finding]:
     """How much of the text that is paid for a prompt cache gave; also where that is next to nothing."""
     scenario = facts.scenario
@@ -101,7 +98,8 @@ def cached_share(facts: Facts) -> Iterator[Finding]:
         if all(scenario.deployments[name].prompt_cache is None for name in names):
             continue
         plain, read, written = (
-            _tokens(facts, strategy, meter) for meter in ("input", "cached_input", "cache_write")
+            tokens_per_request(facts.comparison, strategy, meter)
+            for meter in ("input", "cached_input", "cache_write")
         )
         total = plain + read + written
         if total:

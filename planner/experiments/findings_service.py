@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
-from planner.experiments.finding import Facts, Finding, Rows, Rule, per_request, summary_rows
+from planner.experiments.finding import Facts, Finding, Rows, Rule, calls_per_request, summary_rows
 from planner.experiments.loads import loads
 from planner.scenario.fields import Scenario
 from planner.workload.outage_lines import GATEWAY_LINE
@@ -30,15 +30,8 @@ def limit_binds(facts: Facts) -> Iterator[Finding]:
             limiters.append(("the limit of the platform's account", pooled))
         for whose, members in limiters:
             places = [names.index(name) for name in members]
-            limited, calls = (
-                math.fsum(
-                    per_request(
-                        facts.comparison, strategy, lambda one, i=place, of=of: getattr(one, of).get(i, 0)
-                    )
-                    for place in places
-                )
-                for of in ("n_limited", "n_calls")
-            )
+            counts = [calls_per_request(facts.comparison, strategy, place) for place in places]
+            calls, limited = (math.fsum(column) for column in zip(*counts, strict=True))
             if calls and limited / calls > LIMIT_SHARE:
                 yield Finding(
                     "limit-binds",

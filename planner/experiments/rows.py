@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from planner.errors import PlannerError
-from planner.experiments.finding import Finding, Rows, per_request
+from planner.experiments.finding import Finding, Rows, calls_per_request, tokens_per_request
 from planner.experiments.findings_money import image_cost, tier_of
 from planner.experiments.loads import loads
 from planner.experiments.verdicts import matrix
@@ -79,7 +79,7 @@ def tokens(comparison: "Comparison") -> "pd.DataFrame":
     for name, result in comparison.results.items():
         for meter in result.cells[0].sample.billed_tokens:
             counted = sum(cell.sample.billed_tokens[meter] for cell in result.cells)
-            expected = per_request(comparison, name, lambda one, meter=meter: one.billed_tokens[meter])
+            expected = tokens_per_request(comparison, name, meter)
             rows.append((name, meter, counted, expected))
     return _frame(rows, "strategy meter tokens tokens_per_request")
 
@@ -96,12 +96,7 @@ def calls(comparison: "Comparison") -> "pd.DataFrame":
             n = sum(cell.sample.n_calls.get(place, 0) for cell in result.cells)
             limited = sum(cell.sample.n_limited.get(place, 0) for cell in result.cells)
             if deployment in used or n:
-                expected = [
-                    per_request(
-                        comparison, name, lambda sample, of=of, at=place: getattr(sample, of).get(at, 0)
-                    )
-                    for of in ("n_calls", "n_limited")
-                ]
+                expected = calls_per_request(comparison, name, place)
                 rows.append((name, deployment, one.provider, one.model, n, limited, *expected))
     names = "strategy deployment provider model calls limited calls_per_request limited_per_request"
     return _frame(rows, names)
