@@ -118,7 +118,7 @@ def _value(scenario: Scenario, asked: Asked, name: str, text: str) -> Any:
         return int(text)
     allowed = {"mode": tuple(MODES), "beside": BESIDE, "provider": providers(scenario)}[name]
     if text not in allowed:
-        hint = paths.closest(text, allowed)
+        hint = paths.closest(text, allowed, many=0)  # all listed before it
         raise ValueError(f"got {text!r}; allowed: {', '.join(allowed)}" + (f"; {hint}" if hint else ""))
     return text
 

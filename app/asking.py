@@ -27,6 +27,7 @@ HISTORY = "addresses before"
 UNDOABLE = 50
 MOVED = "moved"
 LAST = "input changed last"
+SIX_ON_A_LAPTOP = 200  # px; six inputs stand in one row at 1,440 px, scroll bar and margins taken off
 FORM = "all"  # prefix of the keys of the form
 CHANGED = "● "  # before the label of an input that differs from the file
 UNITS = {REQUESTS: "Requests per month", USERS: "Active users per day"}
@@ -72,7 +73,8 @@ def _switch_unit(wanted: str) -> None:
 def restore(*names: str) -> None:
     """Let values be as the file has them. For callbacks."""
     address: Address = st.session_state[ADDRESS]
-    left = {name: value for name, value in address.values.items() if name not in names}
+    back = inputs.together(names, address.values)
+    left = {name: value for name, value in address.values.items() if name not in back}
     go(replace(address, values=left), words=f"back: {', '.join(names)}")
 
 
@@ -113,7 +115,7 @@ class Asking:
     def first_row(self) -> None:
         """Models, volume, growth, shares and an outage."""
         asked = inputs.inputs(self.scenario, self.address.values)
-        grid = st.grid(columns=min(len(asked), 6), min_column_width=215, gap="small")
+        grid = st.grid(columns=min(len(asked), 6), min_column_width=SIX_ON_A_LAPTOP, gap="small")
         for one in asked:
             with grid.cell():
                 if one.name in UNITS:
@@ -172,9 +174,11 @@ class Asking:
         """What is changed, each with a way back; undo, and everything back."""
         told = state.changed(state.scenario_of(state.library()[self.address.scenario]), self.address.values)
         can_undo = bool(st.session_state.get(HISTORY))
+        # There in every run, though it may be empty: what follows stays in its place and need not be drawn anew.
+        place = st.container(horizontal=True, gap="small", key="ways-back")
         if not told and not can_undo:
             return
-        with st.container(horizontal=True, gap="small", key="ways-back"):
+        with place:
             for name, words in zip(self.address.values, told, strict=True):
                 st.button(
                     text.markdown(f"↺ {words}"),

@@ -69,8 +69,9 @@ def choose(title: str = "") -> Chosen | None:
     asked = _ask(Asking(changed.scenario, address), more)
     remember(address)
     _show_notices(notices)
+    about_models = st.empty()  # a place in every run, so that what follows stays where it is
     if changed.notices:
-        st.caption(" ".join(text.markdown(notice) for notice in changed.notices))
+        about_models.caption(" ".join(text.markdown(notice) for notice in changed.notices))
     progress = st.empty()
     try:
         found = comparison_of(state.applied(scenario, address.values), progress)

@@ -182,10 +182,10 @@ def _volume(scenario: Scenario, values: Mapping[str, Any]) -> Input:
         by_users = is_given
     if by_users:
         base = None if traffic.users is None else traffic.users.active_per_day
-        return _size(USERS, "Active users per day", base)
+        return _size(USERS, "Active users per day", base, now=values.get(USERS))
     base = traffic.requests_per_month
     extra = " As given: as many as the recording holds." if traffic.trace is not None else ""
-    return _size(REQUESTS, "Requests per month", base, extra)
+    return _size(REQUESTS, "Requests per month", base, extra, now=values.get(REQUESTS))
 
 
 def in_unit(scenario: Scenario, now: Scenario, values: Mapping[str, Any], wanted: str) -> dict[str, Any]:
@@ -216,10 +216,27 @@ def _digits(value: float) -> int:
     return int(float(f"{value:.3g}"))
 
 
-def _size(name: str, label: str, base: float | None, extra: str = "") -> Input:
+def together(names: Iterable[str], values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names, and with one half of a changed unit of the volume its other half: alone, either would be refused.
+
+    >>> together([USERS], {REQUESTS: None, USERS: 5000, "run.seed": 3})
+    ('traffic.users.active_per_day', 'traffic.requests_per_month')
+    >>> together(["run.seed"], {REQUESTS: None, USERS: 5000, "run.seed": 3})
+    ('run.seed',)
+    """
+    asked = tuple(names)
+    volume = [name for name in values if name in (REQUESTS, ALL_USERS) or name.startswith(f"{ALL_USERS}.")]
+    if any(values[name] is None for name in volume) and set(volume) & set(asked):
+        return (*asked, *(name for name in volume if name not in asked))
+    return asked
+
+
+def _size(name: str, label: str, base: float | None, extra: str = "", *, now: Any = None) -> Input:
+    """A size that is counted; its buttons go in steps of a tenth to a hundredth of what it is `now`."""
     place = _declared(name)
     assert place.high is not None, f"{name} has no upper bound"
-    step = 10.0 ** max(math.floor(math.log10(base or 1_000_000)) - 1, 0)
+    size = next((one for one in (now, base) if isinstance(one, int | float) and one >= 1), 1_000_000)
+    step = 10.0 ** max(math.floor(math.log10(size)) - 1, 0)
     held = int(base) if base is not None and base == int(base) else base
     return Input(
         name=name, label=label, help=_help(place) + extra, base=held, low=1, high=place.high, step=step, kind="size"

@@ -9,8 +9,10 @@ from planner import warming
 st.set_page_config(page_title="LLM traffic planner", page_icon="🚦", layout="wide")
 
 # Asked in milliseconds at the first run of a session only; the pages import the engine, so it is asked before them.
+# Its place is there in every run: were it not, all that follows would move up in the second run, and for as long as that lasts
+# the page would be shown twice, the old one below the new.
+place = st.empty()
 if not st.session_state.get("engine is warm"):
-    place = st.empty()
     if warming.announce(place.info):
         warming.load()
         place.empty()

@@ -59,7 +59,7 @@ def rows(console: Console, comparison: "Comparison", code: str) -> None:
     found = [one for one in comparison.findings if one.code == code]
     if not found:
         codes = dict.fromkeys(one.code for one in comparison.findings)
-        hint = closest(code, codes)
+        hint = closest(code, codes, many=0)  # they are all listed before it
         raise PlannerError(
             f"--rows: got {code!r}; found here: {', '.join(codes) or 'nothing'}"
             + (f"; {hint}" if hint else "")

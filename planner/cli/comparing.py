@@ -248,7 +248,7 @@ def check_strategy(
     if name not in scenario.strategies:
         from planner.scenario.paths import closest
 
-        hint = closest(name, scenario.strategies)
+        hint = closest(name, scenario.strategies, many=0)  # all listed before it
         raise PlannerError(
             f"{option}: got {name!r}; allowed: {', '.join((*others, *scenario.strategies))}"
             + (f"; {hint}" if hint else "")

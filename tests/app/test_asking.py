@@ -1,5 +1,6 @@
 """The inputs in the body of the page: other models, users, sizes, errors; what is wrong is told at the input."""
 
+import doctest
 from collections.abc import Callable
 from pathlib import Path
 
@@ -151,3 +152,46 @@ def test_every_other_field_is_folded_by_section_and_changed_there(start: Start) 
     app.button(key="undo").click().run()
     assert "finance.horizon_months" not in app.query_params
     assert totals(app) == expected(loads(CHAT))
+
+
+@pytest.mark.parametrize("half", ["traffic.requests_per_month", "traffic.users.active_per_day"])
+def test_the_way_back_of_either_half_of_a_changed_unit_takes_both(start: Start, half: str) -> None:
+    """One half alone (no volume at all, or two) would be refused, and nothing be shown."""
+    as_in_file = totals(start())
+    app = start(**{"traffic.requests_per_month": "null", "traffic.users.active_per_day": "5000"})
+    assert totals(app) != as_in_file
+    app.button(key=f"back:{half}").click().run()
+    assert not app.error
+    assert totals(app) == as_in_file
+
+
+def test_the_steps_of_a_volume_are_those_of_what_it_is() -> None:
+    """5,000 users are no matter of a hundred thousand, though the file counts requests."""
+    scenario = loads(CHAT)
+    values = {inputs.REQUESTS: None, inputs.USERS: 5000}
+    volume = next(one for one in inputs.inputs(scenario, values) if one.name == inputs.USERS)
+    assert volume.step == 100
+    volume = next(one for one in inputs.inputs(scenario) if one.name == inputs.REQUESTS)
+    assert volume.step == 10_000
+
+
+def test_the_page_stays_in_its_place_when_an_input_is_changed_first(start: Start) -> None:
+    """What moves up or down by a place is drawn twice, old and new, for as long as the run lasts."""
+
+    def places(app: AppTest) -> list[str]:
+        found = [(index, node) for index, node in app.main.children.items()]
+        return [f"{index} {node.type}" for index, node in found if node.type != "unknown"][: len(found) - 1]
+
+    app = start()
+    before = places(app)
+    app.slider(key="in:strategies.hybrid.router.omni_share").set_value(0.3).run()
+    assert not app.exception
+    after = places(app)
+    assert len(before) > 10
+    assert after == before
+
+
+def test_the_examples_in_the_text_hold() -> None:
+    found = doctest.testmod(inputs)
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -115,6 +115,8 @@ def test_fail_on_miss_names_who_there_is(file: Path) -> None:
     assert (
         "--fail-on-miss: got 'mini-onl'; allowed: any, best, omni-only, mini-only, hybrid" in unknown.stderr
     )
+    far = run.invoke(app, ["compare", str(file), "--fail-on-miss", "zebra"]).stderr
+    assert far.count("hybrid") == 1  # those who are allowed are listed once
 
 
 def test_rows_behind_findings_are_printed_by_code(file: Path) -> None:
