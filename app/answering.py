@@ -14,6 +14,7 @@ import planner
 from app import details, jobs, text
 from planner.errors import PlannerError
 from planner.experiments import fixes, verdicts
+from planner.experiments.cards import mark
 from planner.experiments.comparison import Comparison
 from planner.experiments.figure_words import figure
 from planner.experiments.finding import Finding
@@ -200,9 +201,7 @@ def _target(one: Held) -> str:
 
 def _verdict(one: Held) -> str:
     """A sign with a word, the figure, its interval; colour alone says nothing."""
-    kind, words = ("met", "✓ met") if one.met else ("missed", "✗ missed")
-    if one.verdict == "not certain":
-        kind, words = "unsure", f"~ {'met' if one.met else 'missed'}, not certain"
+    kind, words = mark(one.met, one.is_certain)
     if one.value is None:
         return f"<span class='{kind}'>{words}</span><small>{escape(one.reason or 'not measured')}</small>"
     ends = one.interval_words()

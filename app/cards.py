@@ -4,7 +4,7 @@ from html import escape
 
 import streamlit as st
 
-from planner.experiments.cards import Card, Line, cards
+from planner.experiments.cards import Card, Line, cards, mark
 
 
 def show(shown: list[Card]) -> None:
@@ -64,7 +64,7 @@ def table(lines: tuple[Line, ...]) -> str:
 def _mark(line: Line) -> str:
     if line.met is None:
         return ""
-    kind, sign = ("met", "✓ met") if line.met else ("missed", "✗ missed")
+    kind, sign = mark(line.met, line.is_certain)
     return f"<span class='{kind}'>{sign}</span><small>{escape(line.target)}</small>"
 
 

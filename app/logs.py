@@ -17,6 +17,7 @@ from app.jobs import Place
 from planner.api import Log, Replay
 from planner.charts import log_load_chart
 from planner.errors import PlannerError, ScenarioError
+from planner.experiments.replay import StrategyReplay
 from planner.experiments.replay_answer import small_words
 from planner.experiments.replay_rows import USD, Spread, rows_of
 from planner.experiments.replay_tokens import UNKNOWN, models_of
@@ -292,9 +293,17 @@ def table(found: Replay) -> pd.DataFrame:
         for row in rows_of(found)
     ]
     if found.slo_rows:
-        met = {name: "✓ all met" if one.meets() else f"✗ {len(one.central.misses)} missed" for name, one in found.strategies.items()}  # fmt: skip
+        met = {name: _met_words(one) for name, one in found.strategies.items()}
         rows.append({"On this traffic": "targets", **met})
     return pd.DataFrame(rows)
+
+
+def _met_words(one: StrategyReplay) -> str:
+    """Whether every target is met; not certain where fewer or more tokens say otherwise."""
+    words = "all met" if one.meets() else f"{len(one.central.misses)} missed"
+    if any(one.meets(level) != one.meets() for level in one.levels):
+        return f"~ {words}, not certain"
+    return f"✓ {words}" if one.meets() else f"✗ {words}"
 
 
 def spread(one: Spread, unit: str) -> str:

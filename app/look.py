@@ -24,7 +24,7 @@ table.figures th { text-align: left; font-weight: 400; padding: 0.16rem 0.5rem 0
 table.figures td { text-align: right; padding: 0.16rem 0 0.16rem 0.4rem; vertical-align: top; white-space: nowrap; }
 table.figures small { display: block; font-size: 0.74rem; opacity: 0.75; }
 table.figures tr + tr { border-top: 1px solid rgba(128, 128, 128, 0.25); }
-table.figures .met, table.figures .missed { font-weight: 600; }
+table.figures .met, table.figures .missed, table.figures .unsure { font-weight: 600; }
 table.figures .missed { text-decoration: underline; text-underline-offset: 2px; }
 div.sideways { overflow-x: auto; }
 table.phases td { white-space: normal; }

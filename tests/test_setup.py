@@ -311,12 +311,13 @@ STAGES = {
     "planner.finance": "import planner.tables, planner.catalogue.prices, planner.scenario",
     "planner.experiments": "import planner.engines, planner.metrics, planner.finance",
     "planner.charts": "import altair, planner.tables",
+    "planner.memos": "import planner.charts, planner.experiments",
     "planner.cli": "import planner, planner.experiments, typer, rich",
     "planner.failures": "",
     "planner.limiting": "",
     "planner._installation": "",
     "planner": "import planner._installation",
-    "planner.api": "import planner.experiments, planner.charts",
+    "planner.api": "import planner.experiments, planner.charts, planner.memos",
     "app": "import planner, streamlit, planner.charts",
 }
 """A tree with the arrows that design allows, one line of imports a module."""

@@ -18,12 +18,13 @@ from app.editing import Draft, Meaning
 from app.look import STYLE
 from app.navigation import COMPARE_WRITTEN
 from planner.errors import PlannerError, Problem, ScenarioError
-from planner.scenario import json_schema
+from planner.scenario import json_schema, paths
 from planner.scenario.fields import Scenario
 
 CHOSEN, VIEW, TOLD, GONE, GO, UPLOADS = (
     f"scenario:{name}" for name in ("chosen", "view", "told", "deleted", "go", "uploads")
 )
+LINK = "scenario:link"  # the scenario that the address named last
 TEXT = "scenario:text"  # the text area
 VIEW_WIDGET = "scenario:view in"
 FORM = "scenario-form"
@@ -53,6 +54,7 @@ def page() -> None:
     chosen = st.session_state[CHOSEN]
     known = {**dict.fromkeys(files), **dict.fromkeys(editing.drafts(st.session_state))}
     memory = st.session_state
+    _write_link(files, chosen)
     # What a widget holds is forgotten while another page is shown; what is remembered of it is not.
     memory[VIEW_WIDGET] = shown = memory.setdefault(VIEW, GALLERY)
     view.segmented_control(
@@ -74,9 +76,20 @@ def _follow_link(files: dict[str, Path]) -> None:
     """A link that names a scenario of the library chooses it; the last choice stays otherwise."""
     memory = st.session_state
     asked = st.query_params.get("scenario")
-    if asked in files and memory.get("scenario:link") != asked:
-        memory["scenario:link"] = memory[CHOSEN] = asked
+    if asked != memory.get(LINK):
+        memory[LINK] = asked
+        if asked in files:
+            memory[CHOSEN] = asked
+        elif asked is not None:
+            hint = paths.closest(asked, files) or "it was renamed or deleted, or is another server's"
+            memory[TOLD] = ("error", f"There is no scenario {asked!r}; {hint}.")
     memory.setdefault(CHOSEN, next(iter(files), ""))
+
+
+def _write_link(files: dict[str, Path], chosen: str) -> None:
+    """The address names the chosen scenario, where it is one that a link can open."""
+    if chosen in files and st.query_params.get("scenario") != chosen:
+        st.query_params["scenario"] = st.session_state[LINK] = chosen
 
 
 def _go_where_asked() -> None:

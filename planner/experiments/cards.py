@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner.experiments import words as text
 from planner.experiments.comparison import Comparison
+from planner.experiments.verdicts import Held
 from planner.finance.calendar import rate_in_words
 from planner.workload.windows import horizon_words
 
@@ -35,13 +36,14 @@ HIDDEN_WITHOUT_TARGET = ("min_tokens_per_s", "sensitive_outside")
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A row of a card: a figure, its interval, and the target with whether it is met."""
+    """A row of a card: a figure, its interval, and the target with whether it is met; `is_certain` as in `verdicts.Held`."""
 
     name: str
     value: str
     interval: str = ""
     target: str = ""
     met: bool | None = None
+    is_certain: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +194,26 @@ def _measure_line(row: Any, words: str, target: Any, relation: str) -> Line | No
         interval=text.interval(row["low"], row["high"], unit),
         target=held,
         met=None if target is None else bool(target["met"]),
+        is_certain=None if target is None else _is_certain(row, target),
     )
+
+
+def _is_certain(row: Any, target: Any) -> bool | None:
+    """Whether both ends of the interval give the same verdict; None where there is none."""
+    if text.is_unknown(row["low"]) or text.is_unknown(row["high"]):
+        return None
+    held = Held(
+        strategy=row["strategy"], task=None, measure=target["measure"], target=target["target"], value=row["value"],
+        low=row["low"], high=row["high"], met=bool(target["met"]),
+    )  # fmt: skip
+    return held.is_certain
+
+
+def mark(met: bool, is_certain: bool | None) -> tuple[str, str]:
+    """(class, sign with a word) of a verdict, the same wherever it stands."""
+    if is_certain is False:
+        return "unsure", "~ met, not certain" if met else "~ missed, not certain"
+    return ("met", "✓ met") if met else ("missed", "✗ missed")
 
 
 def _target(value: float, unit: str) -> str:

@@ -10,9 +10,10 @@ from html import escape
 from planner.charts import Gallery, panels, theme
 from planner.experiments import words
 from planner.experiments.answer import GATES
-from planner.experiments.cards import Card, Line, cards
+from planner.experiments.cards import Card, Line, cards, mark
 from planner.experiments.comparison import Comparison
 from planner.experiments.statement import Statement
+from planner.experiments.verdicts import matrix
 from planner.finance import usd
 from planner.finance.ledger import ECONOMIC, INVOICED, total_of
 from planner.memos.blocks import section, table, told
@@ -102,7 +103,7 @@ def _beside_total(card: Card) -> str:
 
 def _lines(lines: Iterable[Line]) -> str:
     rows = "".join(
-        f"<tr><th scope='row'>{escape(line.name)}{_mark(line.met, line.target)}</th>"
+        f"<tr><th scope='row'>{escape(line.name)}{_mark(line.met, line.is_certain, line.target)}</th>"
         f"<td class='number'><strong>{escape(line.value)}</strong>{_small(line.interval)}</td></tr>"
         for line in lines
     )
@@ -113,11 +114,11 @@ def _small(text: str) -> str:
     return f"<small>{escape(text)}</small>" if text else ""
 
 
-def _mark(met: bool | None, target: str = "") -> str:
+def _mark(met: bool | None, is_certain: bool | None, target: str = "") -> str:
     """Whether a target is met, by sign and word, and the target."""
     if met is None:
         return ""
-    kind, sign = ("met", "✓ met") if met else ("missed", "✗ missed")
+    kind, sign = mark(met, is_certain)
     return f"<small><span class='{kind}'>{sign}</span>{f' {escape(target)}' if target else ''}</small>"
 
 
@@ -136,7 +137,7 @@ def targets(comparison: Comparison) -> str:
     rows = comparison.slo_rows
     if not rows:
         return section("Targets", "<p>None is set: every strategy may be chosen.</p>")
-    found = {(row.measure, row.task, row.strategy): row for row in rows}
+    found = {(row.measure, row.task, row.strategy): row for row in matrix(comparison)}
     body = []
     for measure, task in dict.fromkeys((row.measure, row.task) for row in rows):
         _, more_is_better, name, unit = GATES[measure]
@@ -147,7 +148,7 @@ def targets(comparison: Comparison) -> str:
         for strategy in comparison.strategies:
             row = found[measure, task, strategy]
             value = words.number(row.value, unit) if row.value is not None else row.reason or words.DASH
-            cells.append(f"<td class='number'>{escape(value)}{_mark(row.met)}</td>")
+            cells.append(f"<td class='number'>{escape(value)}{_mark(row.met, row.is_certain)}</td>")
         where = f" of {task}" if task else ""
         label = f"{name[:1].upper()}{name[1:]}{where} {bound}"
         body.append(f"<tr><th scope='row'>{escape(label)}</th>{''.join(cells)}</tr>")

@@ -17,6 +17,7 @@ from planner.scenario.steps import is_capped
 from planner.scenario.strategies import TIER_GROUPS, CascadeRouter, Levels, Strategy
 
 MOST_WAYS = 5_000  # of a group, that are followed one by one
+MOST_STEPS = 100_000  # many walks may lead to few ways: a second or two
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +133,15 @@ class _Walk:
 
     def __init__(self, strategy: Strategy, policy: Policy) -> None:
         self.strategy, self.policy = strategy, policy
+        self.n_steps = 0
+        self._lists: dict[str, tuple[tuple[str, ...], ...]] = {}
+
+    def lists(self, group: str) -> tuple[tuple[str, ...], ...]:
+        """The lists that a group may fall back on, each once."""
+        if group not in self._lists:
+            found = self.strategy.lists(group, self.policy.special_fallbacks_only)
+            self._lists[group] = tuple(dict.fromkeys(found))
+        return self._lists[group]
 
     def turns(self, groups: tuple[str, ...]) -> tuple[Turn, ...]:
         return tuple(
@@ -149,8 +159,11 @@ class _Walk:
         """Each group fails in one way, so one of its lists is gone through, each entry with all that follows it."""
         if n_fallbacks == self.policy.max_fallbacks:
             return [met]
+        self.n_steps += 1
+        if self.n_steps > MOST_STEPS:
+            raise _TooManyWays
         found: dict[tuple[str, ...], None] = {}
-        for one_list in dict.fromkeys(self.strategy.lists(met[-1], self.policy.special_fallbacks_only)):
+        for one_list in self.lists(met[-1]):
             walks = [met]
             for other in one_list:
                 walks = [
@@ -167,8 +180,7 @@ class _Walk:
     def _everywhere(self, met: tuple[str, ...]) -> tuple[str, ...]:
         found, pending = dict.fromkeys(met), [met[-1]]
         while pending:
-            lists = self.strategy.lists(pending.pop(0), self.policy.special_fallbacks_only)
-            fresh = [one for one_list in lists for one in one_list if one not in found]
+            fresh = [one for one_list in self.lists(pending.pop(0)) for one in one_list if one not in found]
             found |= dict.fromkeys(fresh)
             pending += fresh
         return tuple(found)

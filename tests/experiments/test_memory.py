@@ -136,10 +136,10 @@ def drawn(seed: int) -> Scenario | None:
 # -- the same with and without -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("first", range(0, 240, 60))
+@pytest.mark.parametrize("first", range(0, 80, 20))
 def test_cells_of_drawn_scenarios_are_the_same_after_any_change_of_a_field(first: int) -> None:
     compared = hits = 0
-    for seed in range(first, first + 60):
+    for seed in range(first, first + 20):
         scenario, random = drawn(seed), Random(seed)
         if scenario is None:
             continue
@@ -152,8 +152,8 @@ def test_cells_of_drawn_scenarios_are_the_same_after_any_change_of_a_field(first
             compared += 1
             assert cells(after, memory) == cells(after, None), f"seed {seed}: {after.to_dict()}"
         hits += memory.hits
-    assert compared > 60
-    assert hits > 8
+    assert compared > 20
+    assert hits > 2
 
 
 @pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.yaml")), ids=lambda path: path.stem)
