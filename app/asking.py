@@ -52,7 +52,7 @@ def change(changes: Mapping[str, Any], words: str = "") -> None:
     address: Address = st.session_state[ADDRESS]
     values = {**address.values, **changes}
     with suppress(ScenarioError):  # the page tells what is wrong with them
-        values = state.tidy(state.scenario_of(state.library()[address.scenario]), values)
+        values = state.tidy(state.scenario_of(state.library()[address.scenario]), values, changes)
     go(replace(address, values=values), words=words)
 
 

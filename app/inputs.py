@@ -80,14 +80,14 @@ def _models(scenario: Scenario) -> Iterable[Input]:
         here = slot(scenario, tier)
         if here is None:
             continue
-        known = offers(scenario, tier)
+        known = [one for one in offers(scenario, tier) if one.retires is None]
         words = {one.written: _offer_words(one) for one in known}
         choices = [here.written, *(one.written for one in known if one.written != here.written)]
         yield Input(
             name=tier,
             label=f"{tier.capitalize()} model",
             help=f"The model that the {tier} tier asks first, with its provider; the others have a price and measured latency, "
-            f"take what the tasks send, and have not retired by {scenario.start}. Prices in USD per million tokens, "
+            f"take what the tasks send, and last to the end of the plan. Prices in USD per million tokens, "
             "input and output.",
             base=here.written,
             low=0,
@@ -100,8 +100,7 @@ def _models(scenario: Scenario) -> Iterable[Input]:
 
 
 def _offer_words(one: Offer) -> str:
-    ends = f", retires {one.retires}" if one.retires is not None else ""
-    return f"{one.model} · {one.provider} · {one.input_usd_per_mtok:g} / {one.output_usd_per_mtok:g}{ends}"
+    return f"{one.model} · {one.provider} · {one.input_usd_per_mtok:g} / {one.output_usd_per_mtok:g} USD"
 
 
 def _plain_words(written: str) -> str:

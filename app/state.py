@@ -10,7 +10,7 @@ left out, and those that cannot be used are dropped with a notice. The same addr
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -139,9 +139,14 @@ def _values(scenario: Scenario, texts: Mapping[str, str]) -> tuple[dict[str, Any
     return tidy(scenario, given), notices
 
 
-def tidy(scenario: Scenario, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that change anything."""
-    return {name: value for name, value in values.items() if not _is_idle(scenario, values, name)}
+def tidy(scenario: Scenario, values: Mapping[str, Any], among: Iterable[str] | None = None) -> dict[str, Any]:
+    """The values that change anything; only those `among` some names are looked at, if given."""
+    asked = set(values if among is None else among)
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in asked or not _is_idle(scenario, values, name)
+    }
 
 
 def _is_idle(scenario: Scenario, values: Mapping[str, Any], name: str) -> bool:

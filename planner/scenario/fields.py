@@ -227,6 +227,17 @@ class Scenario(Fields):
     @property
     def hash(self) -> str:
         """SHA-256 of the canonical JSON of what was given and of the files it reads; caches key on it."""
+        trace = self.traffic.trace
+        is_of_a_file = (
+            trace is not None and trace.file is not None
+        )  # which may change while this object lives
+        return self._digest() if is_of_a_file else self._digest_once()
+
+    @once_per_scenario
+    def _digest_once(self) -> str:
+        return self._digest()
+
+    def _digest(self) -> str:
         given = self.to_dict()
         files = digests(self)
         if files:

@@ -77,16 +77,14 @@ def test_claude_and_haiku_are_picked_and_billed(start: Start) -> None:
     assert totals(start(**app.query_params)) == totals(app)
 
 
-def test_a_model_that_retires_within_the_horizon_is_refused_at_its_picker(start: Start) -> None:
-    app = start()
-    app.selectbox(key="in:omni").set_value("gpt-5.1@openai").run()
+def test_a_model_that_retires_within_the_horizon_is_not_offered_and_a_link_to_it_says_why(
+    start: Start,
+) -> None:
+    app = start(omni="gpt-5.1@openai")
     assert not app.exception
-    assert totals(app) == []
-    told = [one.value for one in app.error]
-    assert len(told) == 2  # at the picker, and in the list
-    assert all("retires at openai on 2027-04-01" in one for one in told[:1])
-    app.button(key="undo").click().run()
+    assert any("omni was ignored" in one.value and "2027-04-01" in one.value for one in app.warning)
     assert totals(app) == expected(loads(CHAT))
+    assert not any(words.startswith("gpt-5.1 ·") for words in app.selectbox(key="in:omni").options)
 
 
 def test_users_are_typed_where_the_scenario_counts_requests(start: Start) -> None:
