@@ -549,7 +549,7 @@ def _results(
         return {
             name: _joined(name, own, bill(name, own), measuring.of(name, own)) for name, own in cells.items()
         }
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(2) as beside:
         measured_then = {name: beside.submit(measuring.of, name, own) for name, own in cells.items()}
         bills = {name: bill(name, own) for name, own in cells.items()}
         return {

@@ -12,6 +12,8 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,6 +25,7 @@ from planner.scenario.input_kinds import chooses_by_price
 from planner.workload.windows import Window, eras
 
 Kept = TypeVar("Kept")
+PLAIN = (str, int, float, Decimal, Fraction)
 Tree = dict[str, Any]
 
 MOST_BYTES = 256_000_000
@@ -109,9 +112,12 @@ def size_of(value: object) -> int:
             continue
         total += 200
         if isinstance(one, Mapping):
-            waiting.extend(one.values())
+            if isinstance(next(iter(one.values()), None), PLAIN):  # counts by name: all of a kind
+                total += 200 * len(one)
+            else:
+                waiting.extend(one.values())
         elif isinstance(one, list | tuple):
-            waiting.extend(part for part in one if not isinstance(part, str | int | float))
+            waiting.extend(part for part in one if not isinstance(part, PLAIN))
         elif hasattr(one, "__dict__"):
             waiting.extend(vars(one).values())
     return total
