@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 Report = Callable[[int, int], None]
 Key = tuple[Hashable, ...]
 
-KEPT = 24  # results
+KEPT = 12  # results; of a million requests some forty megabytes each
 QUIET_S = 0.3  # work that is done by then shows no bar
 TICK_S = 0.02
 REDRAW_S = 0.1
