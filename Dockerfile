@@ -49,4 +49,4 @@ EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-m", "app.healthy"]
 
-CMD ["python", "-m", "streamlit", "run", "app/main.py"]
+CMD ["python", "-m", "app.serve"]

@@ -64,7 +64,7 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.lock
 
 run: setup
 	@echo "Planner: http://localhost:$(PORT) (Ctrl+C stops it)"
-	@exec $(BIN)/python -m streamlit run app/main.py --server.port "$(PORT)" --server.headless true
+	@exec $(BIN)/python -m app.serve --server.port "$(PORT)" --server.headless true
 
 lint: setup-test
 	$(BIN)/python -m ruff check .

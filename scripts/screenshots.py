@@ -46,7 +46,7 @@ def free_port() -> int:
 def serving(environment: Mapping[str, str] | None = None, patience_s: float = 60) -> Iterator[str]:
     """The app's address while it runs on a free port, base path included. Raises RuntimeError if it does not come up."""
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.headless", "true"]
+    command = [sys.executable, "-m", "app.serve", "--server.headless", "true"]
     process = subprocess.Popen(
         [*command, "--server.port", str(port)],
         cwd=ROOT,
@@ -98,6 +98,7 @@ def browser(*more: str) -> Iterator[Browser]:
 def wait_for_result(page: Page, patience_s: float = 60) -> None:
     """Until the page shows a comparison and its script is at rest."""
     page.wait_for_selector(".st-key-cards table.figures", timeout=1000 * patience_s)
+    page.wait_for_selector("[data-testid=stMetricValue]", timeout=1000 * patience_s)  # drawn by a part loaded later
     page.wait_for_selector(IDLE, timeout=1000 * patience_s)
 
 

@@ -49,7 +49,7 @@ class Opened:
     def figures(self) -> list[str]:
         """All figures on the cards, as they are read."""
         totals = self.page.locator("[data-testid=stMetricValue]").all_inner_texts()
-        return [*totals, *self.page.locator("table.figures").all_inner_texts()]
+        return [*totals, *self.page.locator(".st-key-cards table.figures").all_inner_texts()]
 
     def wait_for_other_figures(self, than: list[str]) -> None:
         until_s = time.monotonic() + 60
@@ -189,7 +189,7 @@ def test_nothing_is_cut_off_wide_or_on_a_phone(
     one.page.screenshot(path=pictures / f"{name}.png")
     assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
     charts = one.page.locator("[data-testid=stVegaLiteChart]")
-    playwright.expect(charts).to_have_count(5, timeout=PATIENCE_MS)
+    playwright.expect(charts).to_have_count(7, timeout=PATIENCE_MS)
     for box in (chart.bounding_box() for chart in charts.all()):
         assert box is not None
         assert box["x"] >= 0

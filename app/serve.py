@@ -1,0 +1,38 @@
+"""Start the app: `python -m app.serve [options of streamlit run]`, as `streamlit run app/main.py` does, only sooner ready.
+
+While the server comes up, a thread brings into memory what the first page will need: libraries, the engine's machine code,
+the pages' own modules. Whoever opens a page in between waits for the rest of it, no longer than without. An engine that
+is not compiled yet is left to the first page, which says so.
+"""
+
+import sys
+import threading
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+
+from planner import warming
+
+MAIN = Path(__file__).resolve().parent / "main.py"
+PAGES_NEED = ("app.choosing", "app.answering", "app.drawing", "app.logs", "app.sharing", "app.cards")
+
+
+def main() -> None:
+    """Run the server until it is stopped."""
+    threading.Thread(target=preload, name="preload", daemon=True).start()
+    cli = import_module("streamlit.web.cli")
+    sys.argv = ["streamlit", "run", str(MAIN), *sys.argv[1:]]
+    cli.main()
+
+
+def preload() -> None:
+    """Import what pages import, unless the engine would have to be compiled; what fails is told by the page that meets it."""
+    with suppress(Exception):
+        if not warming.is_cold():
+            warming.load()
+            for name in PAGES_NEED:
+                import_module(name)
+
+
+if __name__ == "__main__":
+    main()
