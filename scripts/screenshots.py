@@ -98,7 +98,9 @@ def browser(*more: str) -> Iterator[Browser]:
 def wait_for_result(page: Page, patience_s: float = 60) -> None:
     """Until the page shows a comparison and its script is at rest."""
     page.wait_for_selector(".st-key-cards table.figures", timeout=1000 * patience_s)
-    page.wait_for_selector("[data-testid=stMetricValue]", timeout=1000 * patience_s)  # drawn by a part loaded later
+    page.wait_for_selector(
+        "[data-testid=stMetricValue]", timeout=1000 * patience_s
+    )  # drawn by a part loaded later
     page.wait_for_selector(IDLE, timeout=1000 * patience_s)
 
 
