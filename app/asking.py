@@ -187,7 +187,7 @@ class Asking:
                     on_click=restore,
                     args=(name,),
                 )
-            st.button("↶ Undo", key="undo", disabled=not can_undo, on_click=undo, help="Undo the last change")  # fmt: skip
+            st.button("↶ Undo", key="undo", disabled=not can_undo, on_click=undo, help=_undo_words())  # fmt: skip
             if told:
                 st.button("Reset all", key="reset all", on_click=restore_all)
 
@@ -303,3 +303,10 @@ def _is_about(path: str, task: str) -> bool:
 def _is_of(name: str, section: str) -> bool:
     """Whether a value of the address is one of a section of the form."""
     return name != OUTAGE and name not in TIERS and forms.section_of(name) == section
+
+
+def _undo_words() -> str:
+    """What the button takes back."""
+    history = st.session_state.get(HISTORY)
+    words = history[-1][1] if history else ""
+    return f"Undo the last change: {text.markdown(words)}" if words else "Undo the last change"

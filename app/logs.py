@@ -301,7 +301,7 @@ def table(found: Replay) -> pd.DataFrame:
 def _met_words(one: StrategyReplay) -> str:
     """Whether every target is met; not certain where fewer or more tokens say otherwise."""
     words = "all met" if one.meets() else f"{len(one.central.misses)} missed"
-    if any(one.meets(level) != one.meets() for level in one.levels):
+    if not one.is_certain:
         return f"~ {words}, not certain"
     return f"✓ {words}" if one.meets() else f"✗ {words}"
 

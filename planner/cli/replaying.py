@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from planner.api import Log, Replay
-    from planner.experiments.replay import StrategyReplay
     from planner.experiments.replay_rows import Spread
 
 MOST_BAD_SHOWN = 20
@@ -165,18 +164,16 @@ def _show_strategies(found: "Replay", console: "Console") -> None:
     for start in range(0, len(names), width):
         chosen = names[start : start + width]
         shown = [(row.words, *(_spread(row.by_strategy[name], row.unit) for name in chosen)) for row in rows]
-        met = {name: _met_words(found.strategies[name]) for name in chosen}
+        of = {name: found.strategies[name] for name in chosen}
+        met = {
+            name: ("met" if one.meets() else "missed") + ("" if one.is_certain else ", not certain")
+            for name, one in of.items()
+        }
         shown.append(("targets", *(met[name] if found.slo_rows else "none given" for name in chosen)))
         console.print(_table(("", *chosen), shown, ("",)))
     for name, one in found.strategies.items():
         for text in one.central.misses:
             _item(console, f"{name} misses {text}")
-
-
-def _met_words(one: "StrategyReplay") -> str:
-    """Whether every target is met; not certain where fewer or more tokens say otherwise."""
-    certain = all(one.meets(level) == one.meets() for level in one.levels)
-    return ("met" if one.meets() else "missed") + ("" if certain else ", not certain")
 
 
 def _spread(one: "Spread", unit: str) -> str:

@@ -93,6 +93,11 @@ class StrategyReplay:
         """Whether every target is met."""
         return not self.levels[level].misses
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether fewer or more tokens lead to the same verdict."""
+        return all(self.meets(level) == self.meets() for level in self.levels)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:

@@ -3,7 +3,8 @@
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 import planner
 from planner.errors import ScenarioError
-from planner.experiments.replay import money_of, replayed, windows_of
+from planner.experiments.replay import StrategyReplay, money_of, replayed, windows_of
 from planner.experiments.replay_tokens import counted_by, factors
 from planner.finance.horizon import plan_of
 from planner.finance.mean_month import mean_month
@@ -495,3 +496,18 @@ def test_the_document_holds_plain_values() -> None:
     )
     assert total == Decimal(read["strategies"]["hybrid"]["money"]["total_economic_usd"]["central"])
     assert read["log"]["hex"] == found.log.hex
+
+
+def test_a_verdict_is_certain_where_fewer_and_more_tokens_lead_to_the_same_one() -> None:
+    def outcome(*misses: str) -> Any:
+        return SimpleNamespace(misses=misses)
+
+    sure = {"low": outcome(), "central": outcome(), "high": outcome()}
+    for levels, met, certain in (
+        (sure, True, True),
+        (sure | {"high": outcome("slow")}, True, False),
+        (sure | {"central": outcome("slow"), "high": outcome("slow")}, False, False),
+        ({name: outcome("slow") for name in sure}, False, True),
+    ):
+        one = StrategyReplay(name="s", levels=levels, once=cast(Any, None))
+        assert (one.meets(), one.is_certain) == (met, certain)
