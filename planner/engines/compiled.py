@@ -25,7 +25,8 @@ from planner.jit import jit
 from planner.routing.routers import Route
 
 STEPS = 200_000  # events between two looks at the clock: a few hundredths of a second
-FIRST_SLOTS = 256
+FEWEST_SLOTS, FIRST_SLOTS = 64, 1024  # for requests in flight, before anybody knows how many there will be
+GROWTH = 4  # times as many when they run out: each time all are copied
 Report = Callable[[int], None]
 
 
@@ -50,7 +51,9 @@ class CompiledEngine:
         wants_rows: bool = True,
         n_recorded: int = 0,
         long_above: Mapping[str, int] | None = None,
+        n_first: int = FIRST_SLOTS,
     ) -> None:
+        """`n_first` requests or so are in the first block; results do not depend on it."""
         self.program = program
         self.state = c.new_state(
             program,
@@ -58,7 +61,7 @@ class CompiledEngine:
             n_tasks=n_tasks,
             wants_rows=wants_rows,
             n_recorded=n_recorded,
-            slots=FIRST_SLOTS,
+            slots=min(max(n_first, FEWEST_SLOTS), FIRST_SLOTS),
             long_above=long_above or {},
         )
         self._plant_changes()
@@ -84,7 +87,7 @@ class CompiledEngine:
                 block, following = make_block(state, following), next(waiting, None)
                 state.m[c.R_NEXT_REQUEST] = 0
             elif status == c.NEED_SLOTS:
-                state.more_slots(2 * state.n_slots)
+                state.more_slots(GROWTH * state.n_slots)
             elif status == c.TOO_MUCH:
                 raise LoadExceedsCapacity(self._too_much())
             elif status == c.TOO_MANY_TO_COME:
@@ -163,7 +166,9 @@ def run_rows(
     requests = work.requests
     n_recorded = 0 if requests.service_ns is None else requests.service_ns.shape[1]
     n_tasks = int(requests.task.max(initial=0)) + 1
-    engine = CompiledEngine(program, work.routing.routes, n_tasks=n_tasks, n_recorded=n_recorded)
+    engine = CompiledEngine(
+        program, work.routing.routes, n_tasks=n_tasks, n_recorded=n_recorded, n_first=requests.n
+    )
     taken = list(engine.run([work], None if report is None else lambda done: report(done, requests.n)))
     outcomes = np.concatenate([rows.outcomes for rows in taken])
     attempts = np.concatenate([rows.attempts for rows in taken])
@@ -188,7 +193,8 @@ def make_block(state: State, work: Work) -> Block:
     calls = n_models * (c.N_SIZE + 1)  # where those so far are counted, by desk
     recorded = calls + len(state.desks)
     kept = recorded + (0 if service is None else service.shape[1])
-    behind = np.zeros((n, kept + 3 * len(state.caches)), np.int64)
+    behind = np.empty((n, kept + 3 * len(state.caches)), np.int64)
+    behind[:, calls:recorded] = 0  # all other columns are filled below
     for index, key in enumerate(keys):
         one = work.sizes_by_model[key]
         _fill_sizes(

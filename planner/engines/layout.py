@@ -300,6 +300,10 @@ class State:
         assert capacity > before
         self.m = _grown(self.m, self.first_slot + capacity * self.slot_width)
         self.f = _grown(self.f, self.first_slot_f + capacity * self.slot_width_f)
+        self._free(before, capacity)
+
+    def _free(self, before: int, capacity: int) -> None:
+        """Put the slots from a number on, which nobody ever had, before those that are free."""
         places = self.first_slot + np.arange(before, capacity) * self.slot_width
         # New slots are taken in order; the last one leads to those that were free before.
         self.m[places[:-1] + L_FREE] = places[1:]
@@ -444,6 +448,7 @@ def new_state(
     m += [0] * (n_tasks * task_width)
     slot_width = passes + (2 * len(program.layers) + 3 * len(targets) if program.layers else 0)
     slot_width = max(slot_width, talk_end)
+    slot_width_f = N_SLOT_F + len(program.layers)
     end = len(m)  # rows follow, and the slots behind them
     for at, room, columns in (
         (R_OUTCOME_ROW, ROOM, N_OUTCOME_COLUMNS),
@@ -460,8 +465,8 @@ def new_state(
         f[CF_ACCEPT] = program.verifier.accept_score or 0.0
     m[C_SLOT_WIDTH] = slot_width
     state = State(
-        m=_grown(np.array(m, np.int64), end),
-        f=np.array(f, np.float64),
+        m=_grown(np.array(m, np.int64), end + slots * slot_width),
+        f=_grown(np.array(f, np.float64), len(f) + slots * slot_width_f),
         e=np.zeros(H_HEAP_NS, np.int64),
         laws=program.laws,
         desks=desks,
@@ -471,9 +476,9 @@ def new_state(
         slot_width=slot_width,
         first_slot=end,
         first_slot_f=len(f),
-        slot_width_f=N_SLOT_F + len(program.layers),
+        slot_width_f=slot_width_f,
     )
-    state.more_slots(slots)
+    state._free(0, slots)
     state.more_events(256 + 2 * slots)
     return state
 

@@ -158,6 +158,7 @@ def _compiled(
         wants_rows=wants_rows,
         n_recorded=0 if recorded is None else recorded.shape[1],
         long_above=long_above,
+        n_first=first.requests.n,
     )
     return engine, chain([first], works)
 

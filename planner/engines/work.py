@@ -1,7 +1,8 @@
 """What an engine is given beside the program: the requests, their routes, sizes and right answers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -15,10 +16,10 @@ from planner.scenario.prompt_caches import PromptCache
 from planner.workload.requests import Requests
 from planner.workload.sizes import Model, Sizes, prefix_tokens, resolve_model, sizes
 
-#: Right answers by model of requests that several strategies meet one after the other, each with whose they are.
-_RATED: WeakKeyDictionary[Requests, dict[tuple[int, str], tuple[Scenario, npt.NDArray[np.int8]]]] = (
-    WeakKeyDictionary()
-)
+Found = TypeVar("Found")
+
+#: What was worked out of requests that several strategies meet one after the other, each with whose it is.
+_KNOWN: WeakKeyDictionary[Requests, dict[Hashable, tuple[Scenario, Any]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def prepare(
         provider = scenario.deployments[name].provider
         key = (target.model, provider)
         if key not in same:
-            same[key] = sizes(scenario, requests, resolve_model(scenario, target.model, provider))
+            same[key] = _sizes(scenario, requests, *key)
         measured[name] = same[key]
         cache = scenario.deployments[name].prompt_cache
         if cache is not None:
@@ -89,14 +90,31 @@ def prepare(
     return Work(requests, routing, measured, same, rated, kept)
 
 
-def _correct(scenario: Scenario, requests: Requests, replication: int, model: str) -> npt.NDArray[np.int8]:
-    """`correctness`, remembered for as long as these requests are kept: it is the same in every strategy."""
-    known = _RATED.setdefault(requests, {})
-    found = known.get((replication, model))
+def _once(scenario: Scenario, requests: Requests, what: Hashable, make: Callable[[], Found]) -> Found:
+    """What `make` gives, remembered for as long as these requests are kept: it is the same in every strategy."""
+    known = _KNOWN.setdefault(requests, {})
+    found = known.get(what)
     if found is None or found[0] is not scenario:
-        found = (scenario, correctness(scenario, requests, replication, model))
-        known[replication, model] = found
-    return found[1]
+        found = known[what] = (scenario, make())
+    return cast("Found", found[1])
+
+
+def _sizes(scenario: Scenario, requests: Requests, model: str, provider: str | None) -> Sizes:
+    return _once(
+        scenario,
+        requests,
+        ("sizes", model, provider),
+        lambda: sizes(scenario, requests, resolve_model(scenario, model, provider)),
+    )
+
+
+def _correct(scenario: Scenario, requests: Requests, replication: int, model: str) -> npt.NDArray[np.int8]:
+    return _once(
+        scenario,
+        requests,
+        ("correct", replication, model),
+        lambda: correctness(scenario, requests, replication, model),
+    )
 
 
 def _kept(cache: PromptCache, requests: Requests, model: Model) -> npt.NDArray[np.int64]:

@@ -14,7 +14,8 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -111,16 +112,27 @@ def size_of(value: object) -> int:
                 total += whole.nbytes
             continue
         total += 200
-        if isinstance(one, Mapping):
-            if isinstance(next(iter(one.values()), None), PLAIN):  # counts by name: all of a kind
-                total += 200 * len(one)
+        if _is_mapping(type(one)):
+            parts = cast("Mapping[Any, Any]", one).values()
+            if _is_plain(type(next(iter(parts), None))):  # counts by name: all of a kind
+                total += 200 * len(parts)
             else:
-                waiting.extend(one.values())
+                waiting.extend(parts)
         elif isinstance(one, list | tuple):
-            waiting.extend(part for part in one if not isinstance(part, PLAIN))
+            waiting.extend(part for part in one if not _is_plain(type(part)))
         elif hasattr(one, "__dict__"):
-            waiting.extend(vars(one).values())
+            waiting.extend(part for part in vars(one).values() if not _is_plain(type(part)))
     return total
+
+
+@cache  # asking an abstract class about its instances takes longer than all the rest
+def _is_mapping(kind: type) -> bool:
+    return issubclass(kind, Mapping)
+
+
+@cache
+def _is_plain(kind: type) -> bool:
+    return issubclass(kind, PLAIN)
 
 
 class CellKeys:

@@ -7,6 +7,7 @@ bins, and their counts say so.
 """
 
 import math
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -42,9 +43,11 @@ def add_values(bins: Integers, values: Floats, tasks: Integers) -> None:
             bins[tasks[i], bin_of(values[i])] += 1
 
 
+@cache
 def representatives() -> Floats:
-    """The value each bin stands for; shape (N_BINS,)."""
+    """The value each bin stands for; shape (N_BINS,), read only."""
     powers = np.exp((np.arange(N_BINS) + FIRST - 1) * LOG_GAMMA)
     values = 2 * powers / (GAMMA + 1)
     values[0] = 0.0
+    values.flags.writeable = False
     return values

@@ -54,6 +54,8 @@ class Pool:
         # Sorting is for plans of moderate size; larger ones are binned, like the windows of large ones.
         self.is_exact = all(one.is_exact for one in samples) and int(arrived.sum()) <= EXACT_POOL
         self._by_value: dict[str, tuple[Floats, Integers, Integers, Integers]] = {}
+        self._counts = np.array([one.counts for one in samples])  # (windows, tasks, counts)
+        self._has = np.array([one.has for one in samples])  # (windows, tasks, columns)
 
     @property
     def n_tasks(self) -> int:
@@ -61,7 +63,7 @@ class Pool:
 
     def count(self, column: int, scope: Scope) -> Floats:
         """A count by window; shape (windows,)."""
-        return np.array([one.counts[list(scope), column].sum() for one in self.samples], dtype=np.float64)
+        return self._counts[:, list(scope), column].sum(axis=1).astype(np.float64)
 
     def ratio(self, above: Floats, below: Floats) -> Floats:
         """Ratio of weighted sums for the plan and every deletion, never a mean of ratios; NaN over nothing."""
@@ -73,9 +75,7 @@ class Pool:
         """Weighted mean over the requests of a scope that have the value, from exact sums."""
         place, per = s.COLUMNS.index(column), s.UNITS_PER[column]
         totals = np.array([sum(one.sums[task][place] for task in scope) / per for one in self.samples])
-        return self.ratio(
-            totals, np.array([one.has[list(scope), place].sum() for one in self.samples], dtype=float)
-        )
+        return self.ratio(totals, self._has[:, list(scope), place].sum(axis=1).astype(np.float64))
 
     def quantiles(
         self, column: str, scope: Scope, shares: Sequence[float], *, as_planned: bool = False

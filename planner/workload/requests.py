@@ -315,13 +315,13 @@ def _conversations(scenario: Scenario, replication: int, names: Integers, arrive
     history = np.zeros(rows.name.shape, np.int64)
     common = _common(scenario, replication, task, asked, rows.name)
     image_sets, resent_speech_ms = history + 1, history
+    output_tokens = _drawn_tokens(scenario, replication, "output", task, rows.name)
     if sessions.context == "resend":
         cut = np.array([one.max_output_tokens or MAX_DRAWN for one in tasks])[task_of]
-        answers = _drawn_tokens(scenario, replication, "output", task_of, questions)
-        said = own + np.minimum(answers, cut).astype(np.int64)
+        at_first = np.flatnonzero(rows.repeat == 0)  # of each question
+        said = own + np.minimum(output_tokens[at_first], cut).astype(np.int64)
         history = conversations.before(said, turns)[rows.question]
         image_sets = rows.turn + 1
-        at_first = np.flatnonzero(rows.repeat == 0)  # of each question
         heard, spoken = common["audio_input_ms"], common["audio_output_ms"]
         common["audio_input_ms"] = heard + conversations.before(heard[at_first], turns)[rows.question]
         resent_speech_ms = conversations.before(spoken[at_first], turns)[rows.question]
@@ -342,7 +342,7 @@ def _conversations(scenario: Scenario, replication: int, names: Integers, arrive
         arrived_ns=arrived,
         input_tokens=sent,
         prefix_tokens=np.where(rows.repeat > 0, sent, shared + history),
-        output_tokens=_drawn_tokens(scenario, replication, "output", task, rows.name),
+        output_tokens=output_tokens,
         router_score=np.full(rows.name.shape, np.nan),
         verifier_score=np.full(rows.name.shape, np.nan),
         session=np.where(talks, names[rows.conversation] >> TURN_BITS, -1),
@@ -446,27 +446,28 @@ def _common(
     `asked` names the questions: what is asked again is the same as before, its answer (`names`) another one.
     """
     seed, tasks = scenario.run.seed, list(scenario.tasks.values())
+    silent = np.zeros(task.shape, np.int64)
+    speech = {"input": silent, "output": silent}
     speaks = ["audio" in t.modalities for t in tasks]
-    silence = Law.fixed(0)
-    speech = {
-        side: _draw(
-            scenario,
-            replication,
-            f"audio-{side}",
-            [
+    if any(speaks):
+        silence = Law.fixed(0)
+        for side in speech:
+            laws = [
                 getattr(t.audio, f"{side}_s") if audio else silence
                 for t, audio in zip(tasks, speaks, strict=True)
-            ],
-            task,
-            asked if side == "input" else names,
-        )
-        for side in ("input", "output")
-    }
-    private = np.array([t.sensitive for t in tasks])[task]
+            ]
+            names_of = asked if side == "input" else names
+            drawn_s = _draw(scenario, replication, f"audio-{side}", laws, task, names_of)
+            speech[side] = _whole(drawn_s * 1e3)
+    private = np.array([t.sensitive for t in tasks])
+    sensitive = np.zeros(task.shape, np.bool_)
+    if private.any():
+        luck = chance.uniform_many(seed, replication, STREAMS["sensitive"], asked, 0)
+        sensitive = luck < private[task]
     return {
-        "audio_input_ms": _whole(speech["input"] * 1e3),
-        "audio_output_ms": _whole(speech["output"] * 1e3),
-        "sensitive": chance.uniform_many(seed, replication, STREAMS["sensitive"], asked, 0) < private,
+        "audio_input_ms": speech["input"],
+        "audio_output_ms": speech["output"],
+        "sensitive": sensitive,
         "difficulty": _difficulties(
             np.array([(t.difficulty.mean, t.difficulty.sd) for t in tasks]),
             seed,

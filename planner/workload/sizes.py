@@ -137,15 +137,21 @@ def sizes(scenario: Scenario, requests: "Requests", model: Model) -> Sizes:
     own_cap = no_cap if model.max_output_tokens is None else model.max_output_tokens
     cap = by_task([min(kind.max_output_tokens or no_cap, own_cap) for kind in kinds])
     output = np.minimum(answer, cap)
-    reasoning = _rounded(output * model.reasoning_tokens_per_output_token)
-    audio_input = _rounded(
-        (
-            requests.audio_input_ms * model.audio_input_tokens_per_s
-            + requests.resent_speech_ms * model.audio_output_tokens_per_s
-        )
-        / 1e3
-    )
-    seen = by_task([model.image_context_tokens.get(name, 0) for name in names]) * requests.image_sets
+    none = np.zeros(requests.n, np.int64)  # of what this model or these tasks do not have
+    hidden = model.reasoning_tokens_per_output_token
+    reasoning = _rounded(output * hidden) if hidden else none
+    hears, speaks = model.audio_input_tokens_per_s, model.audio_output_tokens_per_s
+    audio_input, audio_output = none, none
+    if hears or speaks:
+        audio_input = _rounded((requests.audio_input_ms * hears + requests.resent_speech_ms * speaks) / 1e3)
+        audio_output = _rounded(requests.audio_output_ms * speaks / 1e3)
+
+    def shown(tokens_by_task: Mapping[str, int]) -> Integers:
+        """Tokens of all images of a request."""
+        each = [tokens_by_task.get(name, 0) for name in names]
+        return by_task(each) * requests.image_sets if any(each) else none
+
+    seen = shown(model.image_context_tokens)
     prompt = sent + seen + audio_input
     is_capped = np.array([kind.max_output_tokens is not None for kind in kinds])[task]
     whole = prompt + np.where(is_capped, cap, output) + reasoning
@@ -155,10 +161,10 @@ def sizes(scenario: Scenario, requests: "Requests", model: Model) -> Sizes:
     takes = np.array([eligible_task(scenario, name, model) for name in names])[task]
     return Sizes(
         input=sent,
-        image=by_task([model.image_tokens.get(name, 0) for name in names]) * requests.image_sets,
+        image=shown(model.image_tokens),
         audio_input=audio_input,
         output=output,
-        audio_output=_rounded(requests.audio_output_ms * model.audio_output_tokens_per_s / 1e3),
+        audio_output=audio_output,
         reasoning=reasoning,
         max_output=np.where(cap == no_cap, output, cap),
         eligible=takes & fits,

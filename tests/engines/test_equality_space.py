@@ -217,7 +217,7 @@ def rush(per_s: float, seconds: float, **policy: Any) -> Scenario:
 def test_thousands_in_flight_outgrow_the_first_slots_and_events() -> None:
     scenario = rush(400, 10, queue_timeout_s={"exponential_mean": 20}, deadline_s=30)
     run = InBlocks(scenario, [100, 1000])
-    assert compiled.FIRST_SLOTS == 256
+    assert compiled.FIRST_SLOTS == 1024
     assert run.engine.state.n_slots > 2000
     assert run.engine.state.e[layout.H_CAPACITY] > 256 + 2 * compiled.FIRST_SLOTS
     assert run.difference(InBlocks(scenario)) is None
