@@ -199,7 +199,7 @@ def make_block(state: State, work: Work) -> Block:
         one = work.sizes_by_model[key]
         _fill_sizes(
             behind, index * c.N_SIZE, one.input, one.output, one.reasoning, one.image, one.audio_input, one.audio_output,
-            one.max_output, one.eligible, n_models * c.N_SIZE + index, work.correct[key[0]],
+            one.max_output, one.eligible, n_models * c.N_SIZE + index, work.correct[key],
         )  # fmt: skip
     if service is not None:
         behind[:, recorded:kept] = service

@@ -258,7 +258,7 @@ class State:
     laws: Laws
     desks: dict[str, int]  # DEPLOYMENT: its place
     routes: list[int]  # places, in the order of the strategy's routes
-    models: list[tuple[str, str | None]]  # (model, provider), in the order of a request's sizes
+    models: list[str]  # in the order of a request's sizes
     caches: list[str]  # deployments with a prompt cache, in the order of what they would keep
     slot_width: int
     first_slot: int
@@ -346,7 +346,7 @@ def new_state(
     `long_above` gives deployments' long-context thresholds in prompt tokens.
     """
     targets = list(program.targets.values())
-    models = list(dict.fromkeys((target.model, target.provider) for target in targets))
+    models = list(dict.fromkeys(target.model for target in targets))
     f: list[float] = [0.0] * N_HEADER_F
     m: list[int] = [0] * N_HEADER
     first_desk = len(m)
@@ -355,7 +355,7 @@ def new_state(
     pools: dict[str, int] = {}  # where the limiters stand
     behind = N_SLOT + len(models) * N_SIZE  # of a slot's fixed columns and sizes
     for number, target in enumerate(targets):
-        model = models.index((target.model, target.provider))
+        model = models.index(target.model)
         row = _desk_row(target, program.laws, f)
         row |= {
             D_SIZES: N_SLOT + model * N_SIZE,

@@ -29,7 +29,7 @@ class Work:
     requests: Requests
     routing: Routing
     sizes: Mapping[str, Sizes]  # by deployment
-    sizes_by_model: Mapping[tuple[str, str | None], Sizes]  # by (model, provider)
+    sizes_by_model: Mapping[str, Sizes]
     correct: Mapping[str, npt.NDArray[np.int8]]  # by model
     # DEPLOYMENT with a prompt cache: by request, what it may find of its own conversation, what it may find of others',
     # and what it would leave of its conversation, tokens; shape (n, 3)
@@ -74,20 +74,16 @@ def prepare(
     """
     routing = decide(scenario, strategy, requests, program.replication, threshold)
     measured: dict[str, Sizes] = {}
-    same: dict[tuple[str, str | None], Sizes] = {}
     kept: dict[str, npt.NDArray[np.int64]] = {}
+    models = dict.fromkeys(target.model for target in program.targets.values())
+    by_model = {model: _sizes(scenario, requests, model) for model in models}  # whoever serves it
     for name, target in program.targets.items():
-        provider = scenario.deployments[name].provider
-        key = (target.model, provider)
-        if key not in same:
-            same[key] = _sizes(scenario, requests, *key)
-        measured[name] = same[key]
+        measured[name] = by_model[target.model]
         cache = scenario.deployments[name].prompt_cache
         if cache is not None:
-            kept[name] = _kept(cache, requests, resolve_model(scenario, target.model, provider))
-    models = dict.fromkeys(target.model for target in program.targets.values())
+            kept[name] = _kept(cache, requests, resolve_model(scenario, target.model, target.provider))
     rated = {model: _correct(scenario, requests, program.replication, model) for model in models}
-    return Work(requests, routing, measured, same, rated, kept)
+    return Work(requests, routing, measured, by_model, rated, kept)
 
 
 def _once(scenario: Scenario, requests: Requests, what: Hashable, make: Callable[[], Found]) -> Found:
@@ -99,12 +95,12 @@ def _once(scenario: Scenario, requests: Requests, what: Hashable, make: Callable
     return cast("Found", found[1])
 
 
-def _sizes(scenario: Scenario, requests: Requests, model: str, provider: str | None) -> Sizes:
+def _sizes(scenario: Scenario, requests: Requests, model: str) -> Sizes:
     return _once(
         scenario,
         requests,
-        ("sizes", model, provider),
-        lambda: sizes(scenario, requests, resolve_model(scenario, model, provider)),
+        ("sizes", model),
+        lambda: sizes(scenario, requests, resolve_model(scenario, model, None)),
     )
 
 
