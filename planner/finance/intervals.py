@@ -110,29 +110,50 @@ class CostVectors:
         """Counts per request, (E, K), NaN where no window tells: the float twin of `rates.rates_of`."""
         rates = np.full((len(self.borrowed), len(self.task_of)), np.nan)
         for era, others in self.borrowed.items():
-            for task in range(self.requests.shape[1]):
-                mine = self.task_of == task
-                rate = self._pooled(task, mine, (era,), left_out)
+            for task, mine in enumerate(self._keys_of_task):
+                rate = self._pooled(task, (era,), left_out)
                 if rate is None:
-                    rate = self._pooled(task, mine, others, left_out)
+                    rate = self._pooled(task, others, left_out)
                 if rate is not None:
                     rates[era, mine] = rate
         return rates
 
-    def _pooled(
-        self, task: int, mine: npt.NDArray[np.bool_], eras: tuple[int, ...], left_out: int | None
-    ) -> Floats | None:
-        total, rate = 0.0, np.zeros(int(mine.sum()))
-        for (era, _), members in self.strata.items():
-            if era not in eras:
+    @cached_property
+    def _keys_of_task(self) -> list[npt.NDArray[np.int64]]:
+        """Places of each task's counts."""
+        return [np.flatnonzero(self.task_of == task) for task in range(self.requests.shape[1])]
+
+    def _pooled(self, task: int, eras: tuple[int, ...], left_out: int | None) -> Floats | None:
+        total, rate = 0.0, np.zeros(len(self._keys_of_task[task]))
+        for stratum in self.strata:
+            if stratum[0] not in eras:
                 continue
-            kept = members if left_out is None else members[members != left_out]
-            requests = self.requests[kept, task].sum()
-            weight = self.weights[members].sum()  # the stratum's probability does not shrink with its windows
+            # Of all strata but one nothing is left out: what they count is the same for every window.
+            is_cut = left_out is not None and self.windows[left_out] == stratum
+            requests, weight, counted = self._of_stratum(task, stratum, left_out if is_cut else None)
             if requests and weight:
                 total += weight
-                rate += weight * self.counts[np.ix_(kept, np.flatnonzero(mine))].sum(axis=0) / requests
+                rate += weight * counted / requests
         return rate / total if total else None
+
+    def _of_stratum(
+        self, task: int, stratum: tuple[int, str], left_out: int | None
+    ) -> tuple[float, float, Floats]:
+        """Requests of a task in a stratum's windows, their weight and their counts, (keys of the task,)."""
+        found = self._known_strata.get((task, stratum, left_out))
+        if found is None:
+            members = self.strata[stratum]
+            kept = members if left_out is None else members[members != left_out]
+            found = self._known_strata[task, stratum, left_out] = (
+                float(self.requests[kept, task].sum()),
+                float(self.weights[members].sum()),  # the stratum's probability does not shrink with its windows
+                self.counts[np.ix_(kept, self._keys_of_task[task])].sum(axis=0),
+            )
+        return found
+
+    @cached_property
+    def _known_strata(self) -> dict[tuple[int, tuple[int, str], int | None], tuple[float, float, Floats]]:
+        return {}
 
 
 def tco_interval(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from planner.finance.drivers import driver_of
@@ -130,10 +131,9 @@ class LedgerRow:
     amount_usd: Decimal = field(init=False)
 
     def __post_init__(self) -> None:
-        for name in ("quantity", "unit_price_usd"):
-            value = getattr(self, name)
-            assert isinstance(value, Decimal), f"{name} of {self.account} must be a Decimal: {value!r}"
-            assert value.is_finite(), f"{name} of {self.account} must be finite: {value}"
+        for value in (self.quantity, self.unit_price_usd):
+            assert isinstance(value, Decimal), f"{self.account}: a quantity or price must be a Decimal: {value!r}"
+            assert value.is_finite(), f"{self.account}: a quantity or price must be finite: {value}"
         object.__setattr__(self, "amount_usd", EXACT.multiply(self.quantity, self.unit_price_usd))
 
     @property
@@ -203,15 +203,11 @@ class Ledger:
         """
         assert columns, "name at least one column"
         sums: dict[Any, Decimal] = {}
+        key_of, add, nothing = attrgetter(*columns), EXACT.add, Decimal(0)
         for row in self.rows:
-            if view is not None and row.view != view:
-                continue
-            key = (
-                getattr(row, columns[0])
-                if len(columns) == 1
-                else tuple(getattr(row, name) for name in columns)
-            )
-            sums[key] = EXACT.add(sums.get(key, Decimal(0)), row.amount_usd)
+            if view is None or row.view == view:
+                key = key_of(row)
+                sums[key] = add(sums.get(key, nothing), row.amount_usd)
         return sums
 
     def expected(self, what: str) -> Decimal:
