@@ -28,6 +28,10 @@ endif
 .PHONY: setup setup-test run test test-gateway lint bench fuzz lock clean moved
 .DELETE_ON_ERROR:
 
+# Some machines forbid Python to keep what it compiles of each file: then every start compiles three hundred of them anew,
+# half a second each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The machine code carries its own stamp: what it was made from, by content.
 setup: $(VENV)/run.stamp
 	@$(BIN)/llm-traffic-planner warm-up --if-cold || echo "Not compiled ahead: the first run will take longer." >&2
