@@ -5,11 +5,9 @@ compiler), and all of it in memory and on disk. The command line and the app cal
 an engine for the first time, so that nobody wonders at a first run that takes longer.
 """
 
-import gc
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -77,23 +75,8 @@ def announce(tell: Tell, engine: str = "compiled") -> bool:
 
 def load(engine: str = "compiled") -> None:
     """Bring an engine's machine code into memory, compiling and keeping what is not on disk."""
-    with _rare_collections():
-        for name in _MODULES[engine]:
-            import_module(name)
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Let the collector of garbage look seldom: the compiler makes millions of objects that it soon drops by itself, and
-    the time of looking through them is a tenth of all.
-    """
-    before = gc.get_threshold()
-    if before[0]:  # 0: whoever runs this wants none at all
-        gc.set_threshold(max(before[0], 200_000), *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
+    for name in _MODULES[engine]:
+        import_module(name)
 
 
 def warm_up(tell: Tell) -> None:

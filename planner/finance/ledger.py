@@ -132,7 +132,9 @@ class LedgerRow:
 
     def __post_init__(self) -> None:
         for value in (self.quantity, self.unit_price_usd):
-            assert isinstance(value, Decimal), f"{self.account}: a quantity or price must be a Decimal: {value!r}"
+            assert isinstance(value, Decimal), (
+                f"{self.account}: a quantity or price must be a Decimal: {value!r}"
+            )
             assert value.is_finite(), f"{self.account}: a quantity or price must be finite: {value}"
         object.__setattr__(self, "amount_usd", EXACT.multiply(self.quantity, self.unit_price_usd))
 
