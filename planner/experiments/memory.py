@@ -14,7 +14,6 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -125,14 +124,24 @@ def size_of(value: object) -> int:
     return total
 
 
-@cache  # asking an abstract class about its instances takes longer than all the rest
 def _is_mapping(kind: type) -> bool:
-    return issubclass(kind, Mapping)
+    return _is(kind, (Mapping,), _MAPPINGS)
 
 
-@cache
 def _is_plain(kind: type) -> bool:
-    return issubclass(kind, PLAIN)
+    return _is(kind, PLAIN, _PLAIN_KINDS)
+
+
+def _is(kind: type, of: tuple[type, ...], known: dict[type, bool]) -> bool:
+    """`issubclass`, once for each kind: asking an abstract class takes longer than all the rest of adding up."""
+    found = known.get(kind)
+    if found is None:
+        found = known[kind] = issubclass(kind, of)
+    return found
+
+
+_MAPPINGS: dict[type, bool] = {}
+_PLAIN_KINDS: dict[type, bool] = {}
 
 
 class CellKeys:
