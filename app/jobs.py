@@ -21,7 +21,8 @@ Report = Callable[[int, int], None]
 Key = tuple[Hashable, ...]
 
 KEPT = 12  # results; of a million requests some forty megabytes each
-QUIET_S = 0.3  # work that is done by then shows no bar
+# Work that is done by then shows no bar: a moved slider mostly is, and bar and button would push the page down and let it up.
+QUIET_S = 1.0
 TICK_S = 0.02
 REDRAW_S = 0.1
 CANCELLED = "cancelled work"  # in the memory of a session: keys whose work it has cancelled
