@@ -66,7 +66,11 @@ def specification(chart: View) -> dict[str, Any]:
 def _menu(chart: View, name: str, words: str, table: pd.DataFrame | None, stem: str) -> None:
     """The files of a chart. Their buttons are sent while the menu is open: most are never asked for."""
     place = st.popover(
-        "Save", type="tertiary", help=f"Save the chart {words} as a file", key=f"save-{name}", on_change="rerun"
+        "Save",
+        type="tertiary",
+        help=f"Save the chart {words} as a file",
+        key=f"save-{name}",
+        on_change="rerun",
     )
     if not place.open:
         return

@@ -224,7 +224,9 @@ def _wait(job: Job, place: Place, words: str) -> None:
     drawn_s = began_s = time.monotonic()
     try:
         while not job.ended.wait(TICK_S):
-            st.session_state.get(MINE)  # before there is a bar, nothing else lets an input that was moved again go ahead
+            st.session_state.get(
+                MINE
+            )  # before there is a bar, nothing else lets an input that was moved again go ahead
             now_s = time.monotonic()
             if bar is None and now_s - began_s >= QUIET_S:
                 with place.container():

@@ -36,9 +36,7 @@ class _Table:
     @property
     def records(self) -> list[Spec]:
         """The same by rows."""
-        return [
-            dict(zip(self.columns, row, strict=True)) for row in zip(*self.columns.values(), strict=True)
-        ]
+        return [dict(zip(self.columns, row, strict=True)) for row in zip(*self.columns.values(), strict=True)]
 
 
 def _plain(column: pd.Series) -> list[Any]:
