@@ -55,7 +55,7 @@ def draw(
 
 
 def specification(chart: View) -> dict[str, Any]:
-    """What is sent of a chart. Its tables are packed here, column by column: by way of rows and pandas it takes ten times as long."""
+    """What is sent of a chart. Its tables are packed here, column by column: by way of rows and pandas it takes several times as long."""
     spec = chart.to_dict(by_columns=True)
     return {
         **spec,

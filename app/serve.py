@@ -16,7 +16,7 @@ from planner import warming
 MAIN = Path(__file__).resolve().parent / "main.py"
 PAGES_NEED = ("app.choosing", "app.answering", "app.drawing", "app.logs", "app.sharing", "app.cards")
 #: While libraries are brought in, a browser asks for more than a hundred files, each answered by another thread in several turns:
-#: with Python's own 5 ms to a turn, they would wait for seconds.
+#: with Python's own 5 ms to a turn, each would wait longer.
 TURN_S = 0.0005
 
 
