@@ -63,9 +63,12 @@ def findings(comparison: Comparison, apply: Apply) -> None:
     for one in told[:AT_ONCE]:
         _point(comparison, one, apply)
     if len(told) > AT_ONCE:
-        with st.expander(f"More findings ({len(told) - AT_ONCE})"):
-            for one in told[AT_ONCE:]:
-                _point(comparison, one, apply)
+        # What is folded is sent while it is open: each has a popover and buttons.
+        more = st.expander(f"More findings ({len(told) - AT_ONCE})", key="more findings", on_change="rerun")
+        if more.open:
+            with more:
+                for one in told[AT_ONCE:]:
+                    _point(comparison, one, apply)
 
 
 def _point(comparison: Comparison, one: Finding, apply: Apply, badge: str = "• ") -> None:

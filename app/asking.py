@@ -117,11 +117,12 @@ class Asking:
         asked = inputs.inputs(self.scenario, self.address.values)
         grid = st.grid(columns=min(len(asked), 6), min_column_width=SIX_ON_A_LAPTOP, gap="small")
         for one in asked:
-            with grid.cell():
+            place = grid.cell()
+            with place:
                 if one.name in UNITS:
                     self._volume(one)
                 else:
-                    self._input(one)
+                    self._input(one, place)
 
     def tasks(self) -> None:
         """Sizes of prompts and answers and the cost of a wrong answer, of one task at a time."""
@@ -140,8 +141,9 @@ class Asking:
                     help="Which kind of request the next three inputs are about.",
                 )
         for one in inputs.task_inputs(self.scenario, st.session_state[TASK]):
-            with asked_columns.cell():
-                self._input(one)
+            place = asked_columns.cell()
+            with place:
+                self._input(one, place)
         if self.scenario.traffic.trace is None:
             with asked_columns.cell():
                 st.caption("Or count them")
@@ -168,7 +170,9 @@ class Asking:
     def luck(self) -> None:
         """Seed and number of windows."""
         for one in inputs.luck_inputs(self.scenario):
-            self._input(one)
+            place = st.container(gap="small")
+            with place:
+                self._input(one, place)
 
     def ways_back(self) -> None:
         """What is changed, each with a way back; undo, and everything back."""
@@ -219,7 +223,9 @@ class Asking:
         names = list(UNITS)
         other = names[1 - names.index(one.name)]
         with st.container(gap=None):
-            self._input(one)
+            place = st.container(gap="small")
+            with place:
+                self._input(one, place)
             st.button(
                 f"in {UNITS[other][:1].lower()}{UNITS[other][1:]}",
                 key="other unit",
@@ -230,7 +236,8 @@ class Asking:
                 args=(other,),
             )
 
-    def _input(self, one: Input) -> None:
+    def _input(self, one: Input, place: DeltaGenerator) -> None:
+        """The widget of an input; `place` is what holds it alone, for what is wrong with it stands at its end."""
         key = WIDGET + one.name
         now = one.held(inputs.value_in(self.scenario, one, self.address.values))
         st.session_state[key] = now
@@ -242,7 +249,7 @@ class Asking:
             "args": (self.scenario, one),
         }
         _draw(one, label, now, common)
-        self._under[one.name] = st.empty()
+        self._under[one.name] = place
 
 
 def _draw(one: Input, label: str, now: Any, common: dict[str, Any]) -> None:

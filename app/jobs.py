@@ -21,9 +21,10 @@ Report = Callable[[int, int], None]
 Key = tuple[Hashable, ...]
 
 KEPT = 12  # results; of a million requests some forty megabytes each
-QUIET_S = 0.3  # work that is done by then shows no bar
-TICK_S = 0.02
-REDRAW_S = 0.1
+# Work that is done by then shows no bar: a moved slider mostly is, and bar and button would push the page down and let it up.
+QUIET_S = 1.0
+TICK_S = 0.1  # between looks whether the page is to run anew; the end of the work wakes at once
+REDRAW_S = 0.25
 CANCELLED = "cancelled work"  # in the memory of a session: keys whose work it has cancelled
 MINE = "work asked for"  # in the memory of a session: KIND: key of the work it waits for
 
@@ -131,6 +132,13 @@ def result_of(
     return job.result
 
 
+def begin(key: Key, work: Callable[[Report], Any]) -> None:
+    """Begin work before anybody asks for it: whoever does joins it, or finds its result."""
+    with _lock:
+        if key not in _done and key not in _running:
+            _start(key, work, "ahead")
+
+
 def cancel(key: Key) -> None:
     """Wait no more for the work of a key, and do not start it again by itself in this session."""
     st.session_state[CANCELLED] = {*st.session_state.get(CANCELLED, ()), key}
@@ -152,10 +160,15 @@ def _join(kind: str, key: Key, work: Callable[[Report], Any]) -> Job:
     with _lock:
         job = _running.get(key)
         if job is None or job.stop.is_set():
-            job = Job(key)
-            _running[key] = job
-            threading.Thread(target=_do, args=(job, work), name=f"work {kind}", daemon=True).start()
+            job = _start(key, work, kind)
         job.sessions.add(session)
+    return job
+
+
+def _start(key: Key, work: Callable[[Report], Any], kind: str) -> Job:
+    job = Job(key)
+    _running[key] = job
+    threading.Thread(target=_do, args=(job, work), name=f"work {kind}", daemon=True).start()
     return job
 
 
@@ -205,12 +218,15 @@ def _session() -> str:
 def _wait(job: Job, place: Place, words: str) -> None:
     """Wait for a job, with a bar as soon as it is clear that it takes a while.
 
-    Drawing raises where Streamlit has been asked for a rerun; the job goes on then.
+    Drawing, and looking into the memory of the session, raise where Streamlit has been asked for a rerun; the job goes on then.
     """
     bar = None
     drawn_s = began_s = time.monotonic()
     try:
         while not job.ended.wait(TICK_S):
+            st.session_state.get(
+                MINE
+            )  # before there is a bar, nothing else lets an input that was moved again go ahead
             now_s = time.monotonic()
             if bar is None and now_s - began_s >= QUIET_S:
                 with place.container():

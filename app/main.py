@@ -37,4 +37,4 @@ links = st.empty()
 navigation.show(links, PAGES, chosen)
 chosen.run()
 # The page may have changed what is asked for: the links lead to what it is now.
-navigation.show(links, PAGES, chosen)
+navigation.refresh()

@@ -1,6 +1,7 @@
 """The comparison of a scenario, computed once for each scenario: long work, as `app.jobs` does it."""
 
 import gc
+from collections.abc import Callable
 
 import planner
 from app import jobs
@@ -25,13 +26,16 @@ def comparison_of(scenario: Scenario, place: Place) -> Comparison | None:
 
     Raises PlannerError where the run cannot be done.
     """
-    return jobs.result_of(
-        key_of(scenario),
-        lambda report: planner.compare(scenario, engine=ENGINE, report=report, memory=MEMORY),
-        place,
-        WORDS,
-        kind="compare",
-    )
+    return jobs.result_of(key_of(scenario), _work(scenario), place, WORDS, kind="compare")
+
+
+def begin(scenario: Scenario) -> None:
+    """Begin the comparison of a scenario before a page asks for it."""
+    jobs.begin(key_of(scenario), _work(scenario))
+
+
+def _work(scenario: Scenario) -> Callable[[jobs.Report], Comparison]:
+    return lambda report: planner.compare(scenario, engine=ENGINE, report=report, memory=MEMORY)
 
 
 # What the engine and its libraries brought into memory stays until the end: collections need not walk through it again,

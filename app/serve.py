@@ -1,8 +1,8 @@
 """Start the app: `python -m app.serve [options of streamlit run]`, as `streamlit run app/main.py` does, only sooner ready.
 
 While the server comes up, a thread brings into memory what the first page will need: libraries, the engine's machine code,
-the pages' own modules. Whoever opens a page in between waits for the rest of it, no longer than without. An engine that
-is not compiled yet is left to the first page, which says so.
+the pages' own modules, and the comparison that a page without an address shows. Whoever opens a page in between waits for
+the rest of it, no longer than without. An engine that is not compiled yet is left to the first page, which says so.
 """
 
 import sys
@@ -15,6 +15,9 @@ from planner import warming
 
 MAIN = Path(__file__).resolve().parent / "main.py"
 PAGES_NEED = ("app.choosing", "app.answering", "app.drawing", "app.logs", "app.sharing", "app.cards")
+#: While libraries are brought in, a browser asks for more than a hundred files, each answered by another thread in several turns:
+#: with Python's own 5 ms to a turn, each would wait longer.
+TURN_S = 0.0005
 
 
 def main() -> None:
@@ -27,11 +30,25 @@ def main() -> None:
 
 def preload() -> None:
     """Import what pages import, unless the engine would have to be compiled; what fails is told by the page that meets it."""
-    with suppress(Exception):
-        if not warming.is_cold():
-            warming.load()
-            for name in PAGES_NEED:
-                import_module(name)
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(TURN_S)
+    try:
+        with suppress(Exception):
+            if not warming.is_cold():
+                warming.load()
+                for name in PAGES_NEED:
+                    import_module(name)
+                compare_first()
+    finally:
+        sys.setswitchinterval(usual_s)
+
+
+def compare_first() -> None:
+    """Begin the comparison of the first scenario of the library, as its file has it."""
+    state, running = import_module("app.state"), import_module("app.running")
+    files = state.library()
+    address, _ = state.read({}, files)
+    running.begin(state.applied(state.scenario_of(files[address.scenario]), address.values))
 
 
 if __name__ == "__main__":

@@ -24,17 +24,19 @@ class _Table:
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self.frame = frame
-        self._records: list[Spec] | None = None
+        self._columns: dict[str, list[Any]] | None = None
+
+    @property
+    def columns(self) -> dict[str, list[Any]]:
+        """Columns of plain values: unknown numbers are None, moments milliseconds since 1970 UTC."""
+        if self._columns is None:
+            self._columns = {str(name): _plain(column) for name, column in self.frame.items()}
+        return self._columns
 
     @property
     def records(self) -> list[Spec]:
-        """Rows of plain values: unknown numbers are None, moments milliseconds since 1970 UTC."""
-        if self._records is None:
-            columns = {str(name): _plain(column) for name, column in self.frame.items()}
-            self._records = [
-                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
-            ]
-        return self._records
+        """The same by rows."""
+        return [dict(zip(self.columns, row, strict=True)) for row in zip(*self.columns.values(), strict=True)]
 
 
 def _plain(column: pd.Series) -> list[Any]:
@@ -227,10 +229,14 @@ class View:
         """The charts that stand side by side in it; None for a single one."""
         return self.body.get("hconcat")
 
-    def to_dict(self, **_: Any) -> Spec:
-        """The specification with its tables under `datasets`, every value plain."""
+    def to_dict(self, *, by_columns: bool = False, **_: Any) -> Spec:
+        """The specification with its tables under `datasets`, every value plain.
+
+        A table is a list of rows, as Vega-Lite wants it, or `by_columns` a mapping from names to values, for a sender that
+        packs columns.
+        """
         names: dict[int, str] = {}
-        datasets: dict[str, list[Spec]] = {}
+        datasets: dict[str, Any] = {}
 
         def plain(given: Any) -> Any:
             if isinstance(given, View):
@@ -243,7 +249,7 @@ class View:
                 key = id(given.frame)
                 if key not in names:
                     names[key] = f"table-{len(names)}"
-                    datasets[names[key]] = given.records
+                    datasets[names[key]] = given.columns if by_columns else given.records
                 return {"name": names[key]}
             return given
 

@@ -182,6 +182,21 @@ def test_rows_stand_in_their_popover(missed: Comparison, opened: Open) -> None:
     assert any(f"{len(table):,} rows of the table ledger" in found.value for found in app.caption)
 
 
+def test_findings_that_are_folded_are_there_when_they_are_unfolded(
+    missed: Comparison, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "AT_ONCE", 1)
+    app = opened(missed)
+    told = [text.markdown(one.text) for one in missed.findings if one.code not in answering.ABOVE]
+    assert len(told) > 2
+    assert [one for one in told if one in said(app)] == told[:1]
+    assert f"More findings ({len(told) - 1})" in [one.label for one in app.expander]
+    app.session_state["more findings"] = True
+    app.run()
+    assert not app.exception
+    assert [one for one in told if one in said(app)] == told
+
+
 def test_without_targets_it_is_said_what_to_set(tmp_path: Path, opened: Open) -> None:
     source = MISSED.replace("slo: {p95_latency_s: 60, accuracy: 0.86}", "slo: {}")
     app = opened(compared(tmp_path, source))

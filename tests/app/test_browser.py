@@ -147,6 +147,46 @@ def test_a_slider_moved_with_the_keyboard_changes_figures_and_a_link_that_reprod
     assert other.is_clean()
 
 
+# Written to window.fades: what changes its look bit by bit, as it begins to.
+_FADES = """
+window.fades = [];
+document.addEventListener('transitionrun', event => {
+  const look = getComputedStyle(event.target);
+  if (event.target.closest('[data-testid=stMainBlockContainer]') && /[1-9]/.test(look.transitionDuration))
+    window.fades.push(`${event.target.tagName} ${event.target.dataset.testid} ${event.propertyName}`);
+}, true);
+window.dims = 0;
+document.addEventListener('transitionrun', event => {
+  if (event.target.dataset.testid === 'stElementContainer' && event.propertyName === 'opacity') window.dims += 1;
+}, true);
+"""
+
+
+def test_what_is_out_of_date_is_dimmed_at_once_not_bit_by_bit(
+    small_app: str, opened: Callable[..., Opened]
+) -> None:
+    one = opened()
+    one.go(small_app)
+    before = one.figures()
+    one.page.evaluate(_FADES)
+    one.page.get_by_role("slider", name="Growth per month").focus()
+    one.page.keyboard.press("ArrowRight")
+    one.wait_for_other_figures(before)
+    assert one.page.evaluate("window.dims") > 0
+    assert one.page.evaluate("window.fades") == []
+
+
+def test_a_chart_is_saved_from_its_menu(small_app: str, opened: Callable[..., Opened]) -> None:
+    one = opened()
+    one.go(small_app)
+    one.page.get_by_role("button", name="Save", exact=True).first.click()
+    with one.page.expect_download(timeout=PATIENCE_MS) as saved:
+        one.page.get_by_role("button", name="SVG", exact=True).click()
+    assert saved.value.suggested_filename.endswith("-latency.svg")
+    assert Path(saved.value.path()).read_bytes().lstrip().startswith(b"<svg")
+    assert one.is_clean()
+
+
 def test_going_back_in_the_browser_goes_back_in_the_figures(
     small_app: str, opened: Callable[..., Opened]
 ) -> None:

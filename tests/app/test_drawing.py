@@ -2,11 +2,13 @@
 
 import json
 
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import drawing
-from planner.charts import export
+from planner.charts import cumulative_chart, export
+from tests.charts import data
 
 
 def one_chart() -> None:
@@ -44,9 +46,32 @@ def test_a_chart_stands_under_its_title_with_its_description(page: AppTest) -> N
     assert [one.value for one in page.caption] == ["A caption.", "end"]
 
 
-def test_each_chart_can_be_saved_in_three_ways_and_a_table_in_one(page: AppTest) -> None:
-    buttons = page.get("download_button")
+def with_open_menus() -> AppTest:
+    page = AppTest.from_function(one_chart)
+    for name in ("cumulative", "other"):
+        page.session_state[f"save-{name}"] = True
+    return page.run(timeout=30)
+
+
+def test_what_is_sent_of_a_table_is_what_the_chart_holds(page: AppTest) -> None:
+    chart = cumulative_chart(data.monthly(), data.STRATEGIES, "economic")
+    sent = {
+        one.name: pa.ipc.open_stream(one.data.data).read_all().to_pylist()
+        for one in charts(page)[0].proto.datasets
+    }
+    assert sent == chart.to_dict()["datasets"]
+
+
+def test_each_chart_can_be_saved_in_three_ways_and_a_table_in_one() -> None:
+    buttons = with_open_menus().get("download_button")
     assert [one.proto.label for one in buttons] == [*["PNG", "SVG", "CSV of the data"] * 2, "Save as CSV"]
+
+
+def test_a_menu_that_nobody_opened_has_no_buttons_yet(page: AppTest) -> None:
+    assert [one.proto.label for one in page.get("download_button")] == ["Save as CSV"]
+    page.session_state["save-other"] = True
+    page.run(timeout=30)
+    assert len(page.get("download_button")) == 4
 
 
 def test_nothing_is_made_before_a_button_is_pressed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +80,9 @@ def test_nothing_is_made_before_a_button_is_pressed(monkeypatch: pytest.MonkeyPa
 
     for name in ("png", "svg", "csv"):
         monkeypatch.setattr(export, name, never)
-    assert not AppTest.from_function(one_chart).run(timeout=30).exception
+    page = with_open_menus()
+    assert not page.exception
+    assert len(page.get("download_button")) == 7
 
 
 def test_names_of_files_are_plain() -> None:

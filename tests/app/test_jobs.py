@@ -192,6 +192,50 @@ def test_a_comparison_is_that_of_the_python_api(page: Any) -> None:
     assert found.ledger.equals(fresh.ledger)
 
 
+def test_what_was_begun_ahead_is_joined_not_begun_again(page: Any) -> None:
+    seen: list[int] = []
+    jobs.begin(("ahead",), counted_work(10, seen))
+    jobs.begin(("ahead",), counted_work(10, seen))
+    assert jobs.is_known(("ahead",))
+    assert jobs.result_of(("ahead",), counted_work(10, seen), page.place, "Working") == "done"
+    jobs.begin(("ahead",), counted_work(10, seen))
+    assert seen == list(range(10))
+
+
+def test_what_fails_ahead_is_done_again_by_whoever_asks(page: Any) -> None:
+    def fails(report: jobs.Report) -> str:
+        raise planner.PlannerError("no")
+
+    jobs.begin(("fails",), fails)
+    while jobs.is_known(("fails",)):
+        time.sleep(0.01)
+    assert jobs.result_of(("fails",), counted_work(1, []), page.place, "Working") == "done"
+
+
+def test_before_there_is_a_bar_a_page_that_is_to_run_anew_does_so_and_the_work_goes_on(
+    page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Anew(BaseException):
+        """Stands for what Streamlit raises when a script looks into its memory and is to run again."""
+
+    class Memory(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            if key == jobs.MINE and time.monotonic() - began_s > 0.15:
+                raise Anew
+            return super().get(key, default)
+
+    began_s = time.monotonic()
+    monkeypatch.setattr(jobs, "QUIET_S", 30.0)
+    monkeypatch.setattr(jobs.st, "session_state", Memory(page.memory))
+    seen: list[int] = []
+    with pytest.raises(Anew):
+        jobs.result_of(("anew",), counted_work(20, seen), page.place, "Working")
+    assert time.monotonic() - began_s < 0.5
+    monkeypatch.setattr(jobs.st, "session_state", page.memory)
+    assert jobs.result_of(("anew",), counted_work(20, seen), page.place, "Working") == "done"
+    assert seen == list(range(20))
+
+
 def script() -> None:
     import time
 

@@ -92,6 +92,8 @@ def test_a_log_is_replayed_when_its_columns_are_confirmed(start: Start) -> None:
     low, central, high = expected.strategies["omni-only"].costs("economic")
     assert first["omni-only"] == logs.spread(logs.Spread(low=low, central=central, high=high), "USD")
     assert len(app.get("vega_lite_chart")) == 1
+    app.session_state["save-log-load"] = True  # the menu is opened
+    app.run()
     assert {"Ledger of the replay (CSV)", "PNG", "SVG", "CSV of the data"} <= {
         one.label for one in app.get("download_button")
     }

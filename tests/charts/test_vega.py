@@ -73,3 +73,11 @@ def test_a_notebook_shows_it() -> None:
     bundle = chart._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
     assert any("vega" in kind or "html" in kind for kind in data)
+
+
+def test_tables_by_columns_hold_what_they_hold_by_rows() -> None:
+    spec = vega.chart(pd.DataFrame({"x": [1.5, float("nan")], "name": ["a", None]})).mark_point()
+    (columns,) = spec.to_dict(by_columns=True)["datasets"].values()
+    (rows,) = spec.to_dict()["datasets"].values()
+    assert columns == {"x": [1.5, None], "name": ["a", None]}
+    assert rows == [{"x": 1.5, "name": "a"}, {"x": None, "name": None}]
