@@ -38,7 +38,9 @@ def _work(scenario: Scenario) -> Callable[[jobs.Report], Comparison]:
     return lambda report: planner.compare(scenario, engine=ENGINE, report=report, memory=MEMORY)
 
 
-# What the engine and its libraries brought into memory stays until the end: collections need not walk through it again,
-# some thirty milliseconds of each comparison.
+# What the engine and its libraries brought into memory stays until the end: collections need not walk through it again.
+# A comparison makes some hundred thousand objects, nearly all of which go by themselves: looking through them as often as
+# Python does by default was a tenth of a second of each.
 gc.collect()
 gc.freeze()
+gc.set_threshold(50_000, 20, 20)

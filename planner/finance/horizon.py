@@ -21,7 +21,6 @@ from planner.finance.ledger import (
     LedgerRow,
     View,
     Volume,
-    rounded,
     rounded_ratio,
     total_of,
 )
@@ -177,9 +176,13 @@ def account(
     plan = plan or plan_of(scenario, strategy)
     use = use or use_of(plan, windows, quantities)
     lines = _Lines(plan)
+    rates = {
+        (era, task): {key: rate.as_integer_ratio() for key, rate in by_key.items()}
+        for era, by_task in use.rates.items()
+        for task, by_key in by_task.items()
+    }
     for piece, task, key, charge in use.charged:
-        factors = (plan.driver(piece, task, charge), use.rates[piece.era][task][key], charge.scale)
-        lines.add(piece, charge, task, key.deployment, factors)
+        lines.add(piece, charge, task, key.deployment, rates[piece.era, task][key])
     return Ledger(lines.rows(), tuple(_volumes(plan, use.rates)))
 
 
@@ -235,7 +238,9 @@ class _Lines:
         #: First day on which a line was used: rows of a month come in this order.
         self.since: dict[_Place, date] = {}
         self.kinds: dict[tuple[object, ...], int] = {}
-        self.kind_of: dict[int, tuple[int, Charge]] = {}  # by the identity of a charge, which is kept
+        #: By the identity of a charge, which is kept: the number of its kind, it, its scale.
+        self.kind_of: dict[int, tuple[int, Charge, int, int]] = {}
+        self.drivers: dict[tuple[date, str, str], tuple[int, int]] = {}
         for standing in standing_charges(plan.scenario, plan.strategy, plan.months):
             line = _Line(
                 standing.month, INVOICED, standing.account, None, standing.deployment, standing.unit,
@@ -251,12 +256,12 @@ class _Lines:
         charge: Charge,
         task: str,
         deployment: str | None,
-        factors: tuple[Fraction, Fraction, Fraction],
+        rate: tuple[int, int],
     ) -> None:
-        """A charge for a quantity that is a product of factors."""
+        """A charge for a count, given per request as numerator and denominator."""
         known = self.kind_of.get(id(charge))
         if known is None:
-            known = self.kind_of[id(charge)] = (self._kind(charge), charge)
+            known = self.kind_of[id(charge)] = (self._kind(charge), charge, *charge.scale.as_integer_ratio())
         of_task = task if charge.per == "request" else None
         place = (piece.month, of_task, deployment, known[0])
         if place not in self.lines:
@@ -265,13 +270,17 @@ class _Lines:
                 charge.unit, charge.unit_price_usd, charge.source, charge.through_gateway,
                 charge.sold,
             )  # fmt: skip
-        driver, rate, scale = factors
-        self._sum(
-            place,
-            driver.numerator * rate.numerator * scale.numerator,
-            driver.denominator * rate.denominator * scale.denominator,
-        )
+        driver, per = self._driver(piece, task, charge)
+        self._sum(place, driver * rate[0] * known[2], per * rate[1] * known[3])
         self.since.setdefault(place, piece.start)
+
+    def _driver(self, piece: MonthPiece, task: str, charge: Charge) -> tuple[int, int]:
+        """`Plan.driver` as numerator and denominator, the same for all charges of a task in a piece."""
+        asked = (piece.start, task, charge.per)
+        found = self.drivers.get(asked)
+        if found is None:
+            found = self.drivers[asked] = self.plan.driver(piece, task, charge).as_integer_ratio()
+        return found
 
     def _kind(self, line: "_Line | Charge") -> int:
         """The number of all that tells lines of one month, task and deployment apart."""
@@ -282,13 +291,9 @@ class _Lines:
 
     def _sum(self, place: _Place, numerator: int, denominator: int) -> None:
         before = self.sums.get(place)
-        if before is not None:
-            if before[1] == denominator:
-                numerator += before[0]
-            else:
-                numerator = before[0] * denominator + numerator * before[1]
-                denominator *= before[1]
-        self.sums[place] = (numerator, denominator)
+        self.sums[place] = (
+            (numerator, denominator) if before is None else _added(before, numerator, denominator)
+        )
 
     def rows(self, is_adjusted: bool = True) -> tuple[LedgerRow, ...]:
         ranked: list[tuple[tuple[object, ...], LedgerRow]] = []
@@ -399,26 +404,35 @@ class _Lines:
         )
 
 
+def _added(ratio: tuple[int, int], numerator: int, denominator: int) -> tuple[int, int]:
+    """A ratio and another one as one, not in its lowest terms."""
+    if ratio[1] == denominator:
+        return ratio[0] + numerator, denominator
+    return ratio[0] * denominator + numerator * ratio[1], denominator * ratio[1]
+
+
 def _volumes(plan: Plan, rates: dict[int, Rates]) -> Iterator[Volume]:
     """Expected requests by month and task. Failed is what arrives and is not completed, to the last digit."""
     meters = ("arrived", "repeated", "unasked", "completed", "right", "wrong", "unrated")
-    per_request: dict[tuple[int, str], dict[str, Fraction]] = {}  # the same for all months of an era
+    per_request: dict[tuple[int, str], dict[str, tuple[int, int]]] = {}  # the same for all months of an era
     for era, by_task in rates.items():
         for task, rate_of in by_task.items():
-            found_of = per_request[era, task] = dict.fromkeys(meters, Fraction(0))
+            found_of = dict.fromkeys(meters, Fraction(0))
             for key, rate in rate_of.items():
                 if key.kind in (REQUESTS, ANSWERS) and key.meter in found_of:
                     found_of[key.meter] += rate
+            per_request[era, task] = {
+                meter: each.as_integer_ratio() for meter, each in found_of.items() if each
+            }
     for month in plan.months:
         pieces = [piece for piece in plan.pieces if piece.month == month.name]
         for task in plan.shares:
-            sums = dict.fromkeys(meters, Fraction(0))
+            sums = dict.fromkeys(meters, (0, 1))  # not in their lowest terms, as in `_Lines`
             for piece in pieces:
-                requests = plan.requests(piece, task)
-                for meter, each in per_request[piece.era, task].items():
-                    if each:
-                        sums[meter] += requests * each
-            found = {name: rounded(value) for name, value in sums.items()}
+                requests, of = plan.requests(piece, task).as_integer_ratio()
+                for meter, (numerator, denominator) in per_request[piece.era, task].items():
+                    sums[meter] = _added(sums[meter], requests * numerator, of * denominator)
+            found = {name: rounded_ratio(*ratio) for name, ratio in sums.items()}
             repeated, unasked = found.pop("repeated"), found.pop("unasked")
             failed = EXACT.subtract(found["arrived"], found["completed"])
             planned = EXACT.add(EXACT.subtract(found["arrived"], repeated), unasked)

@@ -110,7 +110,7 @@ def usd(amount: Decimal | None, unit: str = " USD") -> str:
     return f"{two.quantize(Decimal(1).scaleb(two.adjusted() - 1)):f}{unit}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, init=False)
 class LedgerRow:
     """One line of the bill. `amount_usd` is quantity times unit price, without any rounding.
 
@@ -121,8 +121,8 @@ class LedgerRow:
     month: str
     view: View
     account: str
-    task: str | None = None
-    deployment: str | None = None
+    task: str | None
+    deployment: str | None
     quantity: Decimal
     unit: str
     unit_price_usd: Decimal
@@ -130,13 +130,29 @@ class LedgerRow:
     source: str
     amount_usd: Decimal = field(init=False)
 
-    def __post_init__(self) -> None:
-        for value in (self.quantity, self.unit_price_usd):
-            assert isinstance(value, Decimal), (
-                f"{self.account}: a quantity or price must be a Decimal: {value!r}"
-            )
-            assert value.is_finite(), f"{self.account}: a quantity or price must be finite: {value}"
-        object.__setattr__(self, "amount_usd", EXACT.multiply(self.quantity, self.unit_price_usd))
+    def __init__(
+        self,
+        *,
+        month: str,
+        view: View,
+        account: str,
+        task: str | None = None,
+        deployment: str | None = None,
+        quantity: Decimal,
+        unit: str,
+        unit_price_usd: Decimal,
+        strategy: str,
+        source: str,
+    ) -> None:
+        for value in (quantity, unit_price_usd):
+            assert isinstance(value, Decimal), f"{account}: a quantity or price must be a Decimal: {value!r}"
+            assert value.is_finite(), f"{account}: a quantity or price must be finite: {value}"
+        # At once: a bill has thousands of rows, and each guarded assignment of a frozen class takes as long as this.
+        self.__dict__.update(
+            month=month, view=view, account=account, task=task, deployment=deployment, quantity=quantity, unit=unit,
+            unit_price_usd=unit_price_usd, strategy=strategy, source=source,
+            amount_usd=EXACT.multiply(quantity, unit_price_usd),
+        )  # fmt: skip
 
     @property
     def driver(self) -> str:

@@ -85,6 +85,7 @@ class Tariff:
         self._router = router
         self._verifier: Verifier | None = router.verifier if isinstance(router, CascadeRouter) else None
         self._known: dict[tuple[Key, str | None, date | None], tuple[Charge, ...]] = {}
+        self._tokens_known: dict[tuple[object, ...], Charge] = {}
 
     def cuts(self, start: date, end: date) -> set[date]:
         """Days inside (start, end) on which a price that this strategy may pay changes."""
@@ -168,15 +169,20 @@ class Tariff:
         else:
             factor, account = terms.price_factor, f"{kind}/{q.BATCH}/{key.meter}"
             price = batch_price(self.scenario, model, provider, key.meter, on, factor=factor, is_long=is_long)
-        yield Charge(
-            view=INVOICED,
-            account=account,
-            unit="token",
-            unit_price_usd=price.usd,
-            source=price.source,
-            through_gateway=deployment.is_paid_by_token,
-            sold=None if deployment.is_own_hardware else Sold(_seller(provider, model), model, key.meter),
-        )
+        # The same charge on all days of a price, and at all ends that calls come to alike.
+        what = (key.deployment, model, key.meter, account, price.usd, price.source)
+        found = self._tokens_known.get(what)
+        if found is None:
+            found = self._tokens_known[what] = Charge(
+                view=INVOICED,
+                account=account,
+                unit="token",
+                unit_price_usd=price.usd,
+                source=price.source,
+                through_gateway=deployment.is_paid_by_token,
+                sold=None if deployment.is_own_hardware else Sold(_seller(provider, model), model, key.meter),
+            )
+        yield found
 
     def _verifier_tokens(self, key: Key, model: str | None, on: date) -> Charge:
         assert self._verifier is not None, f"a check without a verifier: {key}"
