@@ -40,7 +40,7 @@ def _work(scenario: Scenario) -> Callable[[jobs.Report], Comparison]:
 
 # What the engine and its libraries brought into memory stays until the end: collections need not walk through it again.
 # A comparison makes some hundred thousand objects, nearly all of which go by themselves: looking through them as often as
-# Python does by default was a tenth of a second of each.
+# Python and Streamlit do by default was a tenth of a second of each.
 gc.collect()
 gc.freeze()
-gc.set_threshold(50_000, 20, 20)
+gc.set_threshold(50_000, 10, 5)

@@ -4,10 +4,11 @@ Comes in: a scenario and a window; goes out: a Sample and Quantities by strategy
 named by its window, so it can run anywhere and in any order; requests are made once for all strategies.
 """
 
+import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -20,9 +21,9 @@ from planner.experiments.memory import CellKeys, CellMemory
 from planner.finance import Quantities, count, from_counts, long_thresholds
 from planner.metrics import Rules, Sample, Tally
 from planner.routing.routers import flat
-from planner.scenario.fields import Scenario
+from planner.scenario.fields import MONTH_S, Scenario
 from planner.workload.requests import Requests, generate_blocks, joined
-from planner.workload.windows import Window, eras
+from planner.workload.windows import Window, eras, requests_per_month
 
 Progress = Callable[[int, int], None]
 _TICK_S = 0.1
@@ -48,9 +49,19 @@ def run_cell(
 
     `report` hears of requests done and requests in all, over the strategies together.
     """
-    one_by_one = _compiled_cell if engine == "compiled" else _table_cell
     strategies = list(scenario.strategies if strategies is None else strategies)
-    blocks = _Blocks(scenario, window)
+    return _cells_of(scenario, window, engine, report, strategies, _Blocks(scenario, window))
+
+
+def _cells_of(
+    scenario: Scenario,
+    window: Window,
+    engine: str,
+    report: Progress | None,
+    strategies: Sequence[str],
+    blocks: "_Blocks",
+) -> dict[str, Cell]:
+    one_by_one = _compiled_cell if engine == "compiled" else _table_cell
     cells = {}
     for index, strategy in enumerate(strategies):
 
@@ -191,7 +202,30 @@ def run_cells(
     memory: CellMemory | None = None,
     keys: Sequence[Mapping[str, str]] | None = None,
 ) -> list[Mapping[str, Cell]]:
-    """All windows, in the plan's order, on `workers` threads (compiled engine) or processes (reference).
+    """All windows, in the plan's order, each with its strategies; the arguments are those of `cells_by_strategy`."""
+    names = list(scenario.strategies if strategies is None else strategies)
+    found = dict(
+        cells_by_strategy(
+            scenario, windows, engine=engine, workers=workers, report=report, strategies=names, memory=memory, keys=keys
+        )
+    )  # fmt: skip
+    return [{name: found[name][place] for name in names} for place in range(len(windows))]
+
+
+def cells_by_strategy(
+    scenario: Scenario,
+    windows: Sequence[Window],
+    *,
+    engine: str = "compiled",
+    workers: int | None = None,
+    report: Progress | None = None,
+    strategies: Sequence[str] | None = None,
+    memory: CellMemory | None = None,
+    keys: Sequence[Mapping[str, str]] | None = None,
+) -> Generator[tuple[str, tuple[Cell, ...]]]:
+    """Every strategy with its cells in the plan's order, as soon as they are all there, while others go on.
+
+    They run on `workers` threads (compiled engine) or processes (reference) until the generator is closed.
 
     Parameters
     ----------
@@ -201,7 +235,7 @@ def run_cells(
     strategies : names, optional
         Only these; all of the scenario if not given.
     report : callable (done, total), optional
-        Counts windows in thousandths, often; what it raises ends the work and nothing is kept.
+        Counts windows in thousandths, often; what it raises ends the work.
     memory : CellMemory, optional
         Cells that are in it are not run again, those that are run are kept in it.
     keys : sequence of mappings, optional
@@ -217,18 +251,29 @@ def run_cells(
                 cell = memory.get(key)
                 if cell is not None:
                     found[name] = cell
-    places, jobs = [], []
+    jobs = []
     for place, (window, found) in enumerate(zip(windows, known, strict=True)):
         missing = [name for name in names if name not in found]
-        if missing or not names:
-            places.append(place)
-            jobs.append((window, missing))
-    for place, cells in zip(places, _run_jobs(scenario, jobs, engine, workers, report), strict=True):
+        if missing:
+            jobs.append(Job(place, window, tuple(missing)))
+    left = {name: sum(name in job.strategies for job in jobs) for name in names}
+    yield from _whole(known, [name for name in names if not left[name]])
+    if not jobs and report is not None:
+        report(1, 1)
+    for place, cells in _run_jobs(scenario, jobs, engine, workers, report):
         for name, cell in cells.items():
             known[place][name] = cell
             if memory is not None and keys is not None:
                 memory.put(keys[place][name], cell)
-    return [{name: found[name] for name in names} for found in known]
+            left[name] -= 1
+        yield from _whole(known, [name for name in cells if not left[name]])
+
+
+def _whole(
+    known: Sequence[Mapping[str, Cell]], names: Sequence[str]
+) -> Iterator[tuple[str, tuple[Cell, ...]]]:
+    for name in names:
+        yield name, tuple(found[name] for found in known)
 
 
 def cell_keys(
@@ -248,86 +293,118 @@ def _long_above(scenario: Scenario, strategy: str, window: Window) -> dict[str, 
     return long_thresholds(scenario, strategy, era.models, era.start)
 
 
-Job = tuple[Window, Sequence[str]]  # strategies to run in it
+@dataclass(frozen=True)
+class Job:
+    """Strategies to run in a window of the plan."""
+
+    place: int
+    window: Window
+    strategies: tuple[str, ...]
+
+
+Done = tuple[int, Mapping[str, Cell]]  # the place of a window, and cells of it
 
 
 def _run_jobs(
     scenario: Scenario, jobs: Sequence[Job], engine: str, workers: int | None, report: Progress | None
-) -> list[Mapping[str, Cell]]:
-    total = 1000 * len(jobs)
-    if not jobs:
-        if report is not None:
-            report(1, 1)
-        return []
+) -> Iterator[Done]:
+    """Cells as they come."""
     if workers is None:
         workers = (os.cpu_count() or 1) if engine == "compiled" else 1
-    workers = min(workers, len(jobs))
-    if workers <= 1:
-        return list(_one_by_one(scenario, jobs, engine, report, total))
-    if engine == "compiled":
-        return _in_threads(scenario, jobs, engine, workers, report, total)
-    return _in_processes(scenario, jobs, engine, workers, report, total)
+    if min(workers, len(jobs)) <= 1:
+        yield from _one_by_one(scenario, jobs, engine, report)
+    elif engine == "compiled":
+        yield from _in_threads(scenario, jobs, engine, workers, report)
+    else:
+        yield from _in_processes(scenario, jobs, engine, min(workers, len(jobs)), report)
 
 
 def _one_by_one(
-    scenario: Scenario, jobs: Sequence[Job], engine: str, report: Progress | None, total: int
-) -> Iterator[Mapping[str, Cell]]:
-    for index, (window, strategies) in enumerate(jobs):
+    scenario: Scenario, jobs: Sequence[Job], engine: str, report: Progress | None
+) -> Iterator[Done]:
+    total = 1000 * len(jobs)
+    for index, job in enumerate(jobs):
 
         def heard(done: int, of: int, index: int = index) -> None:
             if report is not None:
                 report(1000 * index + 1000 * done // max(of, 1), total)
 
-        yield run_cell(scenario, window, engine, heard, strategies)
+        cells = run_cell(scenario, job.window, engine, heard, job.strategies)
         if report is not None:
             report(1000 * (index + 1), total)
+        yield job.place, cells
 
 
 class _Stopped(Exception):
     """Tells a thread to give up."""
 
 
+#: Requests of all windows of a plan, expected, up to which they are kept while its strategies run one after the other: some
+#: 300 bytes each.
+PASSED_ON = 500_000
+
+
 def _in_threads(
-    scenario: Scenario, jobs: Sequence[Job], engine: str, workers: int, report: Progress | None, total: int
-) -> list[Mapping[str, Cell]]:
-    done = [0] * len(jobs)  # thousandths of each window
+    scenario: Scenario, jobs: Sequence[Job], engine: str, workers: int, report: Progress | None
+) -> Iterator[Done]:
+    """Strategy after strategy, so that the first ones can be measured and billed while the last one runs; where the requests
+    of all windows are too many to be kept for so long, window after window.
+    """
+    blocks = {job.place: _Blocks(scenario, job.window) for job in jobs}
+    parts = jobs
+    if _expected(scenario, jobs) <= PASSED_ON:
+        order = dict.fromkeys(name for job in jobs for name in job.strategies)
+        parts = [
+            Job(job.place, job.window, (name,)) for name in order for job in jobs if name in job.strategies
+        ]
+    last = {job.place: number for number, job in enumerate(parts)}
+    done = [0] * len(parts)  # thousandths
     stop = threading.Event()
 
-    def run(index: int) -> Mapping[str, Cell]:
+    def run(number: int) -> Done:
+        job = parts[number]
+
         def heard(so_far: int, of: int) -> None:
-            done[index] = 1000 * so_far // max(of, 1)
+            done[number] = 1000 * so_far // max(of, 1)
             if stop.is_set():
                 raise _Stopped
 
         if stop.is_set():
             raise _Stopped
-        window, strategies = jobs[index]
-        cell = run_cell(scenario, window, engine, heard, strategies)
-        done[index] = 1000
-        return cell
+        cells = _cells_of(scenario, job.window, engine, heard, job.strategies, blocks[job.place])
+        if last[job.place] == number:
+            del blocks[job.place]
+        done[number] = 1000
+        return job.place, cells
 
-    with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(run, index) for index in range(len(jobs))]
+    with ThreadPoolExecutor(min(workers, len(parts))) as pool:
+        futures = [pool.submit(run, number) for number in range(len(parts))]
         try:
-            _follow(futures, report, lambda: sum(done), total)
+            yield from _follow(futures, report, lambda: sum(done), 1000 * len(parts))
         except BaseException:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-        return [future.result() for future in futures]
+
+
+def _expected(scenario: Scenario, jobs: Sequence[Job]) -> float:
+    """Requests that the windows of jobs are expected to hold."""
+    if scenario.traffic.trace is not None:
+        return math.inf  # a recording, whole in every window
+    per_hour = requests_per_month(scenario) / MONTH_S * 3600
+    return per_hour * math.fsum(job.window.volume for job in jobs)
 
 
 def _in_processes(
-    scenario: Scenario, jobs: Sequence[Job], engine: str, workers: int, report: Progress | None, total: int
-) -> list[Mapping[str, Cell]]:
+    scenario: Scenario, jobs: Sequence[Job], engine: str, workers: int, report: Progress | None
+) -> Iterator[Done]:
     # spawn, not fork: the parent may hold threads (a web server's, a compiler's) that a fork would break.
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     try:
-        futures: list[Future[Mapping[str, Cell]]] = [
-            pool.submit(run_cell, scenario, window, engine, None, strategies) for window, strategies in jobs
-        ]
-        _follow(futures, report, lambda: 1000 * sum(future.done() for future in futures), total)
-        return [future.result() for future in futures]
+        futures: list[Future[Done]] = [pool.submit(_done, scenario, job, engine) for job in jobs]
+        yield from _follow(
+            futures, report, lambda: 1000 * sum(future.done() for future in futures), 1000 * len(jobs)
+        )
     except BaseException:
         for process in (pool._processes or {}).values():
             process.terminate()
@@ -336,20 +413,24 @@ def _in_processes(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _done(scenario: Scenario, job: Job, engine: str) -> Done:
+    return job.place, run_cell(scenario, job.window, engine, None, job.strategies)
+
+
 def _follow(
-    futures: Sequence[Future[Mapping[str, Cell]]],
+    futures: Sequence[Future[Done]],
     report: Progress | None,
     done: Callable[[], int],
     total: int,
-) -> None:
-    """Wait for all, telling of progress; the first failure is raised at once."""
+) -> Iterator[Done]:
+    """What is done, as it comes, telling of progress; the first failure is raised at once."""
     open_futures = set(futures)
     while open_futures:
         finished, open_futures = wait(open_futures, timeout=_TICK_S, return_when=FIRST_COMPLETED)
-        for future in finished:
-            future.result()
+        found = [future.result() for future in finished]
         if report is not None:
             report(done(), total)
+        yield from found
 
 
 def clock() -> float:

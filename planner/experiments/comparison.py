@@ -5,8 +5,9 @@ targets, the answer and the findings. No figure is made here: measures come from
 `finance`, and this file only runs the plan and lays the results side by side.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
@@ -17,7 +18,7 @@ from planner.experiments import answer as answers
 from planner.experiments.answer import Cost, SloRow, Verdict
 from planner.experiments.assumptions import assumptions, not_included, notices
 from planner.experiments.causes import all_wasted, awaited, lost, scopes, wasted
-from planner.experiments.cells import Cell, Progress, cell_keys, clock, run_cells
+from planner.experiments.cells import Cell, Progress, cell_keys, cells_by_strategy, clock, run_cells
 from planner.experiments.finding import Finding
 from planner.experiments.findings import findings
 from planner.experiments.memory import CellMemory, bill_key, measured_key
@@ -427,12 +428,12 @@ def compare(
     windows = plan_windows(scenario, replications)
     check_size(scenario, windows)
     keys = None if memory is None else cell_keys(scenario, windows, engine, list(scenario.strategies))
-    by_window = run_cells(
+    plan = deletions(measure_weights(scenario, windows), [(window.era, window.stratum) for window in windows])
+    running = cells_by_strategy(
         scenario, windows, engine=engine, workers=workers, report=report, memory=memory, keys=keys
     )
-    cells = {name: tuple(by_strategy[name] for by_strategy in by_window) for name in scenario.strategies}
-    plan = deletions(measure_weights(scenario, windows), [(window.era, window.stratum) for window in windows])
-    results = _results(scenario, windows, cells, _Measuring(scenario, plan, memory, keys), workers)
+    with closing(running) as cells:  # a strategy that cannot be billed ends what still runs
+        results = _results(scenario, windows, cells, _Measuring(scenario, plan, memory, keys), workers)
     rows = [row for name, one in results.items() for row in answers.slo_rows(scenario, name, one.estimates)]
     sentence, winner = _answer(scenario, results, rows, len(windows))
     verdicts = {
@@ -531,11 +532,14 @@ class _Measuring:
 def _results(
     scenario: Scenario,
     windows: Sequence[Window],
-    cells: Mapping[str, tuple[Cell, ...]],
+    cells: Iterable[tuple[str, tuple[Cell, ...]]],
     measuring: _Measuring,
     workers: int | None,
 ) -> dict[str, StrategyResult]:
-    """Results by strategy. Sorting holds no interpreter lock, so measures are made beside the bills."""
+    """Results by strategy, in the scenario's order.
+
+    Each is billed as soon as its cells are there, and measured beside that: sorting holds no interpreter lock.
+    """
 
     def bill(name: str, own: tuple[Cell, ...]) -> _Bill:
         memory, keys = measuring.memory, measuring.keys
@@ -546,14 +550,14 @@ def _results(
         return memory.put(key, _bill(scenario, name, windows, own)) if found is None else found
 
     if workers is not None and workers <= 1:
+        alone = {name: _joined(name, own, bill(name, own), measuring.of(name, own)) for name, own in cells}
+        return {name: alone[name] for name in scenario.strategies}
+    with ThreadPoolExecutor(1) as beside:
+        begun = {name: (own, beside.submit(measuring.of, name, own), bill(name, own)) for name, own in cells}
         return {
-            name: _joined(name, own, bill(name, own), measuring.of(name, own)) for name, own in cells.items()
-        }
-    with ThreadPoolExecutor(2) as beside:
-        measured_then = {name: beside.submit(measuring.of, name, own) for name, own in cells.items()}
-        bills = {name: bill(name, own) for name, own in cells.items()}
-        return {
-            name: _joined(name, own, bills[name], measured_then[name].result()) for name, own in cells.items()
+            name: _joined(name, own, paid, then.result())
+            for name in scenario.strategies
+            for own, then, paid in (begun[name],)
         }
 
 

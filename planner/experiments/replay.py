@@ -374,7 +374,9 @@ def _run(
         with ThreadPoolExecutor(2) as pool:
             futures = [pool.submit(run, place) for place in range(len(different))]
             try:
-                while wait(futures, timeout=TICK_S, return_when=FIRST_EXCEPTION).not_done:
+                is_over = False
+                while not is_over:
+                    is_over = not wait(futures, timeout=TICK_S, return_when=FIRST_EXCEPTION).not_done
                     if any(one.done() and one.exception() for one in futures):
                         break
                     if report is not None:

@@ -149,9 +149,9 @@ def from_counts(
         for number, name in enumerate(deployments):
             for place, meter in enumerate(("wrong", "right", "unrated")):
                 put(ANSWERS, meter, int(counts["answers"][index, number, place]), name)
-            for kind_place, kind in enumerate(TOKEN_KINDS):
-                for place, meter in enumerate(METERS):
-                    put(kind, meter, int(counts["tokens"][index, number, kind_place, place]), name)
+            tokens = counts["tokens"][index, number]
+            for kind_place, place in np.argwhere(tokens).tolist():  # few of them are there
+                put(TOKEN_KINDS[kind_place], METERS[place], int(tokens[kind_place, place]), name)
             put(BUSY, "ms", _divided(int(counts["busy_ns"][index, number]), 1_000_000), name)
             put(SENT, "calls", int(counts["calls"][index, number]), name)
             for place, meter in enumerate(PROMPT_METERS):

@@ -243,7 +243,7 @@ def test_tables_have_their_columns_and_charts_few_rows(result):
 def test_results_do_not_depend_on_the_number_of_workers(result):
     scenario = generated(run={"replications": 2, "window_s": 300})
     windows = plan_windows(scenario)
-    alone, together = run_cells(scenario, windows), run_cells(scenario, windows, workers=2)
+    alone, together = (run_cells(scenario, windows, workers=workers) for workers in (1, 2))
     for one, other in zip(alone, together, strict=True):
         for name in scenario.strategies:
             assert one[name].quantities == other[name].quantities
