@@ -4,7 +4,6 @@ Comes in: a scenario and a window; goes out: a Sample and Quantities by strategy
 named by its window, so it can run anywhere and in any order; requests are made once for all strategies.
 """
 
-import math
 import os
 import threading
 import time
@@ -21,9 +20,9 @@ from planner.experiments.memory import CellKeys, CellMemory
 from planner.finance import Quantities, count, from_counts, long_thresholds
 from planner.metrics import Rules, Sample, Tally
 from planner.routing.routers import flat
-from planner.scenario.fields import MONTH_S, Scenario
+from planner.scenario.fields import Scenario
 from planner.workload.requests import Requests, generate_blocks, joined
-from planner.workload.windows import Window, eras, requests_per_month
+from planner.workload.windows import Window, eras
 
 Progress = Callable[[int, int], None]
 _TICK_S = 0.1
@@ -49,19 +48,9 @@ def run_cell(
 
     `report` hears of requests done and requests in all, over the strategies together.
     """
-    strategies = list(scenario.strategies if strategies is None else strategies)
-    return _cells_of(scenario, window, engine, report, strategies, _Blocks(scenario, window))
-
-
-def _cells_of(
-    scenario: Scenario,
-    window: Window,
-    engine: str,
-    report: Progress | None,
-    strategies: Sequence[str],
-    blocks: "_Blocks",
-) -> dict[str, Cell]:
     one_by_one = _compiled_cell if engine == "compiled" else _table_cell
+    strategies = list(scenario.strategies if strategies is None else strategies)
+    blocks = _Blocks(scenario, window)
     cells = {}
     for index, strategy in enumerate(strategies):
 
@@ -339,30 +328,15 @@ class _Stopped(Exception):
     """Tells a thread to give up."""
 
 
-#: Requests of all windows of a plan, expected, up to which they are kept while its strategies run one after the other: some
-#: 300 bytes each.
-PASSED_ON = 500_000
-
-
 def _in_threads(
     scenario: Scenario, jobs: Sequence[Job], engine: str, workers: int, report: Progress | None
 ) -> Iterator[Done]:
-    """Strategy after strategy, so that the first ones can be measured and billed while the last one runs; where the requests
-    of all windows are too many to be kept for so long, window after window.
-    """
-    blocks = {job.place: _Blocks(scenario, job.window) for job in jobs}
-    parts = jobs
-    if _expected(scenario, jobs) <= PASSED_ON:
-        order = dict.fromkeys(name for job in jobs for name in job.strategies)
-        parts = [
-            Job(job.place, job.window, (name,)) for name in order for job in jobs if name in job.strategies
-        ]
-    last = {job.place: number for number, job in enumerate(parts)}
-    done = [0] * len(parts)  # thousandths
+    """Window after window, each with all of its strategies: its requests are at hand in the processor's caches then."""
+    done = [0] * len(jobs)  # thousandths of each window
     stop = threading.Event()
 
     def run(number: int) -> Done:
-        job = parts[number]
+        job = jobs[number]
 
         def heard(so_far: int, of: int) -> None:
             done[number] = 1000 * so_far // max(of, 1)
@@ -371,28 +345,18 @@ def _in_threads(
 
         if stop.is_set():
             raise _Stopped
-        cells = _cells_of(scenario, job.window, engine, heard, job.strategies, blocks[job.place])
-        if last[job.place] == number:
-            del blocks[job.place]
+        cells = run_cell(scenario, job.window, engine, heard, job.strategies)
         done[number] = 1000
         return job.place, cells
 
-    with ThreadPoolExecutor(min(workers, len(parts))) as pool:
-        futures = [pool.submit(run, number) for number in range(len(parts))]
+    with ThreadPoolExecutor(min(workers, len(jobs))) as pool:
+        futures = [pool.submit(run, number) for number in range(len(jobs))]
         try:
-            yield from _follow(futures, report, lambda: sum(done), 1000 * len(parts))
+            yield from _follow(futures, report, lambda: sum(done), 1000 * len(jobs))
         except BaseException:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _expected(scenario: Scenario, jobs: Sequence[Job]) -> float:
-    """Requests that the windows of jobs are expected to hold."""
-    if scenario.traffic.trace is not None:
-        return math.inf  # a recording, whole in every window
-    per_hour = requests_per_month(scenario) / MONTH_S * 3600
-    return per_hour * math.fsum(job.window.volume for job in jobs)
 
 
 def _in_processes(

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from planner.experiments import cells
-from planner.experiments.cells import Cell, cells_by_strategy, run_cell
+from planner.experiments.cells import Cell, cells_by_strategy, run_cell, run_cells
 from planner.experiments.memory import CellMemory
 from planner.metrics import samples
 from planner.scenario.fields import Scenario
@@ -89,10 +88,7 @@ def test_results_do_not_depend_on_the_size_of_a_block(monkeypatch):
         assert_same(run_cell(scenario, window)["cascade"], whole)
 
 
-@pytest.mark.parametrize("passed_on", [cells.PASSED_ON, 0])
-def test_strategies_side_by_side_are_those_that_run_one_by_one(monkeypatch, passed_on):
-    """Whether requests are kept for the next strategy or windows run one after the other with all of theirs."""
-    monkeypatch.setattr(cells, "PASSED_ON", passed_on)
+def test_strategies_side_by_side_are_those_that_run_one_by_one():
     scenario = generated(run={"replications": 6, "window_s": 300})
     windows = plan_windows(scenario)
     assert len(windows) > 3
@@ -103,21 +99,19 @@ def test_strategies_side_by_side_are_those_that_run_one_by_one(monkeypatch, pass
             assert_same(together[name][place], cell)
 
 
-def test_a_strategy_comes_as_soon_as_it_is_whole_and_closing_ends_the_others():
+def test_what_is_remembered_comes_first_and_closing_ends_the_others():
     scenario = generated(run={"replications": 6, "window_s": 300})
     windows = plan_windows(scenario)
-    first, *_, last = scenario.strategies
+    *others, last = scenario.strategies
     memory = CellMemory()
+    before = run_cells(scenario, windows, strategies=[last], memory=memory)
     running = cells_by_strategy(scenario, windows, workers=2, memory=memory)
     name, own = next(running)
-    assert (name, len(own)) == (first, len(windows))
-    assert all(cell.sample.n for cell in own)
+    assert name == last
+    assert all(one is found[last] for one, found in zip(own, before, strict=True))  # not run again
     running.close()
-    assert len(windows) <= len(memory) < len(windows) * len(scenario.strategies)
-    kept = dict(cells_by_strategy(scenario, windows, workers=2, memory=memory))
-    assert next(iter(kept)) == first
-    assert all(one is other for one, other in zip(kept[first], own, strict=True))  # not run again
-    assert_same(kept[last][0], run_cell(scenario, windows[0])[last])
+    assert len(memory) < len(windows) * len(scenario.strategies)
+    assert [name for name, _ in cells_by_strategy(scenario, windows, memory=memory)] == [last, *others]
 
 
 def test_beyond_the_exact_limit_quantiles_are_within_half_a_percent(monkeypatch):
