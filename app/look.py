@@ -10,7 +10,7 @@ just when it has the new figures to draw.
 
 STYLE = """<style>
 [data-testid="stElementContainer"], [data-testid="stExpander"] details, [data-testid="stExpander"] summary,
-[data-testid="stSliderTickBar"], [data-testid="stProgress"] * { transition-duration: 0s !important; }
+[data-testid="stSliderTickBar"], [data-testid="stTabs"] [role="tablist"], [data-testid="stProgress"] * { transition-duration: 0s !important; }
 [data-testid="stMainBlockContainer"] { padding: 1.2rem 2rem 3rem; max-width: 1760px; margin: 0 auto; }
 [data-testid="stHeader"] { height: 0; min-height: 0; background: transparent; }
 [data-testid="stMainBlockContainer"] h1 { font-size: 1.6rem; padding: 0; }

@@ -71,13 +71,13 @@ def _represented(comparison: Comparison) -> str:
 
 
 def _show_charts(comparison: Comparison, address: Address) -> None:
-    frontier = _frontier(comparison)
-    gallery = comparison.gallery(frontier)
+    """Latency and cost; below them one of the others at a time: those that nobody looks at are neither made nor sent."""
     stem = f"{address.scenario}-{comparison.scenario.hash[:8]}"
 
     def draw(name: str, chart: Any, title: str = "", note: str = "") -> None:
         drawing.draw(chart, name, title=title, stem=stem, note=note)
 
+    gallery = comparison.gallery()
     first = st.grid(columns=2, min_column_width=330, gap="medium")
     with first.cell():
         timed = f"Of {', '.join(comparison.timed)}: nobody waits for the other tasks."
@@ -89,11 +89,26 @@ def _show_charts(comparison: Comparison, address: Address) -> None:
         )
     with first.cell():
         draw("tco", gallery["tco"], "What it costs, by account")
-    second = st.grid(columns=3, min_column_width=330, gap="medium")
-    with second.cell():
-        draw("cumulative", gallery["cumulative"], "What it has cost by then")
-    for k, part in enumerate(panels(gallery["tradeoff"])):
-        with second.cell():
+    tabs = st.tabs(list(MORE), key="more charts", on_change="rerun")
+    for tab, show in zip(tabs, MORE.values(), strict=True):
+        if tab.open:
+            with tab:
+                show(comparison, gallery, draw)
+
+
+Draw = Callable[..., None]
+
+
+def _show_cumulative(comparison: Comparison, gallery: Gallery, draw: Draw) -> None:
+    draw("cumulative", gallery["cumulative"], "What it has cost by then")
+
+
+def _show_tradeoff(comparison: Comparison, gallery: Gallery, draw: Draw) -> None:
+    frontier = _frontier(comparison)
+    charts = panels((gallery if frontier is None else comparison.gallery(frontier))["tradeoff"])
+    places = st.grid(columns=len(charts), min_column_width=330, gap="medium")
+    for k, part in enumerate(charts):
+        with places.cell():
             draw(f"tradeoff-{k}", part.properties(width="container"))
     if frontier is None and routed_strategies(comparison.scenario):
         _ask_for(
@@ -102,14 +117,6 @@ def _show_charts(comparison: Comparison, address: Address) -> None:
             "Add other omni shares and the oracle router to cost against latency and quality",
             "The oracle knows which model will be right: what the best router could reach, and what is still to gain.",
         )
-    third = st.grid(columns=2, min_column_width=330, gap="medium")
-    with third.cell():
-        _show_week(comparison, gallery, draw)
-    with third.cell():
-        _show_flow(comparison, gallery, draw)
-
-
-Draw = Callable[..., None]
 
 
 def _show_week(comparison: Comparison, gallery: Gallery, draw: Draw) -> None:
@@ -140,6 +147,15 @@ def _show_flow(comparison: Comparison, gallery: Gallery, draw: Draw) -> None:
     whose = st.selectbox("Requests of", names, key="flow of")
     with place:
         draw("flow", gallery.flow_of(whose), "Where requests go")
+
+
+#: LABEL of a tab: what draws it; the first one is open on a fresh page.
+MORE: dict[str, Callable[[Comparison, Gallery, Draw], None]] = {
+    "Cost over time": _show_cumulative,
+    "Cost against latency and quality": _show_tradeoff,
+    "Over the week": _show_week,
+    "Where requests go": _show_flow,
+}
 
 
 def _frontier(comparison: Comparison) -> Frontier | None:

@@ -228,13 +228,22 @@ def test_nothing_is_cut_off_wide_or_on_a_phone(
     one.page.wait_for_timeout(1500)
     one.page.screenshot(path=pictures / f"{name}.png")
     assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
-    charts = one.page.locator("[data-testid=stVegaLiteChart]")
-    playwright.expect(charts).to_have_count(7, timeout=PATIENCE_MS)
-    for box in (chart.bounding_box() for chart in charts.all()):
-        assert box is not None
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= width
-        assert box["height"] > 150
+    charts = one.page.locator("[data-testid=stVegaLiteChart]:visible")
+    for label, many in (
+        ("Cost over time", 3),
+        ("Cost against", 4),
+        ("Over the week", 3),
+        ("Where requests", 3),
+    ):
+        one.page.get_by_role("tab", name=label).click()
+        playwright.expect(charts).to_have_count(many, timeout=PATIENCE_MS)
+        one.page.wait_for_selector(screenshots.IDLE, timeout=PATIENCE_MS)
+        for box in (chart.bounding_box() for chart in charts.all()):
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+            assert box["height"] > 150
+    one.page.screenshot(path=pictures / f"{name}-flow.png")
     ground = one.page.evaluate(
         "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
     )

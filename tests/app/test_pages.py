@@ -251,13 +251,21 @@ def test_an_empty_library_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_every_file_can_be_taken_away(start: Start, small: Comparison) -> None:
     app = start()
-    charts = ("latency", "tco", "cumulative", "tradeoff-0", "tradeoff-1", "week", "flow")
-    for name in charts:
-        app.session_state[f"save-{name}"] = True  # the menus are opened
-    app.run()
-    labels = [button.proto.label for button in app.get("download_button")]
-    assert {"Everything (JSON)", "Ledger (CSV)", "Measures (CSV)", "Decision memo (HTML)"} <= set(labels)
-    assert [labels.count(kind) for kind in ("PNG", "SVG", "CSV of the data")] == [len(charts)] * 3
+    for tab, charts in (
+        ("Cost over time", ["cumulative"]),
+        ("Cost against latency and quality", ["tradeoff-0", "tradeoff-1"]),
+        ("Over the week", ["week"]),
+        ("Where requests go", ["flow"]),
+    ):
+        app.session_state["more charts"] = tab
+        shown = ("latency", "tco", *charts)
+        for name in shown:
+            app.session_state[f"save-{name}"] = True  # the menus are opened
+        app.run()
+        assert not app.exception
+        labels = [button.proto.label for button in app.get("download_button")]
+        assert {"Everything (JSON)", "Ledger (CSV)", "Measures (CSV)", "Decision memo (HTML)"} <= set(labels)
+        assert [labels.count(kind) for kind in ("PNG", "SVG", "CSV of the data")] == [len(shown)] * 3
     lines = details.exact_csv(small.ledger).decode().splitlines()
     assert len(lines) == len(small.ledger) + 1
     amounts = [
