@@ -25,6 +25,7 @@ KEPT = 12  # results; of a million requests some forty megabytes each
 QUIET_S = 1.0
 TICK_S = 0.1  # between looks whether the page is to run anew; the end of the work wakes at once
 REDRAW_S = 0.25
+LETS_GO_S = 2.0  # after work, of the results that had to go for its own
 CANCELLED = "cancelled work"  # in the memory of a session: keys whose work it has cancelled
 MINE = "work asked for"  # in the memory of a session: KIND: key of the work it waits for
 
@@ -177,14 +178,17 @@ def _do(job: Job, work: Callable[[Report], Any]) -> None:
         job.result = work(job.report)
     except BaseException as error:  # told to whoever waits
         job.error = error
+    gone = []
     with _lock:
         if job.error is None:
             _done[job.key] = job.result
             while len(_done) > KEPT:
-                _done.popitem(last=False)
+                gone.append(_done.popitem(last=False))
         if _running.get(job.key) is job:
             del _running[job.key]
     job.ended.set()
+    if gone:  # taking thousands of rows apart holds everybody up for some hundredths of a second: after the page is drawn
+        time.sleep(LETS_GO_S)
 
 
 def _release(kind: str, key: Key) -> None:
@@ -224,9 +228,8 @@ def _wait(job: Job, place: Place, words: str) -> None:
     drawn_s = began_s = time.monotonic()
     try:
         while not job.ended.wait(TICK_S):
-            st.session_state.get(
-                MINE
-            )  # before there is a bar, nothing else lets an input that was moved again go ahead
+            # Before there is a bar, nothing else lets an input that was moved again go ahead.
+            st.session_state.get(MINE)
             now_s = time.monotonic()
             if bar is None and now_s - began_s >= QUIET_S:
                 with place.container():

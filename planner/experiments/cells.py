@@ -331,7 +331,11 @@ class _Stopped(Exception):
 def _in_threads(
     scenario: Scenario, jobs: Sequence[Job], engine: str, workers: int, report: Progress | None
 ) -> Iterator[Done]:
-    """Window after window, each with all of its strategies: its requests are at hand in the processor's caches then."""
+    """Window after window, each with all of its strategies: its requests are at hand in the processor's caches then.
+
+    The fullest first, so that no thread begins a long one when the others are through.
+    """
+    jobs = sorted(jobs, key=lambda job: -job.window.volume * len(job.strategies))
     done = [0] * len(jobs)  # thousandths of each window
     stop = threading.Event()
 
