@@ -4,7 +4,7 @@ Each is a plain table with units in its heads and figures as texts: unknown is a
 keeps its digits.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,7 @@ import streamlit as st
 from app import text
 from planner.api import Comparison
 from planner.experiments.findings import WASTE_WORDS
-from planner.finance.ledger import plain, total_of, usd
+from planner.finance.ledger import Ledger, plain, total_of, usd
 
 ALL_TASKS = ""
 
@@ -123,14 +123,13 @@ def _sum_words(amounts: list[Decimal] | None) -> str:
     return text.DASH if amounts is None else usd(total_of(amounts))
 
 
-def unreconciled(comparison: Comparison, ledger: pd.DataFrame) -> dict[str, Decimal]:
-    """STRATEGY: the largest difference between a total that is shown and the sum of its ledger rows; 0 is right."""
+def unreconciled(comparison: Comparison, ledgers: Mapping[str, Ledger]) -> dict[str, Decimal]:
+    """STRATEGY: the largest difference between a total that is shown and the sum of its ledger's rows; 0 is right."""
     money = {(row["strategy"], row["measure"]): row["value"] for row in comparison.money.to_dict("records")}
     found = {}
     for name in comparison.scenario.strategies:
-        mine = ledger[ledger["strategy"] == name]
-        invoiced = total_of(mine.loc[mine["view"] == "invoiced", "amount_usd"])
-        everything = total_of(mine["amount_usd"])
+        sums = ledgers[name].by("view")
+        invoiced, everything = sums.get("invoiced", Decimal(0)), total_of(sums.values())
         gaps = [money[name, "tco_total_usd"] - invoiced, money[name, "economic_tco_total_usd"] - everything]
         found[name] = max(gaps, key=abs)
     return found

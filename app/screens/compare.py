@@ -212,7 +212,8 @@ def _show_tables(comparison: Comparison) -> None:
     with _folded("Measures per task") as place:
         if place.open:
             _show_measures(comparison)
-    worst = max(details.unreconciled(comparison, comparison.ledger).values(), key=abs)
+    ledgers = {name: result.ledger for name, result in comparison.results.items()}
+    worst = max(details.unreconciled(comparison, ledgers).values(), key=abs)
     badge = "reconciled to 0.00" if worst == 0 else "NOT reconciled"
     with _folded(f"Ledger ({badge})") as place:
         if place.open:

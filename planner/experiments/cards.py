@@ -6,16 +6,13 @@ Comes in: a finished comparison; goes out: the texts of a card, for the page and
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from planner.experiments import words as text
 from planner.experiments.comparison import Comparison
 from planner.experiments.verdicts import Held
 from planner.finance.calendar import rate_in_words
 from planner.workload.windows import horizon_words
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 TOTALS = {
     "invoiced": ("tco_total_usd", "tco_npv_usd", "cost_per_1k_requests_usd"),
@@ -76,7 +73,6 @@ def cards(comparison: Comparison) -> list[Card]:
     money = {(row["strategy"], row["measure"]): row for row in comparison.money.to_dict("records")}
     slo = comparison.slo
     targets = {(row["strategy"], row["measure"]): row for row in slo.to_dict("records") if not row["task"]}
-    differences = comparison.differences
     names = list(comparison.scenario.strategies)
     return [
         _card(
@@ -86,7 +82,6 @@ def cards(comparison: Comparison) -> list[Card]:
             measured,
             money,
             targets,
-            differences,
             bool((slo["strategy"] == name).any()),
         )
         for name in names
@@ -100,22 +95,16 @@ def _card(
     measured: dict[tuple[str, str], Any],
     money: dict[tuple[str, str], Any],
     targets: dict[tuple[str, str], Any],
-    differences: "pd.DataFrame",
     has_targets: bool,
 ) -> Card:
     scenario = comparison.scenario
     verdict = comparison.verdicts[name]
     total_measure, npv_measure, unit_measure = TOTALS[scenario.objective]
     total = money.get((name, total_measure))
-    gap = differences[
-        (differences["a"] == baseline)
-        & (differences["b"] == name)
-        & (differences["measure"] == total_measure)
-    ]
     difference = difference_interval = ""
     is_certain = True
-    if not gap.empty:
-        value, low, high = (gap.iloc[0][column] for column in ("value", "low", "high"))
+    rows = comparison.difference_rows(baseline, name) if name != baseline else ()
+    for value, low, high in (row[1:] for row in rows if row[0] == total_measure):
         whole = money[baseline, total_measure]["value"]
         share = text.share_of(value, whole)
         difference = text.signed_amount(value) + (f" ({share})" if share else "")

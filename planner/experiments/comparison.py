@@ -275,7 +275,14 @@ class Comparison:
             {"value": object, "low": object, "high": object}
         )
 
-    def difference_rows(self, a: str, b: str) -> list[tuple[str, Any, Any, Any]]:
+    def difference_rows(self, a: str, b: str) -> Sequence[tuple[str, Any, Any, Any]]:
+        """MEASURE, value, low, high of b minus a, paired; worked out once for a pair."""
+        kept = self.__dict__.setdefault(_TABLES, {})
+        if (a, b) not in kept:
+            kept[a, b] = tuple(self._difference_rows(a, b))
+        return cast("Sequence[tuple[str, Any, Any, Any]]", kept[a, b])
+
+    def _difference_rows(self, a: str, b: str) -> list[tuple[str, Any, Any, Any]]:
         one, other = self.results[a], self.results[b]
         rows: list[tuple[str, Any, Any, Any]] = []
         for task, measure in dict.fromkeys((*one.measures, *other.measures)):

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 import planner
 from app import cards, details, state, text
 from planner.api import Comparison
+from planner.finance import Ledger
 from tests.app.library import SMALL, write_library
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
@@ -325,7 +326,9 @@ def test_the_card_table_marks_by_word_and_sign_and_escapes_texts() -> None:
 
 
 def test_the_ledger_reconciles_and_its_sums_are_the_totals(small: Comparison) -> None:
-    gaps = details.unreconciled(small, small.ledger)
+    ledgers = {name: result.ledger for name, result in small.results.items()}
+    gaps = details.unreconciled(small, ledgers)
+    assert set(gaps) == set(small.strategies)
     assert set(gaps.values()) == {Decimal(0)}
     sums = details.ledger_sums(small.ledger, list(small.scenario.strategies)).set_index("Account")
     assert sums.loc["Total with economic", "hybrid"] == details.usd(
@@ -334,8 +337,10 @@ def test_the_ledger_reconciles_and_its_sums_are_the_totals(small: Comparison) ->
 
 
 def test_a_ledger_that_does_not_add_up_is_noticed(small: Comparison) -> None:
-    gaps = details.unreconciled(small, small.ledger.iloc[:-1])
-    assert any(gap != 0 for gap in gaps.values())
+    ledgers = {name: result.ledger for name, result in small.results.items()}
+    for name, whole in ledgers.items():
+        gaps = details.unreconciled(small, ledgers | {name: Ledger(whole.rows[:-1])})
+        assert [one for one, gap in gaps.items() if gap != 0] == [name]
 
 
 def test_measures_are_shown_per_task_with_intervals(small: Comparison) -> None:
