@@ -35,7 +35,6 @@ SOURCES = "jitted-sources.json"  # beside these directories: which files can end
 KNOWN_INSIDE = ("0.68.",)  # versions of Numba: the locked one
 KEPT_DIRECTORIES = 6  # an edit makes a new directory of a few megabytes; older ones are swept away
 YOUNG = 200_000  # objects that are made before the collector looks for garbage among them
-LEVEL = 1  # of optimisation, 0 to 3
 _DECORATING = threading.Lock()
 _TOLD_NOT_KEPT = threading.Event()
 
@@ -96,7 +95,7 @@ def jit(
 
             # What numba.njit(signature) does, outside the guard: the cache's place is already fixed.
             def settle() -> None:
-                with register_dispatcher(compiled), _in_less_time():
+                with register_dispatcher(compiled), _rare_collections():
                     for one in signature if isinstance(signature, list) else [signature]:
                         compiled.compile(one)
                 compiled.disable_compile()
@@ -111,23 +110,16 @@ def jit(
 
 
 @contextmanager
-def _in_less_time() -> Iterator[None]:
-    """Compile without what takes time and makes no code faster; two settings of the process, for as long as it takes.
-
-    The collector of garbage looks seldom: the compiler makes millions of objects and drops most of them by itself, and a
-    tenth of its time went into looking through them. LLVM optimises at `LEVEL`, unless NUMBA_OPT names another: what it
-    does above is for loops over arrays, and the kernels run through memory with branches.
+def _rare_collections() -> Iterator[None]:
+    """Let the collector of garbage look seldom while something is compiled: the compiler makes millions of objects and drops
+    most of them by itself, and a tenth of its time went into looking through them. A setting of the process, for so long.
     """
-    settings, young = _settings(), gc.get_threshold()
-    level = settings.OPT
+    young = gc.get_threshold()
     if 0 < young[0] < YOUNG:  # 0: whoever runs this wants no collections at all
         gc.set_threshold(YOUNG, *young[1:])
-    if "NUMBA_OPT" not in os.environ:
-        settings.OPT = type(level)(LEVEL)
     try:
         yield
     finally:
-        settings.OPT = level
         gc.set_threshold(*young)
 
 
@@ -288,7 +280,6 @@ def source_hash() -> str:
         llvmlite.binding.get_host_cpu_name(),
         features,
         repr(_settings().USING_SVML),
-        f"level {LEVEL}",
         *compiler_settings(),
     ]
     for part in parts:
@@ -315,7 +306,7 @@ def is_made_from_this(directory: Path) -> bool:
 @functools.cache
 def machine() -> str:
     """Digest of Python, libraries, CPU, place and settings, found out in a few milliseconds."""
-    found = [sys.version, platform.machine(), str(PACKAGE), f"level {LEVEL}", *compiler_settings()]
+    found = [sys.version, platform.machine(), str(PACKAGE), *compiler_settings()]
     for library in ("numba", "llvmlite", "numpy"):
         spec = importlib.util.find_spec(library)  # finds it without importing it
         if spec is not None and spec.origin is not None:
