@@ -144,11 +144,10 @@ class CostVectors:
         if found is None:
             members = self.strata[stratum]
             kept = members if left_out is None else members[members != left_out]
+            # The stratum's probability does not shrink with its windows.
             found = self._known_strata[task, stratum, left_out] = (
                 float(self.requests[kept, task].sum()),
-                float(
-                    self.weights[members].sum()
-                ),  # the stratum's probability does not shrink with its windows
+                float(self.weights[members].sum()),
                 self.counts[np.ix_(kept, self._keys_of_task[task])].sum(axis=0),
             )
         return found

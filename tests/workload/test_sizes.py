@@ -1,11 +1,14 @@
 """Sizes on a model: tokens by hand, caps, hidden tokens, and who is too large for what."""
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.catalogue import UnknownModel
+from planner import catalogue
+from planner.catalogue import UnknownModel, prices
 from planner.errors import ScenarioError
 from planner.workload.requests import from_frame
 from planner.workload.sizes import eligible_task, resolve_model, sizes
@@ -50,6 +53,23 @@ def test_a_catalogue_model_brings_its_window_longest_answer_and_hidden_tokens():
     assert model.reasoning_tokens_per_output_token == 4.0
     assert model.streaming is False
     assert resolve_model(small(), OMNI, "openai").streaming is True
+
+
+def test_sizes_are_a_models_own_whoever_serves_it():
+    """Engines work them out once a model: a provider may only change when tokens are seen."""
+    scenario, more_than_one = small(tasks={"text": {}}), 0
+    for name in catalogue.names():
+        sellers = prices.providers(name)
+        more_than_one += len(sellers) > 1
+        for seller in sellers:
+            found = resolve_model(scenario, name, seller)
+            alone = resolve_model(scenario, name, None)
+            assert replace(found, streaming=alone.streaming) == alone
+            rows = [row("text", sent=900, answer=70), row("text", sent=10_000_000)]
+            one, other = (sized(scenario, name, *rows, provider=who) for who in (seller, None))
+            for column in fields(one):
+                assert np.array_equal(getattr(one, column.name), getattr(other, column.name)), column.name
+    assert more_than_one > 3
 
 
 def test_own_figures_win_over_the_catalogue():
