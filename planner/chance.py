@@ -27,6 +27,7 @@ _MULTIPLIER_0, _MULTIPLIER_1 = 0xD2511F53, 0xCD9E8D57  # Random123, philox.h
 _WEYL_0, _WEYL_1 = 0x9E3779B9, 0xBB67AE85
 _ROUNDS = 10
 _TWO_TO_MINUS_52 = 2.220446049250313e-16
+_CENTRAL = 0.425  # from 1/2: where the normal quantile needs no logarithm
 _SQRT_32 = 5.656854249492381
 _ONE_OVER_SQRT_2PI = 0.3989422804014327
 # exp of more is no float: infinity in machine code, an OverflowError in plain Python
@@ -153,6 +154,19 @@ def logistic(x: float) -> float:
     return e / (1.0 + e)
 
 
+@jit("UniTuple(float64, 2)(float64)", forceinline=True, late=True)
+def _central_quantile(q: float) -> tuple[float, float]:
+    """Numerator and denominator of `normal_quantile` at 1/2 + q, for q within `_CENTRAL`."""
+    r = 0.180625 - q * q
+    a = 2509.0809287301226727 * r + 33430.575583588128105
+    a = ((a * r + 67265.770927008700853) * r + 45921.953931549871457) * r + 13731.693765509461125
+    a = ((a * r + 1971.5909503065514427) * r + 133.14166789178437745) * r + 3.387132872796366608
+    b = 5226.495278852854561 * r + 28729.085735721942674
+    b = ((b * r + 39307.89580009271061) * r + 21213.794301586595867) * r + 5394.1960214247511077
+    b = ((b * r + 687.1870074920579083) * r + 42.313330701600911252) * r + 1.0
+    return q * a, b
+
+
 @jit("float64(float64)", forceinline=True)
 def normal_quantile(p: float) -> float:
     """Standard normal quantile; relative error below 1e-15 in (0, 1), infinite at the ends, NaN outside.
@@ -167,15 +181,9 @@ def normal_quantile(p: float) -> float:
             return -math.inf
         return math.inf if p == 1.0 else math.nan
     q = p - 0.5
-    if abs(q) <= 0.425:
-        r = 0.180625 - q * q
-        a = 2509.0809287301226727 * r + 33430.575583588128105
-        a = ((a * r + 67265.770927008700853) * r + 45921.953931549871457) * r + 13731.693765509461125
-        a = ((a * r + 1971.5909503065514427) * r + 133.14166789178437745) * r + 3.387132872796366608
-        b = 5226.495278852854561 * r + 28729.085735721942674
-        b = ((b * r + 39307.89580009271061) * r + 21213.794301586595867) * r + 5394.1960214247511077
-        b = ((b * r + 687.1870074920579083) * r + 42.313330701600911252) * r + 1.0
-        return q * a / b
+    if abs(q) <= _CENTRAL:
+        a, b = _central_quantile(q)
+        return a / b
     r = math.sqrt(-math.log(p if q < 0.0 else 1.0 - p))
     if r <= 5.0:
         r -= 1.6
@@ -243,6 +251,26 @@ def normal_cdf(x: float) -> float:
 def normal(seed: int, replication: int, stream: int, request: int, attempt: int) -> float:
     """Standard normal draw, by inversion."""
     return normal_quantile(uniform(seed, replication, stream, request, attempt))
+
+
+@jit("float64[::1](int64, int64, int64, int64[::1], int64)")
+def normal_many(
+    seed: int, replication: int, stream: int, requests: npt.NDArray[np.int64], attempt: int
+) -> npt.NDArray[np.float64]:
+    """`normal` for many requests, a third of the time for each; shape (requests,).
+
+    The first two loops are free of branches, so that the compiler takes several requests at a time; the third
+    sets those right that lie outside the middle, three in twenty.
+    """
+    u = uniform_many(seed, replication, stream, requests, attempt)
+    drawn = np.empty(u.shape[0], dtype=np.float64)
+    for i in range(u.shape[0]):
+        a, b = _central_quantile(u[i] - 0.5)
+        drawn[i] = np.true_divide(a, b)  # unlike "/" it does not look for a zero, which would be a branch
+    for i in range(u.shape[0]):
+        if not abs(u[i] - 0.5) <= _CENTRAL:
+            drawn[i] = normal_quantile(u[i])
+    return drawn
 
 
 @jit("float64(float64, float64)")

@@ -14,7 +14,14 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from planner.chance import exponential_quantile, gamma_variate, lognormal_quantile, uniform_pair
+from planner.chance import (
+    exp,
+    exponential_quantile,
+    gamma_variate,
+    lognormal_quantile,
+    normal_many,
+    uniform_pair,
+)
 from planner.jit import jit
 from planner.raw import RAW_FLOATS
 
@@ -163,4 +170,38 @@ def draw_many(
     drawn = np.empty(requests.shape[0], dtype=np.float64)
     for i in range(requests.shape[0]):
         drawn[i] = draw_law(laws, law_index, seed, replication, stream, requests[i], attempt)
+    return drawn
+
+
+@jit(_FLOATS(LAWS_TYPE, _INTEGERS, numba.int64, numba.int64, numba.int64, _INTEGERS, numba.int64))
+def draw_each(
+    laws: Laws,
+    law_indices: npt.NDArray[np.int64],
+    seed: int,
+    replication: int,
+    stream: int,
+    requests: npt.NDArray[np.int64],
+    attempt: int,
+) -> npt.NDArray[np.float64]:
+    """`draw_law` for many requests, each with a law of its own; shape (requests,).
+
+    Where all laws are fixed or one lognormal each, their normal draws are made together, which is faster.
+    """
+    n = requests.shape[0]
+    n_laws = int(laws[0])  # the first component stands behind the places of all laws
+    are_plain = True
+    for index in range(n_laws):
+        row = int(laws[index])
+        kind = laws[row + KIND]
+        are_plain &= laws[row + CUMULATED_WEIGHT] == 1.0 and kind in (LOGNORMAL, FIXED)
+    if are_plain:
+        drawn = normal_many(seed, replication, stream, requests, attempt)
+        for i in range(n):
+            row = int(laws[law_indices[i]])
+            a = laws[row + A]
+            drawn[i] = a if laws[row + KIND] == FIXED else exp(a + laws[row + B] * drawn[i])
+        return drawn
+    drawn = np.empty(n, dtype=np.float64)
+    for i in range(n):
+        drawn[i] = draw_law(laws, law_indices[i], seed, replication, stream, requests[i], attempt)
     return drawn

@@ -17,9 +17,10 @@ from planner.engines.breakers import breaker_of
 from planner.engines.journey import NO_METERS, Call, Journey, Moment, billed_when_cut, without_cached
 from planner.engines.pools import Pool
 from planner.engines.priorities import ClientQueue
-from planner.engines.program import Spell, Target
+from planner.engines.program import Target
 from planner.engines.prompt_caches import PromptCache
 from planner.engines.rules import Round, rank
+from planner.engines.spells import Spell
 from planner.limiting import REQUESTS
 from planner.tables import DEADLINE, LIMIT, NEVER, OWN_BREAKER, QUEUE, TOO_LARGE
 

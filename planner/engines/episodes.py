@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from planner.engines.program import Spell, Target
+from planner.engines.program import Target
+from planner.engines.spells import Spell
 
 
 def full_outages(spells: Sequence[Spell]) -> tuple[tuple[int, int], ...]:

@@ -20,8 +20,9 @@ from planner.chance import FOREVER_NS
 from planner.engines.cache_rules import CacheRule
 from planner.engines.episodes import known_outages
 from planner.engines.health_rules import HealthRule
-from planner.engines.program import Layer, Program, Spell, Target
+from planner.engines.program import Layer, Program, Target
 from planner.engines.rules import NO_LAW
+from planner.engines.spells import Spell
 from planner.limiting import REQUESTS, TOKENS
 from planner.routing.routers import Group, Route
 from planner.sampling import Laws, is_zero

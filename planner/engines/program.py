@@ -6,7 +6,7 @@ goes out: a `Program`. Both engines run programs, so every default and every ove
 """
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from planner import catalogue, tables
@@ -17,22 +17,22 @@ from planner.engines.cache_rules import CacheRule, cache_rule
 from planner.engines.health_rules import HealthRule, health_rule
 from planner.engines.preference_rules import LatencyRule, UsageRule, latency_rule, spill_ppm, usage_rule
 from planner.engines.priorities import priority_classes
+from planner.engines.spells import LawTable, Spell, own_spells, platform_spells
 from planner.errors import Problem, ScenarioError
 from planner.routing.routers import Group, groups_of
-from planner.sampling import Laws, pack_laws
+from planner.sampling import Laws
 from planner.scenario import breaker as breakers
 from planner.scenario import retrying
 from planner.scenario.batches import has_batch_tasks, terms_of
 from planner.scenario.fields import CascadeRouter, Scenario
 from planner.scenario.known import counts_cached, limits_of, list_usd_per_mtok
 from planner.scenario.laws import Law, parse_law
-from planner.scenario.outages import Harm
 from planner.scenario.paths import render
 from planner.scenario.policy import Policy
 from planner.scenario.quotas import Quota, pool_of, quotas_of, since_day_began_ns
+from planner.scenario.remembered import once_per_scenario
 from planner.scenario.steps import stairs
 from planner.scenario.supply import ContentFilter, Deployment, Errors, Streaming, Total
-from planner.workload.outage_lines import gateway_line_of, lines_of, outage_law
 from planner.workload.windows import Window, eras
 
 _PURPOSES = (
@@ -53,25 +53,6 @@ class Limiter:
     p: int
     q: int
     capacity: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spell:
-    """An outage window [from, to) of a target."""
-
-    from_ns: int
-    to_ns: int
-    mode: int
-    status: int
-    slowdown: float
-    latency_law: int
-    retry_after_ns: int  # NEVER where a refusal says nothing
-    share: float  # of the calls that start in it
-
-    @property
-    def is_full(self) -> bool:
-        """Whether no call that starts in it is answered."""
-        return self.share >= 1.0 and self.mode in (rules.ERROR, rules.HANG, rules.OVERLOADED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,33 +259,6 @@ class Program:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Gate:
-    """What calls meet before they are at a provider: time added, and spells of the platform's outages."""
-
-    latency_s: Law
-    spells: tuple[Spell, ...]
-
-
-class _LawTable:
-    """Collects laws and gives each its index."""
-
-    def __init__(self) -> None:
-        self.laws: list[Law] = []
-
-    def add(self, law: Law | None) -> int:
-        if law is None:
-            return rules.NO_LAW
-        self.laws.append(law)
-        return len(self.laws) - 1
-
-    def packed(self) -> Laws:
-        laws = self.laws or [Law.fixed(0)]
-        return pack_laws(
-            [[(c.weight, int(c.kind), c.a, c.b, c.values) for c in law.components] for law in laws]
-        )
-
-
 def compile_program(
     scenario: Scenario, strategy: str, models_in_force: Mapping[str, str], window: Window
 ) -> Program:
@@ -320,16 +274,64 @@ def compile_program(
     ScenarioError
         A rate limit whose exact arithmetic would overflow 64 bits.
     """
-    table = _LawTable()
+    asked = (strategy, tuple(models_in_force.items()), window.era)
+    settled = _settled(scenario, *asked)
+    if settled.goes_by_the_hour:
+        settled = _settle(scenario, *asked, window.start_s)
+    table = LawTable(settled.laws)
+    platform = platform_spells(scenario, strategy, window, table)
+    targets = dict(settled.program.targets)
+    for name, target in targets.items():
+        own = own_spells(scenario, name, window, table)
+        # A platform stands before providers, not before our own servers and devices.
+        before = platform if scenario.deployments[name].is_behind_gateway else ()
+        if own or before:
+            targets[name] = replace(target, spells=own, gateway_spells=before)
+    return replace(
+        settled.program,
+        replication=window.index,
+        targets=targets,
+        laws=table.packed() if len(table.laws) > len(settled.laws) else settled.program.laws,
+        length_ns=int(to_ns(window.length_s)),
+    )
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """A program as far as it is the same in all windows of an era: without spells, of no window and no length."""
+
+    program: Program
+    laws: tuple[Law, ...]  # those of the program, by index
+    goes_by_the_hour: bool  # daily quotas and prices depend on when a window begins: to be made for each
+
+
+@once_per_scenario
+def _settled(
+    scenario: Scenario, strategy: str, models_in_force: tuple[tuple[str, str], ...], era: int
+) -> _Settled:
+    """A strategy in an era; the greater part of compiling it, and most windows need no more."""
+    return _settle(scenario, strategy, models_in_force, era, None)
+
+
+def _settle(
+    scenario: Scenario,
+    strategy: str,
+    models_in_force: tuple[tuple[str, str], ...],
+    era: int,
+    start_s: float | None,
+) -> _Settled:
+    """A strategy in an era, and in a window that begins at `start_s` where one is given."""
+    table = LawTable()
     resolved = scenario.strategy(strategy)
     policy = scenario.strategy_policy(strategy)
-    gate = _gate(scenario, strategy, window, table)
+    models = dict(models_in_force)
+    deployments = scenario.deployments_of(strategy)
     targets = {
-        name: _target(scenario, strategy, name, models_in_force[name], gate, window, table)
-        for name in scenario.deployments_of(strategy)
+        name: _target(scenario, strategy, name, models[name], era, start_s, table) for name in deployments
     }
-    if policy.select in ("cheapest", "inverse-price"):
-        on = scenario.start + datetime.timedelta(seconds=window.start_s)
+    chooses_by_price = policy.select in ("cheapest", "inverse-price")
+    if chooses_by_price and start_s is not None:
+        on = scenario.start + datetime.timedelta(seconds=start_s)
         targets = _by_price(scenario, policy.select, targets, on)
     layers = tuple(
         Layer(
@@ -355,15 +357,15 @@ def compile_program(
             bill_timeouts=rules.BILLS.index(policy.bill_timeouts),
             is_outside=scenario.is_verified_outside(strategy),
         )
-    return Program(
+    program = Program(
         seed=scenario.run.seed,
-        replication=window.index,
+        replication=0,
         targets=targets,
         router_law=table.add(router.latency_s) if router is not None else rules.NO_LAW,
         verifier=verifier,
         laws=table.packed(),
         deadline_ns=None if policy.deadline_s is None else int(to_ns(policy.deadline_s)),
-        length_ns=int(to_ns(window.length_s)),
+        length_ns=0,
         max_in_flight=scenario.run.max_in_flight,
         groups=groups_of(scenario, strategy),
         max_fallbacks=policy.max_fallbacks,
@@ -383,6 +385,12 @@ def compile_program(
         if policy.affinity is None
         else Affinity(ttl_ns=int(to_ns(policy.affinity.ttl_s)), repins=policy.affinity.repin),
     )
+    has_daily_quotas = any(
+        quota.is_daily
+        for name in deployments
+        for quota in quotas_of(scenario.limited(strategy, name), models[name])[0]
+    )
+    return _Settled(program, tuple(table.laws), goes_by_the_hour=chooses_by_price or has_daily_quotas)
 
 
 def _by_price(
@@ -415,7 +423,7 @@ def _retry_budget(policy: Policy) -> RetryBudget | None:
     return RetryBudget(ratio_ppm=round(budget.ratio * 1e6), minimum=budget.minimum)
 
 
-def _backoff(given: retrying.Backoff, table: _LawTable) -> Backoff:
+def _backoff(given: retrying.Backoff, table: LawTable) -> Backoff:
     return Backoff(
         kind=rules.BACKOFFS.index(given.kind),
         base_s=given.base_s,
@@ -428,33 +436,19 @@ def _backoff(given: retrying.Backoff, table: _LawTable) -> Backoff:
     )
 
 
-def _gate(scenario: Scenario, strategy: str, window: Window, table: _LawTable) -> _Gate:
-    """What a strategy's calls meet before they are at a provider."""
-    gateway = scenario.gateway_for(strategy)
-    found: list[tuple[int, int, Harm]] = []
-    if isinstance(gateway.outages, tuple):
-        found = [(int(to_ns(one.from_s)), int(to_ns(one.to_s)), one) for one in gateway.outages]
-    elif gateway.outages is not None:
-        line = gateway_line_of(scenario).get(strategy)  # none where nobody is behind it
-        law = gateway.outages
-        found = [(start, end, law.harm(luck)) for key, start, end, luck in window.spells if key == line]
-    spells = _in_order(found, table) if gateway.kind == "unified" else ()
-    return _Gate(latency_s=gateway.latency_s, spells=spells)
-
-
 def _target(
     scenario: Scenario,
     strategy: str,
     name: str,
     model: str,
-    gate: _Gate,
-    window: Window,
-    table: _LawTable,
+    era: int,
+    start_s: float | None,
+    table: LawTable,
 ) -> Target:
     deployment = scenario.limited(strategy, name)
     policy = scenario.policy_for(strategy, name)
-    # A platform stands before providers, not before our own servers and devices.
-    own_gate = gate if deployment.is_behind_gateway else _Gate(latency_s=Law.fixed(0), spells=())
+    in_force_from = eras(scenario)[era].start
+    platform_s = scenario.gateway_for(strategy).latency_s if deployment.is_behind_gateway else Law.fixed(0)
     ttft, speed, total, streams_answer = latency_laws(deployment, model)
     errors = errors_of(deployment)
     filtered = deployment.content_filter or ContentFilter()
@@ -472,7 +466,7 @@ def _target(
         speed_law=table.add(speed),
         total_law=table.add(total),
         streams_answer=streams_answer,
-        gateway_law=table.add(own_gate.latency_s),
+        gateway_law=table.add(platform_s),
         error_rate=errors.rate,
         error_status=errors.status,
         error_law=table.add(errors.latency_s),
@@ -484,11 +478,11 @@ def _target(
         # One provider judges a prompt alike wherever and however often it is sent.
         filter_stream=stream_id("content-filter", deployment.provider or name),
         filter_bills=rules.BILLS.index(filtered.billed),
-        spells=_spells(scenario, name, window, table),
-        gateway_spells=own_gate.spells,
+        spells=(),
+        gateway_spells=(),
         concurrent=caps[0][1],
         later_caps=tuple((int(to_ns(from_s)), cap) for from_s, cap in caps[1:]),
-        limiters=_limiters(scenario, name, deployment, quotas, window),
+        limiters=_limiters(scenario, name, deployment, quotas, start_s),
         pool=pool_of(deployment),
         charge=rules.CHARGES.index(charge),
         timeout_ns=None if policy.timeout_s is None else int(to_ns(policy.timeout_s)),
@@ -512,14 +506,14 @@ def _target(
         queue_timeout_law=table.add(policy.queue_timeout_s),
         bill_timeouts=rules.BILLS.index(policy.bill_timeouts),
         rates=rates,
-        cache=cache_rule(scenario, name, model, eras(scenario)[window.era].start),
+        cache=cache_rule(scenario, name, model, in_force_from),
         counts_cached=deployment.prompt_cache is None or counts_cached(deployment, model),
-        batch=_batch(scenario, name, model, eras(scenario)[window.era].start, table),
+        batch=_batch(scenario, name, model, in_force_from, table),
         streams={purpose: stream_id(purpose, name) for purpose in _PURPOSES},
     )
 
 
-def _batch(scenario: Scenario, name: str, model: str, on: datetime.date, table: _LawTable) -> BatchApi | None:
+def _batch(scenario: Scenario, name: str, model: str, on: datetime.date, table: LawTable) -> BatchApi | None:
     """The batch API of a deployment, where some task would use it."""
     terms = terms_of(scenario, name, model, on) if has_batch_tasks(scenario) else None
     if terms is None:
@@ -588,10 +582,10 @@ def errors_of(deployment: Deployment) -> Errors:
 
 
 def _limiters(
-    scenario: Scenario, name: str, limited: Deployment, quotas: tuple[Quota, ...], window: Window
+    scenario: Scenario, name: str, limited: Deployment, quotas: tuple[Quota, ...], start_s: float | None
 ) -> tuple[Limiter, ...]:
     """One limiter for each limit that is on; `limited` is the deployment with the limits that hold for it."""
-    since_ns = since_day_began_ns(scenario, limited, window.start_s)
+    since_ns = 0 if start_s is None else since_day_began_ns(scenario, limited, start_s)
     for quota in quotas:
         if not quota.is_exact:
             problem = Problem(
@@ -612,37 +606,4 @@ def _limiters(
             capacity=quota.capacity,
         )
         for quota in quotas
-    )
-
-
-def _spells(scenario: Scenario, name: str, window: Window, table: _LawTable) -> tuple[Spell, ...]:
-    """Outage windows of a deployment in a window, planted or cut from the lines that hit it."""
-    outages = scenario.deployments[name].outages
-    found: list[tuple[int, int, Harm]]
-    if isinstance(outages, tuple):
-        found = [(int(to_ns(one.from_s)), int(to_ns(one.to_s)), one) for one in outages]
-    else:
-        law, lines = outage_law(scenario, name), lines_of(scenario).get(name, ())
-        if law is None:
-            return ()
-        found = [(start, end, law.harm(luck)) for key, start, end, luck in window.spells if key in lines]
-    return _in_order(found, table)
-
-
-def _in_order(found: Sequence[tuple[int, int, Harm]], table: _LawTable) -> tuple[Spell, ...]:
-    """Spells (from, to, what they do) that reach into a window, by their beginning."""
-    ordered = sorted(((start, end, law) for start, end, law in found if end > 0), key=lambda one: one[:2])
-    return tuple(_spell(start, end, law, table) for start, end, law in ordered)
-
-
-def _spell(start: int, end: int, law: Harm, table: _LawTable) -> Spell:
-    return Spell(
-        from_ns=start,
-        to_ns=end,
-        mode=rules.MODES.index(law.mode),
-        status=law.status,
-        slowdown=law.slowdown,
-        retry_after_ns=tables.NEVER if law.retry_after_s is None else int(to_ns(law.retry_after_s)),
-        share=law.share,
-        latency_law=table.add(law.error_latency_s),
     )

@@ -240,24 +240,29 @@ def _some_cells(
     `first_cell` is the hour's first cell, counted from the horizon's start; moments are ns since the hour's start.
     """
     counts = np.empty(end - begin, np.int64)
+    luck = chance.uniform_many(
+        seed, replication, count_stream, np.arange(first_cell + begin, first_cell + end), 0
+    )
     total = 0
-    for cell in range(begin, end):
-        u = chance.uniform(seed, replication, count_stream, first_cell + cell, 0)
-        count = chance.poisson_quantile(cell_mean, u)
+    for k in range(end - begin):
+        count = chance.poisson_quantile(cell_mean, luck[k])
         if count > MAX_DRAW + 1:
             raise ValueError("more arrivals in a cell than a name can hold")
-        counts[cell - begin] = count
+        counts[k] = count
         total += count
     names = np.empty(total, np.int64)
+    i = 0
+    for cell in range(begin, end):
+        for draw in range(counts[cell - begin]):
+            names[i] = ((first_cell + cell) << (DRAW_BITS + TURN_BITS)) | (draw << TURN_BITS)
+            i += 1
+    place = chance.uniform_many(seed, replication, position_stream, names, 0)
     moments = np.empty(total, np.int64)
     i = 0
     for cell in range(begin, end):
         start = cell * HOUR_NS // cells  # whole ns: an arrival never leaves its cell by rounding
         width = (cell + 1) * HOUR_NS // cells - start
-        for draw in range(counts[cell - begin]):
-            name = ((first_cell + cell) << (DRAW_BITS + TURN_BITS)) | (draw << TURN_BITS)
-            u = chance.uniform(seed, replication, position_stream, name, 0)
-            names[i] = name
-            moments[i] = start + math.floor(u * width)
+        for _ in range(counts[cell - begin]):
+            moments[i] = start + math.floor(place[i] * width)
             i += 1
     return names, moments

@@ -495,7 +495,7 @@ def _draw(
 ) -> Floats:
     """One draw for each request from its task's law."""
     packed = sampling.pack_laws([components(law) for law in laws])
-    return _draw_by_task(packed, scenario.run.seed, replication, STREAMS[purpose], names, task)
+    return sampling.draw_each(packed, task, scenario.run.seed, replication, STREAMS[purpose], names, 0)
 
 
 def components(law: Law) -> list[sampling.Component]:
@@ -512,25 +512,14 @@ def _whole(drawn: Floats) -> Integers:
     return np.rint(np.minimum(drawn, MAX_DRAWN)).astype(np.int64)
 
 
-@jit(_FLOATS(sampling.LAWS_TYPE, numba.int64, numba.int64, numba.int64, _INTEGERS, _INTEGERS))
-def _draw_by_task(
-    laws: sampling.Laws, seed: int, replication: int, stream: int, names: Integers, task: Integers
-) -> Floats:
-    drawn = np.empty(names.shape[0], np.float64)
-    for i in range(names.shape[0]):
-        drawn[i] = sampling.draw_law(laws, task[i], seed, replication, stream, names[i], 0)
-    return drawn
-
-
 @jit("float64[::1](float64[:, ::1], int64, int64, int64, int64[::1], int64[::1])")
 def _difficulties(
     laws: Floats, seed: int, replication: int, stream: int, names: Integers, task: Integers
 ) -> Floats:
     """Normal draws with mean and standard deviation by task."""
-    drawn = np.empty(names.shape[0], np.float64)
+    drawn = chance.normal_many(seed, replication, stream, names, 0)
     for i in range(names.shape[0]):
-        z = chance.normal(seed, replication, stream, names[i], 0)
-        drawn[i] = laws[task[i], 0] + laws[task[i], 1] * z
+        drawn[i] = laws[task[i], 0] + laws[task[i], 1] * drawn[i]
     return drawn
 
 
@@ -540,6 +529,7 @@ def _scores(
 ) -> Floats:
     """Scores of `router_scores`; a row of `parts` holds share, mean and standard deviation of a task."""
     rest = math.sqrt(max(0.0, 1.0 - r * r))
+    noise = chance.normal_many(seed, replication, stream, names, 0)
     scores = np.empty(names.shape[0], np.float64)
     for i in range(names.shape[0]):
         below = 0.0
@@ -549,8 +539,7 @@ def _scores(
             total += parts[k, 0]
         # Kept off the ends, where the quantile is infinite: 8.2 standard deviations either way.
         rank = min(max(below / total, 1e-16), 1.0 - 1.2e-16)
-        noise = chance.normal(seed, replication, stream, names[i], 0)
-        score = chance.normal_cdf(r * chance.normal_quantile(rank) + rest * noise)
+        score = chance.normal_cdf(r * chance.normal_quantile(rank) + rest * noise[i])
         scores[i] = min(max(score, 1e-300), 1.0 - 1.2e-16)
     return scores
 
