@@ -154,7 +154,7 @@ def logistic(x: float) -> float:
     return e / (1.0 + e)
 
 
-@jit("UniTuple(float64, 2)(float64)", forceinline=True, late=True)
+@jit("UniTuple(float64, 2)(float64)", forceinline=True)
 def _central_quantile(q: float) -> tuple[float, float]:
     """Numerator and denominator of `normal_quantile` at 1/2 + q, for q within `_CENTRAL`."""
     r = 0.180625 - q * q

@@ -307,3 +307,16 @@ def test_not_a_number_is_no_time():
 def test_two_forevers_still_fit_an_int64():
     assert 2 * chance.FOREVER_NS <= 2**63 - 1
     assert chance.to_ns(4.6116860184273e9) < chance.FOREVER_NS
+
+
+def test_normal_draws_made_together_are_those_made_one_by_one():
+    requests = np.arange(50_000) * 8_589_934_609
+    together = chance.normal_many(3, 1, 9, requests, 2)
+    assert together.tolist() == [chance.normal(3, 1, 9, request, 2) for request in requests.tolist()]
+    assert np.abs(together).max() > 4, "the tails are among them"
+
+
+def test_plain_python_makes_the_same_normal_draws_together():
+    plain = getattr(chance.normal_many, "py_func", chance.normal_many)
+    requests = np.arange(300)
+    assert chance.normal_many(3, 1, 9, requests, 2).tolist() == plain(3, 1, 9, requests, 2).tolist()

@@ -13,6 +13,7 @@ from planner.sampling import (
     FIRST_VALUE,
     KIND,
     WIDTH,
+    draw_each,
     draw_law,
     draw_many,
     pack_laws,
@@ -114,6 +115,22 @@ def test_one_draw_and_many_draws_are_the_same():
     for index in range(len(ALL)):
         one_by_one = [draw_law(laws, index, 1, 2, 3, request, 4) for request in range(200)]
         assert one_by_one == draw_many(laws, index, 1, 2, 3, REQUESTS[:200], 4).tolist()
+
+
+PLAIN = [
+    [(1.0, 2, 0.5, 1.2, NONE)],
+    [(2.0, 0, 7.0, 0.0, NONE)],
+    [(1.0, 2, -3.0, 0.0, NONE)],
+]  # lognormal or fixed
+
+
+@pytest.mark.parametrize("laws", [PLAIN, ALL], ids=["lognormal and fixed", "of every kind"])
+def test_draws_from_a_law_for_each_request_are_those_made_one_by_one(laws):
+    packed, which = pack_laws(laws), np.arange(3_000) % len(laws)
+    together = draw_each(packed, which, 1, 2, 3, REQUESTS[:3_000], 4)
+    assert together.tolist() == [
+        draw_law(packed, index, 1, 2, 3, request, 4) for request, index in enumerate(which.tolist())
+    ]
 
 
 def test_plain_python_draws_the_same_bits():

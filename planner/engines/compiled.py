@@ -53,8 +53,12 @@ class CompiledEngine:
         long_above: Mapping[str, int] | None = None,
         n_first: int = FIRST_SLOTS,
     ) -> None:
-        """`n_first` requests or so are in the first block; results do not depend on it."""
-        self.program = program
+        """`n_first` requests or so are in the first block; results do not depend on it.
+
+        Without `wants_rows` those of attempts and events are not kept, and those of outcomes have to be used before the
+        next ones are asked for: they are written over.
+        """
+        self.program, self.wants_rows = program, wants_rows
         self.state = c.new_state(
             program,
             routes,
@@ -106,7 +110,8 @@ class CompiledEngine:
             (c.R_EVENT_ROW, c.N_EVENT_COLUMNS),
         ):
             first = m[row + 1]
-            taken.append(m[first : m[row]].reshape(-1, columns).copy())
+            rows = m[first : m[row]].reshape(-1, columns)
+            taken.append(rows.copy() if self.wants_rows else rows)
             m[row] = first
         return Rows(*taken)
 
@@ -205,21 +210,33 @@ def make_block(state: State, work: Work) -> Block:
         behind[:, recorded:kept] = service
     for index, name in enumerate(state.caches):
         behind[:, kept + 3 * index : kept + 3 * index + 3] = work.kept[name]
-    facts = tables.FACT_SENSITIVE * requests.sensitive.astype(np.int64)
-    facts += tables.FACT_ASKED * routing.asked.astype(np.int64)
-    facts += tables.FACT_REPEATED * (requests.repeat > 0).astype(np.int64)
-    facts += tables.FACT_OVER_CONTEXT * work.over_context().astype(np.int64)
     rows = np.empty((n, c.N_ROW), np.int64)
     _fill_rows(
-        rows, requests.request, requests.task, requests.arrived_ns, np.array(state.routes, np.int64)[routing.route], facts,
-        requests.input_tokens, requests.output_tokens, requests.pause_ns, requests.repeat, requests.session,
+        rows, requests.request, requests.task, requests.arrived_ns, np.array(state.routes, np.int64)[routing.route],
+        requests.sensitive, routing.asked, work.over_context(), requests.input_tokens, requests.output_tokens, requests.pause_ns, requests.repeat, requests.session,
     )  # fmt: skip
     return Block(rows, behind, np.ascontiguousarray(requests.verifier_score, np.float64))
 
 
-@jit(numba.void(numba.int64[:, ::1], *(numba.int64[::1],) * 10))
+@jit(
+    numba.void(
+        numba.int64[:, ::1], *(numba.int64[::1],) * 4, *(numba.boolean[::1],) * 3, *(numba.int64[::1],) * 5
+    )
+)
 def _fill_rows(  # type: ignore[no-untyped-def]
-    rows, request, task, arrived, route, facts, sent, answered, pause, repeat, session
+    rows,
+    request,
+    task,
+    arrived,
+    route,
+    sensitive,
+    asked,
+    over_context,
+    sent,
+    answered,
+    pause,
+    repeat,
+    session,
 ):
     """What a slot takes over into columns of its own, request by request."""
     for i in range(rows.shape[0]):
@@ -227,7 +244,12 @@ def _fill_rows(  # type: ignore[no-untyped-def]
         rows[i, c.ROW_TASK] = task[i]
         rows[i, c.ROW_ARRIVED] = arrived[i]
         rows[i, c.ROW_ROUTE] = route[i]
-        rows[i, c.ROW_FACTS] = facts[i]
+        rows[i, c.ROW_FACTS] = (
+            tables.FACT_SENSITIVE * sensitive[i]
+            + tables.FACT_ASKED * asked[i]
+            + tables.FACT_REPEATED * (repeat[i] > 0)
+            + tables.FACT_OVER_CONTEXT * over_context[i]
+        )
         rows[i, c.ROW_INPUT] = sent[i]
         rows[i, c.ROW_OUTPUT] = answered[i]
         rows[i, c.ROW_PAUSE] = pause[i]

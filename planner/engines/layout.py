@@ -222,6 +222,7 @@ N_ATTEMPT_COLUMNS = 29
 (O_WAIT, O_SPEED_OUTPUT, O_SPEED_NS, O_FACTS, O_INPUT, O_OUTPUT, N_OUTCOME_COLUMNS) = range(11, 18)
 
 ROOM = 16_384  # rows of outcomes and attempts that are kept before they are taken away
+ROOM_TO_REDUCE = 4_096  # of outcomes that are reduced where they lie: few enough for the processor's cache
 EVENT_ROOM = 1024
 
 
@@ -452,7 +453,7 @@ def new_state(
     slot_width_f = N_SLOT_F + len(program.layers)
     end = len(m)  # rows follow, and the slots behind them
     for at, room, columns in (
-        (R_OUTCOME_ROW, ROOM, N_OUTCOME_COLUMNS),
+        (R_OUTCOME_ROW, ROOM if wants_rows else ROOM_TO_REDUCE, N_OUTCOME_COLUMNS),
         (R_ATTEMPT_ROW, ROOM if wants_rows else 128, N_ATTEMPT_COLUMNS),
         (R_EVENT_ROW, EVENT_ROOM, N_EVENT_COLUMNS),
     ):

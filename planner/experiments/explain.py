@@ -20,11 +20,12 @@ from planner.errors import PlannerError
 from planner.experiments.call_cost import CallCosts
 from planner.experiments.edges import Edges, Row, rows_of, seconds
 from planner.routing.routers import Levels, Route, flat, matches, reachable
+from planner.routing.scores import router_scores
 from planner.scenario.batches import terms_of
 from planner.scenario.demand import Task
 from planner.scenario.fields import ThresholdRouter
 from planner.scenario.strategies import Rule
-from planner.workload.requests import Requests, router_scores
+from planner.workload.requests import Requests
 from planner.workload.windows import eras
 
 if TYPE_CHECKING:

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from planner.routing.scores import reach, router_scores
 from planner.scenario.fields import CascadeRouter, Scenario, Strategy, ThresholdRouter
+from planner.scenario.remembered import once_per_scenario
 from planner.scenario.strategies import TIER_GROUPS, Rule
 from planner.tables import MINI, OMNI, RULE
 from planner.workload.calibration import CALIBRATION, calibration_sample
-from planner.workload.requests import Requests, router_scores
+from planner.workload.requests import Requests
 
 Levels = tuple[tuple[str, ...], ...]
 
@@ -145,10 +147,10 @@ def decide(
     elif isinstance(router, CascadeRouter):
         route[open_], asked = len(routes) - 1, open_
     else:
-        scores = router_scores(scenario, requests, replication, router.score_correlation)
         if threshold is None:
-            threshold = threshold_of(scenario, strategy, router, requests, scores, open_)
-        route[open_], asked = np.where(scores[open_] >= threshold, 0, 1), open_
+            threshold = _threshold_of(scenario, name, requests, replication, open_)
+        goes = reach(scenario, requests, replication, router.score_correlation, threshold)
+        route[open_], asked = np.where(goes[open_], 0, 1), open_
     return Routing(groups, routes, route, asked, threshold)
 
 
@@ -169,15 +171,12 @@ def matches(scenario: Scenario, rule: Rule, requests: Requests) -> npt.NDArray[n
     return found
 
 
-def threshold_of(
-    scenario: Scenario,
-    strategy: Strategy,
-    router: ThresholdRouter,
-    requests: Requests,
-    scores: npt.NDArray[np.float64],
-    open_: npt.NDArray[np.bool_],
+def _threshold_of(
+    scenario: Scenario, name: str, requests: Requests, replication: int, open_: npt.NDArray[np.bool_]
 ) -> float:
     """The score at or above which a request goes to omni."""
+    strategy = scenario.strategy(name)
+    router = _threshold_router(strategy)
     if router.threshold is not None:
         return router.threshold
     share = router.omni_share
@@ -187,15 +186,28 @@ def threshold_of(
     if share == 1:
         return -np.inf
     if scenario.traffic.trace is not None:
-        seen = scores[open_]
+        seen = router_scores(scenario, requests, replication, router.score_correlation)[open_]
         return float(np.quantile(seen, 1 - share)) if seen.size else np.inf
     if not strategy.rules:
         return 1 - share  # generated scores are uniform over all requests
+    return _sampled_threshold(scenario, name, share)
+
+
+def _threshold_router(strategy: Strategy) -> ThresholdRouter:
+    assert isinstance(strategy.router, ThresholdRouter), f"not a router with a threshold: {strategy.router}"
+    return strategy.router
+
+
+@once_per_scenario
+def _sampled_threshold(scenario: Scenario, name: str, share: float) -> float:
+    """The score that `share` of the requests reach, of those whom no rule of the strategy sends elsewhere."""
+    strategy = scenario.strategy(name)
     sample = calibration_sample(scenario)
     reaches = np.ones(sample.n, dtype=np.bool_)
     for rule in strategy.rules:
         reaches &= ~matches(scenario, rule, sample)
     if not reaches.any():
         return np.inf
-    seen = router_scores(scenario, sample, CALIBRATION, router.score_correlation)[reaches]
+    correlation = _threshold_router(strategy).score_correlation
+    seen = router_scores(scenario, sample, CALIBRATION, correlation)[reaches]
     return float(np.quantile(seen, 1 - share))

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from planner import chance
+from planner.jit import jit
 from planner.scenario.demand import MAX_QUESTIONS
 from planner.scenario.fields import Scenario
 from planner.workload.arrivals import QUESTION_BITS, TURN_BITS
@@ -88,10 +89,18 @@ def drawn_turns(
 ) -> Integers:
     """Turns of each conversation."""
     u = chance.uniform_many(seed, replication, TURNS_STREAM, names, 0)
-    found = np.ones(len(names), np.int64)
-    for index, cumulated in enumerate(chances):
-        mine = task == index
-        found[mine] = 1 + np.searchsorted(cumulated, u[mine], side="right")
+    return _turns(u, np.stack(chances), task)
+
+
+@jit("int64[::1](float64[::1], float64[:, ::1], int64[::1])")
+def _turns(u: Floats, chances: npt.NDArray[np.float64], task: Integers) -> Integers:
+    """Turns by inversion of each conversation's row of cumulated chances, which ends with 1."""
+    found = np.empty(u.shape[0], np.int64)
+    for i in range(u.shape[0]):
+        turns = 1
+        while chances[task[i], turns - 1] <= u[i]:
+            turns += 1
+        found[i] = turns
     return found
 
 
@@ -121,33 +130,53 @@ class Script:
 
 def script(names: Integers, turns: Integers, repeats: Integers) -> Script:
     """Rows of conversations with given turns, and repeats by question; conversation by conversation."""
-    n_questions = int(turns.sum())
-    conversation_of = np.repeat(np.arange(len(names)), turns)
-    first = np.cumsum(turns) - turns
-    turn_of = np.arange(n_questions) - first[conversation_of]
-    question = np.repeat(np.arange(n_questions), 1 + repeats)
-    before = np.cumsum(1 + repeats) - (1 + repeats)
-    repeat = np.arange(len(question)) - before[question]
-    conversation, turn = conversation_of[question], turn_of[question]
-    return Script(
-        conversation=conversation,
-        question=question,
-        name=names[conversation] + (repeat << QUESTION_BITS) + turn,
-        turn=turn,
-        repeat=repeat,
-        is_first=(turn == 0) & (repeat == 0),
-    )
+    conversation, question, name, turn, repeat = _script(names, turns, repeats)
+    return Script(conversation, question, name, turn, repeat, is_first=(turn == 0) & (repeat == 0))
 
 
+@jit("UniTuple(int64[::1], 5)(int64[::1], int64[::1], int64[::1])")
+def _script(
+    names: Integers, turns: Integers, repeats: Integers
+) -> tuple[Integers, Integers, Integers, Integers, Integers]:
+    n = repeats.shape[0] + repeats.sum()
+    conversation, question, name = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    turn, repeat = np.empty(n, np.int64), np.empty(n, np.int64)
+    row = 0
+    asked = 0
+    for k in range(names.shape[0]):
+        for place in range(turns[k]):
+            for again in range(1 + repeats[asked]):
+                conversation[row] = k
+                question[row] = asked
+                name[row] = names[k] + (again << QUESTION_BITS) + place
+                turn[row] = place
+                repeat[row] = again
+                row += 1
+            asked += 1
+    return conversation, question, name, turn, repeat
+
+
+@jit("int64[::1](int64[::1], int64[::1])")
 def question_names(names: Integers, turns: Integers) -> Integers:
     """Name of every question's first row, conversation by conversation."""
-    first = np.cumsum(turns) - turns
-    return np.repeat(names, turns) + np.arange(int(turns.sum())) - np.repeat(first, turns)
+    found = np.empty(turns.sum(), np.int64)
+    asked = 0
+    for k in range(names.shape[0]):
+        for place in range(turns[k]):
+            found[asked] = names[k] + place
+            asked += 1
+    return found
 
 
+@jit("int64[::1](int64[::1], int64[::1])")
 def before(values: Integers, turns: Integers) -> Integers:
     """Sum over the earlier questions of the same conversation, by question."""
-    total = np.cumsum(values)
-    first = np.cumsum(turns) - turns
-    at_start = np.concatenate([[0], total])[first]
-    return total - values - np.repeat(at_start, turns)
+    found = np.empty(values.shape[0], np.int64)
+    asked = 0
+    for k in range(turns.shape[0]):
+        total = 0
+        for _ in range(turns[k]):
+            found[asked] = total
+            total += values[asked]
+            asked += 1
+    return found

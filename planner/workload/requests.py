@@ -220,54 +220,6 @@ def from_frame(
     return _replay(scenario, traces.from_table(scenario, frame), replication, None)
 
 
-def router_scores(
-    scenario: Scenario, requests: Requests, window_index: int, score_correlation: float
-) -> Floats:
-    """What a threshold router sees of each request's difficulty, in (0, 1); shape (n,).
-
-    The difficulty's normal score within the whole mixture of tasks, joined by a Gaussian copula of parameter
-    r = 2 sin(pi rho / 6) with noise of the stream "router-score", so that rho = `score_correlation` is
-    Spearman's correlation of score and difficulty (source: design, section 6; Pearson 1907 for r). Scores of
-    all generated requests together are uniform. Recorded scores are passed on as they are.
-    """
-    shares = traces.task_shares(scenario)
-    parts = np.array(
-        [
-            (shares[name], task.difficulty.mean, task.difficulty.sd)
-            for name, task in scenario.tasks.items()
-            if shares[name] > 0.0
-        ]
-    ).reshape(-1, 3)
-    modelled = _scores(
-        parts,
-        copula_correlation(score_correlation),
-        scenario.run.seed,
-        window_index,
-        STREAMS["router-score"],
-        requests.request,
-        requests.difficulty,
-    )
-    return np.where(np.isnan(requests.router_score), modelled, requests.router_score)
-
-
-def copula_correlation(spearman: float) -> float:
-    """Correlation r = 2 sin(pi rho / 6) of the Gaussian copula whose rank correlation is rho, for rho in 0..1.
-
-    The sine is summed here, so that it has the same bits on every machine.
-
-    >>> copula_correlation(0.0), copula_correlation(1.0)
-    (0.0, 1.0)
-    """
-    if spearman == 1.0:
-        return 1.0
-    x = math.pi * spearman / 6.0
-    term = total = x
-    for k in range(1, 12):
-        term *= -x * x / (2 * k * (2 * k + 1))
-        total += term
-    return min(1.0, 2.0 * total)
-
-
 def drawn(scenario: Scenario, replication: int, names: Integers, arrived_ns: Integers) -> Requests:
     """Generated requests with given names and arrivals, and the later turns of their conversations."""
     if conversations.has_followers(scenario):
@@ -523,25 +475,4 @@ def _difficulties(
     return drawn
 
 
-@jit("float64[::1](float64[:, ::1], float64, int64, int64, int64, int64[::1], float64[::1])")
-def _scores(
-    parts: Floats, r: float, seed: int, replication: int, stream: int, names: Integers, difficulty: Floats
-) -> Floats:
-    """Scores of `router_scores`; a row of `parts` holds share, mean and standard deviation of a task."""
-    rest = math.sqrt(max(0.0, 1.0 - r * r))
-    noise = chance.normal_many(seed, replication, stream, names, 0)
-    scores = np.empty(names.shape[0], np.float64)
-    for i in range(names.shape[0]):
-        below = 0.0
-        total = 0.0
-        for k in range(parts.shape[0]):
-            below += parts[k, 0] * chance.normal_cdf((difficulty[i] - parts[k, 1]) / parts[k, 2])
-            total += parts[k, 0]
-        # Kept off the ends, where the quantile is infinite: 8.2 standard deviations either way.
-        rank = min(max(below / total, 1e-16), 1.0 - 1.2e-16)
-        score = chance.normal_cdf(r * chance.normal_quantile(rank) + rest * noise[i])
-        scores[i] = min(max(score, 1e-300), 1.0 - 1.2e-16)
-    return scores
-
-
-__all__ = ["Requests", "copula_correlation", "from_frame", "generate", "router_scores"]
+__all__ = ["Requests", "from_frame", "generate"]

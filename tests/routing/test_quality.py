@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from planner.chance import logistic, normal_quantile
 from planner.routing import correctness, rating
-from planner.routing.quality import mean_accuracy, solve_ability
+from planner.routing.quality import DOUBT, answer, mean_accuracy, solve_ability, thresholds
 from planner.scenario.fields import Scenario
 from planner.workload.requests import generate
 from planner.workload.windows import plan_windows
@@ -132,3 +133,34 @@ def test_strategies_meet_the_same_luck_whoever_else_is_asked():
     first, _ = answers(found, "strong", "weak")
     (alone,) = answers(found, "strong")
     assert np.array_equal(first, alone)
+
+
+def test_the_table_of_thresholds_is_nearer_to_them_than_what_it_leaves_in_doubt():
+    odds = np.random.default_rng(5).uniform(-16, 16, 400_000)
+    exact = np.array([normal_quantile(logistic(one)) for one in odds])
+    grid = np.linspace(-16, 16, len(thresholds()))
+    assert np.abs(np.interp(odds, grid, thresholds()) - exact).max() < DOUBT / 10
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.4, 1.0])
+def test_answers_by_the_table_are_those_without_it(correlation):
+    """Also next to the threshold: half of the luck is placed within a few times what is left in doubt."""
+    rng = np.random.default_rng(7)
+    n = 200_000
+    task, difficulty = rng.integers(0, 3, n), rng.normal(0, 8, n)
+    ability, discrimination = np.array([1.0, -3.0, math.nan]), np.array([1.0, 4.0, 1.0])
+    odds = discrimination[task] * (ability[task] - difficulty)
+    exact = np.array([normal_quantile(logistic(one)) for one in np.nan_to_num(odds)])
+    near = np.clip(exact, -9, 9) + rng.normal(0, DOUBT, n)
+    luck = np.where(rng.random(n) < 0.5, near, rng.normal(0, 1, n))
+    common, own = (luck, luck) if correlation in (0.0, 1.0) else (luck / math.sqrt(correlation), np.zeros(n))
+    found = []
+    for table in (thresholds(), np.empty(0)):
+        correct = np.empty(n, np.int8)
+        answer(
+            task, difficulty, common, own, ability, discrimination, np.full(3, correlation), table, correct
+        )
+        found.append(correct)
+    assert np.array_equal(*found)
+    assert np.array_equal(found[0] == -1, task == 2)
+    assert {0, 1} <= set(found[0].tolist())

@@ -8,9 +8,10 @@ import pytest
 from scipy import stats
 
 from planner.routing import decide
+from planner.routing.scores import router_scores
 from planner.scenario.fields import Scenario
 from planner.tables import MINI, OMNI, RULE
-from planner.workload.requests import generate, router_scores
+from planner.workload.requests import generate
 from planner.workload.windows import plan_windows
 
 SIGMAS = 5.0

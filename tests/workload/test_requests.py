@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from planner import tables
+from planner.routing.scores import copula_correlation, router_scores
 from planner.workload import requests as requests_
 from planner.workload import windows
-from planner.workload.requests import copula_correlation, from_frame, generate, router_scores
+from planner.workload.requests import from_frame, generate
 from planner.workload.windows import Window
 from tests.workload.small import PHOTO, TEXT, small
 
