@@ -166,7 +166,13 @@ def draw_many(
     requests: npt.NDArray[np.int64],
     attempt: int,
 ) -> npt.NDArray[np.float64]:
-    """`draw_law` for many requests; shape (requests,)."""
+    """`draw_law` for many requests; shape (requests,). The normal draws of one lognormal are made together."""
+    row = int(laws[law_index])
+    if laws[row + KIND] == LOGNORMAL and laws[row + CUMULATED_WEIGHT] == 1.0:
+        drawn = normal_many(seed, replication, stream, requests, attempt)
+        for i in range(requests.shape[0]):
+            drawn[i] = exp(laws[row + A] + laws[row + B] * drawn[i])
+        return drawn
     drawn = np.empty(requests.shape[0], dtype=np.float64)
     for i in range(requests.shape[0]):
         drawn[i] = draw_law(laws, law_index, seed, replication, stream, requests[i], attempt)

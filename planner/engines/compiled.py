@@ -14,6 +14,7 @@ from planner import tables
 from planner.engines import kernel, rules
 from planner.engines import layout as c
 from planner.engines.episodes import known_outages
+from planner.engines.first_calls import draw_first_calls
 from planner.engines.heap import push_first
 from planner.engines.layout import Block, Integers, State
 from planner.engines.overload import too_many_to_come
@@ -53,12 +54,8 @@ class CompiledEngine:
         long_above: Mapping[str, int] | None = None,
         n_first: int = FIRST_SLOTS,
     ) -> None:
-        """`n_first` requests or so are in the first block; results do not depend on it.
-
-        Without `wants_rows` those of attempts and events are not kept, and those of outcomes have to be used before the
-        next ones are asked for: they are written over.
-        """
-        self.program, self.wants_rows = program, wants_rows
+        """`n_first` requests or so are in the first block; results do not depend on it."""
+        self.program = program
         self.state = c.new_state(
             program,
             routes,
@@ -77,7 +74,7 @@ class CompiledEngine:
         first = next(waiting, None)
         if first is None:
             return
-        block, following = make_block(state, first), next(waiting, None)
+        block, following = make_block(self.program, state, first), next(waiting, None)
         while True:
             status = kernel.run(state.m, state.f, state.e, state.laws, block, following is None, STEPS)
             if report is not None:
@@ -88,7 +85,7 @@ class CompiledEngine:
                 return
             if status == c.NEED_REQUESTS:
                 assert following is not None
-                block, following = make_block(state, following), next(waiting, None)
+                block, following = make_block(self.program, state, following), next(waiting, None)
                 state.m[c.R_NEXT_REQUEST] = 0
             elif status == c.NEED_SLOTS:
                 state.more_slots(GROWTH * state.n_slots)
@@ -110,8 +107,7 @@ class CompiledEngine:
             (c.R_EVENT_ROW, c.N_EVENT_COLUMNS),
         ):
             first = m[row + 1]
-            rows = m[first : m[row]].reshape(-1, columns)
-            taken.append(rows.copy() if self.wants_rows else rows)
+            taken.append(m[first : m[row]].reshape(-1, columns).copy())
             m[row] = first
         return Rows(*taken)
 
@@ -188,7 +184,7 @@ def run_rows(
     return found[0], found[1], found[2]
 
 
-def make_block(state: State, work: Work) -> Block:
+def make_block(program: Program, state: State, work: Work) -> Block:
     """A block of requests as arrays that the kernel copies from."""
     requests, routing, keys = work.requests, work.routing, state.models
     state.m[c.C_IS_OPEN] = requests.is_open
@@ -210,17 +206,20 @@ def make_block(state: State, work: Work) -> Block:
         behind[:, recorded:kept] = service
     for index, name in enumerate(state.caches):
         behind[:, kept + 3 * index : kept + 3 * index + 3] = work.kept[name]
+    luck = np.empty((n, c.N_LUCK))
+    luck[:, c.LUCK_SCORE] = requests.verifier_score
+    drawn = draw_first_calls(program, state.desks, work, luck)
     rows = np.empty((n, c.N_ROW), np.int64)
     _fill_rows(
         rows, requests.request, requests.task, requests.arrived_ns, np.array(state.routes, np.int64)[routing.route],
-        requests.sensitive, routing.asked, work.over_context(), requests.input_tokens, requests.output_tokens, requests.pause_ns, requests.repeat, requests.session,
+        requests.sensitive, routing.asked, work.over_context(), requests.input_tokens, requests.output_tokens, requests.pause_ns, requests.repeat, requests.session, drawn,
     )  # fmt: skip
-    return Block(rows, behind, np.ascontiguousarray(requests.verifier_score, np.float64))
+    return Block(rows, behind, luck)
 
 
 @jit(
     numba.void(
-        numba.int64[:, ::1], *(numba.int64[::1],) * 4, *(numba.boolean[::1],) * 3, *(numba.int64[::1],) * 5
+        numba.int64[:, ::1], *(numba.int64[::1],) * 4, *(numba.boolean[::1],) * 3, *(numba.int64[::1],) * 6
     )
 )
 def _fill_rows(  # type: ignore[no-untyped-def]
@@ -237,6 +236,7 @@ def _fill_rows(  # type: ignore[no-untyped-def]
     pause,
     repeat,
     session,
+    drawn,
 ):
     """What a slot takes over into columns of its own, request by request."""
     for i in range(rows.shape[0]):
@@ -255,6 +255,7 @@ def _fill_rows(  # type: ignore[no-untyped-def]
         rows[i, c.ROW_PAUSE] = pause[i]
         rows[i, c.ROW_REPEATS] = repeat[i]
         rows[i, c.ROW_SESSION] = session[i]
+        rows[i, c.ROW_DRAWN] = drawn[i]
 
 
 @jit(

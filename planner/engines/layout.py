@@ -169,13 +169,19 @@ Y_ATTEMPTS, Y_BACKOFF, Y_LAW, Y_WAITS, Y_N_WAITS, Y_FLOATS, Y_STREAM, N_LAYER = 
     L_READ, L_WRITTEN,  # tokens of the present call that a prompt cache gave, and that it took where it charges for them
     L_UNCOUNTED,  # those that its limiters do not count, as of the last look at them
     # Who answered, and the two of that call; and once more.
-    L_ANSWERED, L_ANSWERED_READ, L_ANSWERED_WRITTEN, L_ANSWERED_AGAIN, L_AGAIN_READ, L_AGAIN_WRITTEN, N_SLOT,
-) = range(84)  # fmt: skip
+    L_ANSWERED, L_ANSWERED_READ, L_ANSWERED_WRITTEN, L_ANSWERED_AGAIN, L_AGAIN_READ, L_AGAIN_WRITTEN,
+    L_DRAWN,  # the desk whose luck for its first call was drawn before and stands among the real numbers, or NONE
+    N_SLOT,
+) = range(85)  # fmt: skip
 # What a conversation keeps, in a slot of its own, behind the columns that every slot has: its rows that are not over;
 # by group who answered it (0: nobody) and when last; by prompt cache an entry.
 TALK_ROWS, TALK_PINS = N_SLOT, N_SLOT + 1
-# A slot's real numbers in `f`.
-G_PREVIOUS, G_SCORE, N_SLOT_F = range(3)
+# A slot's real numbers in `f`: its previous wait, then what its block has of it.
+G_PREVIOUS, G_LUCK, N_SLOT_F = 0, 1, 5
+# A request's luck in its block: a recorded score of a verifier, and of its first call at the desk ROW_DRAWN the chance
+# that it fails, the time to its first token (or its whole time, where that is one law) and its speed.
+LUCK_SCORE, LUCK_ERROR, LUCK_TIME, LUCK_SPEED, N_LUCK = range(5)
+assert N_SLOT_F == G_LUCK + N_LUCK
 # Columns of a request's sizes at a model: the meters of `tables.METERS`, then two more.
 (
     M_INPUT, M_CACHED, M_WRITTEN, M_OUTPUT, M_HIDDEN, M_IMAGE, M_HEARD, M_SPOKEN, M_MAX_OUTPUT, M_ELIGIBLE, N_SIZE,
@@ -222,7 +228,9 @@ N_ATTEMPT_COLUMNS = 29
 (O_WAIT, O_SPEED_OUTPUT, O_SPEED_NS, O_FACTS, O_INPUT, O_OUTPUT, N_OUTCOME_COLUMNS) = range(11, 18)
 
 ROOM = 16_384  # rows of outcomes and attempts that are kept before they are taken away
-ROOM_TO_REDUCE = 4_096  # of outcomes that are reduced where they lie: few enough for the processor's cache
+ROOM_TO_REDUCE = (
+    4_096  # of outcomes where nobody wants those of attempts: few enough for the processor's cache
+)
 EVENT_ROOM = 1024
 
 
@@ -231,8 +239,9 @@ EVENT_ROOM = 1024
     ROW_NAME, ROW_TASK, ROW_ARRIVED, ROW_ROUTE, ROW_FACTS, ROW_INPUT, ROW_OUTPUT,
     ROW_PAUSE,  # NEVER: it arrives by itself
     ROW_REPEATS, ROW_SESSION,
+    ROW_DRAWN,  # the desk whose first call's luck is known
     N_ROW,
-) = range(11)  # fmt: skip
+) = range(12)  # fmt: skip
 
 
 class Block(NamedTuple):
@@ -243,11 +252,11 @@ class Block(NamedTuple):
 
     rows: Integers  # (n, N_ROW)
     behind: Integers  # (n, what stands behind a slot's own columns: sizes, right answers, calls so far, ...)
-    scores: Floats  # (n,)
+    luck: Floats  # (n, N_LUCK)
 
 
 #: Numba's type of `Block`.
-BLOCK_TYPE = numba.types.NamedTuple((numba.int64[:, ::1], numba.int64[:, ::1], numba.float64[::1]), Block)
+BLOCK_TYPE = numba.types.NamedTuple((numba.int64[:, ::1], numba.int64[:, ::1], numba.float64[:, ::1]), Block)
 
 
 @dataclass

@@ -148,7 +148,7 @@ class Bench:
             wants_rows=False,
             n_recorded=0 if recorded is None else recorded.shape[1],
         )
-        rows = np.concatenate([taken.outcomes.copy() for taken in engine.run([work])])
+        rows = np.concatenate([taken.outcomes for taken in engine.run([work])])
         rows = rows[np.argsort(rows[:, 0], kind="stable")]
         return {column.name: rows[:, place] for place, column in enumerate(tables.OUTCOMES_TABLE)}
 

@@ -75,6 +75,7 @@ def hedge(m, f, e, laws, owner):  # type: ignore[no-untyped-def]
         for column in range(m[c.C_SLOT_WIDTH]):
             m[slot + column] = m[owner + column]
         m[slot + c.L_FLOATS] = floats
+        m[slot + c.L_DRAWN] = c.NONE  # the real numbers stay with the request's own slot
         m[slot + c.L_OWNER] = owner
         m[slot + c.L_PENDING] = 0
         m[slot + c.L_BUNDLE] = c.NONE

@@ -134,7 +134,9 @@ def enter(m, f, slot, block, index):  # type: ignore[no-untyped-def]
     m[slot + c.L_COUNTS] = m[c.C_COUNTS] + block.rows[index, c.ROW_TASK] * m[c.C_TASK_WIDTH]
     m[slot + c.L_ANSWERED] = c.NONE
     m[slot + c.L_ANSWERED_AGAIN] = c.NONE
-    f[m[slot + c.L_FLOATS] + c.G_SCORE] = block.scores[index]
+    m[slot + c.L_DRAWN] = block.rows[index, c.ROW_DRAWN]
+    for k in range(c.N_LUCK):
+        f[m[slot + c.L_FLOATS] + c.G_LUCK + k] = block.luck[index, k]
     at = slot + c.N_SLOT
     for k in range(block.behind.shape[1]):
         m[at + k] = block.behind[index, k]

@@ -89,7 +89,7 @@ def end_check(m, f, e, laws, slot):  # type: ignore[no-untyped-def]
     if is_cut:
         give_up(m, f, e, laws, slot)
         return
-    score = f[m[slot + c.L_FLOATS] + c.G_SCORE]
+    score = f[m[slot + c.L_FLOATS] + c.G_LUCK + c.LUCK_SCORE]
     if m[c.C_HAS_ACCEPT] and not math.isnan(score):
         accepted = score >= f[c.CF_ACCEPT]
     else:

@@ -112,8 +112,14 @@ def service(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
         m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.ERROR, rules.FILTERED
         answer_s = draw(m, f, e, laws, desk, c.D_S_FILTER_LATENCY, m[desk + c.D_FILTER_LAW], slot)
         return t.NEVER, to_ns(added_s) + to_ns(answer_s)
+    # Of most calls the luck was drawn before, many at a time: the same as is drawn here, only sooner.
+    luck = m[slot + c.L_FLOATS] + c.G_LUCK
+    is_drawn = m[slot + c.L_DRAWN] == desk and m[slot + c.L_DRAW] == 0
     rate = f[m[desk + c.D_FLOATS] + c.F_ERROR_RATE]
-    if rate > 0.0 and chance_of(m, f, e, laws, desk, c.D_S_ERROR, slot) < rate:
+    if (
+        rate > 0.0
+        and (f[luck + c.LUCK_ERROR] if is_drawn else chance_of(m, f, e, laws, desk, c.D_S_ERROR, slot)) < rate
+    ):
         m[slot + c.L_CALL_OUTCOME], m[slot + c.L_STATUS] = t.ERROR, m[desk + c.D_ERROR_STATUS]
         answer_s = draw(m, f, e, laws, desk, c.D_S_ERROR_LATENCY, m[desk + c.D_ERROR_LAW], slot)
         return t.NEVER, to_ns(added_s) + to_ns(answer_s)
@@ -125,11 +131,19 @@ def service(m, f, e, laws, desk, slot, now):  # type: ignore[no-untyped-def]
         return total_ns, total_ns
     later_s = cold_s(m, f, desk, slot) if m[desk + c.D_CACHE] else 0.0
     if m[desk + c.D_TOTAL] != rules.NO_LAW:
-        total_s = draw(m, f, e, laws, desk, c.D_S_TTFT, m[desk + c.D_TOTAL], slot) + later_s
+        total_s = later_s + (
+            f[luck + c.LUCK_TIME]
+            if is_drawn
+            else draw(m, f, e, laws, desk, c.D_S_TTFT, m[desk + c.D_TOTAL], slot)
+        )
         total_ns = to_ns(added_s) + to_ns(total_s * slowdown)
         return total_ns, total_ns
-    ttft_s = draw(m, f, e, laws, desk, c.D_S_TTFT, m[desk + c.D_TTFT], slot) + later_s
-    speed = draw(m, f, e, laws, desk, c.D_S_SPEED, m[desk + c.D_SPEED], slot)
+    if is_drawn:
+        ttft_s, speed = f[luck + c.LUCK_TIME], f[luck + c.LUCK_SPEED]
+    else:
+        ttft_s = draw(m, f, e, laws, desk, c.D_S_TTFT, m[desk + c.D_TTFT], slot)
+        speed = draw(m, f, e, laws, desk, c.D_S_SPEED, m[desk + c.D_SPEED], slot)
+    ttft_s += later_s
     size = slot + m[desk + c.D_SIZES]
     first_ns, total_ns = rules.call_times(
         ttft_s, speed, m[size + c.M_HIDDEN], m[size + c.M_OUTPUT] + m[size + c.M_SPOKEN], slowdown, added_s
