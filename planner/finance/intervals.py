@@ -8,7 +8,6 @@ Only sampling error is meant here: nothing is said of prices, growth or other as
 import decimal
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from typing import NamedTuple
@@ -18,15 +17,14 @@ import numpy.typing as npt
 
 from planner.finance.adjustments import Adjustment, amounts
 from planner.finance.calendar import discount_factor, nominal_rate
-from planner.finance.horizon import CREDITED, Plan, Use, plan_of, standing_ledger, use_of
+from planner.finance.horizon import CREDITED, Plan, Stretch, Use, plan_of, standing_ledger, use_of
 from planner.finance.ledger import EXACT, INVOICED, exact
 from planner.finance.quantities import ANSWERS, LONG, WASTE_KINDS, WASTED, Key, Quantities, planned
 from planner.finance.rates import PlannedWindow, evening, sources_of
-from planner.finance.tariff import Charge
+from planner.finance.tariff import Driver
 from planner.finance.totals import present_value
 from planner.metrics.intervals import jackknife, t_quantile
 from planner.scenario.fields import Scenario
-from planner.workload.windows import MonthPiece
 
 Floats = npt.NDArray[np.float64]
 TOTALS = ("invoiced_usd", "invoiced_npv_usd", "economic_usd", "economic_npv_usd")
@@ -247,48 +245,86 @@ def cost_vectors(
 def _prices(plan: Plan, use: Use, keys: Sequence[Key]) -> tuple[dict[str, Floats], Floats]:
     """USD (and right answers) that a rate of 1 makes over the whole horizon, by era and key."""
     place = {key: i for i, key in enumerate(keys)}
-    # Lists, for many small sums; arrays in the end.
-    sums = {measure: [[0.0] * len(keys) for _ in plan.eras] for measure in (*TOTALS, *WASTES)}
     right = np.zeros((len(plan.eras), len(keys)))
     today = _discounts(plan)
     fee = 1 + float(plan.tariff.gateway_fee)
-    units = _Units(plan)
-    for piece, task, key, charge in use.charged:
-        usd = units.of(piece, task, charge) * float(charge.unit_price_usd)
-        kind, column = key.kind.removesuffix(LONG), place[key]
-        if kind in WASTE_KINDS:
-            sums[WASTED][piece.era][column] += usd
-            sums[kind][piece.era][column] += usd
-        given_back = plan.credits.get((piece.month, key.deployment or ""))
-        credit = float(given_back) if given_back and charge.account.partition("/")[0] in CREDITED else 0.0
-        usd *= (fee if charge.through_gateway else 1.0) - credit
-        for view in ("invoiced", "economic") if charge.view == INVOICED else ("economic",):
-            sums[f"{view}_usd"][piece.era][column] += usd
-            sums[f"{view}_npv_usd"][piece.era][column] += usd * today[piece.month]
-    shape = (len(plan.eras), len(keys))
-    prices = {measure: np.array(rows, dtype=np.float64).reshape(shape) for measure, rows in sums.items()}
-    for piece in plan.pieces:
-        for task, rate in use.rates[piece.era].items():
-            for key in rate:
-                if key.kind == ANSWERS and key.meter == "right":
-                    right[piece.era, place[key]] += float(plan.requests(piece, task))
-    return prices, right
+    # Of every charge in every piece of a month, in this order: where it counts, and USD before and after fees and credits.
+    cells: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)]
+    kinds: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)]
+    views: list[npt.NDArray[np.bool_]] = [np.empty(0, np.bool_)]
+    before: list[Floats] = [np.empty(0)]
+    after: list[Floats] = [np.empty(0)]
+    later: list[Floats] = [np.empty(0)]
+    for stretch in use.stretches:
+        n, charges = len(stretch.pieces), [charge for _, charge in stretch.charged]
+        usd = _units(plan, stretch) * np.array([float(charge.unit_price_usd) for charge in charges])
+        before.append(usd.ravel())
+        through = np.array([fee if charge.through_gateway else 1.0 for charge in charges])
+        usd = usd * (through - _credits(plan, stretch))
+        after.append(usd.ravel())
+        later.append((usd * np.array([[today[piece.month]] for piece in stretch.pieces])).ravel())
+        first = stretch.era * len(keys)
+        cells.append(np.tile(np.array([first + place[key] for key, _ in stretch.charged], np.int64), n))
+        kinds.append(np.tile(np.array([_waste(key) for key, _ in stretch.charged], np.int64), n))
+        views.append(np.tile(np.array([charge.view == INVOICED for charge in charges], np.bool_), n))
+        for task, rate in use.rates[stretch.era].items():
+            served = [place[key] for key in rate if key.kind == ANSWERS and key.meter == "right"]
+            for piece in stretch.pieces:
+                right[stretch.era, served] += float(plan.requests(piece, task))
+    cell, kind, is_invoiced = np.concatenate(cells), np.concatenate(kinds), np.concatenate(views)
+
+    def summed(usd: Sequence[Floats], kept: npt.NDArray[np.bool_] | None = None) -> Floats:
+        """Sums by era and key, added up in the order of the charges."""
+        each, where = np.concatenate(usd), cell
+        if kept is not None:
+            each, where = each[kept], where[kept]
+        sums = np.zeros(right.size)
+        np.add.at(sums, where, each)
+        return sums.reshape(right.shape)
+
+    return {
+        "invoiced_usd": summed(after, is_invoiced),
+        "invoiced_npv_usd": summed(later, is_invoiced),
+        "economic_usd": summed(after),
+        "economic_npv_usd": summed(later),
+        WASTED: summed(before, kind >= 0),
+        **{name: summed(before, kind == number) for number, name in enumerate(WASTE_KINDS)},
+    }, right
 
 
-class _Units:
-    """Units of a charge for a rate of 1 in a piece of a month, each product of exact fractions made once."""
+def _waste(key: Key) -> int:
+    """The number of a count among `WASTE_KINDS`; -1: no waste."""
+    kind = key.kind.removesuffix(LONG)
+    return WASTE_KINDS.index(kind) if kind in WASTE_KINDS else -1
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self._known: dict[tuple[date, str, str, int], float] = {}
 
-    def of(self, piece: MonthPiece, task: str, charge: Charge) -> float:
-        # By the identity of the scale, which the charge keeps: asking a fraction for its hash takes longer.
-        asked = (piece.start, task, charge.per, id(charge.scale))
-        found = self._known.get(asked)
-        if found is None:
-            found = self._known[asked] = float(self.plan.driver(piece, task, charge) * charge.scale)
-        return found
+def _units(plan: Plan, stretch: Stretch) -> Floats:
+    """Units of every charge for a rate of 1 in every piece; shape (pieces, charges). Exact fractions, rounded once."""
+    columns: dict[tuple[str, Driver, int, int], int] = {}
+    column_of = [
+        columns.setdefault((key.task, charge.per, *charge.scale.as_integer_ratio()), len(columns))
+        for key, charge in stretch.charged
+    ]
+    units = np.empty((len(stretch.pieces), len(columns)))
+    for row, piece in enumerate(stretch.pieces):
+        for (task, per, numerator, denominator), column in columns.items():
+            driver, of = plan.driver(piece, task, per).as_integer_ratio()
+            units[row, column] = driver * numerator / (of * denominator)
+    return units[:, column_of]
+
+
+def _credits(plan: Plan, stretch: Stretch) -> Floats | float:
+    """Share of every charge that is expected back in every piece; shape (pieces, charges), or 0 of all."""
+    if not plan.credits:
+        return 0.0
+    is_credited = np.array(
+        [charge.account.partition("/")[0] in CREDITED for _, charge in stretch.charged], np.bool_
+    )
+    back = [
+        [float(plan.credits.get((piece.month, key.deployment or "")) or 0) for key, _ in stretch.charged]
+        for piece in stretch.pieces
+    ]
+    return np.where(is_credited, back, 0.0)
 
 
 def _sums(plan: Plan, use: Use, keys: Sequence[Key]) -> Floats:
@@ -300,16 +336,14 @@ def _sums(plan: Plan, use: Use, keys: Sequence[Key]) -> Floats:
     of_month: dict[str, list[int]] = {}
     for index, one in enumerate(plan.adjustments):
         of_month.setdefault(one.month, []).append(index)
-    units_of = _Units(plan)
-    for piece, task, key, charge in use.charged:
-        if charge.sold is None:
-            continue
-        units = units_of.of(piece, task, charge)
-        for index in of_month.get(piece.month, ()):
-            one = plan.adjustments[index]
-            if one.scope.holds(charge):
-                each = float(charge.unit_price_usd) if one.of == "amount_usd" else 1.0
-                found[index, piece.era, place[key]] += units * each
+    for stretch in use.stretches:
+        for piece, units in zip(stretch.pieces, _units(plan, stretch).tolist(), strict=True):
+            for index in of_month.get(piece.month, ()):
+                one = plan.adjustments[index]
+                for (key, charge), each in zip(stretch.charged, units, strict=True):
+                    if one.scope.holds(charge):
+                        price = float(charge.unit_price_usd) if one.of == "amount_usd" else 1.0
+                        found[index, stretch.era, place[key]] += each * price
     return found
 
 
