@@ -24,12 +24,14 @@ from planner.finance.ledger import (
     LedgerRow,
     View,
     Volume,
+    rounded,
     rounded_ratio,
     total_of,
 )
 from planner.finance.quantities import ANSWERS, REQUESTS, Key, Quantities
 from planner.finance.rates import PlannedWindow, Rates, rates_of, shares
 from planner.finance.standing import standing_charges
+from planner.finance.standing_charge import StandingCharge
 from planner.finance.tariff import DATED, Charge, Driver, Sold, Tariff
 from planner.finance.uptime import expected_credits
 from planner.scenario.fields import Scenario
@@ -72,6 +74,11 @@ class Plan:
     shares: dict[str, Fraction]
     #: (MONTH, DEPLOYMENT): share of the spend on tokens there that its provider is expected to give back.
     credits: dict[tuple[str, str], Decimal]
+
+    @cached_property
+    def standing(self) -> tuple[StandingCharge, ...]:
+        """What is paid whether or not a request comes."""
+        return standing_charges(self.scenario, self.strategy, self.months)
 
     @cached_property
     def adjustments(self) -> tuple[Adjustment, ...]:
@@ -258,7 +265,7 @@ class _Lines:
         #: First day on which a line was used: rows of a month come in this order.
         self.since: dict[_Place, date] = {}
         self.kinds: dict[_Kind, int] = {}
-        for standing in standing_charges(plan.scenario, plan.strategy, plan.months):
+        for standing in plan.standing:
             kind = _Kind(INVOICED, standing.account, standing.unit, standing.unit_price_usd, standing.source)
             place = (standing.month, None, standing.deployment, self._number(kind))
             self.lines.setdefault(place, kind)
@@ -317,7 +324,7 @@ class _Lines:
                 ranked.append((self._rank(row, self.since.get(place, date.min)), row))
                 if kind.through_gateway:
                     fees.setdefault(owner, []).append(row.amount_usd)
-                if row.group in CREDITED:
+                if self.plan.credits and row.group in CREDITED:
                     spent.setdefault(owner, []).append(row.amount_usd)
                 if kind.sold is not None:
                     sold.append((kind, row))
@@ -353,6 +360,8 @@ class _Lines:
 
     def _adjusted(self, sold: Sequence[tuple[_Kind, LedgerRow]]) -> Iterator[LedgerRow]:
         """Rows of what depends on a month's use in all, from the rows of tokens as they stand, not rounded."""
+        if not self.plan.adjustments:
+            return
         of_month: dict[str, list[tuple[_Kind, LedgerRow]]] = {}
         for kind, row in sold:
             of_month.setdefault(row.month, []).append((kind, row))
@@ -408,6 +417,7 @@ def _added(ratio: tuple[int, int], numerator: int, denominator: int) -> tuple[in
 def _volumes(plan: Plan, rates: dict[int, Rates]) -> Iterator[Volume]:
     """Expected requests by month and task. Failed is what arrives and is not completed, to the last digit."""
     meters = ("arrived", "repeated", "unasked", "completed", "right", "wrong", "unrated")
+    nothing = rounded(Fraction(0))
     per_request: dict[tuple[int, str], dict[str, tuple[int, int]]] = {}  # the same for all months of an era
     for era, by_task in rates.items():
         for task, rate_of in by_task.items():
@@ -418,15 +428,18 @@ def _volumes(plan: Plan, rates: dict[int, Rates]) -> Iterator[Volume]:
             per_request[era, task] = {
                 meter: each.as_integer_ratio() for meter, each in found_of.items() if each
             }
+    pieces_of: dict[str, list[MonthPiece]] = {}
+    for piece in plan.pieces:
+        pieces_of.setdefault(piece.month, []).append(piece)
     for month in plan.months:
-        pieces = [piece for piece in plan.pieces if piece.month == month.name]
         for task in plan.shares:
-            sums = dict.fromkeys(meters, (0, 1))  # not in their lowest terms, as in `_Lines`
-            for piece in pieces:
+            sums: dict[str, tuple[int, int]] = {}  # not in their lowest terms, as in `_Lines`
+            for piece in pieces_of[month.name]:
                 requests, of = plan.requests(piece, task).as_integer_ratio()
                 for meter, (numerator, denominator) in per_request[piece.era, task].items():
-                    sums[meter] = _added(sums[meter], requests * numerator, of * denominator)
-            found = {name: rounded_ratio(*ratio) for name, ratio in sums.items()}
+                    ratio = (requests * numerator, of * denominator)
+                    sums[meter] = _added(sums[meter], *ratio) if meter in sums else ratio
+            found = {meter: rounded_ratio(*sums[meter]) if meter in sums else nothing for meter in meters}
             repeated, unasked = found.pop("repeated"), found.pop("unasked")
             failed = EXACT.subtract(found["arrived"], found["completed"])
             planned = EXACT.add(EXACT.subtract(found["arrived"], repeated), unasked)
