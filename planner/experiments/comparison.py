@@ -43,6 +43,7 @@ from planner.metrics import (
     Measure,
     Pool,
     deletions,
+    estimates,
     latency_curve,
     measures,
 )
@@ -285,12 +286,15 @@ class Comparison:
     def _difference_rows(self, a: str, b: str) -> list[tuple[str, Any, Any, Any]]:
         one, other = self.results[a], self.results[b]
         rows: list[tuple[str, Any, Any, Any]] = []
+        gaps: dict[str, Measure] = {}
         for task, measure in dict.fromkeys((*one.measures, *other.measures)):
-            found, second = (_measure(result, task, measure) for result in (one, other))
-            if task == "" and found is not None and second is not None:
-                gap = Measure(second.replicates - found.replicates, found.unit).estimate(self.plan.strata)
-                if gap.value is not None:
-                    rows.append((measure, gap.value, gap.low, gap.high))
+            if task == "":
+                found, second = (_measure(result, task, measure) for result in (one, other))
+                if found is not None and second is not None:
+                    gaps[measure] = Measure(second.replicates - found.replicates, found.unit)
+        for measure, gap in zip(gaps, estimates(list(gaps.values()), self.plan.strata), strict=True):
+            if gap.value is not None:
+                rows.append((measure, gap.value, gap.low, gap.high))
         for measure, name in MONEY.items():
             cost = money_difference(one, other, name)
             if cost is not None:
@@ -531,7 +535,7 @@ class _Measuring:
         found = _measures(self.scenario, pool)
         return _Measured(
             measures=found,
-            estimates={key: one.estimate(self.plan.strata) for key, one in found.items()},
+            estimates=dict(zip(found, estimates(list(found.values()), self.plan.strata), strict=True)),
             curve=latency_curve(pool, awaited(self.scenario)),
         )
 
