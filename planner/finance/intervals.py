@@ -73,11 +73,11 @@ class CostVectors:
 
     def estimate(self, measure: str) -> float:
         """A measure of `MEASURES` or `WASTES` from all windows: the ledger's figure but for rounding."""
-        return float(self._of(measure, self._rates(None)[np.newaxis])[0])
+        return float(self._of(measure, self._rates[:1])[0])
 
     def without_each(self, measure: str) -> Floats:
         """The measure with each window left out in turn; shape (W,), NaN where the others do not tell."""
-        return self._of(measure, self._rates_without)
+        return self._of(measure, self._rates[1:])
 
     @cached_property
     def strata(self) -> dict[tuple[int, str], npt.NDArray[np.int64]]:
@@ -86,10 +86,6 @@ class CostVectors:
             stratum: np.flatnonzero([window == stratum for window in self.windows])
             for stratum in dict.fromkeys(self.windows)
         }
-
-    @cached_property
-    def _rates_without(self) -> Floats:
-        return np.array([self._rates(left_out) for left_out in range(len(self.windows))])
 
     def _of(self, measure: str, rates: Floats) -> Floats:
         """The measure for each of many tables of rates, shape (many, E, K)."""
@@ -104,55 +100,51 @@ class CostVectors:
             total = total + self.adjusted[measure] @ usd
         return total
 
-    def _rates(self, left_out: int | None) -> Floats:
-        """Counts per request, (E, K), NaN where no window tells: the float twin of `rates.rates_of`."""
-        rates = np.full((len(self.borrowed), len(self.task_of)), np.nan)
+    @cached_property
+    def _rates(self) -> Floats:
+        """Counts per request from all windows, then with each left out; (1 + W, E, K), NaN where no window tells.
+
+        The float twin of `rates.rates_of`.
+        """
+        rates = np.empty((1 + len(self.windows), len(self.borrowed), len(self.task_of)))
         for era, others in self.borrowed.items():
-            for task, mine in enumerate(self._keys_of_task):
-                rate = self._pooled(task, (era,), left_out)
-                if rate is None:
-                    rate = self._pooled(task, others, left_out)
-                if rate is not None:
-                    rates[era, mine] = rate
+            own, is_known = self._pooled((era,))
+            if not is_known.all():
+                own = np.where(is_known, own, self._pooled(others)[0])
+            rates[:, era] = own
         return rates
 
-    @cached_property
-    def _keys_of_task(self) -> list[npt.NDArray[np.int64]]:
-        """Places of each task's counts."""
-        return [np.flatnonzero(self.task_of == task) for task in range(self.requests.shape[1])]
-
-    def _pooled(self, task: int, eras: tuple[int, ...], left_out: int | None) -> Floats | None:
-        total, rate = 0.0, np.zeros(len(self._keys_of_task[task]))
-        for stratum in self.strata:
-            if stratum[0] not in eras:
+    def _pooled(self, eras: tuple[int, ...]) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Counts per request of some eras and whether there are any; (1 + W, K)."""
+        shape = (1 + len(self.windows), len(self.task_of))
+        total, rate = np.zeros(shape), np.zeros(shape)
+        for stratum, members in self.strata.items():
+            weight = float(self.weights[members].sum())
+            if stratum[0] not in eras or not weight:
                 continue
-            # Of all strata but one nothing is left out: what they count is the same for every window.
-            is_cut = left_out is not None and self.windows[left_out] == stratum
-            requests, weight, counted = self._of_stratum(task, stratum, left_out if is_cut else None)
-            if requests and weight:
-                total += weight
-                rate += weight * counted / requests
-        return rate / total if total else None
+            requests, counted = self._of_stratum(members)
+            tells = requests != 0
+            total += np.where(tells, weight, 0.0)
+            rate += np.where(tells, weight * counted / np.where(tells, requests, 1.0), 0.0)
+        is_known = total > 0
+        return np.where(is_known, rate / np.where(is_known, total, 1.0), np.nan), is_known
 
-    def _of_stratum(
-        self, task: int, stratum: tuple[int, str], left_out: int | None
-    ) -> tuple[float, float, Floats]:
-        """Requests of a task in a stratum's windows, their weight and their counts, (keys of the task,)."""
-        found = self._known_strata.get((task, stratum, left_out))
-        if found is None:
-            members = self.strata[stratum]
-            kept = members if left_out is None else members[members != left_out]
-            # The stratum's probability does not shrink with its windows.
-            found = self._known_strata[task, stratum, left_out] = (
-                float(self.requests[kept, task].sum()),
-                float(self.weights[members].sum()),
-                self.counts[np.ix_(kept, self._keys_of_task[task])].sum(axis=0),
-            )
-        return found
+    def _of_stratum(self, members: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Requests of each count's task in a stratum's windows, and the counts; (1 + W, K).
 
-    @cached_property
-    def _known_strata(self) -> dict[tuple[int, tuple[int, str], int | None], tuple[float, float, Floats]]:
-        return {}
+        The stratum's probability does not shrink with its windows. Where a window of another one is left out, they are
+        those of all its windows.
+        """
+        requests = np.empty((1 + len(self.windows), self.requests.shape[1]))
+        counted = np.empty((1 + len(self.windows), len(self.task_of)))
+        requests[:], counted[:] = self._summed(members)
+        for left_out in members:
+            requests[1 + left_out], counted[1 + left_out] = self._summed(members[members != left_out])
+        return requests[:, self.task_of], counted
+
+    def _summed(self, windows: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Requests by task and counts of some windows together."""
+        return self.requests.T.take(windows, axis=1).sum(axis=1), self.counts[windows].sum(axis=0)
 
 
 def tco_interval(

@@ -100,7 +100,8 @@ class Pool:
     def mean(self, column: str, scope: Scope) -> Floats:
         """Weighted mean over the requests of a scope that have the value, from exact sums."""
         place, per = s.COLUMNS.index(column), s.UNITS_PER[column]
-        totals = np.array([sum(one.sums[task][place] for task in scope) / per for one in self.samples])
+        of_tasks = [[one.sums[task][place] for one in self.samples] for task in scope]
+        totals = np.array([sum(of_window) / per for of_window in zip(*of_tasks, strict=True)])
         return self.ratio(totals, self._has[:, list(scope), place].sum(axis=1).astype(np.float64))
 
     def quantiles(
