@@ -6,7 +6,8 @@ Only sampling error is meant here: nothing is said of prices, growth or other as
 """
 
 import decimal
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -23,7 +24,7 @@ from planner.finance.quantities import ANSWERS, LONG, WASTE_KINDS, WASTED, Key, 
 from planner.finance.rates import PlannedWindow, evening, sources_of
 from planner.finance.tariff import Driver
 from planner.finance.totals import present_value
-from planner.metrics.intervals import jackknife, t_quantile
+from planner.metrics.intervals import jackknives, t_quantiles
 from planner.scenario.fields import Scenario
 
 Floats = npt.NDArray[np.float64]
@@ -163,30 +164,50 @@ def tco_interval(
     -------
     Interval, or None where the value is unknown or a stratum has fewer than two windows.
     """
-    return _interval(vectors.strata, vectors.without_each(measure), value, level)
+    return _intervals(vectors.strata, [vectors.without_each(measure)], [value], level)[0]
 
 
 def difference_interval(
     a: CostVectors, b: CostVectors, measure: str, value: Decimal | None, level: float = LEVEL
 ) -> Interval | None:
     """Confidence interval of a's figure minus b's, paired by window; arguments as for `tco_interval`."""
+    return difference_intervals(a, b, {measure: value}, level)[measure]
+
+
+def difference_intervals(
+    a: CostVectors, b: CostVectors, values: Mapping[str, Decimal | None], level: float = LEVEL
+) -> dict[str, Interval | None]:
+    """`difference_interval` of many measures at once, by measure."""
     assert a.windows == b.windows, f"{a.strategy} and {b.strategy} were simulated in different windows"
-    return _interval(a.strata, a.without_each(measure) - b.without_each(measure), value, level)
+    without = [a.without_each(measure) - b.without_each(measure) for measure in values]
+    return dict(zip(values, _intervals(a.strata, without, list(values.values()), level), strict=True))
 
 
-def _interval(
-    strata: dict[tuple[int, str], npt.NDArray[np.int64]], without: Floats, value: Decimal | None, level: float
-) -> Interval | None:
-    found = jackknife(strata.values(), without)
-    if found is None or value is None:
-        return None
-    error, freedom = found
-    if error == 0.0:
+def _intervals(
+    strata: dict[tuple[int, str], npt.NDArray[np.int64]],
+    without: Sequence[Floats],
+    values: Sequence[Decimal | None],
+    level: float,
+) -> list[Interval | None]:
+    """Intervals around values, of which each is given with every window left out; None where it is not known."""
+    found = jackknives(strata.values(), np.array(without)) if without else None
+    if found is None:
+        return [None] * len(values)
+    errors, freedoms = found
+    halves = (errors * t_quantiles((1 + level) / 2, freedoms)).tolist()
+    return [
+        None if value is None or math.isnan(half) else _around(value, half)
+        for value, half in zip(values, halves, strict=True)
+    ]
+
+
+def _around(value: Decimal, half: float) -> Interval:
+    if half == 0.0:
         return Interval(value, value)
-    half = exact(error * t_quantile((1 + level) / 2, freedom))
+    width = exact(half)
     return Interval(
-        EXACT.subtract(value, half).quantize(_QUANTUM, decimal.ROUND_FLOOR, _ROUNDING),
-        EXACT.add(value, half).quantize(_QUANTUM, decimal.ROUND_CEILING, _ROUNDING),
+        EXACT.subtract(value, width).quantize(_QUANTUM, decimal.ROUND_FLOOR, _ROUNDING),
+        EXACT.add(value, width).quantize(_QUANTUM, decimal.ROUND_CEILING, _ROUNDING),
     )
 
 

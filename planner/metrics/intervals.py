@@ -71,13 +71,11 @@ def interval(replicates: Floats, strata: Sequence[Hashable]) -> tuple[float, flo
 
 def _intervals(replicates: Floats, strata: Sequence[Hashable]) -> list[tuple[float, float] | None]:
     """`interval` of many figures, shape (figures, 1 + windows)."""
-    from scipy.special import stdtrit
-
     found = jackknives(_members(tuple(strata)), replicates[:, 1:])
     if found is None:
         return [None] * len(replicates)
     errors, freedoms = found
-    half = stdtrit(freedoms, (1 + CONFIDENCE) / 2) * errors
+    half = t_quantiles((1 + CONFIDENCE) / 2, freedoms) * errors
     lows, highs = (replicates[:, 0] - half).tolist(), (replicates[:, 0] + half).tolist()
     return [None if math.isnan(low) else (low, high) for low, high in zip(lows, highs, strict=True)]
 
@@ -154,9 +152,15 @@ def _summed(parts: Sequence[Floats]) -> Floats:
 
 def t_quantile(probability: float, freedom: float) -> float:
     """Student's t quantile; degrees of freedom need not be whole."""
+    return float(t_quantiles(probability, np.array(freedom)))
+
+
+def t_quantiles(probability: float, freedoms: Floats) -> Floats:
+    """Student's t quantiles of a probability for many degrees of freedom."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, probability))
+    found: Floats = stdtrit(freedoms, probability)
+    return found
 
 
 def estimate(
