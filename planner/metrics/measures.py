@@ -80,10 +80,6 @@ class Pool:
     def n_tasks(self) -> int:
         return len(self.samples[0].counts)
 
-    def count(self, column: int, scope: Scope) -> Floats:
-        """A count by window; shape (windows,)."""
-        return self._counts[:, list(scope), column].sum(axis=1).astype(np.float64)
-
     def counts(self, scope: Scope) -> Floats:
         """Every count by window; shape (counts, windows)."""
         return np.ascontiguousarray(self._counts[:, list(scope)].sum(axis=1).T.astype(np.float64))
