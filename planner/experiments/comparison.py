@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, cast
@@ -28,13 +29,13 @@ from planner.finance import (
     Tco,
     account,
     cost_vectors,
-    difference_interval,
     tco,
     tco_interval,
 )
 from planner.finance.footprint import Footprint, footprint
 from planner.finance.hand_check import HandCheck, check_strategy
 from planner.finance.horizon import plan_of, use_of
+from planner.finance.intervals import difference_intervals
 from planner.metrics import (
     LOST,
     Deletions,
@@ -43,6 +44,7 @@ from planner.metrics import (
     Measure,
     Pool,
     deletions,
+    estimates,
     latency_curve,
     measures,
 )
@@ -285,15 +287,19 @@ class Comparison:
     def _difference_rows(self, a: str, b: str) -> list[tuple[str, Any, Any, Any]]:
         one, other = self.results[a], self.results[b]
         rows: list[tuple[str, Any, Any, Any]] = []
+        gaps: dict[str, Measure] = {}
         for task, measure in dict.fromkeys((*one.measures, *other.measures)):
-            found, second = (_measure(result, task, measure) for result in (one, other))
-            if task == "" and found is not None and second is not None:
-                gap = Measure(second.replicates - found.replicates, found.unit).estimate(self.plan.strata)
-                if gap.value is not None:
-                    rows.append((measure, gap.value, gap.low, gap.high))
+            if task == "":
+                found, second = (_measure(result, task, measure) for result in (one, other))
+                if found is not None and second is not None:
+                    gaps[measure] = Measure(second.replicates - found.replicates, found.unit)
+        for measure, gap in zip(gaps, estimates(list(gaps.values()), self.plan.strata), strict=True):
+            if gap.value is not None:
+                rows.append((measure, gap.value, gap.low, gap.high))
+        costs = money_differences(one, other, list(MONEY.values()))
         for measure, name in MONEY.items():
-            cost = money_difference(one, other, name)
-            if cost is not None:
+            if name in costs:
+                cost = costs[name]
                 rows.append((measure, cost.value, cost.low, cost.high))
         return rows
 
@@ -400,11 +406,18 @@ def _measure(result: StrategyResult, task: str, measure: str) -> Measure | None:
 
 def money_difference(a: StrategyResult, b: StrategyResult, name: str) -> Cost | None:
     """A field of Tco, b minus a, paired over the windows; None where one is unknown."""
-    first, second = getattr(a.tco, name), getattr(b.tco, name)
-    if first is None or second is None:
-        return None
-    ends = difference_interval(b.vectors, a.vectors, name, second - first)
-    return Cost(second - first, *(ends or (None, None)))
+    return money_differences(a, b, [name]).get(name)
+
+
+def money_differences(a: StrategyResult, b: StrategyResult, names: Sequence[str]) -> dict[str, Cost]:
+    """Those fields of Tco that are known of both, b minus a, paired over the windows."""
+    gaps: dict[str, Decimal] = {}
+    for name in names:
+        first, second = getattr(a.tco, name), getattr(b.tco, name)
+        if first is not None and second is not None:
+            gaps[name] = second - first
+    ends = difference_intervals(b.vectors, a.vectors, gaps)
+    return {name: Cost(gap, *(ends[name] or (None, None))) for name, gap in gaps.items()}
 
 
 def compare(
@@ -531,7 +544,7 @@ class _Measuring:
         found = _measures(self.scenario, pool)
         return _Measured(
             measures=found,
-            estimates={key: one.estimate(self.plan.strata) for key, one in found.items()},
+            estimates=dict(zip(found, estimates(list(found.values()), self.plan.strata), strict=True)),
             curve=latency_curve(pool, awaited(self.scenario)),
         )
 

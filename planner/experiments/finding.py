@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from planner.finance import Ledger
@@ -81,6 +82,11 @@ class Facts:
             {name: one.estimates for name, one in results.items()},
             {name: tuple(cell.sample for cell in one.cells) for name, one in results.items()},
         )
+
+    @cached_property
+    def by_account(self) -> Mapping[str, Mapping[str, Decimal]]:
+        """STRATEGY: ACCOUNT: USD of its rows, in their order."""
+        return {strategy: ledger.by("account") for strategy, ledger in self.ledgers.items()}
 
     def number(self, strategy: str, measure: str, task: str = "") -> float | None:
         found = self.estimates[strategy].get((task, measure))

@@ -4,12 +4,13 @@ Each rule is a function from the facts of a comparison to findings; a finding ca
 is made of, so a test can check it against something independent. Thresholds stand at the top, with the reason.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from planner.errors import PlannerError
 from planner.experiments.finding import Facts, Finding, Rows, Rule, summary_rows, tokens_per_request
-from planner.finance import Ledger, usd
+from planner.finance import usd
+from planner.finance.ledger import total_of
 from planner.finance.token_prices import token_price
 from planner.scenario.fields import Scenario
 from planner.scenario.prompt_caches import PromptCache
@@ -161,11 +162,10 @@ def cacheable(scenario: Scenario, strategy: str) -> tuple[str, ...]:
 
 def wasted_spend(facts: Facts) -> Iterator[Finding]:
     """Money for calls that no user got anything from."""
-    for strategy, ledger in facts.ledgers.items():
-        by = ledger.by("group")
-        wasted, useful = by.get("wasted", Decimal(0)), by.get("api", Decimal(0))
-        spent_on = ledger.by("waste")
-        causes = {WASTE_WORDS.get(cause, cause): spent_on[cause] for cause in WASTES if spent_on.get(cause)}
+    for strategy, accounts in facts.by_account.items():
+        wasted, useful = (_spent(accounts, group) for group in ("wasted", "api"))
+        spent_on = {cause: _spent(accounts, f"wasted/{cause}") for cause in WASTES}
+        causes = {WASTE_WORDS.get(cause, cause): spent_on[cause] for cause in WASTES if spent_on[cause]}
         if wasted and wasted / (wasted + useful) > Decimal(str(WORTH_SAYING)):
             share = float(wasted / (wasted + useful))
             told = [f"{usd(spent)} for {words}" for words, spent in causes.items()]
@@ -176,7 +176,7 @@ def wasted_spend(facts: Facts) -> Iterator[Finding]:
                 + (", ".join(told) if len(told) > 1 else next(iter(causes)))
                 + ".",
                 share,
-                Rows("ledger", {"strategy": strategy, "account": _accounts(ledger, "api", "wasted")}),
+                Rows("ledger", {"strategy": strategy, "account": _accounts(accounts, "api", "wasted")}),
                 usd=wasted,
                 share=share,
             )
@@ -185,8 +185,8 @@ def wasted_spend(facts: Facts) -> Iterator[Finding]:
 def error_cost_rules(facts: Facts) -> Iterator[Finding]:
     """Wrong answers cost more than the whole invoice."""
     for strategy, ledger in facts.ledgers.items():
-        invoiced, wrong = ledger.total("invoiced"), ledger.by("account").get(WRONG, Decimal(0))
-        if wrong > invoiced > 0:
+        wrong = facts.by_account[strategy].get(WRONG)
+        if wrong and wrong > (invoiced := ledger.total("invoiced")) > 0:
             yield Finding(
                 "errors-outweigh-the-bill",
                 strategy,
@@ -200,9 +200,14 @@ def error_cost_rules(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _accounts(ledger: Ledger, *groups: str) -> tuple[str, ...]:
+def _accounts(accounts: Iterable[str], *groups: str) -> tuple[str, ...]:
     """The accounts of some groups."""
-    return tuple(account for account in ledger.by("account") if account.partition("/")[0] in groups)
+    return tuple(account for account in accounts if account.partition("/")[0] in groups)
+
+
+def _spent(accounts: Mapping[str, Decimal], group: str) -> Decimal:
+    """What a group of accounts adds up to, or a group within one."""
+    return total_of(usd for account, usd in accounts.items() if f"{account}/".startswith(f"{group}/"))
 
 
 def over_budget(facts: Facts) -> Iterator[Finding]:

@@ -6,7 +6,8 @@ is made of, so a test can check it against something independent. Thresholds sta
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import attrgetter
 
 from planner.experiments.finding import Facts, Finding, Rows, Rule, calls_per_request, summary_rows
 from planner.experiments.loads import loads
@@ -198,10 +199,8 @@ def single_provider(facts: Facts) -> Iterator[Finding]:
 def limit_headroom(facts: Facts) -> Iterator[Finding]:
     """A rate limit that holds today and has little left in the busiest window."""
     for strategy in facts.samples:
-        for deployment in facts.scenario.deployments_of(strategy):
-            rows = [one for one in loads(facts.comparison, strategy) if one.deployment == deployment]
-            if not rows:
-                continue
+        # All of a deployment stand one after the other.
+        for deployment, rows in groupby(loads(facts.comparison, strategy), key=attrgetter("deployment")):
             busiest = max(rows, key=lambda one: one.used)
             if busiest.used > HEADROOM:
                 yield Finding(

@@ -15,7 +15,8 @@ from functools import lru_cache
 
 from planner.finance.ledger import EXACT, exact
 from planner.scenario.fields import Scenario
-from planner.workload.windows import MonthPiece
+from planner.scenario.remembered import once_per_scenario
+from planner.workload.windows import MonthPiece, month_pieces
 
 DISCOUNT_DIGITS = 28  # significant digits of a discount factor
 HOURS_PER_DAY = 24
@@ -52,6 +53,12 @@ def months_of(pieces: Sequence[MonthPiece]) -> tuple[Month, ...]:
         elapsed += fraction
         found.append(Month(name=name, start=start, end=end, fraction=fraction, ends_after=elapsed))
     return tuple(found)
+
+
+@once_per_scenario
+def whole_months(scenario: Scenario) -> tuple[Month, ...]:
+    """The calendar months of a scenario's horizon, in order."""
+    return months_of(month_pieces(scenario))
 
 
 def nominal_rate(scenario: Scenario) -> Decimal:

@@ -3,15 +3,14 @@
 Comes in: a scenario and a ledger; goes out: sums of the ledger's rows, so the years add up to the total exactly.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from planner.finance.calendar import Month, months_of
+from planner.finance.calendar import Month, whole_months
 from planner.finance.ledger import EXACT, INVOICED, Ledger
 from planner.scenario.fields import Scenario
-from planner.workload.windows import month_pieces
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,11 +46,18 @@ def fiscal_year(month: str, starts: int) -> str:
 
 def by_fiscal_year(scenario: Scenario, ledger: Ledger) -> tuple[YearCost, ...]:
     """Every fiscal year that the plan touches, in order, with the sums of its rows."""
+    return fiscal_years(scenario, ledger.by("month", view=INVOICED), ledger.by("month"))
+
+
+def fiscal_years(
+    scenario: Scenario, invoiced: Mapping[str, Decimal], economic: Mapping[str, Decimal]
+) -> tuple[YearCost, ...]:
+    """The same from the sums of a ledger by month, where they are at hand."""
     starts = scenario.finance.fiscal_year_starts
     years: dict[str, list[Month]] = {}
-    for month in months_of(month_pieces(scenario)):
+    for month in whole_months(scenario):
         years.setdefault(fiscal_year(month.name, starts), []).append(month)
-    invoiced, economic = _sums(ledger, starts, is_invoiced=True), _sums(ledger, starts, is_invoiced=False)
+    of_year, of_year_economic = _by_year(invoiced, starts), _by_year(economic, starts)
     return tuple(
         YearCost(
             fiscal_year=name,
@@ -59,8 +65,8 @@ def by_fiscal_year(scenario: Scenario, ledger: Ledger) -> tuple[YearCost, ...]:
             last_month=mine[-1].name,
             months=len(mine),
             is_whole=sum(month.fraction for month in mine) == MONTHS_PER_YEAR,
-            invoiced_usd=invoiced.get(name, Decimal(0)),
-            economic_usd=economic.get(name, Decimal(0)),
+            invoiced_usd=of_year.get(name, Decimal(0)),
+            economic_usd=of_year_economic.get(name, Decimal(0)),
         )
         for name, mine in years.items()
     )
@@ -76,9 +82,9 @@ def fiscal_frame(years: Sequence[YearCost]) -> "pd.DataFrame":
     )
 
 
-def _sums(ledger: Ledger, starts: int, *, is_invoiced: bool) -> dict[str, Decimal]:
+def _by_year(of_month: Mapping[str, Decimal], starts: int) -> dict[str, Decimal]:
     found: dict[str, Decimal] = {}
-    for month, amount in ledger.by("month", view=INVOICED if is_invoiced else None).items():
+    for month, amount in of_month.items():
         name = fiscal_year(month, starts)
         found[name] = EXACT.add(found.get(name, Decimal(0)), amount)
     return found

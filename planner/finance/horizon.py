@@ -5,12 +5,15 @@ price or a model changes, by expected requests; equal prices of one month are th
 row's quantity is rounded once, half-even to 1e-6 unit.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
+from itertools import groupby
+from operator import attrgetter, itemgetter
+from typing import NamedTuple
 
 from planner.finance.adjustments import Adjustment, adjustments, exact_quantities
 from planner.finance.calendar import HOURS_PER_DAY, Month, months_of
@@ -21,13 +24,15 @@ from planner.finance.ledger import (
     LedgerRow,
     View,
     Volume,
+    rounded,
     rounded_ratio,
     total_of,
 )
 from planner.finance.quantities import ANSWERS, REQUESTS, Key, Quantities
 from planner.finance.rates import PlannedWindow, Rates, rates_of, shares
 from planner.finance.standing import standing_charges
-from planner.finance.tariff import Charge, Sold, Tariff
+from planner.finance.standing_charge import StandingCharge
+from planner.finance.tariff import DATED, Charge, Driver, Sold, Tariff
 from planner.finance.uptime import expected_credits
 from planner.scenario.fields import Scenario
 from planner.workload.outage_months import REPLICATIONS
@@ -71,13 +76,18 @@ class Plan:
     credits: dict[tuple[str, str], Decimal]
 
     @cached_property
+    def standing(self) -> tuple[StandingCharge, ...]:
+        """What is paid whether or not a request comes."""
+        return standing_charges(self.scenario, self.strategy, self.months)
+
+    @cached_property
     def adjustments(self) -> tuple[Adjustment, ...]:
         """What the bill gains or loses by how much is used in a month."""
         return adjustments(self)
 
-    def driver(self, piece: MonthPiece, task: str, charge: Charge) -> Fraction:
+    def driver(self, piece: MonthPiece, task: str, per: Driver) -> Fraction:
         """What multiplies a rate per request: the task's expected requests, or its share of the hours."""
-        if charge.per == "hour":
+        if per == "hour":
             return self._hours[piece.start, task]
         return self._requests[piece.start, task]
 
@@ -132,17 +142,53 @@ def plan_of(scenario: Scenario, strategy: str) -> Plan:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """Pieces of months, one after the other, between which neither a model nor a price nor its source changes."""
+
+    era: int
+    pieces: tuple[MonthPiece, ...]
+    charged: tuple[tuple[Key, Charge], ...]  # every charge of every count, in each of the pieces
+
+
+@dataclass(frozen=True)
 class Use:
     """What was used per request, and every charge for it: what a ledger and its intervals are both made of."""
 
     rates: dict[int, Rates]
-    charged: tuple[tuple[MonthPiece, str, Key, Charge], ...]
+    stretches: tuple[Stretch, ...]
 
 
 def use_of(plan: Plan, windows: Sequence[PlannedWindow], quantities: Sequence[Quantities]) -> Use:
     """What a strategy used in the windows of a plan; the errors are those of `account`."""
     rates = rates_of(plan.scenario, plan.strategy, plan.eras, windows, quantities)
-    return Use(rates, tuple(charged(plan, rates)))
+    return Use(rates, tuple(_stretches(plan, rates)))
+
+
+def _stretches(plan: Plan, rates: dict[int, Rates]) -> Iterator[Stretch]:
+    """The pieces in which something is asked, with what is charged there.
+
+    Prices are asked for once for all counts that cost alike, in every piece, and all charges made only where one of
+    these has changed: days on which a price is read anew, carried forward or drifts are no cuts between pieces.
+    """
+    asked = (piece for piece in plan.pieces if piece.expected_requests)
+    for era, pieces in groupby(asked, key=attrgetter("era")):
+        yield from _of_era(plan, era, pieces, [key for rate in rates[era].values() for key in rate])
+
+
+def _of_era(plan: Plan, era: int, pieces: Iterable[MonthPiece], keys: Sequence[Key]) -> Iterator[Stretch]:
+    models = plan.eras[era].models
+    alike: dict[Hashable, Key] = {}
+    for key in keys:
+        if key.kind in DATED:
+            alike.setdefault(plan.tariff.priced_by(key), key)
+
+    def prices(piece: MonthPiece) -> list[tuple[Charge, ...]]:
+        return [plan.tariff.charges(key, models, piece.start) for key in alike.values()]
+
+    for _, same in groupby(pieces, key=prices):
+        stretch = tuple(same)
+        charges = ((key, plan.tariff.charges(key, models, stretch[0].start)) for key in keys)
+        yield Stretch(era, stretch, tuple((key, charge) for key, found in charges for charge in found))
 
 
 def account(
@@ -176,13 +222,8 @@ def account(
     plan = plan or plan_of(scenario, strategy)
     use = use or use_of(plan, windows, quantities)
     lines = _Lines(plan)
-    rates = {
-        (era, task): {key: rate.as_integer_ratio() for key, rate in by_key.items()}
-        for era, by_task in use.rates.items()
-        for task, by_key in by_task.items()
-    }
-    for piece, task, key, charge in use.charged:
-        lines.add(piece, charge, task, key.deployment, rates[piece.era, task][key])
+    for stretch in use.stretches:
+        lines.add(stretch, use.rates[stretch.era])
     return Ledger(lines.rows(), tuple(_volumes(plan, use.rates)))
 
 
@@ -194,26 +235,11 @@ def standing_ledger(plan: Plan, *, is_adjusted: bool = True) -> Ledger:
     return Ledger(_Lines(plan).rows(is_adjusted))
 
 
-def charged(plan: Plan, rates: dict[int, Rates]) -> Iterator[tuple[MonthPiece, str, Key, Charge]]:
-    """Every charge of every count in every piece of a month."""
-    for piece in plan.pieces:
-        models = plan.eras[piece.era].models
-        for task, rate in rates[piece.era].items():
-            if plan.requests(piece, task):
-                for key in rate:
-                    for charge in plan.tariff.charges(key, models, piece.start):
-                        yield piece, task, key, charge
+class _Kind(NamedTuple):
+    """What must be equal, beside month, task and deployment, for quantities to be one row."""
 
-
-@dataclass(frozen=True)
-class _Line:
-    """What must be equal for quantities to be one row."""
-
-    month: str
     view: View
     account: str
-    task: str | None
-    deployment: str | None
     unit: str
     unit_price_usd: Decimal
     source: str
@@ -221,7 +247,8 @@ class _Line:
     sold: Sold | None = None
 
 
-_Place = tuple[str, str | None, str | None, int]  # month, task, deployment, number of its kind
+_Owner = tuple[str, str | None, str | None]  # month, task, deployment
+_Place = tuple[str, str | None, str | None, int]  # the same, and the number of its kind
 
 
 class _Lines:
@@ -233,60 +260,49 @@ class _Lines:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.lines: dict[_Place, _Line] = {}
+        self.lines: dict[_Place, _Kind] = {}
         self.sums: dict[_Place, tuple[int, int]] = {}
         #: First day on which a line was used: rows of a month come in this order.
         self.since: dict[_Place, date] = {}
-        self.kinds: dict[tuple[object, ...], int] = {}
-        #: By the identity of a charge, which is kept: the number of its kind, it, its scale.
-        self.kind_of: dict[int, tuple[int, Charge, int, int]] = {}
-        self.drivers: dict[tuple[date, str, str], tuple[int, int]] = {}
-        for standing in standing_charges(plan.scenario, plan.strategy, plan.months):
-            line = _Line(
-                standing.month, INVOICED, standing.account, None, standing.deployment, standing.unit,
-                standing.unit_price_usd, standing.source,
+        self.kinds: dict[_Kind, int] = {}
+        for standing in plan.standing:
+            kind = _Kind(INVOICED, standing.account, standing.unit, standing.unit_price_usd, standing.source)
+            place = (standing.month, None, standing.deployment, self._number(kind))
+            self.lines.setdefault(place, kind)
+            self._sum(place, *standing.quantity.as_integer_ratio())
+
+    def add(self, stretch: Stretch, rates: Rates) -> None:
+        """What is charged in a stretch of time, of counts per request of each task.
+
+        What comes to one line is added up once for all its pieces, for each thing that drives it.
+        """
+        found: dict[tuple[str | None, str | None, int], tuple[_Kind, dict[tuple[str, Driver], Fraction]]] = {}
+        for key, charge in stretch.charged:
+            kind = _Kind(
+                charge.view, charge.account, charge.unit, charge.unit_price_usd, charge.source,
+                charge.through_gateway, charge.sold,
             )  # fmt: skip
-            place = (line.month, line.task, line.deployment, self._kind(line))
-            self.lines.setdefault(place, line)
-            self._sum(place, standing.quantity.numerator, standing.quantity.denominator)
+            of_task = key.task if charge.per == "request" else None
+            _, parts = found.setdefault((of_task, key.deployment, self._number(kind)), (kind, {}))
+            driver, rate = (key.task, charge.per), rates[key.task][key]
+            each = rate if charge.scale == 1 else rate * charge.scale
+            parts[driver] = parts[driver] + each if driver in parts else each
+        sums = [
+            (where, kind, [(driver, *each.as_integer_ratio()) for driver, each in parts.items()])
+            for where, (kind, parts) in found.items()
+        ]
+        drivers = {driver for _, _, ratios in sums for driver, _, _ in ratios}
+        for piece in stretch.pieces:
+            driven = {driver: self.plan.driver(piece, *driver).as_integer_ratio() for driver in drivers}
+            for (of_task, deployment, number), kind, ratios in sums:
+                place = (piece.month, of_task, deployment, number)
+                self.lines.setdefault(place, kind)
+                self.since.setdefault(place, piece.start)
+                for driver, numerator, denominator in ratios:
+                    units, of = driven[driver]
+                    self._sum(place, units * numerator, of * denominator)
 
-    def add(
-        self,
-        piece: MonthPiece,
-        charge: Charge,
-        task: str,
-        deployment: str | None,
-        rate: tuple[int, int],
-    ) -> None:
-        """A charge for a count, given per request as numerator and denominator."""
-        known = self.kind_of.get(id(charge))
-        if known is None:
-            known = self.kind_of[id(charge)] = (self._kind(charge), charge, *charge.scale.as_integer_ratio())
-        of_task = task if charge.per == "request" else None
-        place = (piece.month, of_task, deployment, known[0])
-        if place not in self.lines:
-            self.lines[place] = _Line(
-                piece.month, charge.view, charge.account, of_task, deployment,
-                charge.unit, charge.unit_price_usd, charge.source, charge.through_gateway,
-                charge.sold,
-            )  # fmt: skip
-        driver, per = self._driver(piece, task, charge)
-        self._sum(place, driver * rate[0] * known[2], per * rate[1] * known[3])
-        self.since.setdefault(place, piece.start)
-
-    def _driver(self, piece: MonthPiece, task: str, charge: Charge) -> tuple[int, int]:
-        """`Plan.driver` as numerator and denominator, the same for all charges of a task in a piece."""
-        asked = (piece.start, task, charge.per)
-        found = self.drivers.get(asked)
-        if found is None:
-            found = self.drivers[asked] = self.plan.driver(piece, task, charge).as_integer_ratio()
-        return found
-
-    def _kind(self, line: "_Line | Charge") -> int:
-        """The number of all that tells lines of one month, task and deployment apart."""
-        kind = (
-            line.view, line.account, line.unit, line.unit_price_usd, line.source, line.through_gateway, line.sold,
-        )  # fmt: skip
+    def _number(self, kind: _Kind) -> int:
         return self.kinds.setdefault(kind, len(self.kinds))
 
     def _sum(self, place: _Place, numerator: int, denominator: int) -> None:
@@ -297,94 +313,81 @@ class _Lines:
 
     def rows(self, is_adjusted: bool = True) -> tuple[LedgerRow, ...]:
         ranked: list[tuple[tuple[object, ...], LedgerRow]] = []
-        sold: list[tuple[_Line, LedgerRow]] = []
-        fees: dict[tuple[str, str | None, str | None], list[Decimal]] = {}
-        spent: dict[tuple[str, str | None, str | None], list[Decimal]] = {}
+        sold: list[tuple[_Kind, LedgerRow]] = []
+        fees: dict[_Owner, list[Decimal]] = {}
+        spent: dict[_Owner, list[Decimal]] = {}
         for place, (numerator, denominator) in self.sums.items():
-            line = self.lines[place]
-            row = self._row(line, rounded_ratio(numerator, denominator))
-            if row.quantity:
+            quantity = rounded_ratio(numerator, denominator)
+            if quantity:
+                kind, owner = self.lines[place], place[:3]
+                row = self._row(owner, kind, quantity)
                 ranked.append((self._rank(row, self.since.get(place, date.min)), row))
-                if line.through_gateway:
-                    fees.setdefault((line.month, line.task, line.deployment), []).append(row.amount_usd)
-                if row.group in CREDITED:
-                    spent.setdefault((line.month, line.task, line.deployment), []).append(row.amount_usd)
-                if line.sold is not None:
-                    sold.append((line, row))
+                if kind.through_gateway:
+                    fees.setdefault(owner, []).append(row.amount_usd)
+                if self.plan.credits and row.group in CREDITED:
+                    spent.setdefault(owner, []).append(row.amount_usd)
+                if kind.sold is not None:
+                    sold.append((kind, row))
         if is_adjusted:
             ranked += [
                 (self._rank(row, date.min, number), row) for number, row in enumerate(self._adjusted(sold))
             ]
         ranked += [(self._rank(row, date.min), row) for row in self._fees(fees)]
         ranked += [(self._rank(row, date.min), row) for row in self._credits(spent)]
-        return tuple(row for _, row in sorted(ranked, key=lambda pair: pair[0]))
+        return tuple(row for _, row in sorted(ranked, key=itemgetter(0)))
 
-    def _fees(self, spent: dict[tuple[str, str | None, str | None], list[Decimal]]) -> Iterator[LedgerRow]:
+    def _fees(self, spent: dict[_Owner, list[Decimal]]) -> Iterator[LedgerRow]:
         """The gateway's share of the exact spend that goes through it, not rounded."""
         tariff = self.plan.tariff
         if not tariff.gateway_fee:
             return
-        for (month, task, deployment), amounts in spent.items():
-            line = _Line(
-                month,
-                INVOICED,
-                "gateway fee",
-                task,
-                deployment,
-                "USD",
-                tariff.gateway_fee,
-                tariff.gateway_source,
-            )
+        kind = _Kind(INVOICED, "gateway fee", "USD", tariff.gateway_fee, tariff.gateway_source)
+        for owner, amounts in spent.items():
             if total := total_of(amounts):
-                yield self._row(line, total)
+                yield self._row(owner, kind, total)
 
-    def _credits(self, spent: dict[tuple[str, str | None, str | None], list[Decimal]]) -> Iterator[LedgerRow]:
+    def _credits(self, spent: dict[_Owner, list[Decimal]]) -> Iterator[LedgerRow]:
         """What providers are expected to give back of the exact spend with them, less than 0."""
-        for (month, task, deployment), amounts in spent.items():
+        for owner, amounts in spent.items():
+            month, _, deployment = owner
             share = self.plan.credits.get((month, deployment or ""))
             if share and (total := total_of(amounts)):
-                line = _Line(
-                    month, INVOICED, "credits", task, deployment, "USD", share.copy_negate(),
+                kind = _Kind(
+                    INVOICED, "credits", "USD", share.copy_negate(),
                     f"scenario: deployments.{deployment}.sla; expected over {REPLICATIONS:,} replications of outages",
                 )  # fmt: skip
-                yield self._row(line, total)
+                yield self._row(owner, kind, total)
 
-    def _adjusted(self, sold: Sequence[tuple[_Line, LedgerRow]]) -> Iterator[LedgerRow]:
+    def _adjusted(self, sold: Sequence[tuple[_Kind, LedgerRow]]) -> Iterator[LedgerRow]:
         """Rows of what depends on a month's use in all, from the rows of tokens as they stand, not rounded."""
-        of_month: dict[str, list[tuple[_Line, LedgerRow]]] = {}
-        for line, row in sold:
-            of_month.setdefault(row.month, []).append((line, row))
+        if not self.plan.adjustments:
+            return
+        of_month: dict[str, list[tuple[_Kind, LedgerRow]]] = {}
+        for kind, row in sold:
+            of_month.setdefault(row.month, []).append((kind, row))
         sums = [
             total_of(
-                getattr(row, one.of) for line, row in of_month.get(one.month, ()) if one.scope.holds(line)
+                getattr(row, one.of) for kind, row in of_month.get(one.month, ()) if one.scope.holds(kind)
             )
             for one in self.plan.adjustments
         ]
         for one, knot, units in exact_quantities(self.plan.adjustments, sums):
-            line = _Line(
-                one.month,
-                one.view,
-                knot.account,
-                one.task,
-                one.deployment,
-                one.unit,
-                knot.slope_usd,
-                knot.source,
-            )
-            yield self._row(line, units)
+            kind = _Kind(one.view, knot.account, one.unit, knot.slope_usd, knot.source)
+            yield self._row((one.month, one.task, one.deployment), kind, units)
 
-    def _row(self, line: _Line, quantity: Decimal) -> LedgerRow:
+    def _row(self, owner: _Owner, kind: _Kind, quantity: Decimal) -> LedgerRow:
+        month, task, deployment = owner
         return LedgerRow(
-            month=line.month,
-            view=line.view,
-            account=line.account,
-            task=line.task,
-            deployment=line.deployment,
+            month=month,
+            view=kind.view,
+            account=kind.account,
+            task=task,
+            deployment=deployment,
             quantity=quantity,
-            unit=line.unit,
-            unit_price_usd=line.unit_price_usd,
+            unit=kind.unit,
+            unit_price_usd=kind.unit_price_usd,
             strategy=self.plan.strategy,
-            source=line.source,
+            source=kind.source,
         )
 
     def _rank(self, row: LedgerRow, since: date, of_equals: int = 0) -> tuple[object, ...]:
@@ -414,6 +417,7 @@ def _added(ratio: tuple[int, int], numerator: int, denominator: int) -> tuple[in
 def _volumes(plan: Plan, rates: dict[int, Rates]) -> Iterator[Volume]:
     """Expected requests by month and task. Failed is what arrives and is not completed, to the last digit."""
     meters = ("arrived", "repeated", "unasked", "completed", "right", "wrong", "unrated")
+    nothing = rounded(Fraction(0))
     per_request: dict[tuple[int, str], dict[str, tuple[int, int]]] = {}  # the same for all months of an era
     for era, by_task in rates.items():
         for task, rate_of in by_task.items():
@@ -424,15 +428,18 @@ def _volumes(plan: Plan, rates: dict[int, Rates]) -> Iterator[Volume]:
             per_request[era, task] = {
                 meter: each.as_integer_ratio() for meter, each in found_of.items() if each
             }
+    pieces_of: dict[str, list[MonthPiece]] = {}
+    for piece in plan.pieces:
+        pieces_of.setdefault(piece.month, []).append(piece)
     for month in plan.months:
-        pieces = [piece for piece in plan.pieces if piece.month == month.name]
         for task in plan.shares:
-            sums = dict.fromkeys(meters, (0, 1))  # not in their lowest terms, as in `_Lines`
-            for piece in pieces:
+            sums: dict[str, tuple[int, int]] = {}  # not in their lowest terms, as in `_Lines`
+            for piece in pieces_of[month.name]:
                 requests, of = plan.requests(piece, task).as_integer_ratio()
                 for meter, (numerator, denominator) in per_request[piece.era, task].items():
-                    sums[meter] = _added(sums[meter], requests * numerator, of * denominator)
-            found = {name: rounded_ratio(*ratio) for name, ratio in sums.items()}
+                    ratio = (requests * numerator, of * denominator)
+                    sums[meter] = _added(sums[meter], *ratio) if meter in sums else ratio
+            found = {meter: rounded_ratio(*sums[meter]) if meter in sums else nothing for meter in meters}
             repeated, unasked = found.pop("repeated"), found.pop("unasked")
             failed = EXACT.subtract(found["arrived"], found["completed"])
             planned = EXACT.add(EXACT.subtract(found["arrived"], repeated), unasked)

@@ -6,9 +6,9 @@ Only sampling error is meant here: nothing is said of prices, growth or other as
 """
 
 import decimal
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from typing import NamedTuple
@@ -18,15 +18,14 @@ import numpy.typing as npt
 
 from planner.finance.adjustments import Adjustment, amounts
 from planner.finance.calendar import discount_factor, nominal_rate
-from planner.finance.horizon import CREDITED, Plan, Use, plan_of, standing_ledger, use_of
+from planner.finance.horizon import CREDITED, Plan, Stretch, Use, plan_of, standing_ledger, use_of
 from planner.finance.ledger import EXACT, INVOICED, exact
 from planner.finance.quantities import ANSWERS, LONG, WASTE_KINDS, WASTED, Key, Quantities, planned
 from planner.finance.rates import PlannedWindow, evening, sources_of
-from planner.finance.tariff import Charge
+from planner.finance.tariff import Driver
 from planner.finance.totals import present_value
-from planner.metrics.intervals import jackknife, t_quantile
+from planner.metrics.intervals import jackknives, t_quantiles
 from planner.scenario.fields import Scenario
-from planner.workload.windows import MonthPiece
 
 Floats = npt.NDArray[np.float64]
 TOTALS = ("invoiced_usd", "invoiced_npv_usd", "economic_usd", "economic_npv_usd")
@@ -75,11 +74,11 @@ class CostVectors:
 
     def estimate(self, measure: str) -> float:
         """A measure of `MEASURES` or `WASTES` from all windows: the ledger's figure but for rounding."""
-        return float(self._of(measure, self._rates(None)[np.newaxis])[0])
+        return float(self._of(measure, self._rates[:1])[0])
 
     def without_each(self, measure: str) -> Floats:
         """The measure with each window left out in turn; shape (W,), NaN where the others do not tell."""
-        return self._of(measure, self._rates_without)
+        return self._of(measure, self._rates[1:])
 
     @cached_property
     def strata(self) -> dict[tuple[int, str], npt.NDArray[np.int64]]:
@@ -88,10 +87,6 @@ class CostVectors:
             stratum: np.flatnonzero([window == stratum for window in self.windows])
             for stratum in dict.fromkeys(self.windows)
         }
-
-    @cached_property
-    def _rates_without(self) -> Floats:
-        return np.array([self._rates(left_out) for left_out in range(len(self.windows))])
 
     def _of(self, measure: str, rates: Floats) -> Floats:
         """The measure for each of many tables of rates, shape (many, E, K)."""
@@ -106,55 +101,51 @@ class CostVectors:
             total = total + self.adjusted[measure] @ usd
         return total
 
-    def _rates(self, left_out: int | None) -> Floats:
-        """Counts per request, (E, K), NaN where no window tells: the float twin of `rates.rates_of`."""
-        rates = np.full((len(self.borrowed), len(self.task_of)), np.nan)
+    @cached_property
+    def _rates(self) -> Floats:
+        """Counts per request from all windows, then with each left out; (1 + W, E, K), NaN where no window tells.
+
+        The float twin of `rates.rates_of`.
+        """
+        rates = np.empty((1 + len(self.windows), len(self.borrowed), len(self.task_of)))
         for era, others in self.borrowed.items():
-            for task, mine in enumerate(self._keys_of_task):
-                rate = self._pooled(task, (era,), left_out)
-                if rate is None:
-                    rate = self._pooled(task, others, left_out)
-                if rate is not None:
-                    rates[era, mine] = rate
+            own, is_known = self._pooled((era,))
+            if not is_known.all():
+                own = np.where(is_known, own, self._pooled(others)[0])
+            rates[:, era] = own
         return rates
 
-    @cached_property
-    def _keys_of_task(self) -> list[npt.NDArray[np.int64]]:
-        """Places of each task's counts."""
-        return [np.flatnonzero(self.task_of == task) for task in range(self.requests.shape[1])]
-
-    def _pooled(self, task: int, eras: tuple[int, ...], left_out: int | None) -> Floats | None:
-        total, rate = 0.0, np.zeros(len(self._keys_of_task[task]))
-        for stratum in self.strata:
-            if stratum[0] not in eras:
+    def _pooled(self, eras: tuple[int, ...]) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Counts per request of some eras and whether there are any; (1 + W, K)."""
+        shape = (1 + len(self.windows), len(self.task_of))
+        total, rate = np.zeros(shape), np.zeros(shape)
+        for stratum, members in self.strata.items():
+            weight = float(self.weights[members].sum())
+            if stratum[0] not in eras or not weight:
                 continue
-            # Of all strata but one nothing is left out: what they count is the same for every window.
-            is_cut = left_out is not None and self.windows[left_out] == stratum
-            requests, weight, counted = self._of_stratum(task, stratum, left_out if is_cut else None)
-            if requests and weight:
-                total += weight
-                rate += weight * counted / requests
-        return rate / total if total else None
+            requests, counted = self._of_stratum(members)
+            tells = requests != 0
+            total += np.where(tells, weight, 0.0)
+            rate += np.where(tells, weight * counted / np.where(tells, requests, 1.0), 0.0)
+        is_known = total > 0
+        return np.where(is_known, rate / np.where(is_known, total, 1.0), np.nan), is_known
 
-    def _of_stratum(
-        self, task: int, stratum: tuple[int, str], left_out: int | None
-    ) -> tuple[float, float, Floats]:
-        """Requests of a task in a stratum's windows, their weight and their counts, (keys of the task,)."""
-        found = self._known_strata.get((task, stratum, left_out))
-        if found is None:
-            members = self.strata[stratum]
-            kept = members if left_out is None else members[members != left_out]
-            # The stratum's probability does not shrink with its windows.
-            found = self._known_strata[task, stratum, left_out] = (
-                float(self.requests[kept, task].sum()),
-                float(self.weights[members].sum()),
-                self.counts[np.ix_(kept, self._keys_of_task[task])].sum(axis=0),
-            )
-        return found
+    def _of_stratum(self, members: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Requests of each count's task in a stratum's windows, and the counts; (1 + W, K).
 
-    @cached_property
-    def _known_strata(self) -> dict[tuple[int, tuple[int, str], int | None], tuple[float, float, Floats]]:
-        return {}
+        The stratum's probability does not shrink with its windows. Where a window of another one is left out, they are
+        those of all its windows.
+        """
+        requests = np.empty((1 + len(self.windows), self.requests.shape[1]))
+        counted = np.empty((1 + len(self.windows), len(self.task_of)))
+        requests[:], counted[:] = self._summed(members)
+        for left_out in members:
+            requests[1 + left_out], counted[1 + left_out] = self._summed(members[members != left_out])
+        return requests[:, self.task_of], counted
+
+    def _summed(self, windows: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Requests by task and counts of some windows together."""
+        return self.requests.T.take(windows, axis=1).sum(axis=1), self.counts[windows].sum(axis=0)
 
 
 def tco_interval(
@@ -173,30 +164,50 @@ def tco_interval(
     -------
     Interval, or None where the value is unknown or a stratum has fewer than two windows.
     """
-    return _interval(vectors.strata, vectors.without_each(measure), value, level)
+    return _intervals(vectors.strata, [vectors.without_each(measure)], [value], level)[0]
 
 
 def difference_interval(
     a: CostVectors, b: CostVectors, measure: str, value: Decimal | None, level: float = LEVEL
 ) -> Interval | None:
     """Confidence interval of a's figure minus b's, paired by window; arguments as for `tco_interval`."""
+    return difference_intervals(a, b, {measure: value}, level)[measure]
+
+
+def difference_intervals(
+    a: CostVectors, b: CostVectors, values: Mapping[str, Decimal | None], level: float = LEVEL
+) -> dict[str, Interval | None]:
+    """`difference_interval` of many measures at once, by measure."""
     assert a.windows == b.windows, f"{a.strategy} and {b.strategy} were simulated in different windows"
-    return _interval(a.strata, a.without_each(measure) - b.without_each(measure), value, level)
+    without = [a.without_each(measure) - b.without_each(measure) for measure in values]
+    return dict(zip(values, _intervals(a.strata, without, list(values.values()), level), strict=True))
 
 
-def _interval(
-    strata: dict[tuple[int, str], npt.NDArray[np.int64]], without: Floats, value: Decimal | None, level: float
-) -> Interval | None:
-    found = jackknife(strata.values(), without)
-    if found is None or value is None:
-        return None
-    error, freedom = found
-    if error == 0.0:
+def _intervals(
+    strata: dict[tuple[int, str], npt.NDArray[np.int64]],
+    without: Sequence[Floats],
+    values: Sequence[Decimal | None],
+    level: float,
+) -> list[Interval | None]:
+    """Intervals around values, of which each is given with every window left out; None where it is not known."""
+    found = jackknives(strata.values(), np.array(without)) if without else None
+    if found is None:
+        return [None] * len(values)
+    errors, freedoms = found
+    halves = (errors * t_quantiles((1 + level) / 2, freedoms)).tolist()
+    return [
+        None if value is None or math.isnan(half) else _around(value, half)
+        for value, half in zip(values, halves, strict=True)
+    ]
+
+
+def _around(value: Decimal, half: float) -> Interval:
+    if half == 0.0:
         return Interval(value, value)
-    half = exact(error * t_quantile((1 + level) / 2, freedom))
+    width = exact(half)
     return Interval(
-        EXACT.subtract(value, half).quantize(_QUANTUM, decimal.ROUND_FLOOR, _ROUNDING),
-        EXACT.add(value, half).quantize(_QUANTUM, decimal.ROUND_CEILING, _ROUNDING),
+        EXACT.subtract(value, width).quantize(_QUANTUM, decimal.ROUND_FLOOR, _ROUNDING),
+        EXACT.add(value, width).quantize(_QUANTUM, decimal.ROUND_CEILING, _ROUNDING),
     )
 
 
@@ -247,48 +258,86 @@ def cost_vectors(
 def _prices(plan: Plan, use: Use, keys: Sequence[Key]) -> tuple[dict[str, Floats], Floats]:
     """USD (and right answers) that a rate of 1 makes over the whole horizon, by era and key."""
     place = {key: i for i, key in enumerate(keys)}
-    # Lists, for many small sums; arrays in the end.
-    sums = {measure: [[0.0] * len(keys) for _ in plan.eras] for measure in (*TOTALS, *WASTES)}
     right = np.zeros((len(plan.eras), len(keys)))
     today = _discounts(plan)
     fee = 1 + float(plan.tariff.gateway_fee)
-    units = _Units(plan)
-    for piece, task, key, charge in use.charged:
-        usd = units.of(piece, task, charge) * float(charge.unit_price_usd)
-        kind, column = key.kind.removesuffix(LONG), place[key]
-        if kind in WASTE_KINDS:
-            sums[WASTED][piece.era][column] += usd
-            sums[kind][piece.era][column] += usd
-        given_back = plan.credits.get((piece.month, key.deployment or ""))
-        credit = float(given_back) if given_back and charge.account.partition("/")[0] in CREDITED else 0.0
-        usd *= (fee if charge.through_gateway else 1.0) - credit
-        for view in ("invoiced", "economic") if charge.view == INVOICED else ("economic",):
-            sums[f"{view}_usd"][piece.era][column] += usd
-            sums[f"{view}_npv_usd"][piece.era][column] += usd * today[piece.month]
-    shape = (len(plan.eras), len(keys))
-    prices = {measure: np.array(rows, dtype=np.float64).reshape(shape) for measure, rows in sums.items()}
-    for piece in plan.pieces:
-        for task, rate in use.rates[piece.era].items():
-            for key in rate:
-                if key.kind == ANSWERS and key.meter == "right":
-                    right[piece.era, place[key]] += float(plan.requests(piece, task))
-    return prices, right
+    # Of every charge in every piece of a month, in this order: where it counts, and USD before and after fees and credits.
+    cells: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)]
+    kinds: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)]
+    views: list[npt.NDArray[np.bool_]] = [np.empty(0, np.bool_)]
+    before: list[Floats] = [np.empty(0)]
+    after: list[Floats] = [np.empty(0)]
+    later: list[Floats] = [np.empty(0)]
+    for stretch in use.stretches:
+        n, charges = len(stretch.pieces), [charge for _, charge in stretch.charged]
+        usd = _units(plan, stretch) * np.array([float(charge.unit_price_usd) for charge in charges])
+        before.append(usd.ravel())
+        through = np.array([fee if charge.through_gateway else 1.0 for charge in charges])
+        usd = usd * (through - _credits(plan, stretch))
+        after.append(usd.ravel())
+        later.append((usd * np.array([[today[piece.month]] for piece in stretch.pieces])).ravel())
+        first = stretch.era * len(keys)
+        cells.append(np.tile(np.array([first + place[key] for key, _ in stretch.charged], np.int64), n))
+        kinds.append(np.tile(np.array([_waste(key) for key, _ in stretch.charged], np.int64), n))
+        views.append(np.tile(np.array([charge.view == INVOICED for charge in charges], np.bool_), n))
+        for task, rate in use.rates[stretch.era].items():
+            served = [place[key] for key in rate if key.kind == ANSWERS and key.meter == "right"]
+            for piece in stretch.pieces:
+                right[stretch.era, served] += float(plan.requests(piece, task))
+    cell, kind, is_invoiced = np.concatenate(cells), np.concatenate(kinds), np.concatenate(views)
+
+    def summed(usd: Sequence[Floats], kept: npt.NDArray[np.bool_] | None = None) -> Floats:
+        """Sums by era and key, added up in the order of the charges."""
+        each, where = np.concatenate(usd), cell
+        if kept is not None:
+            each, where = each[kept], where[kept]
+        sums = np.zeros(right.size)
+        np.add.at(sums, where, each)
+        return sums.reshape(right.shape)
+
+    return {
+        "invoiced_usd": summed(after, is_invoiced),
+        "invoiced_npv_usd": summed(later, is_invoiced),
+        "economic_usd": summed(after),
+        "economic_npv_usd": summed(later),
+        WASTED: summed(before, kind >= 0),
+        **{name: summed(before, kind == number) for number, name in enumerate(WASTE_KINDS)},
+    }, right
 
 
-class _Units:
-    """Units of a charge for a rate of 1 in a piece of a month, each product of exact fractions made once."""
+def _waste(key: Key) -> int:
+    """The number of a count among `WASTE_KINDS`; -1: no waste."""
+    kind = key.kind.removesuffix(LONG)
+    return WASTE_KINDS.index(kind) if kind in WASTE_KINDS else -1
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self._known: dict[tuple[date, str, str, int], float] = {}
 
-    def of(self, piece: MonthPiece, task: str, charge: Charge) -> float:
-        # By the identity of the scale, which the charge keeps: asking a fraction for its hash takes longer.
-        asked = (piece.start, task, charge.per, id(charge.scale))
-        found = self._known.get(asked)
-        if found is None:
-            found = self._known[asked] = float(self.plan.driver(piece, task, charge) * charge.scale)
-        return found
+def _units(plan: Plan, stretch: Stretch) -> Floats:
+    """Units of every charge for a rate of 1 in every piece; shape (pieces, charges). Exact fractions, rounded once."""
+    columns: dict[tuple[str, Driver, int, int], int] = {}
+    column_of = [
+        columns.setdefault((key.task, charge.per, *charge.scale.as_integer_ratio()), len(columns))
+        for key, charge in stretch.charged
+    ]
+    units = np.empty((len(stretch.pieces), len(columns)))
+    for row, piece in enumerate(stretch.pieces):
+        for (task, per, numerator, denominator), column in columns.items():
+            driver, of = plan.driver(piece, task, per).as_integer_ratio()
+            units[row, column] = driver * numerator / (of * denominator)
+    return units[:, column_of]
+
+
+def _credits(plan: Plan, stretch: Stretch) -> Floats | float:
+    """Share of every charge that is expected back in every piece; shape (pieces, charges), or 0 of all."""
+    if not plan.credits:
+        return 0.0
+    is_credited = np.array(
+        [charge.account.partition("/")[0] in CREDITED for _, charge in stretch.charged], np.bool_
+    )
+    back = [
+        [float(plan.credits.get((piece.month, key.deployment or "")) or 0) for key, _ in stretch.charged]
+        for piece in stretch.pieces
+    ]
+    return np.where(is_credited, back, 0.0)
 
 
 def _sums(plan: Plan, use: Use, keys: Sequence[Key]) -> Floats:
@@ -300,16 +349,14 @@ def _sums(plan: Plan, use: Use, keys: Sequence[Key]) -> Floats:
     of_month: dict[str, list[int]] = {}
     for index, one in enumerate(plan.adjustments):
         of_month.setdefault(one.month, []).append(index)
-    units_of = _Units(plan)
-    for piece, task, key, charge in use.charged:
-        if charge.sold is None:
-            continue
-        units = units_of.of(piece, task, charge)
-        for index in of_month.get(piece.month, ()):
-            one = plan.adjustments[index]
-            if one.scope.holds(charge):
-                each = float(charge.unit_price_usd) if one.of == "amount_usd" else 1.0
-                found[index, piece.era, place[key]] += units * each
+    for stretch in use.stretches:
+        for piece, units in zip(stretch.pieces, _units(plan, stretch).tolist(), strict=True):
+            for index in of_month.get(piece.month, ()):
+                one = plan.adjustments[index]
+                for (key, charge), each in zip(stretch.charged, units, strict=True):
+                    if one.scope.holds(charge):
+                        price = float(charge.unit_price_usd) if one.of == "amount_usd" else 1.0
+                        found[index, stretch.era, place[key]] += each * price
     return found
 
 

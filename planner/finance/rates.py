@@ -7,7 +7,8 @@ requests once more. Strata are combined by their probability. Where all windows 
 pooled by the plain rule of design §8.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from typing import Protocol
 
@@ -94,50 +95,65 @@ def rates_of(
     """
     assert len(windows) == len(quantities), f"{len(windows)} windows but {len(quantities)} counts"
     others = sources_of(scenario, strategy, eras)
+    counted = _Counted(windows, quantities)
     found: dict[int, Rates] = {}
     for era in eras:
-        own = [i for i, window in enumerate(windows) if window.era == era.index]
-        borrowed = [i for i, window in enumerate(windows) if window.era in others[era.index]]
         found[era.index] = {}
         for task in shares(scenario):
-            rate = _pooled(task, own, windows, quantities) or _pooled(task, borrowed, windows, quantities)
+            rate = counted.pooled(task, (era.index,)) or counted.pooled(task, others[era.index])
             if rate is None:
                 raise _not_simulated(task, era)
             found[era.index][task] = rate
     return found
 
 
-def _pooled(
-    task: str, chosen: Iterable[int], windows: Sequence[PlannedWindow], quantities: Sequence[Quantities]
-) -> dict[Key, Fraction] | None:
-    """Counts per request over the chosen windows; None if they hold no request of the task."""
-    strata: dict[tuple[int, str], list[int]] = {}
-    for i in chosen:
-        strata.setdefault((windows[i].era, windows[i].stratum), []).append(i)
-    factors = evening(windows)
-    parts = []
-    for members in strata.values():
-        requests = sum(factors[i] * planned(quantities[i], task) for i in members)
-        weight = sum((Fraction(windows[i].weight) for i in members), Fraction(0))
-        if requests and weight:
-            parts.append((weight, requests, _summed(task, ((factors[i], quantities[i]) for i in members))))
-    total = sum((weight for weight, _, _ in parts), Fraction(0))
-    if not total:
-        return None
-    rate: dict[Key, Fraction] = {}
-    for weight, requests, sums in parts:
-        for key, count in sums.items():
-            rate[key] = rate.get(key, Fraction(0)) + weight * count / (total * requests)
-    return rate
+class _Counted:
+    """What was counted in the windows of a plan, by stratum and task, with what makes windows count alike."""
 
+    def __init__(self, windows: Sequence[PlannedWindow], quantities: Sequence[Quantities]) -> None:
+        self.windows = windows
+        self.strata: dict[tuple[int, str], list[int]] = {}
+        for i, window in enumerate(windows):
+            self.strata.setdefault((window.era, window.stratum), []).append(i)
+        self.factors = evening(windows)
+        self.quantities = quantities
+        self.by_task: list[dict[str, list[tuple[Key, int]]]] = []
+        for each in quantities:
+            of_task: dict[str, list[tuple[Key, int]]] = {}
+            for key, count in each.items():
+                of_task.setdefault(key.task, []).append((key, count))
+            self.by_task.append(of_task)
 
-def _summed(task: str, counted: Iterable[tuple[int, Mapping[Key, int]]]) -> Quantities:
-    sums: Quantities = {}
-    for factor, quantities in counted:
-        for key, count in quantities.items():
-            if key.task == task:
+    def pooled(self, task: str, eras: Collection[int]) -> dict[Key, Fraction] | None:
+        """Counts per request over the windows of some eras; None if they hold no request of the task."""
+        parts = []
+        for (era, _), members in self.strata.items():
+            if era not in eras:
+                continue
+            requests = sum(self.factors[i] * planned(self.quantities[i], task) for i in members)
+            weight = sum((Fraction(self.windows[i].weight) for i in members), Fraction(0))
+            if requests and weight:
+                parts.append((weight, requests, self._summed(task, members)))
+        total = sum((weight for weight, _, _ in parts), Fraction(0))
+        if not total:
+            return None
+        # Each stratum counts weight / (total x requests) times: whole numbers over one denominator for all of them.
+        each = [weight / (total * requests) for weight, requests, _ in parts]
+        below = math.lcm(*(one.denominator for one in each))
+        above: dict[Key, int] = {}
+        for one, (_, _, sums) in zip(each, parts, strict=True):
+            times = one.numerator * (below // one.denominator)
+            for key, count in sums.items():
+                above[key] = above.get(key, 0) + times * count
+        return {key: Fraction(count, below) for key, count in above.items()}
+
+    def _summed(self, task: str, members: Iterable[int]) -> Quantities:
+        sums: Quantities = {}
+        for i in members:
+            factor = self.factors[i]
+            for key, count in self.by_task[i].get(task, ()):
                 sums[key] = sums.get(key, 0) + factor * count
-    return sums
+        return sums
 
 
 def _not_simulated(task: str, era: Era) -> NotSimulated:

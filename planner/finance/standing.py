@@ -5,6 +5,7 @@ still as exact fractions, for the ledger to round and price.
 """
 
 from collections.abc import Iterator
+from decimal import Decimal
 from fractions import Fraction
 
 from planner.finance.calendar import Month
@@ -54,15 +55,17 @@ def _people(scenario: Scenario, strategy: str, months: tuple[Month, ...]) -> Ite
     for item in scenario.finance.people:
         if not strategy_pays(item.strategies, scenario, strategy):
             continue
+        raised, per_month = 1 + Fraction(exact(item.raise_per_year)), Decimal(0)
         for index, month in enumerate(months):
-            raised = (1 + Fraction(exact(item.raise_per_year))) ** (index // MONTHS_PER_YEAR)
-            per_year = Fraction(exact(item.usd_per_year)) * raised
+            if index % MONTHS_PER_YEAR == 0:
+                per_year = Fraction(exact(item.usd_per_year)) * raised ** (index // MONTHS_PER_YEAR)
+                per_month = rounded(per_year / MONTHS_PER_YEAR, PRICE_QUANTUM)
             yield StandingCharge(
                 month=month.name,
                 account="people",
                 quantity=Fraction(exact(item.fte)) * month.fraction,
                 unit="FTE-month",
-                unit_price_usd=rounded(per_year / MONTHS_PER_YEAR, PRICE_QUANTUM),
+                unit_price_usd=per_month,
                 source=given("finance", "people", item.name),
             )
 

@@ -5,7 +5,7 @@ in force, the charges that it makes. The ledger and its intervals are computed f
 they cannot disagree.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -41,9 +41,10 @@ from planner.tables import METERS
 
 MS_W_PER_KWH = 3_600_000_000  # milliseconds times watts in a kilowatt-hour
 BYTES_PER_GB = 1_000_000_000
-_DATED = frozenset(
+DATED = frozenset(
     (*q.TOKEN_KINDS, q.VERIFIED)
 )  # counts whose price moves; all others cost the same on any day
+Driver = Literal["request", "hour"]  # what moves a cost: expected requests, or hours
 _LOST = {"failed": Fraction(1), "unasked": Fraction(1), "failed-again": Fraction(-1)}
 
 
@@ -68,7 +69,7 @@ class Charge:
     unit_price_usd: Decimal
     source: str
     scale: Fraction = Fraction(1)
-    per: Literal["request", "hour"] = "request"
+    per: Driver = "request"
     through_gateway: bool = False
     sold: Sold | None = None  # None: no tokens, or those of own hardware
 
@@ -123,10 +124,21 @@ class Tariff:
             Tokens were used of which no price is known on that day.
         """
         model = self._verifier_model(on) if key.kind == q.VERIFIED else models.get(key.deployment or "")
-        asked = (key, model, on if key.kind in _DATED else None)
+        asked = (key, model, on if key.kind in DATED else None)
         if asked not in self._known:
             self._known[asked] = tuple(self._charges(key, model, on))
         return self._known[asked]
+
+    def priced_by(self, key: Key) -> Hashable:
+        """What, beside the day and the models in force, the price of a count of `DATED` goes by.
+
+        All counts that have it in common cost the same, so that one price tells of them all; where their costs stand in
+        the accounts may differ.
+        """
+        return (
+            key.deployment, key.kind == q.VERIFIED, key.kind.endswith(q.LONG), key.meter,
+            self.scenario.tasks[key.task].is_batch,
+        )  # fmt: skip
 
     def _charges(self, key: Key, model: str | None, on: date) -> Iterator[Charge]:
         assert key.kind in q.KINDS, (

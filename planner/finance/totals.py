@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from planner.finance.calendar import DISCOUNT_DIGITS, Month, discount_factor, months_of, nominal_rate
-from planner.finance.fiscal import YearCost, by_fiscal_year
+from planner.finance.calendar import DISCOUNT_DIGITS, Month, discount_factor, nominal_rate, whole_months
+from planner.finance.fiscal import YearCost, fiscal_years
 from planner.finance.horizon import AT_START
 from planner.finance.ledger import EXACT, INVOICED, Ledger, View, total_of
 from planner.scenario.fields import Scenario
-from planner.workload.windows import month_pieces
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NPV_QUANTUM = Decimal("1E-10")  # present values are rounded to this once, after summing
+_AT_START = frozenset(AT_START)
 _RATIO = decimal.Context(prec=DISCOUNT_DIGITS, rounding=decimal.ROUND_HALF_EVEN)
 _ROUNDING = decimal.Context(prec=200, rounding=decimal.ROUND_HALF_EVEN)
 
@@ -76,10 +76,12 @@ def tco(scenario: Scenario, ledger: Ledger) -> Tco:
     discounted by (1 + r)^-(t/12) with t in months from the plan's first day (factors to 28 digits, the sum
     rounded to 1e-10 USD). Amounts are nominal, and so is r (`calendar.nominal_rate`).
     """
-    months = months_of(month_pieces(scenario))
+    months = whole_months(scenario)
     strategies = {row.strategy for row in ledger.rows}
     assert len(strategies) <= 1, f"a ledger of several strategies has no one TCO: {sorted(strategies)}"
-    invoiced, economic = ledger.total(INVOICED), ledger.total()
+    sums = _sums(ledger)
+    monthly = {view: _by_month(sums, view) for view in (INVOICED, None)}
+    invoiced, economic = total_of(monthly[INVOICED].values()), total_of(monthly[None].values())
     rate = nominal_rate(scenario)
     expected = ledger.expected("planned")
     correct, unknown = _correct(ledger)
@@ -88,11 +90,11 @@ def tco(scenario: Scenario, ledger: Ledger) -> Tco:
     return Tco(
         strategy=strategies.pop() if strategies else "",
         invoiced_usd=invoiced,
-        invoiced_npv_usd=present_value(ledger, months, rate, INVOICED),
+        invoiced_npv_usd=_present_value(sums, months, rate, INVOICED),
         economic_usd=economic,
-        economic_npv_usd=present_value(ledger, months, rate),
-        per_month=_per_month(ledger, months),
-        per_fiscal_year=by_fiscal_year(scenario, ledger),
+        economic_npv_usd=_present_value(sums, months, rate, None),
+        per_month=_per_month(monthly[INVOICED], monthly[None], months),
+        per_fiscal_year=fiscal_years(scenario, monthly[INVOICED], monthly[None]),
         expected_requests=expected,
         expected_correct=correct,
         invoiced_per_1k_usd=per(invoiced, expected, 1000),
@@ -107,15 +109,43 @@ def present_value(
     ledger: Ledger, months: tuple[Month, ...], rate_per_year: float | Decimal, view: View | None = None
 ) -> Decimal:
     """Value on the plan's first day of a view's rows; None takes both views."""
+    return _present_value(_sums(ledger), months, rate_per_year, view)
+
+
+_Sums = Mapping[tuple[str, View, bool], Decimal]  # MONTH, view, whether it is paid at the start: USD
+
+
+def _sums(ledger: Ledger) -> _Sums:
+    """What all totals are made of, in one walk over the rows."""
+    found: dict[tuple[str, View, bool], Decimal] = {}
+    add, nothing = EXACT.add, Decimal(0)
+    for row in ledger.rows:
+        cell = (row.month, row.view, row.account in _AT_START)
+        found[cell] = add(found.get(cell, nothing), row.amount_usd)
+    return found
+
+
+def _by_month(sums: _Sums, view: View | None) -> dict[str, Decimal]:
+    """MONTH: USD of a view's rows; None takes both views. Months without any are left out."""
+    found: dict[str, Decimal] = {}
+    for (month, of_view, _), usd in sums.items():
+        if view is None or of_view == view:
+            found[month] = EXACT.add(found.get(month, Decimal(0)), usd)
+    return found
+
+
+def _present_value(
+    sums: _Sums, months: tuple[Month, ...], rate_per_year: float | Decimal, view: View | None
+) -> Decimal:
     at_start: list[Decimal] = []
     later: dict[str, Decimal] = {month.name: Decimal(0) for month in months}
-    for row in ledger.rows:
-        if view is not None and row.view != view:
+    for (month, of_view, is_at_start), usd in sums.items():
+        if view is not None and of_view != view:
             continue
-        if row.account in AT_START:
-            at_start.append(row.amount_usd)
+        if is_at_start:
+            at_start.append(usd)
         else:
-            later[row.month] = EXACT.add(later[row.month], row.amount_usd)
+            later[month] = EXACT.add(later[month], usd)
     discounted = [
         EXACT.multiply(later[month.name], discount_factor(rate_per_year, month.ends_after))
         for month in months
@@ -123,8 +153,9 @@ def present_value(
     return _ROUNDING.quantize(total_of([*at_start, *discounted]), NPV_QUANTUM)
 
 
-def _per_month(ledger: Ledger, months: tuple[Month, ...]) -> tuple[MonthCost, ...]:
-    invoiced, economic = ledger.by("month", view=INVOICED), ledger.by("month")
+def _per_month(
+    invoiced: Mapping[str, Decimal], economic: Mapping[str, Decimal], months: tuple[Month, ...]
+) -> tuple[MonthCost, ...]:
     found = []
     so_far = so_far_economic = Decimal(0)
     for month in months:

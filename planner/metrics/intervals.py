@@ -66,13 +66,18 @@ def interval(replicates: Floats, strata: Sequence[Hashable]) -> tuple[float, flo
 
     None where a stratum has a single window or a replicate is not a number.
     """
-    value = float(replicates[0])
-    found = jackknife(_members(tuple(strata)), replicates[1:])
-    if found is None or math.isnan(value):
-        return None
-    error, freedom = found
-    half = t_quantile((1 + CONFIDENCE) / 2, freedom) * error
-    return value - half, value + half
+    return _intervals(replicates[np.newaxis], strata)[0]
+
+
+def _intervals(replicates: Floats, strata: Sequence[Hashable]) -> list[tuple[float, float] | None]:
+    """`interval` of many figures, shape (figures, 1 + windows)."""
+    found = jackknives(_members(tuple(strata)), replicates[:, 1:])
+    if found is None:
+        return [None] * len(replicates)
+    errors, freedoms = found
+    half = t_quantiles((1 + CONFIDENCE) / 2, freedoms) * errors
+    lows, highs = (replicates[:, 0] - half).tolist(), (replicates[:, 0] + half).tolist()
+    return [None if math.isnan(low) else (low, high) for low, high in zip(lows, highs, strict=True)]
 
 
 @lru_cache(maxsize=64)
@@ -101,28 +106,61 @@ def jackknife(strata: Iterable[npt.NDArray[np.int64]], without: Floats) -> tuple
     Source: delete-one jackknife within strata, variance = sum over strata of (n-1)/n x sum of squared
     deviations from the stratum's mean; degrees of freedom by Satterthwaite.
     """
-    if not np.isfinite(without).all():
+    found = jackknives(strata, without[np.newaxis])
+    if found is None or np.isnan(found[0][0]):
         return None
-    variances, freedoms = [], []
+    return float(found[0][0]), float(found[1][0])
+
+
+def jackknives(strata: Iterable[npt.NDArray[np.int64]], without: Floats) -> tuple[Floats, Floats] | None:
+    """`jackknife` of many figures, shape (figures, windows), each to the same bits as alone.
+
+    Returns
+    -------
+    (standard errors, degrees of freedom), shape (figures,), NaN for a figure that is not a number with some window left
+    out; None where a stratum has fewer than two windows.
+    """
+    is_known: npt.NDArray[np.bool_] = np.asarray(np.isfinite(without).all(axis=1))
+    if not is_known.all():
+        without = np.where(is_known[:, np.newaxis], without, 0.0)
+    of_strata, freedoms = [], []
     for members in strata:
         count = len(members)
         if count < 2:
             return None
-        deviations = without[members] - without[members].mean()
-        variances.append((count - 1) / count * float((deviations**2).sum()))
+        mine = without.take(members, axis=1)  # in rows, so that each is added up as it would be by itself
+        deviations = mine - mine.mean(axis=1, keepdims=True)
+        of_strata.append((count - 1) / count * (deviations**2).sum(axis=1))
         freedoms.append(count - 1)
-    variance = math.fsum(variances)
-    if variance == 0.0:
-        return 0.0, float(sum(freedoms))
-    spread = math.fsum(one * one / freedom for one, freedom in zip(variances, freedoms, strict=True))
-    return math.sqrt(variance), variance * variance / spread
+    variances = _summed(of_strata)
+    spreads = _summed([one * one / freedom for one, freedom in zip(of_strata, freedoms, strict=True)])
+    moves = variances > 0.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        freedom_of = np.where(moves, variances * variances / spreads, float(sum(freedoms)))
+    missing = ~is_known
+    errors = np.sqrt(variances)
+    errors[missing] = freedom_of[missing] = np.nan
+    return errors, freedom_of
+
+
+def _summed(parts: Sequence[Floats]) -> Floats:
+    """Sums of many figures over their parts, each rounded once."""
+    if len(parts) == 1:
+        return parts[0]
+    return np.array([math.fsum(of_figure) for of_figure in np.array(parts).T.tolist()])
 
 
 def t_quantile(probability: float, freedom: float) -> float:
     """Student's t quantile; degrees of freedom need not be whole."""
+    return float(t_quantiles(probability, np.array(freedom)))
+
+
+def t_quantiles(probability: float, freedoms: Floats) -> Floats:
+    """Student's t quantiles of a probability for many degrees of freedom."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, probability))
+    found: Floats = stdtrit(freedoms, probability)
+    return found
 
 
 def estimate(
@@ -142,13 +180,31 @@ def estimate(
         windows show no spread, and the bound 1 - 0.05^(1/n), about 3/n, takes its place: nothing seen
         is not nothing possible.
     """
-    value = float(replicates[0])
+    return estimates(replicates[np.newaxis], strata, [bounds], [n_trials])[0]
+
+
+def estimates(
+    replicates: Floats,
+    strata: Sequence[Hashable],
+    bounds: Sequence[tuple[float, float] | None],
+    n_trials: Sequence[int | None],
+) -> list[Estimate]:
+    """`estimate` of many figures at once; replicates have shape (figures, 1 + windows)."""
+    found = zip(replicates[:, 0].tolist(), _intervals(replicates, strata), bounds, n_trials, strict=True)
+    return [_estimate(value, ends, possible, tried) for value, ends, possible, tried in found]
+
+
+def _estimate(
+    value: float,
+    ends: tuple[float, float] | None,
+    bounds: tuple[float, float] | None,
+    n_trials: int | None,
+) -> Estimate:
     if math.isnan(value):
         return Estimate(None, reason="no request to measure it on")
-    found = interval(replicates, strata)
-    if found is None:
+    if ends is None:
         return Estimate(value, reason="no interval: fewer than two windows in a stratum")
-    low, high = found
+    low, high = ends
     if bounds is not None:
         low, high = max(low, bounds[0]), min(high, bounds[1])
     if n_trials and low == high and value in (0.0, 1.0):

@@ -21,7 +21,7 @@ import datetime
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -391,17 +391,26 @@ class _Places:
     volumes: npt.NDArray[np.float64]  # expected requests of a window, relative to others; negative is none
     is_replay: bool  # the same requests, whatever the hour
 
-    @property
+    @cached_property
     def shares(self) -> npt.NDArray[np.float64]:
         """How often a window starts there, relative to others: by requests, or alike where none are expected."""
         busy = np.maximum(self.volumes, 0.0)
         return busy if np.cumsum(busy)[-1] > 0.0 else np.ones(len(busy))
 
+    @cached_property
+    def bounds(self) -> npt.NDArray[np.float64]:
+        """Sums of `shares` up to each place."""
+        return np.cumsum(self.shares)
+
+    @cached_property
+    def _total(self) -> np.float64:
+        return self.shares.sum()
+
     def mean(self, factor: _Factor) -> float:
         """Mean of what depends on the place, over requests."""
         if isinstance(factor, float):
             return factor
-        return float((self.shares * factor).sum() / self.shares.sum())
+        return float((self.shares * factor).sum() / self._total)
 
 
 def _chances(line: Line, places: _Places, length_s: float) -> _Factor:
@@ -440,8 +449,7 @@ def _draw_starts(
 
     They count by a factor where it differs from place to place, such as the probability to meet an outage there.
     """
-    shares = places.shares if isinstance(factor, float) else places.shares * factor
-    bounds = np.cumsum(shares)
+    bounds = places.bounds if isinstance(factor, float) else np.cumsum(places.shares * factor)
     starts = []
     for j in range(number):
         u = chance.uniform(scenario.run.seed, first_index + j, WINDOW_STREAM, 0, 0)

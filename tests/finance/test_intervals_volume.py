@@ -71,7 +71,7 @@ def test_where_a_commitment_is_never_reached_its_months_cost_the_same_whatever_w
     owed = 1e6 * 17 / 31 + 3e6  # from 15 January on: 17 days of it, and three months
     drawn_usd = []
     for left_out, total in enumerate(vectors.without_each("invoiced_usd")):
-        rates = vectors._rates(left_out)
+        rates = vectors._rates[1 + left_out]
         drawn_usd.append(float((tokens_usd * rates).sum()))
         others = float((vectors.prices["invoiced_usd"] * rates).sum()) - drawn_usd[-1]
         assert total == pytest.approx(vectors.fixed["invoiced_usd"] + others + owed, rel=1e-12)

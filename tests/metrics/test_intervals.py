@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from planner.metrics import deletions, estimate, interval
+from planner.metrics.intervals import jackknife, jackknives
 
 
 def replicates_of_mean(values: np.ndarray, weights: list[float], strata: list[str]) -> np.ndarray:
@@ -32,6 +33,24 @@ def test_strata_combine_as_a_stratified_mean_with_satterthwaite():
     centre = 0.9 * common.mean() + 0.1 * rare.mean()
     found = interval(replicates_of_mean(np.concatenate([common, rare]), weights, strata), strata)
     assert found == pytest.approx((centre - half, centre + half), rel=1e-12)
+
+
+def test_many_figures_at_once_are_each_to_the_same_bits_as_alone():
+    generator = np.random.Generator(np.random.Philox(5))
+    for strata in (["only"] * 23, ["a"] * 9 + ["b"] * 2 + ["c"] * 150, ["a", "b"] * 4):
+        without = generator.normal(5.0, 1.0, (40, len(strata)))
+        without[3], without[7, 2] = 1.5, np.nan  # nothing differs; one is not known
+        members = [np.flatnonzero(np.array(strata) == one) for one in dict.fromkeys(strata)]
+        errors, freedoms = jackknives(members, without)
+        for row, error, freedom in zip(without, errors, freedoms, strict=True):
+            alone = jackknife(members, row)
+            assert (None if math.isnan(error) else (error, freedom)) == alone
+            if alone is not None:
+                variances = [
+                    (len(mine) - 1) / len(mine) * float(((row[mine] - row[mine].mean()) ** 2).sum())
+                    for mine in members
+                ]
+                assert math.sqrt(math.fsum(variances)) == error
 
 
 def test_a_single_window_gives_a_value_and_says_why_there_is_no_interval():

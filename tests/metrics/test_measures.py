@@ -8,6 +8,7 @@ import pytest
 from planner import tables
 from planner.metrics import Pool, Rules, Sample, Tally, deletions, interval, latency_curve, measures
 from planner.metrics.histogram import GAMMA, N_BINS, RELATIVE_ERROR, bin_of, representatives
+from planner.metrics.measures import in_order
 
 NS = 1_000_000_000
 COLUMN = {column.name: index for index, column in enumerate(tables.FACTS)}
@@ -54,6 +55,45 @@ def test_equal_windows_give_numpys_quantiles_of_the_pool():
     for name, share in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)):
         assert found[f"latency_{name}_s"].replicates[0] == pytest.approx(np.quantile(pooled, share), abs=2e-9)
     assert found["latency_mean_s"].replicates[0] == pytest.approx(pooled.mean(), abs=2e-9)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3000])
+def test_numbers_are_put_in_order_and_equal_ones_stay_as_they_come(n: int):
+    generator = np.random.Generator(np.random.Philox(11))
+    for values in (
+        generator.exponential(2.0, n),
+        np.round(generator.exponential(2.0, n), 1),
+        generator.integers(0, 5, n).astype(float),
+        10.0 ** generator.uniform(-300, 300, n),
+    ):
+        expected = np.argsort(values, kind="stable")
+        assert expected.tolist() == in_order(values.view(np.int64)).tolist()
+
+
+def test_tasks_of_a_pool_are_sorted_as_by_themselves():
+    generator = np.random.Generator(np.random.Philox(12))
+    rules = Rules(targets=np.full((3, 3), np.nan), is_omni=np.array([True]))
+    windows = []
+    for _ in range(4):
+        rows = rows_of(list(np.round(generator.exponential(2.0, 400), 1)))
+        rows[:, COLUMN["task"]] = generator.integers(0, 3, len(rows))
+        tally = Tally(3, rules, 100.0)
+        tally.add(rows)
+        windows.append(tally.sample({}, {}, {}))
+    plan = deletions([1.0, 2.0, 3.0, 4.0], ["only"] * 4)
+    for is_exact in (True, False):
+        pool = Pool(windows, plan)
+        pool.is_exact = is_exact
+        every = pool._sorted("latency_s")
+        for scope in ([0], [1], [2], [0, 2], [0, 1, 2]):
+            kept = np.isin(every.tasks, scope)
+            for column, expected in zip(pool._of("latency_s", scope), every, strict=True):
+                assert expected[kept].tolist() == column.tolist()
+
+
+def test_what_a_bin_stands_for_falls_into_it():
+    """Binned windows are binned again, so their values must stay where they are."""
+    assert list(range(N_BINS)) == [bin_of(value) for value in representatives().tolist()]
 
 
 def test_quantiles_left_without_a_window_are_those_of_the_others():
