@@ -107,9 +107,9 @@ def undo() -> None:
 class Asking:
     """The inputs of one run of the page. Problems found later are told under the input they are about."""
 
-    def __init__(self, scenario: Scenario, address: Address) -> None:
-        """`scenario` is the one that values are changes of: the file's, with the models of the address."""
-        self.scenario, self.address = scenario, address
+    def __init__(self, scenario: Scenario, address: Address, file: Scenario) -> None:
+        """`scenario` is the one that values are changes of: that of the `file`, with the models of the address."""
+        self.scenario, self.address, self.file = scenario, address, file
         self._under: dict[str, DeltaGenerator] = {}
 
     def first_row(self) -> None:
@@ -155,8 +155,7 @@ class Asking:
         if not fold.open:
             return
         values = {name: value for name, value in self.address.values.items() if name != OUTAGE}
-        file = state.scenario_of(state.library()[self.address.scenario])
-        now, found = forms.as_far_as_valid(file, values, state.applied)
+        now, found = forms.as_far_as_valid(self.file, values, state.applied)
         was_moved = forms.is_moved(FORM)
         with fold:
             section = forms.choose_section(now, self.scenario, key=FORM, found=found)
@@ -176,7 +175,7 @@ class Asking:
 
     def ways_back(self) -> None:
         """What is changed, each with a way back; undo, and everything back."""
-        told = state.changed(state.scenario_of(state.library()[self.address.scenario]), self.address.values)
+        told = state.changed(self.file, self.address.values)
         can_undo = bool(st.session_state.get(HISTORY))
         # There in every run, though it may be empty: what follows stays in its place and need not be drawn anew.
         place = st.container(horizontal=True, gap="small", key="ways-back")

@@ -62,11 +62,11 @@ def choose(title: str = "") -> Chosen | None:
     try:
         changed = state.with_models(scenario, address.values)
     except ScenarioError as error:  # a model that cannot serve here; the pickers show it and lead back
-        asked = _ask(Asking(scenario, address), more)
+        asked = _ask(Asking(scenario, address, scenario), more)
         remember(address)
         asked.tell(error.problems, "the models")
         return None
-    asked = _ask(Asking(changed.scenario, address), more)
+    asked = _ask(Asking(changed.scenario, address, scenario), more)
     remember(address)
     _show_notices(notices)
     about_models = st.empty()  # a place in every run, so that what follows stays where it is

@@ -13,6 +13,7 @@ import streamlit as st
 
 from app import text
 from planner.api import Comparison
+from planner.experiments.comparison import Amount, Figure
 from planner.experiments.findings import WASTE_WORDS
 from planner.finance.ledger import Ledger, plain, total_of, usd
 
@@ -21,12 +22,10 @@ ALL_TASKS = ""
 
 def measures_by_task(comparison: Comparison) -> dict[str, pd.DataFrame]:
     """TASK ("" for all): a row per measure, a column per strategy, figures with their intervals."""
-    summary = comparison.summary
     names = list(comparison.scenario.strategies)
     found = {}
     for task in [ALL_TASKS, *comparison.scenario.tasks]:
-        rows = summary[summary["task"] == task]
-        cells = {(row["measure"], row["strategy"]): row for row in rows.to_dict("records")}
+        cells = {(row.measure, row.strategy): row for row in comparison.figures if row.task == task}
         measures = _in_order(measure for measure, _ in cells)
         table = [
             {"Measure": _measure_words(measure)} | {name: _cell(cells.get((measure, name))) for name in names}
@@ -56,27 +55,28 @@ def _measure_words(measure: str) -> str:
     return text.MEASURES.get(measure, measure)
 
 
-def _cell(row: Any) -> str:
+def _cell(row: Figure | Amount | None) -> str:
     if row is None:
         return text.DASH
-    ends = text.interval(row["low"], row["high"], row["unit"])
-    return text.number(row["value"], row["unit"]) + (f"  ({ends})" if ends else "")
+    ends = text.interval(row.low, row.high, row.unit)
+    return text.number(row.value, row.unit) + (f"  ({ends})" if ends else "")
 
 
 def failures(comparison: Comparison) -> pd.DataFrame:
     """Share of requests that fail, a row per cause, a column per strategy; empty if none fails."""
-    summary = comparison.summary
-    rows = summary[(summary["task"] == ALL_TASKS) & summary["measure"].str.startswith("failed:")]
     cells = {
-        (row["measure"].removeprefix("failed:"), row["strategy"]): row for row in rows.to_dict("records")
+        (row.measure.removeprefix("failed:"), row.strategy): row
+        for row in comparison.figures
+        if row.task == ALL_TASKS and row.measure.startswith("failed:")
     }
-    causes = list(dict.fromkeys(cause for (cause, _), row in cells.items() if row["value"]))
+    # An unknown share is told, too.
+    causes = list(dict.fromkeys(cause for (cause, _), row in cells.items() if row.value != 0))
     names = list(comparison.scenario.strategies)
-    none = {"value": 0.0, "low": None, "high": None, "unit": "share"}  # a cause that a strategy never met
+    none = _cell(Figure("", ALL_TASKS, "", 0.0, None, None, "share"))  # a cause that a strategy never met
     return pd.DataFrame(
         [
             {"Cause (share of requests)": text.CAUSES.get(cause, cause)}
-            | {name: _cell(cells.get((cause, name), none)) for name in names}
+            | {name: _cell(cells[cause, name]) if (cause, name) in cells else none for name in names}
             for cause in causes
         ]
     )
@@ -84,7 +84,7 @@ def failures(comparison: Comparison) -> pd.DataFrame:
 
 def wasted(comparison: Comparison) -> pd.DataFrame:
     """Money that bought nobody an answer, a row per cause and one for all, a column per strategy; empty if none was."""
-    cells = {(row["cause"], row["strategy"]): row for row in comparison.wasted.to_dict("records")}
+    cells = {(row.measure, row.strategy): row for row in comparison.waste}
     causes = list(dict.fromkeys(cause for cause, _ in cells if cause))
     names = list(comparison.scenario.strategies)
     return pd.DataFrame(
@@ -125,7 +125,7 @@ def _sum_words(amounts: list[Decimal] | None) -> str:
 
 def unreconciled(comparison: Comparison, ledgers: Mapping[str, Ledger]) -> dict[str, Decimal]:
     """STRATEGY: the largest difference between a total that is shown and the sum of its ledger's rows; 0 is right."""
-    money = {(row["strategy"], row["measure"]): row["value"] for row in comparison.money.to_dict("records")}
+    money = {(row.strategy, row.measure): row.value for row in comparison.amounts}
     found = {}
     for name in comparison.scenario.strategies:
         sums = ledgers[name].by("view")

@@ -16,6 +16,7 @@ from planner.scenario.declared import Place
 from planner.scenario.fields import Scenario
 from planner.scenario.laws import Law, parse_law
 from planner.scenario.offers import TIERS, Offer, offers, slot
+from planner.scenario.remembered import once_per_scenario
 from planner.scenario.resizing import resized, typical
 from planner.scenario.strategies import ThresholdRouter
 from planner.workload.windows import counts
@@ -74,29 +75,33 @@ def task_inputs(scenario: Scenario, task: str) -> tuple[Input, ...]:
     return tuple(one for one in (*asked, _wrong_answer(task, found.cost_of_wrong_answer_usd)) if one)
 
 
-def _models(scenario: Scenario) -> Iterable[Input]:
+@once_per_scenario
+def _models(scenario: Scenario) -> tuple[Input, ...]:
     """A picker for each tier whose first model is paid by the token."""
-    for tier in TIERS:
-        here = slot(scenario, tier)
-        if here is None:
-            continue
-        known = [one for one in offers(scenario, tier) if one.retires is None]
-        words = {one.written: _offer_words(one) for one in known}
-        choices = [here.written, *(one.written for one in known if one.written != here.written)]
-        yield Input(
-            name=tier,
-            label=f"{tier.capitalize()} model",
-            help=f"The model that the {tier} tier asks first, with its provider; the others have a price and measured latency, "
-            f"take what the tasks send, and last to the end of the plan. Prices in USD per million tokens, "
-            "input and output.",
-            base=here.written,
-            low=0,
-            high=0,
-            step=1,
-            kind="model",
-            choices=tuple(choices),
-            words=tuple(words.get(one, _plain_words(one)) for one in choices),
-        )
+    return tuple(one for tier in TIERS if (one := _model(scenario, tier)) is not None)
+
+
+def _model(scenario: Scenario, tier: str) -> Input | None:
+    here = slot(scenario, tier)
+    if here is None:
+        return None
+    known = [one for one in offers(scenario, tier) if one.retires is None]
+    words = {one.written: _offer_words(one) for one in known}
+    choices = [here.written, *(one.written for one in known if one.written != here.written)]
+    return Input(
+        name=tier,
+        label=f"{tier.capitalize()} model",
+        help=f"The model that the {tier} tier asks first, with its provider; the others have a price and measured latency, "
+        f"take what the tasks send, and last to the end of the plan. Prices in USD per million tokens, "
+        "input and output.",
+        base=here.written,
+        low=0,
+        high=0,
+        step=1,
+        kind="model",
+        choices=tuple(choices),
+        words=tuple(words.get(one, _plain_words(one)) for one in choices),
+    )
 
 
 def _offer_words(one: Offer) -> str:

@@ -253,14 +253,25 @@ def files_outside(tree: Any, name: str = "", lines: Mapping[Any, int] | None = N
 
 def overrides_outside(values: Mapping[str, Any]) -> tuple[Problem, ...]:
     """The same for changes {path: value}, such as those of a link."""
-    found = []
+    return tuple(
+        Problem(field=path, given=one.given, allowed=one.allowed)
+        for path, tree in _trees(values)
+        for one in files_outside(tree)
+    )
+
+
+def names_files(values: Mapping[str, Any]) -> bool:
+    """Whether changes {path: value}, or the sections of a whole scenario, name a file that is read."""
+    return any(True for _, tree in _trees(values) for _ in _named_files(tree, ()))
+
+
+def _trees(values: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each path of some changes, with a tree of its last step."""
     for path, value in values.items():
         try:
-            tree = {str(parse(path)[-1]): value}
+            yield path, {str(parse(path)[-1]): value}
         except PathProblem:
             continue  # it leads nowhere, and is refused for that
-        found += [Problem(field=path, given=one.given, allowed=one.allowed) for one in files_outside(tree)]
-    return tuple(found)
 
 
 def _named_files(tree: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:

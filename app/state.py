@@ -24,6 +24,7 @@ from planner.scenario.laws import Law
 from planner.scenario.offers import TIERS, slot
 from planner.scenario.picking import Picked, picked
 from planner.scenario.reading import loads, parse_override, read_text
+from planner.scenario.remembered import once_per_scenario
 
 LIBRARY = Path(__file__).resolve().parent.parent / "scenarios"
 LIBRARY_VARIABLE = "PLANNER_SCENARIOS"  # environment: another folder of scenarios
@@ -182,7 +183,43 @@ def _ignored(parameter: str, error: ScenarioError) -> str:
 
 
 def applied(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
-    """The scenario with the address's values set, other models first. Raises ScenarioError with every problem."""
+    """The scenario with the address's values set, other models first. Raises ScenarioError with every problem.
+
+    The last ones are remembered: a moved slider asks three times for the same, once to see whether it changes anything.
+    """
+    try:
+        text = json.dumps(values)  # tells 1, 1.0 and true apart, as a scenario does
+    except (TypeError, ValueError):
+        return _applied(scenario, values)
+    if _names_files(scenario) or own.names_files(values):  # which may change between two runs
+        return _applied(scenario, values)
+    return _remembered(_Wanted(scenario, values, text))
+
+
+class _Wanted:
+    """Values to be set in a scenario, equal where it is the same object and they are written alike."""
+
+    def __init__(self, scenario: Scenario, values: Mapping[str, Any], text: str) -> None:
+        self.scenario, self.values, self.text = scenario, dict(values), text
+
+    def __hash__(self) -> int:
+        return hash((id(self.scenario), self.text))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Wanted) and self.scenario is other.scenario and self.text == other.text
+
+
+@lru_cache(maxsize=32)
+def _remembered(wanted: _Wanted) -> Scenario:
+    return _applied(wanted.scenario, wanted.values)
+
+
+@once_per_scenario
+def _names_files(scenario: Scenario) -> bool:
+    return own.names_files(scenario.to_dict())
+
+
+def _applied(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
     base = with_models(scenario, values).scenario
     changes: dict[str, Any] = {}
     for name, value in values.items():

@@ -30,6 +30,8 @@ from planner.scenario import Scenario, load
 from planner.workload.logs import Log, read_log
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from planner.charts import Gallery
     from planner.charts.vega import View
 
@@ -48,20 +50,22 @@ class Comparison(experiments.Comparison):
         from planner.charts import Gallery
         from planner.experiments.frontier import points_frame, strategy_points
 
-        points = strategy_points(self) if frontier is None else frontier.points
+        def points() -> "pd.DataFrame":
+            return points_frame(strategy_points(self) if frontier is None else frontier.points)
+
         return Gallery(
             strategies=list(self.strategies),
             objective=self.scenario.objective,
             curves=self.curves,
-            monthly=self.monthly,
-            summary=self.summary,
-            money=self.money,
+            monthly=self.months,
+            summary=self.figures,
+            money=self.amounts,
             targets={"p95_latency_s": self.scenario.slo.p95_latency_s},
             meets={name: verdict.meets for name, verdict in self.verdicts.items()},
             week=lambda: week(self),
             flows=lambda strategy: flow(self, strategy),
             best=self.winner,
-            frontier=points_frame(points),
+            frontier=points,
         )
 
 

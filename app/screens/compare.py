@@ -48,11 +48,10 @@ def page() -> None:
 def _represented(comparison: Comparison) -> str:
     """What stands behind the figures."""
     scenario = comparison.scenario
-    summary = comparison.summary
     volume = {
-        measure: summary.loc[summary["measure"] == measure, "value"].iloc[0]
-        for measure in ("turns_per_month", "conversations_per_month")
-        if (summary["measure"] == measure).any()
+        row.measure: row.value
+        for row in comparison.figures
+        if row.measure in ("turns_per_month", "conversations_per_month")  # the same under every strategy
     }
     parts = [
         f"{text.count(comparison.represented_requests)} requests represented by {text.count(comparison.simulated_requests)} "

@@ -4,7 +4,7 @@ Come in: the tidy tables of a comparison (measures, money, monthly amounts, late
 by name. Figures are looked up in the tables, never computed.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,6 +13,7 @@ from planner.charts.cost import cumulative_chart, tco_chart
 from planner.charts.flow import flow_chart
 from planner.charts.latency import latency_chart
 from planner.charts.tradeoff import tradeoff_chart
+from planner.charts.vega import Columns, column
 from planner.charts.week import week_chart
 
 COST_PER_1K = {"invoiced": "cost_per_1k_requests_usd", "economic": "economic_cost_per_1k_requests_usd"}
@@ -27,8 +28,10 @@ class Gallery(Mapping[str, Any]):
     ----------
     strategies : sequence of names, in the scenario's order
     objective : invoiced or economic
-    curves, monthly, summary, money : DataFrame
+    curves, monthly : DataFrame or columns
         As a comparison gives them.
+    summary, money : DataFrame or rows
+        As a comparison gives them; rows have the columns as fields.
     targets : mapping
         `p95_latency_s`: seconds or None, from the scenario's SLO.
     meets : mapping from strategy to bool
@@ -39,8 +42,8 @@ class Gallery(Mapping[str, Any]):
         Gives the links of `flow_chart`.
     best : str, optional
         The strategy whose flow `flow` is; the first if not given. `flow_of` draws any other.
-    frontier : DataFrame, optional
-        Points of strategies, of routers at other omni shares and of oracles, with the fronts: see `tradeoff_chart`.
+    frontier : callable () -> DataFrame, optional
+        Gives the points of strategies, of routers at other omni shares and of oracles, with the fronts: see `tradeoff_chart`.
     """
 
     def __init__(
@@ -48,16 +51,16 @@ class Gallery(Mapping[str, Any]):
         *,
         strategies: Sequence[str],
         objective: str,
-        curves: pd.DataFrame,
-        monthly: pd.DataFrame,
-        summary: pd.DataFrame,
-        money: pd.DataFrame,
+        curves: Columns,
+        monthly: Columns,
+        summary: pd.DataFrame | Sequence[Any],
+        money: pd.DataFrame | Sequence[Any],
         targets: Mapping[str, float | None],
         meets: Mapping[str, bool],
         week: Callable[[], pd.DataFrame] | None = None,
         flows: Callable[[str], pd.DataFrame] | None = None,
         best: str | None = None,
-        frontier: pd.DataFrame | None = None,
+        frontier: Callable[[], pd.DataFrame] | None = None,
     ) -> None:
         self._strategies = list(strategies)
         self._objective = objective
@@ -92,23 +95,25 @@ class Gallery(Mapping[str, Any]):
         return latency_chart(self._curves, self._targets, self._strategies, p95)
 
     def _tco(self) -> Any:
-        has_economic = bool((self._monthly["view"] == "economic").any())
+        has_economic = "economic" in column(self._monthly, "view")
         measure = "economic_tco_total_usd" if has_economic else "tco_total_usd"
-        totals = self._money[self._money["measure"] == measure]
-        return tco_chart(self._monthly, self._strategies, totals[["strategy", "value", "low", "high"]])
+        rows = [row for row in _rows(self._money) if row.measure == measure]
+        totals = {name: [getattr(row, name) for row in rows] for name in ("strategy", "low", "high")}
+        return tco_chart(self._monthly, self._strategies, totals)
 
     def _cumulative(self) -> Any:
         return cumulative_chart(self._monthly, self._strategies, self._objective)
 
     def _tradeoff(self) -> Any:
-        costs = self._money[self._money["measure"] == COST_PER_1K[self._objective]].set_index("strategy")
+        measure = COST_PER_1K[self._objective]
+        costs = {row.strategy: row for row in _rows(self._money) if row.measure == measure}
         points = pd.DataFrame(
             [
                 {
                     "strategy": name,
-                    "cost_per_1k_usd": costs["value"].get(name),
-                    "low": costs["low"].get(name),
-                    "high": costs["high"].get(name),
+                    "cost_per_1k_usd": getattr(costs.get(name), "value", None),
+                    "low": getattr(costs.get(name), "low", None),
+                    "high": getattr(costs.get(name), "high", None),
                     "p95_latency_s": self._measure(name, "latency_p95_s"),
                     "p95_low": self._measure(name, "latency_p95_s", "low"),
                     "p95_high": self._measure(name, "latency_p95_s", "high"),
@@ -120,7 +125,8 @@ class Gallery(Mapping[str, Any]):
                 for name in self._strategies
             ]
         )
-        return tradeoff_chart(points, self._strategies, self._objective, self._frontier)
+        frontier = None if self._frontier is None else self._frontier()
+        return tradeoff_chart(points, self._strategies, self._objective, frontier)
 
     def _week(self) -> Any:
         assert self._week_rows is not None, "asked for without its rows"
@@ -132,13 +138,19 @@ class Gallery(Mapping[str, Any]):
     def _measure(self, strategy: str, measure: str, column: str = "value") -> float | None:
         """A measure over all tasks, or an end of its interval; None where it is unknown."""
         if not self._measures:
-            rows = self._summary[self._summary["task"] == ""]
-            keys = zip(rows["strategy"], rows["measure"], strict=True)
-            ends = zip(rows["value"], rows["low"], rows["high"], strict=True)
-            self._measures = dict(zip(keys, ends, strict=True))
+            self._measures = {
+                (row.strategy, row.measure): (row.value, row.low, row.high)
+                for row in _rows(self._summary)
+                if row.task == ""
+            }
         found = self._measures.get((strategy, measure), (None, None, None))
         value = found[("value", "low", "high").index(column)]
         return None if value is None or pd.isna(value) else float(value)
+
+
+def _rows(table: pd.DataFrame | Sequence[Any]) -> Iterable[Any]:
+    """The rows of a table, with its columns as fields."""
+    return table.itertuples(index=False) if isinstance(table, pd.DataFrame) else table
 
 
 _DRAWN: dict[str, Callable[[Gallery], Any]] = {

@@ -6,9 +6,7 @@ Comes in: quantile curves [strategy, share, latency_s]; goes out: one chart.
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import pandas as pd
+from typing import Any, NamedTuple
 
 from planner.charts import theme, vega
 
@@ -17,8 +15,18 @@ HEIGHT_PX = 300
 POINTS = 400  # of all curves together: closer than a pixel and a half on a wide screen
 
 
+class _Point(NamedTuple):
+    """A point of a curve, with the ends of its interval; NaN where there is none."""
+
+    strategy: str
+    share: float
+    latency_s: float
+    low_s: float
+    high_s: float
+
+
 def latency_chart(
-    curves: pd.DataFrame,
+    curves: vega.Columns,
     targets: Mapping[str, float | None] | None = None,
     strategies: Sequence[str] | None = None,
     p95: Mapping[str, float | None] | None = None,
@@ -27,7 +35,7 @@ def latency_chart(
 
     Parameters
     ----------
-    curves : DataFrame [strategy, share, latency_s]
+    curves : DataFrame or columns [strategy, share, latency_s]
         Quantile curves: `share` of the answers (0..1) take at most `latency_s` seconds. Where there are `low_s` and `high_s`,
         the ends of the interval of `latency_s`, they are shaded around the curve.
     targets : mapping, optional
@@ -43,22 +51,25 @@ def latency_chart(
     vega.View
         At most 2,000 rows; the key in a corner that is free of curves names p95 of each strategy.
     """
-    names = list(strategies) if strategies is not None else list(dict.fromkeys(curves["strategy"]))
-    known = curves[curves["latency_s"].notna()].sort_values(["strategy", "share"], kind="stable")
+    names = list(strategies if strategies is not None else dict.fromkeys(vega.column(curves, "strategy")))
+    known = _known(curves)
     goals = _goals(targets)
     if p95 is None:
-        p95 = {name: _at(known[known["strategy"] == name], 0.95) for name in names}
-    low, high = _domain([*known["latency_s"], *goals.values()])
+        p95 = {name: _at([one for one in known if one.strategy == name], 0.95) for name in names}
+    low, high = _domain([*(one.latency_s for one in known), *goals.values()])
+    places = theme.kept([one.strategy for one in known], max(POINTS, 2 * len(names)))
+    drawn = [known[place] for place in places]
     # A logarithm needs a positive time; an answer of 0 s is drawn at the left edge.
-    lines = theme.thinned(
-        known.assign(latency_s=known["latency_s"].clip(lower=low)), "strategy", max(POINTS, 2 * len(names))
-    )
-    columns = ["strategy", "share", "latency_s"]
-    is_banded = {"low_s", "high_s"} <= set(lines) and bool(lines["low_s"].notna().any())
+    lines: dict[str, list[Any]] = {
+        "strategy": [one.strategy for one in drawn],
+        "share": [theme.rounded(one.share, 5) for one in drawn],
+        "latency_s": [theme.rounded(max(one.latency_s, low), 5) for one in drawn],
+    }
+    is_banded = any(one.low_s == one.low_s for one in drawn)
     if is_banded:
-        columns += ["low_s", "high_s"]
-        lines = lines.assign(**{name: lines[name].clip(lower=low, upper=high) for name in columns[3:]})
-    lines = lines[columns].assign(**{name: theme.significant(lines[name], 5) for name in columns[1:]})
+        # In this order what is not a number stays so.
+        lines["low_s"] = [theme.rounded(min(max(one.low_s, low), high), 5) for one in drawn]
+        lines["high_s"] = [theme.rounded(min(max(one.high_s, low), high), 5) for one in drawn]
     x = (
         vega.X("latency_s:Q")
         .title("Latency (s, logarithmic)")
@@ -105,6 +116,18 @@ def latency_chart(
 _SHARES = [0, 0.25, 0.5, 0.75, 0.95]
 
 
+def _known(curves: vega.Columns) -> list[_Point]:
+    """The points whose latency is known, by strategy and share."""
+    names = ("strategy", "share", "latency_s")
+    columns = [vega.column(curves, name) for name in names]
+    nothing = [math.nan] * len(columns[0])
+    is_banded = "low_s" in curves and "high_s" in curves
+    ends = [vega.column(curves, name) if is_banded else nothing for name in ("low_s", "high_s")]
+    points = [_Point(*values) for values in zip(*columns, *ends, strict=True)]
+    found = (one for one in points if one.latency_s is not None and one.latency_s == one.latency_s)
+    return sorted(found, key=lambda one: (one.strategy, one.share))
+
+
 def _goals(targets: Mapping[str, float | None] | None) -> dict[float, float]:
     """Share: seconds, for the targets on latency that are set."""
     found = {}
@@ -115,19 +138,16 @@ def _goals(targets: Mapping[str, float | None] | None) -> dict[float, float]:
     return found
 
 
-def _at(curve: pd.DataFrame, share: float) -> float | None:
+def _at(curve: Sequence[_Point], share: float) -> float | None:
     """The latency read off a curve at a share, by the straight line that the chart draws; None without a curve."""
-    if curve.empty:
+    right = next((one for one in curve if one.share >= share), None)
+    left = next((one for one in reversed(curve) if one.share <= share), None)
+    if left is None or right is None:
         return None
-    above = curve[curve["share"] >= share]
-    below = curve[curve["share"] <= share]
-    if above.empty or below.empty:
-        return None
-    right, left = above.iloc[0], below.iloc[-1]
-    if right["share"] <= left["share"]:
-        return float(right["latency_s"])
-    part = (share - left["share"]) / (right["share"] - left["share"])
-    return float(left["latency_s"] + part * (right["latency_s"] - left["latency_s"]))
+    if right.share <= left.share:
+        return float(right.latency_s)
+    part = (share - left.share) / (right.share - left.share)
+    return float(left.latency_s + part * (right.latency_s - left.latency_s))
 
 
 def _domain(values: Sequence[float]) -> tuple[float, float]:
@@ -152,7 +172,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _fits(
-    known: pd.DataFrame,
+    known: Sequence[_Point],
     p95: Mapping[str, float | None],
     goals: Mapping[float, float],
     domain: tuple[float, float],
@@ -167,15 +187,15 @@ def _fits(
     wide = theme.text_share([_key_words(name, seconds) for name, seconds in p95.items()])
     tall = (theme.KEY_ROW_PX * (len(p95) + 1) + 16) / HEIGHT_PX
     if key_right:
-        touched = known[known["share"] <= tall + theme.KEY_ROW_PX * len(goals) / HEIGHT_PX]
-        clear = all(place(seconds) < 1 - wide for seconds in touched["latency_s"])
+        foot_share = tall + theme.KEY_ROW_PX * len(goals) / HEIGHT_PX
+        clear = all(place(one.latency_s) < 1 - wide for one in known if one.share <= foot_share)
     else:
-        clear = all(place(seconds) > wide for seconds in known[known["share"] >= 1 - tall]["latency_s"])
+        clear = all(place(one.latency_s) > wide for one in known if one.share >= 1 - tall)
+    foot = [place(one.latency_s) for one in known if one.share <= 0.15] if goals else []
     for share, seconds in goals.items():
         at, text = place(seconds), theme.text_share([_goal_words(share, seconds)])
         span = (at - text, at) if at > 0.5 else (at, at + text)
-        foot = known[known["share"] <= 0.15]["latency_s"]
-        clear &= span[0] >= 0 and span[1] <= 1 and not any(span[0] <= place(one) <= span[1] for one in foot)
+        clear &= span[0] >= 0 and span[1] <= 1 and not any(span[0] <= one <= span[1] for one in foot)
     return clear
 
 
@@ -195,20 +215,15 @@ def _goal_layers(
     """Crosses at the targets; their texts stand low, over the key if it is there, on the side that has room."""
     if not goals:
         return []
-    tops = theme.key_rows(len(goals), above=True)
-    rows = pd.DataFrame(
-        [
-            {
-                "latency_s": seconds,
-                "share": share,
-                "text": ("dashed: " if is_above else "") + _goal_words(share, seconds),
-                "text_s": domain[0] if is_above else seconds,
-                "row_px": tops[k] if is_above else HEIGHT_PX - below_px - theme.KEY_ROW_PX * (k + 1),
-                "is_right": seconds > middle and not is_above,
-            }
-            for k, (share, seconds) in enumerate(goals.items())
-        ]
-    )
+    places = [HEIGHT_PX - below_px - theme.KEY_ROW_PX * (k + 1) for k in range(len(goals))]
+    rows: dict[str, list[Any]] = {
+        "latency_s": list(goals.values()),
+        "share": list(goals),
+        "text": [("dashed: " if is_above else "") + _goal_words(*goal) for goal in goals.items()],
+        "text_s": [domain[0]] * len(goals) if is_above else list(goals.values()),
+        "row_px": theme.key_rows(len(goals), above=True) if is_above else places,
+        "is_right": [seconds > middle and not is_above for seconds in goals.values()],
+    }
     base = vega.chart(rows)
     dashed: Any = {"color": theme.NEUTRAL, "strokeDash": [4, 3], "strokeWidth": 1.5}
     words: Any = {"color": theme.NEUTRAL, "fontSize": 12, "fontWeight": "bold"}
@@ -244,22 +259,20 @@ def _key_layers(
     places = theme.key_rows(len(names), above=is_above, first_px=first_px)
     if is_above:
         places = [place - theme.KEY_ROW_PX * n_goals for place in places]
-    rows = pd.DataFrame(
-        [
-            {
-                "strategy": name,
-                "latency_s": p95[name],
-                "share": 0.95,
-                "edge_s": domain[1] if is_right else domain[0],
-                "text": _key_words(name, p95[name]),
-                "row_px": place,
-            }
-            for name, place in zip(names, places, strict=True)
-        ]
-    )
+    rows: dict[str, list[Any]] = {
+        "strategy": list(names),
+        "latency_s": [p95[name] for name in names],
+        "share": [0.95] * len(names),
+        "edge_s": [domain[1] if is_right else domain[0]] * len(names),
+        "text": [_key_words(name, p95[name]) for name in names],
+        "row_px": places,
+    }
+    known = [k for k, seconds in enumerate(rows["latency_s"]) if seconds is not None and seconds == seconds]
     colour = vega.Color("strategy:N").scale(theme.strategy_scale(names)).legend(None)
     shape = vega.Shape("strategy:N").scale(theme.shape_scale(names)).legend(None)
-    points = vega.chart(rows.dropna(subset=["latency_s"])).mark_point(size=90, filled=True, opacity=1)
+    points = vega.chart({name: [values[k] for k in known] for name, values in rows.items()}).mark_point(
+        size=90, filled=True, opacity=1
+    )
     key = theme.key_layers(rows, names, vega.X("edge_s:Q"), is_right=is_right)
     return [points.encode(x, y, colour, shape), *key]
 

@@ -151,24 +151,44 @@ def significant(column: pd.Series, digits: int) -> pd.Series:
     >>> significant(pd.Series([0.0123456, 12345.6, 0.0]), 4).tolist()
     [0.01235, 12350.0, 0.0]
     """
-    return column.map(lambda value: value if value != value else float(f"{value:.{digits}g}"))
+    return column.map(lambda value: rounded(value, digits))
+
+
+def rounded(value: float, digits: int) -> float:
+    """A number with so many digits that count; one that is not a number stays so.
+
+    >>> rounded(0.0123456, 4), rounded(float("nan"), 4)
+    (0.01235, nan)
+    """
+    return value if value != value else float(f"{value:.{digits}g}")
 
 
 def thinned(rows: pd.DataFrame, by: str, limit: int = MAX_ROWS) -> pd.DataFrame:
     """At most `limit` rows, thinned evenly within each group; first and last rows of a group stay."""
     if len(rows) <= limit:
         return rows
-    groups = [group for _, group in rows.groupby(by, sort=False)]
-    each = limit // len(groups)
-    assert each >= 2, f"{len(groups)} lines cannot be drawn with {limit} rows"
-    return pd.concat([_spread(group, each) for group in groups], ignore_index=True)
+    return rows.iloc[kept(rows[by].tolist(), limit)].reset_index(drop=True)
 
 
-def _spread(rows: pd.DataFrame, many: int) -> pd.DataFrame:
-    if len(rows) <= many:
-        return rows
-    last = len(rows) - 1
-    return rows.iloc[[round(k * last / (many - 1)) for k in range(many)]]
+def kept(groups: Sequence[Any], limit: int = MAX_ROWS) -> list[int]:
+    """Which rows are kept where at most `limit` may be, group by group; `groups` has the group of each row.
+
+    >>> kept(["a", "b", "a", "a", "a", "a", "b"], 5), kept(["b", "a"])
+    ([0, 5, 1, 6], [0, 1])
+    """
+    if len(groups) <= limit:
+        return list(range(len(groups)))
+    places: dict[Any, list[int]] = {}
+    for place, group in enumerate(groups):
+        places.setdefault(group, []).append(place)
+    each = limit // len(places)
+    assert each >= 2, f"{len(places)} lines cannot be drawn with {limit} rows"
+    return [place for own in places.values() for place in _spread(own, each)]
+
+
+def _spread(places: Sequence[int], many: int) -> Sequence[int]:
+    last = len(places) - 1
+    return places if last < many else [places[round(k * last / (many - 1))] for k in range(many)]
 
 
 NARROW_PX, LETTER_PX = 270.0, 6.8  # the plot on a phone; a bold letter of 12 px on average
@@ -184,7 +204,7 @@ def key_rows(many: int, *, above: bool, first_px: float = 10) -> list[float]:
     return [(k - many) * KEY_ROW_PX + 6 if above else first_px + KEY_ROW_PX * k for k in range(many)]
 
 
-def key_layers(rows: pd.DataFrame, names: Sequence[str], x: vega.X, *, is_right: bool) -> list[Any]:
+def key_layers(rows: vega.Columns, names: Sequence[str], x: vega.X, *, is_right: bool) -> list[Any]:
     """A key inside the plot: a point and a text per strategy, in a corner that stays free.
 
     `rows` holds strategy, `text`, `row_px` (from the top of the plot) and the field of `x`, the edge.

@@ -7,31 +7,54 @@ checked here by a test: every chart is read back by Altair, which validates it a
 Altair's object, for those who want to go on with a chart.
 """
 
+import datetime
 import json
 from collections.abc import Mapping, Sequence
-from functools import partialmethod
-from typing import Any, Self
+from functools import cached_property, partialmethod
+from typing import Any, Self, TypeAlias
 
 import pandas as pd
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.4.1.json"
 TYPES = {"Q": "quantitative", "N": "nominal", "O": "ordinal", "T": "temporal"}
 Spec = dict[str, Any]
+#: A table: a DataFrame, or its columns by name. What a chart sums up and looks up of a few dozen rows takes pandas many times
+#: as long as it takes lists.
+Columns: TypeAlias = pd.DataFrame | Mapping[str, Sequence[Any]]
+_EPOCH, _MS = datetime.datetime(1970, 1, 1), datetime.timedelta(milliseconds=1)
+
+
+def column(table: Columns, name: str) -> list[Any]:
+    """The values of a column.
+
+    >>> column({"a": (1, 2)}, "a"), column(pd.DataFrame({"a": [1, 2]}), "a")
+    ([1, 2], [1, 2])
+    """
+    values = table[name]
+    return list(values.tolist() if isinstance(values, pd.Series) else values)
 
 
 class _Table:
     """A table of a chart; parts that share it send it once."""
 
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self.frame = frame
-        self._columns: dict[str, list[Any]] | None = None
+    def __init__(self, given: Columns) -> None:
+        self.given = given
 
     @property
+    def key(self) -> int:
+        """The same for all parts that were given the same table."""
+        return id(self.given)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        return self.given if isinstance(self.given, pd.DataFrame) else pd.DataFrame(dict(self.given))
+
+    @cached_property
     def columns(self) -> dict[str, list[Any]]:
         """Columns of plain values: unknown numbers are None, moments milliseconds since 1970 UTC."""
-        if self._columns is None:
-            self._columns = {str(name): _plain(column) for name, column in self.frame.items()}
-        return self._columns
+        if isinstance(self.given, pd.DataFrame):
+            return {str(name): _plain(values) for name, values in self.given.items()}
+        return {name: _plain_values(values) for name, values in self.given.items()}
 
     @property
     def records(self) -> list[Spec]:
@@ -39,21 +62,27 @@ class _Table:
         return [dict(zip(self.columns, row, strict=True)) for row in zip(*self.columns.values(), strict=True)]
 
 
-def _plain(column: pd.Series) -> list[Any]:
-    if pd.api.types.is_datetime64_any_dtype(column):
+def _plain(values: pd.Series) -> list[Any]:
+    if pd.api.types.is_datetime64_any_dtype(values):
         # Milliseconds since 1970 UTC: a text without a zone would be read in that of whoever looks at the page.
-        return [None if pd.isna(at) else int(at.timestamp() * 1000) for at in column]
-    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_integer_dtype(column):
-        return list(column.tolist())
-    if pd.api.types.is_float_dtype(column):
-        return [value if value - value == 0 else None for value in column.tolist()]
-    return [value if isinstance(value, str | bool | int) else _plain_one(value) for value in column.tolist()]
+        return [None if pd.isna(at) else int(at.timestamp() * 1000) for at in values]
+    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_integer_dtype(values):
+        return list(values.tolist())
+    if pd.api.types.is_float_dtype(values):
+        return [value if value - value == 0 else None for value in values.tolist()]
+    return _plain_values(values.tolist())
+
+
+def _plain_values(values: Sequence[Any]) -> list[Any]:
+    return [value if isinstance(value, str | bool | int) else _plain_one(value) for value in values]
 
 
 def _plain_one(value: Any) -> Any:
-    """A number of any kind as a float, what is unknown as None, anything else as it is written."""
+    """A number of any kind as a float, what is unknown as None, a moment in ms, anything else as it is written."""
     if value is None or value is pd.NaT:
         return None
+    if isinstance(value, datetime.datetime):
+        return (value - _EPOCH) // _MS
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -246,7 +275,7 @@ class View:
             if isinstance(given, list | tuple):
                 return [plain(inner) for inner in given]
             if isinstance(given, _Table):
-                key = id(given.frame)
+                key = given.key
                 if key not in names:
                     names[key] = f"table-{len(names)}"
                     datasets[names[key]] = given.columns if by_columns else given.records
@@ -274,7 +303,7 @@ class View:
                 for inner in given:
                     look(inner)
             elif isinstance(given, _Table):
-                found[id(given.frame)] = given.frame
+                found[given.key] = given.frame
 
         look(self.body)
         return list(found.values())
@@ -290,7 +319,7 @@ class View:
         return self.altair()._repr_mimebundle_(include, exclude)
 
 
-def chart(table: pd.DataFrame) -> View:
+def chart(table: Columns) -> View:
     """A chart of a table, to be given a mark and encodings."""
     return View({"data": _Table(table)})
 
@@ -310,4 +339,14 @@ def vconcat(*views: View, **more: Any) -> View:
     return View({"vconcat": list(views), **more})
 
 
-__all__: Sequence[str] = ["Channel", "View", "chart", "condition", "hconcat", "layer", "vconcat"]
+__all__: Sequence[str] = [
+    "Channel",
+    "Columns",
+    "View",
+    "chart",
+    "column",
+    "condition",
+    "hconcat",
+    "layer",
+    "vconcat",
+]

@@ -4,12 +4,14 @@ baseline.
 Comes in: a finished comparison; goes out: the texts of a card, for the page and for the memo. No figure is made here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from planner.experiments import words as text
-from planner.experiments.comparison import Comparison
+from planner.experiments.answer import SloRow
+from planner.experiments.comparison import MONEY, Amount, Comparison, Figure, money_difference
 from planner.experiments.verdicts import Held
 from planner.finance.calendar import rate_in_words
 from planner.workload.windows import horizon_words
@@ -66,13 +68,10 @@ class Card:
 
 def cards(comparison: Comparison) -> list[Card]:
     """The cards in the scenario's order; the first strategy is the baseline."""
-    summary = comparison.summary
-    measured = {
-        (row["strategy"], row["measure"]): row for row in summary[summary["task"] == ""].to_dict("records")
-    }
-    money = {(row["strategy"], row["measure"]): row for row in comparison.money.to_dict("records")}
-    slo = comparison.slo
-    targets = {(row["strategy"], row["measure"]): row for row in slo.to_dict("records") if not row["task"]}
+    measured = {(row.strategy, row.measure): row for row in comparison.figures if row.task == ""}
+    money = {(row.strategy, row.measure): row for row in comparison.amounts}
+    slo = comparison.slo_rows
+    targets = {(row.strategy, row.measure): row for row in slo if not row.task}
     names = list(comparison.scenario.strategies)
     return [
         _card(
@@ -82,7 +81,7 @@ def cards(comparison: Comparison) -> list[Card]:
             measured,
             money,
             targets,
-            bool((slo["strategy"] == name).any()),
+            any(row.strategy == name for row in slo),
         )
         for name in names
     ]
@@ -92,9 +91,9 @@ def _card(
     comparison: Comparison,
     name: str,
     baseline: str,
-    measured: dict[tuple[str, str], Any],
-    money: dict[tuple[str, str], Any],
-    targets: dict[tuple[str, str], Any],
+    measured: Mapping[tuple[str, str], Figure],
+    money: Mapping[tuple[str, str], Amount],
+    targets: Mapping[tuple[str, str], SloRow],
     has_targets: bool,
 ) -> Card:
     scenario = comparison.scenario
@@ -103,13 +102,15 @@ def _card(
     total = money.get((name, total_measure))
     difference = difference_interval = ""
     is_certain = True
-    rows = comparison.difference_rows(baseline, name) if name != baseline else ()
-    for value, low, high in (row[1:] for row in rows if row[0] == total_measure):
-        whole = money[baseline, total_measure]["value"]
-        share = text.share_of(value, whole)
-        difference = text.signed_amount(value) + (f" ({share})" if share else "")
-        difference_interval = text.interval(low, high, "USD")
-        is_certain = not difference_interval or not low <= 0 <= high
+    results = comparison.results
+    gap = None
+    if name != baseline:
+        gap = money_difference(results[baseline], results[name], MONEY[total_measure])
+    if gap is not None:
+        share = text.share_of(gap.value, money[baseline, total_measure].value)
+        difference = text.signed_amount(gap.value) + (f" ({share})" if share else "")
+        difference_interval = text.interval(gap.low, gap.high, "USD")
+        is_certain = gap.low is None or gap.high is None or not gap.low <= 0 <= gap.high
     lines = [_money_line("Per 1,000 requests", money.get((name, unit_measure)))]
     if scenario.objective == "economic":
         lines.append(_money_line("Invoiced part of it", money.get((name, "tco_total_usd")), is_total=True))
@@ -140,8 +141,8 @@ def _card(
         is_best=verdict.is_best,
         is_baseline=verdict.is_baseline,
         total_label=f"TCO over {horizon_words(scenario)}, {scenario.objective}",
-        total=text.DASH if total is None else text.amount(total["value"]),
-        total_interval="" if total is None else text.interval(total["low"], total["high"], "USD"),
+        total=text.DASH if total is None else text.amount(total.value),
+        total_interval="" if total is None else text.interval(total.low, total.high, "USD"),
         difference=difference,
         difference_interval=difference_interval,
         is_certain=is_certain,
@@ -159,41 +160,39 @@ def _verdict(verdict: Any, has_targets: bool) -> str:
     return f"✗ Misses {many} target{'s' if many != 1 else ''}"
 
 
-def _money_line(name: str, row: Any, *, is_total: bool = False) -> Line:
+def _money_line(name: str, row: Amount | None, *, is_total: bool = False) -> Line:
     if row is None:
         return Line(name=name, value=text.DASH)
     if is_total:
-        return Line(
-            name=name, value=text.amount(row["value"]), interval=text.interval(row["low"], row["high"], "USD")
-        )
-    low, high = row["low"], row["high"]
+        return Line(name=name, value=text.amount(row.value), interval=text.interval(row.low, row.high, "USD"))
+    low, high = row.low, row.high
     known = not (text.is_unknown(low) or text.is_unknown(high))
     ends = f"{text.unit_cost(low).removesuffix(' USD')} to {text.unit_cost(high)}" if known else ""
-    return Line(name=name, value=text.unit_cost(row["value"]), interval=ends)
+    return Line(name=name, value=text.unit_cost(row.value), interval=ends)
 
 
-def _measure_line(row: Any, words: str, target: Any, relation: str) -> Line | None:
+def _measure_line(row: Figure | None, words: str, target: SloRow | None, relation: str) -> Line | None:
     if row is None:
         return None if target is None else Line(name=words, value=text.DASH, target="not measured", met=False)
-    unit = row["unit"]
-    held = "" if target is None else f"{relation} {_target(target['target'], unit)}"
+    unit = row.unit
+    held = "" if target is None else f"{relation} {_target(target.target, unit)}"
     return Line(
         name=words,
-        value=text.number(row["value"], unit),
-        interval=text.interval(row["low"], row["high"], unit),
+        value=text.number(row.value, unit),
+        interval=text.interval(row.low, row.high, unit),
         target=held,
-        met=None if target is None else bool(target["met"]),
+        met=None if target is None else bool(target.met),
         is_certain=None if target is None else _is_certain(row, target),
     )
 
 
-def _is_certain(row: Any, target: Any) -> bool | None:
+def _is_certain(row: Figure, target: SloRow) -> bool | None:
     """Whether both ends of the interval give the same verdict; None where there is none."""
-    if text.is_unknown(row["low"]) or text.is_unknown(row["high"]):
+    if text.is_unknown(row.low) or text.is_unknown(row.high):
         return None
     held = Held(
-        strategy=row["strategy"], task=None, measure=target["measure"], target=target["target"], value=row["value"],
-        low=row["low"], high=row["high"], met=bool(target["met"]),
+        strategy=row.strategy, task=None, measure=target.measure, target=target.target, value=row.value,
+        low=row.low, high=row.high, met=bool(target.met),
     )  # fmt: skip
     return held.is_certain
 

@@ -12,7 +12,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+
+import numpy as np
 
 from planner.errors import PlannerError
 from planner.experiments import answer as answers
@@ -66,6 +69,8 @@ if TYPE_CHECKING:
 
     from planner.experiments.fixes import Fix
 
+Result = TypeVar("Result")
+
 MOST_REQUESTS = 10_000_000_000  # about an hour on two cores
 
 # Our name of a money measure: the field of `finance.Tco` it is.
@@ -82,6 +87,7 @@ MONEY = {
 OBJECTIVE = {"economic": "economic_usd", "invoiced": "invoiced_usd"}
 
 
+_COUNTED = ("arrived", "completed", "failed")
 _TABLES = "_tables"  # where an instance keeps those that were made
 
 
@@ -98,6 +104,42 @@ def _table(made: "Callable[[Any], pd.DataFrame]") -> "cached_property[pd.DataFra
 
     table.__doc__ = made.__doc__
     return cast("cached_property[pd.DataFrame]", property(table))
+
+
+def _kept(made: Callable[[Any], Result]) -> Result:
+    """What is worked out when it is first asked for, and the same for all who ask: nothing that can be changed."""
+
+    def found(self: Any) -> Result:
+        kept = self.__dict__.setdefault(_TABLES, {})
+        if made.__name__ not in kept:
+            kept[made.__name__] = made(self)
+        return cast("Result", kept[made.__name__])
+
+    found.__doc__ = made.__doc__
+    return cast("Result", property(found))
+
+
+class Figure(NamedTuple):
+    """A measure of a strategy with its interval; `task` is "" for all, what is unknown is None."""
+
+    strategy: str
+    task: str
+    measure: str
+    value: float | None
+    low: float | None
+    high: float | None
+    unit: str
+
+
+class Amount(NamedTuple):
+    """Money of a strategy with its interval: a measure of money, or waste by its cause, "" for all of it."""
+
+    strategy: str
+    measure: str
+    value: Decimal
+    low: Decimal | None
+    high: Decimal | None
+    unit: str = "USD"
 
 
 @dataclass(frozen=True)
@@ -169,47 +211,53 @@ class Comparison:
         """Whether there are tasks in no hurry beside those."""
         return len(self.timed) < len(self.scenario.tasks)
 
+    @_kept
+    def figures(self) -> tuple[Figure, ...]:
+        """The rows of `summary`."""
+        told = counts(self.scenario)
+        months = [
+            ("turns_per_month", told.turns_per_month, "turns/month"),
+            ("conversations_per_month", told.conversations_per_month, "conversations/month"),
+        ]
+        if told.users_active_per_day is not None:
+            months.append(("users_active_per_day", told.users_active_per_day, "users"))
+        rows: list[Figure] = []
+        for name, result in self.results.items():
+            rows += [
+                Figure(name, task, measure, one.value, one.low, one.high, result.measures[task, measure].unit)
+                for (task, measure), one in result.estimates.items()
+            ]
+            plain = [
+                *((f"requests_{which}", result.mean_count(which), "requests") for which in _COUNTED),
+                *(
+                    (f"tokens_{meter}", result.mean_tokens(meter), "tokens")
+                    for meter in result.cells[0].sample.billed_tokens
+                ),
+                *months,
+            ]
+            rows += [Figure(name, "", measure, value, None, None, unit) for measure, value, unit in plain]
+        return tuple(rows)
+
     @_table
     def summary(self) -> "pd.DataFrame":
         """Measures: strategy, task ("" for all), measure, value, low, high, unit."""
         import pandas as pd
 
-        rows: list[tuple[Any, ...]] = []
-        for name, result in self.results.items():
-            rows += [
-                (name, task, measure, one.value, one.low, one.high, result.measures[task, measure].unit)
-                for (task, measure), one in result.estimates.items()
-            ]
-            plain = [
-                (f"requests_{which}", result.mean_count(which), "requests")
-                for which in ("arrived", "completed", "failed")
-            ]
-            plain += [
-                (f"tokens_{meter}", result.mean_tokens(meter), "tokens")
-                for meter in result.cells[0].sample.billed_tokens
-            ]
-            told = counts(self.scenario)
-            plain += [
-                ("turns_per_month", told.turns_per_month, "turns/month"),
-                ("conversations_per_month", told.conversations_per_month, "conversations/month"),
-            ]
-            if told.users_active_per_day is not None:
-                plain.append(("users_active_per_day", told.users_active_per_day, "users"))
-            rows += [(name, "", measure, value, None, None, unit) for measure, value, unit in plain]
-        return pd.DataFrame(rows, columns=["strategy", "task", "measure", "value", "low", "high", "unit"])
+        return pd.DataFrame(self.figures, columns=[*Figure._fields])
+
+    @_kept
+    def amounts(self) -> tuple[Amount, ...]:
+        """The rows of `money`."""
+        return tuple(
+            Amount(name, measure, cost.value, cost.low, cost.high)
+            for name in self.results
+            for measure, cost in self.costs(name).items()
+        )
 
     @_table
     def money(self) -> "pd.DataFrame":
         """Money: strategy, measure, value, low, high (Decimal), unit."""
-        import pandas as pd
-
-        rows = [
-            (name, measure, cost.value, cost.low, cost.high, "USD")
-            for name in self.results
-            for measure, cost in self.costs(name).items()
-        ]
-        columns = ["strategy", "measure", "value", "low", "high", "unit"]
-        return pd.DataFrame(rows, columns=columns).astype({"value": object, "low": object, "high": object})
+        return _amounts_table(self.amounts)
 
     @_table
     def lost(self) -> "pd.DataFrame":
@@ -227,21 +275,22 @@ class Comparison:
                     rows.append((name, task, cause, share.value, share.low, share.high, n))
         return pd.DataFrame(rows, columns=["strategy", "task", "cause", "share", "low", "high", "requests"])
 
+    @_kept
+    def waste(self) -> tuple[Amount, ...]:
+        """The rows of `wasted`."""
+        return tuple(
+            Amount(name, cause, cost.value, cost.low, cost.high)
+            for name, result in self.results.items()
+            for cause, cost in {"": all_wasted(result), **wasted(result)}.items()
+        )
+
     @_table
     def wasted(self) -> "pd.DataFrame":
         """Money that bought nobody an answer: strategy, cause ("" for all), value, low, high (Decimal), unit.
 
         Sums of the ledger's rows in wasted/CAUSE/METER; causes add up to all of it.
         """
-        import pandas as pd
-
-        rows = [
-            (name, cause, cost.value, cost.low, cost.high, "USD")
-            for name, result in self.results.items()
-            for cause, cost in {"": all_wasted(result), **wasted(result)}.items()
-        ]
-        columns = ["strategy", "cause", "value", "low", "high", "unit"]
-        return pd.DataFrame(rows, columns=columns).astype({"value": object, "low": object, "high": object})
+        return _amounts_table(self.waste).rename(columns={"measure": "cause"})
 
     def costs(self, strategy: str) -> dict[str, Cost]:
         """Every money measure that is known, with its interval."""
@@ -350,31 +399,32 @@ class Comparison:
         """Latency distribution for charts: strategy, share, latency_s with low_s and high_s."""
         import pandas as pd
 
-        frames = [
-            pd.DataFrame(
-                {
-                    "strategy": name,
-                    "share": result.curve.shares,
-                    "latency_s": result.curve.latency_s,
-                    "low_s": result.curve.low_s,
-                    "high_s": result.curve.high_s,
-                }
-            )
-            for name, result in self.results.items()
-        ]
-        return pd.concat(frames, ignore_index=True)
+        found = list(self.results.values())
+        columns = {"share": "shares", "latency_s": "latency_s", "low_s": "low_s", "high_s": "high_s"}
+        return pd.DataFrame(
+            {
+                "strategy": [one.name for one in found for _ in one.curve.shares],
+                **{
+                    name: np.concatenate([getattr(one.curve, of_curve) for one in found])
+                    for name, of_curve in columns.items()
+                },
+            }
+        )
+
+    @_kept
+    def months(self) -> Mapping[str, Sequence[Any]]:
+        """The columns of `monthly`."""
+        sums = {name: result.ledger.by("month", "view", "group") for name, result in self.results.items()}
+        rows = [(name, *key, float(amount)) for name, found in sums.items() for key, amount in found.items()]
+        names = ("strategy", "month", "view", "account", "amount_usd")
+        return MappingProxyType({name: tuple(row[k] for row in rows) for k, name in enumerate(names)})
 
     @_table
     def monthly(self) -> "pd.DataFrame":
         """Costs for charts: strategy, month, view, account (top level), amount_usd."""
         import pandas as pd
 
-        rows = [
-            (name, month, view, group, float(amount))
-            for name, result in self.results.items()
-            for (month, view, group), amount in result.ledger.by("month", "view", "group").items()
-        ]
-        return pd.DataFrame(rows, columns=["strategy", "month", "view", "account", "amount_usd"])
+        return pd.DataFrame(dict(self.months))
 
     def hand_check(self, strategy: str) -> HandCheck:
         """Any month of a strategy's bill by pocket calculator, step by step to its ledger: `.bill(month, account)`."""
@@ -394,6 +444,14 @@ class Comparison:
         from planner.experiments.document import document
 
         return document(self)
+
+
+def _amounts_table(rows: Sequence[Amount]) -> "pd.DataFrame":
+    """Amounts stay Decimals."""
+    import pandas as pd
+
+    exact = {"value": object, "low": object, "high": object}
+    return pd.DataFrame(rows, columns=[*Amount._fields]).astype(exact)
 
 
 def _measure(result: StrategyResult, task: str, measure: str) -> Measure | None:

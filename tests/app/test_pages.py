@@ -11,6 +11,7 @@ import planner
 from app import cards, details, state, text
 from planner.api import Comparison
 from planner.finance import Ledger
+from planner.scenario import loads
 from tests.app.library import SMALL, write_library
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
@@ -309,6 +310,12 @@ def test_a_card_holds_the_target_beside_the_figure(small: Comparison) -> None:
         assert line.target == "≤ 2.5 s"
         assert line.met == bool(slo.loc[(card.strategy, "p95_latency_s"), "met"])
         assert line.value == text.number(slo.loc[(card.strategy, "p95_latency_s"), "value"], "s")
+
+
+def test_a_card_holds_the_target_over_all_tasks_beside_one_of_a_task() -> None:
+    both = loads(SMALL).set({"tasks.hard.slo": {"p95_latency_s": 9}})
+    for card in cards.cards(planner.compare(both)):
+        assert "≤ 2.5 s" in [line.target for line in card.lines if line.name == "p95 latency"]
 
 
 def test_only_routed_strategies_tell_their_share_sent_to_omni(small: Comparison) -> None:

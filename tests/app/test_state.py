@@ -188,6 +188,26 @@ def test_an_outage_hits_every_deployment_of_the_primary_provider_and_no_other() 
     assert changed.deployments["mini"].outages is None
 
 
+def test_the_same_values_in_the_same_scenario_are_set_once() -> None:
+    one, equal = scenario(), scenario()
+    first = state.applied(one, {"run.seed": 5})
+    assert state.applied(one, {"run.seed": 5}) is first
+    assert state.applied(equal, {"run.seed": 5}) is not first  # lines of its problems may be others
+    sizes = [state.applied(one, {"slo.p95_latency_s": value}).slo.p95_latency_s for value in (2, 3, 2.0)]
+    assert sizes == [2, 3, 2]
+
+
+def test_a_file_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "sizes.csv"
+    base = loads(SMALL, folder=tmp_path)
+    means = []
+    for size in (100, 200):
+        file.write_text(f"{size}\n{size}\n", encoding="utf-8")
+        found = state.applied(base, {"tasks.faq.input_tokens": {"empirical": "sizes.csv"}})
+        means.append(found.tasks["faq"].input_tokens.mean)
+    assert means == [100, 200]
+
+
 def test_values_that_do_not_go_together_are_a_scenario_error() -> None:
     with pytest.raises(ScenarioError):
         state.applied(

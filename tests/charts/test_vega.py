@@ -1,5 +1,6 @@
 """The words of Vega-Lite that our charts use: plain values, shared tables, and what Altair makes of them."""
 
+import datetime
 from decimal import Decimal
 
 import numpy as np
@@ -38,6 +39,23 @@ def test_parts_that_share_a_table_send_it_once() -> None:
     spec = vega.layer(base.mark_point(), base.mark_line(), other.mark_rule()).to_dict()
     assert spec["datasets"] == {"table-0": [{"x": 1.0}], "table-1": [{"x": 2.0}]}
     assert [part["data"]["name"] for part in spec["layer"]] == ["table-0", "table-0", "table-1"]
+
+
+def test_columns_are_drawn_as_the_same_table_is() -> None:
+    columns = {
+        "name": ["a", "b"],
+        "usd": [Decimal("1.5"), None],
+        "s": [0.5, float("nan")],
+        "n": [1, 2],
+        "is_on": [True, False],
+        "at": [datetime.datetime(2027, 1, 1), datetime.datetime(1969, 12, 31)],
+    }
+    drawn, table = (vega.chart(given).mark_point() for given in (columns, pd.DataFrame(columns)))
+    assert drawn.to_dict() == table.to_dict()
+    assert drawn.to_dict(by_columns=True) == table.to_dict(by_columns=True)
+    pd.testing.assert_frame_equal(*drawn.tables, *table.tables)
+    base = vega.chart(columns)
+    assert len(vega.layer(base.mark_point(), vega.chart(columns).mark_line()).tables) == 1
 
 
 def test_a_view_is_never_changed() -> None:

@@ -1,5 +1,6 @@
 """The ledger: exact amounts, sums that reconcile, and how money is written."""
 
+import pickle
 from decimal import Decimal
 from fractions import Fraction
 
@@ -107,6 +108,32 @@ def test_every_grouping_adds_up_to_the_total_exactly(given_lines: list[tuple]) -
         assert total_of(ledger.by(*columns, view="invoiced").values()) == ledger.total("invoiced")
     assert total_of(D(line["amount_usd"]) for line in ledger.rows_json()) == ledger.total()
     assert total_of(ledger.to_frame()["amount_usd"]) == ledger.total()
+
+
+def test_sums_of_sums_are_those_of_the_rows_in_their_order() -> None:
+    rows = (
+        row("3", "0.1", month="2027-02", account="wasted/timeout/output", task=None),
+        row("2", "0.01", account="api/output", view="economic"),
+        row("5", "1"),
+        row("7", "0.1", month="2027-02", account="wasted/timeout/input"),
+        row("1E+3", "1", account="people"),
+    )
+    ledger = Ledger(rows)
+    asked = (("group",), ("waste",), ("view",), ("month", "view", "group"), ("account", "month"))
+    for columns in asked:
+        for view in (None, "invoiced", "economic"):
+            plain: dict = {}
+            for one in rows:
+                key = tuple(getattr(one, name) for name in columns)
+                if view is None or one.view == view:
+                    plain.setdefault(key if len(columns) > 1 else key[0], []).append(one.amount_usd)
+            expected = [(key, str(total_of(amounts))) for key, amounts in plain.items()]
+            assert expected == [(key, str(usd)) for key, usd in ledger.by(*columns, view=view).items()]
+    ledger.by("group").clear()  # each who asks has sums of his own
+    assert ledger.by("group")["people"] == D(1000)
+    again = pickle.loads(pickle.dumps(ledger))
+    assert again == ledger
+    assert again.by("waste") == ledger.by("waste")
 
 
 def test_nothing_in_a_row_is_a_float() -> None:
