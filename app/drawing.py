@@ -4,6 +4,7 @@ Files are made when their button is pressed, never before, and the buttons when 
 specification and its tables, without Altair, which a page then need not load.
 """
 
+import html
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
-from planner.charts import View, export
+from planner.charts import View, export, moving
 
 
 def draw(
@@ -48,15 +49,16 @@ def draw(
         if title:
             st.header(title, anchor=False, width="stretch")
         _menu(chart, name, title or name, table, stem)
-    # Its description is what a screen reader says.
-    st.vega_lite_chart(spec=specification(chart), width="stretch", key=f"chart-{name}")
+    spec, words = moving(chart.to_dict(by_columns=True))
+    st.vega_lite_chart(spec=packed(spec), width="stretch", key=f"chart-{name}")
+    # What a screen reader says of it: not in the specification, which a moved input leaves as it is.
+    st.html(f"<p class='unseen'>{html.escape(words)}</p>")
     if note:
         st.caption(note)
 
 
-def specification(chart: View) -> dict[str, Any]:
+def packed(spec: dict[str, Any]) -> dict[str, Any]:
     """What is sent of a chart. Its tables are packed here, column by column: by way of rows and pandas it takes several times as long."""
-    spec = chart.to_dict(by_columns=True)
     return {
         **spec,
         "datasets": {name: pa.Table.from_pydict(columns) for name, columns in spec["datasets"].items()},

@@ -23,6 +23,7 @@ STYLE = """<style>
 [data-testid="stApp"] [data-testid="stPageLink-NavLink"][disabled] { color: inherit; border-bottom: 2px solid; border-radius: 0; }
 .st-key-cards [data-testid="stMetricValue"] { font-size: 1.9rem; }
 .st-key-cards [data-testid="stMarkdownContainer"] { margin-bottom: 0; }
+[data-testid="stElementContainer"]:has(p.unseen) { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 small.note { display: block; font-size: 0.76rem; line-height: 1.35; opacity: 0.8; }
 small.note + table.figures { margin-top: 0.5rem; }
 table.figures { width: 100%; border-collapse: collapse; font-size: 0.85rem; line-height: 1.3; }

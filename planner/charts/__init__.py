@@ -11,6 +11,7 @@ from planner.charts.gallery import Gallery
 from planner.charts.latency import latency_chart
 from planner.charts.log_load import log_load_chart
 from planner.charts.months import CHOICE, months_chart
+from planner.charts.moving import moving
 from planner.charts.outage import backlog_chart
 from planner.charts.theme import panels
 from planner.charts.tradeoff import tradeoff_chart
@@ -32,6 +33,7 @@ __all__ = [
     "latency_chart",
     "log_load_chart",
     "months_chart",
+    "moving",
     "panels",
     "tco_chart",
     "tornado_chart",

@@ -122,7 +122,8 @@ def _known(curves: vega.Columns) -> list[_Point]:
     columns = [vega.column(curves, name) for name in names]
     nothing = [math.nan] * len(columns[0])
     is_banded = "low_s" in curves and "high_s" in curves
-    ends = [vega.column(curves, name) if is_banded else nothing for name in ("low_s", "high_s")]
+    given = [vega.column(curves, name) if is_banded else nothing for name in ("low_s", "high_s")]
+    ends = [[math.nan if end is None else end for end in one] for one in given]
     points = [_Point(*values) for values in zip(*columns, *ends, strict=True)]
     found = (one for one in points if one.latency_s is not None and one.latency_s == one.latency_s)
     return sorted(found, key=lambda one: (one.strategy, one.share))
@@ -156,7 +157,7 @@ def _domain(values: Sequence[float]) -> tuple[float, float]:
         return 0.1, 10.0
     low, high = min(positive), max(positive)
     low = max(low, high / 1e4)  # four decades are enough to read; what is faster stands at the edge
-    return low / 1.15, high * 1.15
+    return theme.rounded(low / 1.15, 5), theme.rounded(high * 1.15, 5)  # as its points are: none is outside
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -40,9 +40,13 @@ def test_a_chart_stands_under_its_title_with_its_description(page: AppTest) -> N
     assert [one.value for one in page.header] == ["What it has cost by then"]
     specs = [json.loads(one.proto.spec) for one in charts(page)]
     assert len(specs) == 2
-    assert "Cumulative cost by month" in specs[0]["description"]
+    assert specs[0]["description"] == "Cumulative cost by month (invoiced and economic)."
+    words = cumulative_chart(data.monthly(), data.STRATEGIES, "economic").to_dict()["description"]
+    assert (
+        page.get("html")[0].proto.body == f"<p class='unseen'>{words}</p>"
+    )  # what a screen reader says of it
     assert "datasets" not in specs[0]  # tables go beside the specification, as columns
-    assert {dataset.name for dataset in charts(page)[0].proto.datasets} == {"table-0", "table-1"}
+    assert {dataset.name for dataset in charts(page)[0].proto.datasets} == {"table-0", "table-1", "ends"}
     assert [one.value for one in page.caption] == ["A caption.", "end"]
 
 
@@ -59,7 +63,10 @@ def test_what_is_sent_of_a_table_is_what_the_chart_holds(page: AppTest) -> None:
         one.name: pa.ipc.open_stream(one.data.data).read_all().to_pylist()
         for one in charts(page)[0].proto.datasets
     }
+    ends = sent.pop("ends")
     assert sent == chart.to_dict()["datasets"]
+    (domain,) = [one["encoding"]["y"]["scale"]["domain"] for one in chart.to_dict()["layer"][:1]]
+    assert [one["y_end"] for one in ends] == domain
 
 
 def test_each_chart_can_be_saved_in_three_ways_and_a_table_in_one() -> None:
