@@ -1,5 +1,7 @@
 """Whether a score reaches a threshold: the short way against the scores themselves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -73,6 +75,18 @@ def test_the_table_is_nearer_to_ranks_than_what_it_leaves_in_doubt():
 
 def test_tasks_of_very_different_spread_have_no_table():
     assert scores._table(scores._mixture(scenario(FAR_APART))) is None
+
+
+def test_scores_given_to_generated_requests_are_held_against_the_threshold_too() -> None:
+    """As an oracle does."""
+    found = scenario(ALIKE)
+    window = plan_windows(found)[0]
+    requests = generate(found, window)
+    given = np.where(np.arange(requests.n) % 3 == 0, np.arange(requests.n) % 2, np.nan)
+    changed = replace(requests, router_score=given)
+    expected = router_scores(found, changed, window.index, 0.6) >= 0.5
+    assert np.array_equal(reach(found, changed, window.index, 0.6, 0.5), expected)
+    assert not np.array_equal(expected, reach(found, requests, window.index, 0.6, 0.5))
 
 
 def test_recorded_scores_are_held_against_the_threshold_as_they_are():
