@@ -76,10 +76,11 @@ lint: setup-test
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 
-# Compiled ahead, so that no two workers compile the same at once.
+# Compiled ahead, so that no two workers compile the same at once. One worker more than the two cores that are reckoned with:
+# a quarter of the time a browser test waits for a page to be at rest.
 test: lint
 	-@$(BIN)/llm-traffic-planner warm-up --if-cold
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
 
 # One process: the recordings of the cases, made several at a time, are shared by all tests of a session.
 test-gateway: setup-test
