@@ -51,8 +51,10 @@ def draw(
         _menu(chart, name, title or name, table, stem)
     spec, words = moving(chart.to_dict(by_columns=True))
     st.vega_lite_chart(spec=packed(spec), width="stretch", key=f"chart-{name}")
-    # What a screen reader says of it: not in the specification, which a moved input leaves as it is.
-    st.html(f"<p class='unseen'>{html.escape(words)}</p>")
+    if (
+        words
+    ):  # what a screen reader says of it: not in the specification, which a moved input leaves as it is
+        st.html(f"<p class='unseen'>{html.escape(words)}</p>")
     if note:
         st.caption(note)
 

@@ -18,7 +18,8 @@ def moving(spec: Spec) -> tuple[Spec, str]:
     """The specification without its figures, and its description with them.
 
     Scales of places (x and y) of a layered chart that end at given numbers end at those of a table more, whose points are
-    not seen; scales that cut off some of the data stay as they are. The description that stays with the chart is its first sentence, which says what kind of chart it is.
+    not seen; scales that cut off some of the data stay as they are. The description that stays with the chart is its first
+    sentence, which says what kind of chart it is.
 
     Parameters
     ----------

@@ -212,7 +212,8 @@ def make_block(program: Program, state: State, work: Work) -> Block:
     rows = np.empty((n, c.N_ROW), np.int64)
     _fill_rows(
         rows, requests.request, requests.task, requests.arrived_ns, np.array(state.routes, np.int64)[routing.route],
-        requests.sensitive, routing.asked, work.over_context(), requests.input_tokens, requests.output_tokens, requests.pause_ns, requests.repeat, requests.session, drawn,
+        requests.sensitive, routing.asked, work.over_context(), requests.input_tokens, requests.output_tokens,
+        requests.pause_ns, requests.repeat, requests.session, drawn,
     )  # fmt: skip
     return Block(rows, behind, luck)
 

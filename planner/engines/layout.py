@@ -228,9 +228,7 @@ N_ATTEMPT_COLUMNS = 29
 (O_WAIT, O_SPEED_OUTPUT, O_SPEED_NS, O_FACTS, O_INPUT, O_OUTPUT, N_OUTCOME_COLUMNS) = range(11, 18)
 
 ROOM = 16_384  # rows of outcomes and attempts that are kept before they are taken away
-ROOM_TO_REDUCE = (
-    4_096  # of outcomes where nobody wants those of attempts: few enough for the processor's cache
-)
+ROOM_TO_REDUCE = 4_096  # of outcomes where they are all that is wanted: few enough for the processor's cache
 EVENT_ROOM = 1024
 
 
