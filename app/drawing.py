@@ -24,6 +24,7 @@ def draw(
     table: pd.DataFrame | None = None,
     stem: str = "planner",
     note: str = "",
+    moves: bool = False,
 ) -> None:
     """A chart as wide as its place under its title, with the menu that saves it.
 
@@ -39,6 +40,9 @@ def draw(
         How the files' names begin, such as the scenario and its hash.
     note : str
         A caption under the chart, ours.
+    moves : bool
+        Its figures change with the inputs of the page, its form does not: it is sent so that the browser can keep it
+        (`planner.charts.moving`).
     """
     with st.container(
         horizontal=True,
@@ -49,11 +53,11 @@ def draw(
         if title:
             st.header(title, anchor=False, width="stretch")
         _menu(chart, name, title or name, table, stem)
-    spec, words = moving(chart.to_dict(by_columns=True))
+    spec, words = chart.to_dict(by_columns=True), ""  # its description is what a screen reader says
+    if moves:
+        spec, words = moving(spec)
     st.vega_lite_chart(spec=packed(spec), width="stretch", key=f"chart-{name}")
-    if (
-        words
-    ):  # what a screen reader says of it: not in the specification, which a moved input leaves as it is
+    if words:
         st.html(f"<p class='unseen'>{html.escape(words)}</p>")
     if note:
         st.caption(note)

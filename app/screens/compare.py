@@ -74,7 +74,7 @@ def _show_charts(comparison: Comparison, address: Address) -> None:
     stem = f"{address.scenario}-{comparison.scenario.hash[:8]}"
 
     def draw(name: str, chart: Any, title: str = "", note: str = "") -> None:
-        drawing.draw(chart, name, title=title, stem=stem, note=note)
+        drawing.draw(chart, name, title=title, stem=stem, note=note, moves=name in MOVING)
 
     gallery = comparison.gallery()
     first = st.grid(columns=2, min_column_width=330, gap="medium")
@@ -96,6 +96,7 @@ def _show_charts(comparison: Comparison, address: Address) -> None:
 
 
 Draw = Callable[..., None]
+MOVING = ("latency", "tco", "cumulative")  # charts that a moved slider mostly leaves in their form
 
 
 def _show_cumulative(comparison: Comparison, gallery: Gallery, draw: Draw) -> None:

@@ -79,6 +79,8 @@ def _can_be_open(spec: Spec, channel: str, scales: list[Spec]) -> bool:
     """Whether a scale ends at the same numbers if its data say so: these, and 0 where it would be taken in, lie within."""
     low, high = scales[0]["domain"]
     are_alike = all(scale == scales[0] for scale in scales)
+    if any(encoding.get("axis") is None for encoding in _numeric(spec["layer"], channel)):
+        return False  # of a scale without an axis, Vega-Lite cannot make one for the layer more
     has_zero = scales[0].get("type") == "log" or low <= 0.0 <= high
     return are_alike and has_zero and all(low <= one <= high for one in _drawn(spec, channel))
 

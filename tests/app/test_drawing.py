@@ -20,7 +20,14 @@ def one_chart() -> None:
     from tests.charts import data
 
     chart = cumulative_chart(data.monthly(), data.STRATEGIES, "economic")
-    draw(chart, "cumulative", title="What it has cost by then", stem="my/plan-12ab", note="A caption.")
+    draw(
+        chart,
+        "cumulative",
+        title="What it has cost by then",
+        stem="my/plan-12ab",
+        note="A caption.",
+        moves=True,
+    )
     draw(chart, "other", table=pd.DataFrame({"a": [1]}))
     offer_csv(data.monthly(), "monthly", stem="my/plan-12ab")
     st.caption("end")
@@ -42,6 +49,7 @@ def test_a_chart_stands_under_its_title_with_its_description(page: AppTest) -> N
     assert len(specs) == 2
     assert specs[0]["description"] == "Cumulative cost by month (invoiced and economic)."
     words = cumulative_chart(data.monthly(), data.STRATEGIES, "economic").to_dict()["description"]
+    assert specs[1]["description"] == words  # one that is not said to move is sent as it is
     assert (
         page.get("html")[0].proto.body == f"<p class='unseen'>{words}</p>"
     )  # what a screen reader says of it

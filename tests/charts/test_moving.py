@@ -73,7 +73,7 @@ def test_the_words_that_stay_are_the_first_sentence() -> None:
 
 
 def chart(domain: list[float], **more: Any) -> dict[str, Any]:
-    x = vega.X("a:Q").scale(domain=domain)
+    x = vega.X("a:Q").scale(domain=domain).axis(grid=True)
     return (
         vega.layer(vega.chart({"a": [1.0, 5.0, None]}).mark_point().encode(x))
         .properties(**more)
@@ -99,4 +99,10 @@ def test_what_is_given_is_not_changed() -> None:
 def test_charts_side_by_side_stay_as_they_are_but_for_their_words() -> None:
     part = vega.chart({"a": [1.0]}).mark_point().encode(vega.X("a:Q").scale(domain=[0, 2]))
     spec = vega.hconcat(part, part).to_dict(by_columns=True)
+    assert moving(spec) == (spec, "")
+
+
+def test_a_scale_without_an_axis_stays_as_it_is() -> None:
+    x = vega.X("a:Q").scale(domain=[0, 6]).axis(None)
+    spec = vega.layer(vega.chart({"a": [1.0]}).mark_point().encode(x)).to_dict(by_columns=True)
     assert moving(spec) == (spec, "")
