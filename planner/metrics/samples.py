@@ -94,15 +94,6 @@ class Sample:
         """Requests that arrived."""
         return int(self.counts[:, ARRIVED].sum())
 
-    def binned(self, column: str) -> tuple[Floats, Integers, Integers]:
-        """A column's values as bins: what they stand for, their tasks, and the requests in them."""
-        values, tasks, stands_for = self.values[column]
-        if not self.is_exact:
-            return values, tasks, stands_for
-        bins = np.zeros((len(self.counts), N_BINS), np.int64)
-        add_values(bins, np.ascontiguousarray(values), np.ascontiguousarray(tasks))
-        return _of_bins(bins)
-
     @property
     def n_lost(self) -> Integers:
         """Requests that failed, by task and cause; shape (tasks, `tables.CAUSES`). They add up to all that failed."""
