@@ -117,14 +117,14 @@ def test_half_a_surrogate_pair_is_counted_and_raises_nothing() -> None:
 
 def test_a_megabyte_is_counted_within_seconds_and_more_is_refused() -> None:
     text = "word " * (counting.MOST_CHARACTERS // 5)
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     assert count_tokens(text, "gpt-4o").tokens == pytest.approx(len(text) / 5, rel=0.01)
-    assert time.perf_counter() - began_s < 5
+    assert time.process_time() - began_s < 5
     with pytest.raises(TextTooLong, match=r"1,000,001 characters; at most 1,000,000"):
         count_tokens(text + "x", "gpt-4o")
 
 
 def test_a_long_run_without_a_word_border_does_not_take_quadratic_time() -> None:
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     assert count_tokens("a" * counting.MOST_CHARACTERS, "gpt-4o").tokens == 125_000  # eight letters a token
-    assert time.perf_counter() - began_s < 5
+    assert time.process_time() - began_s < 5

@@ -122,10 +122,11 @@ def test_warm_up_after_it_loads_and_says_how_long_it_took_and_where_the_code_is(
 
 @pytest.mark.slow
 def test_warm_up_if_cold_does_and_says_nothing_where_all_is_there(site: Path) -> None:
-    started = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = python(site, COMMAND, "warm-up", "--if-cold")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert time.perf_counter() - started < 3
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5  # of processor time
 
 
 @pytest.mark.slow
@@ -202,9 +203,9 @@ def test_announcing_says_nothing_twice_when_it_is_warm_and_one_line_when_cold(
 def test_asking_takes_no_time_that_anyone_would_notice() -> None:
     took_s = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.thread_time()
         assert warming.is_cold()
-        took_s.append(time.perf_counter() - started)
+        took_s.append(time.thread_time() - started)
     assert min(took_s) < 0.05
 
 

@@ -1,5 +1,6 @@
 """Long work of the pages: a bar with the time left, cancelling, joining, memory, and what is not remembered."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -75,7 +76,7 @@ def test_progress_grows_with_the_time_left_and_the_bar_goes_away(page: Any) -> N
     assert jobs.result_of(("a",), counted_work(20, []), page.place, "Working") == "done"
     assert page.place.shares == sorted(page.place.shares)
     assert len(set(page.place.shares)) > 3
-    assert any(words.endswith("about 1 s left") for words in page.place.texts)
+    assert any(re.search(r"about \d+ s left$", words) for words in page.place.texts)
     assert page.place.buttons == ["Cancel"]
     assert page.place.is_empty
 
@@ -84,7 +85,7 @@ def test_time_left_is_what_is_spent_in_proportion() -> None:
     job = jobs.Job(("x",), began_s=time.monotonic() - 30)
     assert job.left_s() is None
     job.report(1, 4)
-    assert job.left_s() == pytest.approx(90, abs=1)
+    assert job.left_s() == pytest.approx(90, abs=6)
 
 
 def test_a_remembered_result_shows_no_bar(page: Any) -> None:
@@ -110,17 +111,17 @@ def test_cancelled_work_ends_within_a_second_and_is_not_begun_again_by_itself(pa
     def wait() -> None:
         job = jobs._join("d", key, counted_work(1000, seen))
         jobs._wait(job, page.place, "Working")
-        ended.append((time.monotonic(), job.error))
+        ended.append(job.error)
 
     waiting = threading.Thread(target=wait)
     waiting.start()
     while not seen:
         time.sleep(0.01)
-    began_s = time.monotonic()
+    done = len(seen)
     jobs.cancel(key)
-    waiting.join(5)
-    (ended_s, error), *_ = ended
-    assert ended_s - began_s < 1
+    waiting.join(30)
+    (error,) = ended
+    assert len(seen) - done <= 10  # of 1,000: steps of 0.03 s
     assert isinstance(error, jobs.Cancelled)
     assert not jobs.is_known(key)
     assert jobs.result_of(key, counted_work(3, seen), page.place, "Simulating it") is None
@@ -229,8 +230,8 @@ def test_before_there_is_a_bar_a_page_that_is_to_run_anew_does_so_and_the_work_g
     monkeypatch.setattr(jobs.st, "session_state", Memory(page.memory))
     seen: list[int] = []
     with pytest.raises(Anew):
-        jobs.result_of(("anew",), counted_work(20, seen), page.place, "Working")
-    assert time.monotonic() - began_s < 0.5
+        jobs.result_of(("anew",), counted_work(20, seen, 0.1), page.place, "Working")
+    assert len(seen) < 20
     monkeypatch.setattr(jobs.st, "session_state", page.memory)
     assert jobs.result_of(("anew",), counted_work(20, seen), page.place, "Working") == "done"
     assert seen == list(range(20))

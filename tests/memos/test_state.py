@@ -344,10 +344,10 @@ def test_a_memo_reads_no_file_outside_its_own_folder(file: str, where: str) -> N
 @pytest.mark.parametrize("junk", ["<!--", "<script ", "<a ", "</script", 'id="planner-state"'[:-2], "&#"])
 def test_a_large_page_that_is_no_memo_costs_no_more_than_a_search(junk: str) -> None:
     html = junk * (MOST_BYTES // len(junk))
-    began_s = time.monotonic()
+    began_s = time.process_time()
     refused(html)
     refused(html[: MOST_BYTES // 2] + BEGINS + html[: MOST_BYTES // 3])
-    assert time.monotonic() - began_s < 5
+    assert time.process_time() - began_s < 5
 
 
 def test_a_broken_scenario_in_a_memo_names_the_line_of_its_text() -> None:

@@ -220,12 +220,12 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_is_refused_in_a_moment(name: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     document = read_yaml(HOSTILE[name], "f.yaml")
-    took_s = time.perf_counter() - began
+    took_s = time.process_time() - began
     assert document.problems
     assert not document.complete
-    assert took_s < 5  # well under a second on an idle machine
+    assert took_s < 5  # of processor time; well under a second
 
 
 def test_limits_say_what_they_are() -> None:
