@@ -96,6 +96,19 @@ def is_zero(laws: Laws, law_index: int) -> bool:
     return bool(laws[row + KIND] == FIXED and laws[row + CUMULATED_WEIGHT] == 1.0 and laws[row + A] == 0.0)
 
 
+def content(laws: Laws, law_index: int) -> bytes:
+    """A law as bytes, wherever it stands among others: equal where every draw of it would be."""
+    found = []
+    row = int(laws[law_index])
+    while True:
+        component = laws[row : row + WIDTH]
+        found.append(component[:FIRST_VALUE].tobytes())
+        found.append(laws[int(component[FIRST_VALUE]) : int(component[END_OF_VALUES])].tobytes())
+        if component[CUMULATED_WEIGHT] == 1.0:
+            return b"|".join(found)
+        row += WIDTH
+
+
 def _check(name: str, component: Component) -> None:
     """Refuse a component that is no law."""
     weight, kind, a, b, values = component

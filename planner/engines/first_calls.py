@@ -4,7 +4,7 @@ Comes in: the requests of a block with their routes; goes out: by request, what 
 its route asks first. Nothing is decided here: luck goes by names, so that a call which is drawn as it starts finds the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from planner.engines import rules
 from planner.engines.program import Program, Target
 from planner.engines.work import Work
 from planner.jit import jit
-from planner.sampling import draw_many
+from planner.sampling import content, draw_many
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -39,24 +39,53 @@ def draw_first_calls(program: Program, desks: Mapping[str, int], work: Work, luc
     found = np.array([c.NONE if name is None else desks[name] for name in names], np.int64)[routing.route]
     asked = [name for name in dict.fromkeys(names) if name is not None]
     for name in asked:
-        mine = np.arange(requests.n) if len(asked) == 1 else np.flatnonzero(found == desks[name])
-        _draw(program, program.targets[name], requests.request[mine], mine, luck)
+        target = program.targets[name]
+        if len(asked) == 1:
+            for column, drawn in _drawn(program, target, work, None):
+                luck[:, column] = drawn
+        else:
+            mine = np.flatnonzero(found == desks[name])
+            for column, drawn in _drawn(program, target, work, mine):
+                _put(drawn, mine, luck, column)
     return found
 
 
-def _draw(program: Program, target: Target, names: Integers, mine: Integers, luck: Floats) -> None:
-    """What the first call of each request at a deployment draws, where the deployment draws it at all."""
-    seed, replication = program.seed, program.replication
+def _drawn(
+    program: Program, target: Target, work: Work, mine: Integers | None
+) -> Iterator[tuple[int, Floats]]:
+    """(column, luck) of the first calls at a deployment, as far as it draws any: of all requests, or of `mine`.
+
+    What is drawn for all is remembered with the requests: another strategy may ask the same deployment, or some of them.
+    """
+    names = work.requests.request
+    for column, purpose, law in _draws(target):
+        stream = target.streams[purpose]
+        what = (program.seed, program.replication, stream, b"" if law is None else content(program.laws, law))
+        drawn: Floats | None = work.known.get(what)
+        if drawn is None:
+            drawn = _draw(program, stream, law, names if mine is None else names[mine])
+            if mine is None:
+                work.known[what] = drawn
+        elif mine is not None:
+            drawn = drawn[mine]
+        yield column, drawn
+
+
+def _draws(target: Target) -> Iterator[tuple[int, str, int | None]]:
+    """(column, purpose, law) of what a call at a deployment draws; None: a share of 1."""
     if target.error_rate > 0.0:
-        drawn = uniform_many(seed, replication, target.streams["error"], names, 0)
-        _put(drawn, mine, luck, c.LUCK_ERROR)
-    is_whole = target.total_law != rules.NO_LAW
-    laws = {"ttft": (c.LUCK_TIME, target.total_law if is_whole else target.ttft_law)}
-    if not is_whole:
-        laws["speed"] = (c.LUCK_SPEED, target.speed_law)
-    for purpose, (column, law) in laws.items():
-        drawn = draw_many(program.laws, law, seed, replication, target.streams[purpose], names, 0)
-        _put(drawn, mine, luck, column)
+        yield c.LUCK_ERROR, "error", None
+    if target.total_law != rules.NO_LAW:
+        yield c.LUCK_TIME, "ttft", target.total_law
+    else:
+        yield c.LUCK_TIME, "ttft", target.ttft_law
+        yield c.LUCK_SPEED, "speed", target.speed_law
+
+
+def _draw(program: Program, stream: int, law: int | None, names: Integers) -> Floats:
+    if law is None:
+        return uniform_many(program.seed, program.replication, stream, names, 0)
+    return draw_many(program.laws, law, program.seed, program.replication, stream, names, 0)
 
 
 @jit("void(float64[::1], int64[::1], float64[:, ::1], int64)")

@@ -13,13 +13,14 @@ from planner.routing.quality import correctness
 from planner.routing.routers import Routing, decide
 from planner.scenario.fields import Scenario
 from planner.scenario.prompt_caches import PromptCache
+from planner.workload.origins import origin_of
 from planner.workload.requests import Requests
 from planner.workload.sizes import Model, Sizes, prefix_tokens, resolve_model, sizes
 
 Found = TypeVar("Found")
 
-#: What was worked out of requests that several strategies meet one after the other, each with whose it is.
-_KNOWN: WeakKeyDictionary[Requests, dict[Hashable, tuple[Scenario, Any]]] = WeakKeyDictionary()
+#: What was worked out of requests that several strategies meet one after the other, with the origin that it was made from.
+_KNOWN: WeakKeyDictionary[Requests, tuple[str, dict[Hashable, Any]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,9 @@ class Work:
     # DEPLOYMENT with a prompt cache: by request, what it may find of its own conversation, what it may find of others',
     # and what it would leave of its conversation, tokens; shape (n, 3)
     kept: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    known: dict[Hashable, Any] = field(
+        default_factory=dict
+    )  # what is remembered of the requests, by all their strategies
 
     def came(self, names: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Rows of the requests that Outcomes name, in ascending order of names: all but those that never came."""
@@ -83,20 +87,33 @@ def prepare(
         if cache is not None:
             kept[name] = _kept(cache, requests, resolve_model(scenario, target.model, target.provider))
     rated = {model: _correct(scenario, requests, program.replication, model) for model in models}
-    return Work(requests, routing, measured, by_model, rated, kept)
+    return Work(requests, routing, measured, by_model, rated, kept, known_of(scenario, requests))
 
 
-def _once(scenario: Scenario, requests: Requests, what: Hashable, make: Callable[[], Found]) -> Found:
-    """What `make` gives, remembered for as long as these requests are kept: it is the same in every strategy."""
-    known = _KNOWN.setdefault(requests, {})
+def known_of(scenario: Scenario, requests: Requests) -> dict[Hashable, Any]:
+    """What is remembered of some requests for as long as they are kept, WHAT: as it is in every strategy.
+
+    It is of all scenarios that requests of this origin have, and gone with the first one of another.
+    """
+    origin = origin_of(scenario)
+    whose, known = _KNOWN.get(requests, ("", {}))
+    if whose != origin:
+        known = {}
+        _KNOWN[requests] = (origin, known)
+    return known
+
+
+def once(scenario: Scenario, requests: Requests, what: Hashable, make: Callable[[], Found]) -> Found:
+    """What `make` gives, made once for these requests."""
+    known = known_of(scenario, requests)
     found = known.get(what)
-    if found is None or found[0] is not scenario:
-        found = known[what] = (scenario, make())
-    return cast("Found", found[1])
+    if found is None:
+        found = known[what] = make()
+    return cast("Found", found)
 
 
 def _sizes(scenario: Scenario, requests: Requests, model: str) -> Sizes:
-    return _once(
+    return once(
         scenario,
         requests,
         ("sizes", model),
@@ -105,7 +122,7 @@ def _sizes(scenario: Scenario, requests: Requests, model: str) -> Sizes:
 
 
 def _correct(scenario: Scenario, requests: Requests, replication: int, model: str) -> npt.NDArray[np.int8]:
-    return _once(
+    return once(
         scenario,
         requests,
         ("correct", replication, model),

@@ -16,11 +16,13 @@ import numpy as np
 
 from planner import tables
 from planner.engines.run import Run, reduce_window, run_window
-from planner.experiments.memory import CellKeys, CellMemory
+from planner.engines.work import known_of
+from planner.experiments.memory import CellKeys, CellMemory, Memory, requests_key, size_of
 from planner.finance import Quantities, count, from_counts, long_thresholds
 from planner.metrics import Rules, Sample, Tally
 from planner.routing.routers import flat
 from planner.scenario.fields import Scenario
+from planner.workload.origins import is_generated
 from planner.workload.requests import Requests, generate_blocks, joined
 from planner.workload.windows import Window, eras
 
@@ -43,14 +45,15 @@ def run_cell(
     engine: str = "compiled",
     report: Progress | None = None,
     strategies: Sequence[str] | None = None,
+    requests: Memory | None = None,
 ) -> Mapping[str, Cell]:
     """All strategies of a scenario (or those named) in one window, on the same requests and luck.
 
-    `report` hears of requests done and requests in all, over the strategies together.
+    `report` hears of requests done and requests in all, over the strategies together; `requests` remembers them.
     """
     one_by_one = _compiled_cell if engine == "compiled" else _table_cell
     strategies = list(scenario.strategies if strategies is None else strategies)
-    blocks = _Blocks(scenario, window)
+    blocks = _Blocks(scenario, window, requests)
     cells = {}
     for index, strategy in enumerate(strategies):
 
@@ -61,19 +64,26 @@ def run_cell(
                 report(index * n + done, len(strategies) * n)
 
         cells[strategy] = one_by_one(scenario, strategy, window, engine, blocks, heard)
+    blocks.remember()
     return cells
 
 
 class _Blocks:
-    """The blocks of a window, made once for all strategies unless there are too many to keep."""
+    """The blocks of a window, made once for all strategies, and remembered for the next comparison, unless there are too many."""
 
     KEPT = 1_000_000  # requests
 
-    def __init__(self, scenario: Scenario, window: Window) -> None:
+    def __init__(self, scenario: Scenario, window: Window, memory: Memory | None = None) -> None:
         self.scenario, self.window = scenario, window
+        # A recording's are in memory already, as what was read.
+        self.memory = memory if is_generated(scenario) else None
         self.n: int | None = None
         self.expected = 1
         self._kept: list[Requests] | None = None
+        if self.memory is not None:
+            self._kept = self.memory.get(requests_key(scenario, window))
+            if self._kept is not None:
+                self.n = sum(block.n for block in self._kept)
 
     def __iter__(self) -> Iterator[Requests]:
         if self._kept is not None:
@@ -90,6 +100,14 @@ class _Blocks:
                     kept = None
             yield block
         self.n, self._kept = n, kept
+
+    def remember(self) -> None:
+        """Keep the requests with all that was worked out of them, when every strategy has met them."""
+        if self.memory is not None and self._kept is not None:
+            known = [known_of(self.scenario, block) for block in self._kept]
+            self.memory.put(
+                requests_key(self.scenario, self.window), self._kept, size_of([self._kept, known])
+            )
 
 
 def _compiled_cell(
@@ -249,7 +267,7 @@ def cells_by_strategy(
     yield from _whole(known, [name for name in names if not left[name]])
     if not jobs and report is not None:
         report(1, 1)
-    for place, cells in _run_jobs(scenario, jobs, engine, workers, report):
+    for place, cells in _run_jobs(scenario, jobs, engine, workers, report, memory):
         for name, cell in cells.items():
             known[place][name] = cell
             if memory is not None and keys is not None:
@@ -295,21 +313,27 @@ Done = tuple[int, Mapping[str, Cell]]  # the place of a window, and cells of it
 
 
 def _run_jobs(
-    scenario: Scenario, jobs: Sequence[Job], engine: str, workers: int | None, report: Progress | None
+    scenario: Scenario,
+    jobs: Sequence[Job],
+    engine: str,
+    workers: int | None,
+    report: Progress | None,
+    memory: CellMemory | None,
 ) -> Iterator[Done]:
     """Cells as they come."""
     if workers is None:
         workers = (os.cpu_count() or 1) if engine == "compiled" else 1
+    requests = None if memory is None else memory.requests
     if min(workers, len(jobs)) <= 1:
-        yield from _one_by_one(scenario, jobs, engine, report)
+        yield from _one_by_one(scenario, jobs, engine, report, requests)
     elif engine == "compiled":
-        yield from _in_threads(scenario, jobs, engine, workers, report)
+        yield from _in_threads(scenario, jobs, engine, workers, report, requests)
     else:
         yield from _in_processes(scenario, jobs, engine, min(workers, len(jobs)), report)
 
 
 def _one_by_one(
-    scenario: Scenario, jobs: Sequence[Job], engine: str, report: Progress | None
+    scenario: Scenario, jobs: Sequence[Job], engine: str, report: Progress | None, requests: Memory | None
 ) -> Iterator[Done]:
     total = 1000 * len(jobs)
     for index, job in enumerate(jobs):
@@ -318,7 +342,7 @@ def _one_by_one(
             if report is not None:
                 report(1000 * index + 1000 * done // max(of, 1), total)
 
-        cells = run_cell(scenario, job.window, engine, heard, job.strategies)
+        cells = run_cell(scenario, job.window, engine, heard, job.strategies, requests)
         if report is not None:
             report(1000 * (index + 1), total)
         yield job.place, cells
@@ -329,7 +353,12 @@ class _Stopped(Exception):
 
 
 def _in_threads(
-    scenario: Scenario, jobs: Sequence[Job], engine: str, workers: int, report: Progress | None
+    scenario: Scenario,
+    jobs: Sequence[Job],
+    engine: str,
+    workers: int,
+    report: Progress | None,
+    requests: Memory | None,
 ) -> Iterator[Done]:
     """Window after window, each with all of its strategies: its requests are at hand in the processor's caches then.
 
@@ -349,7 +378,7 @@ def _in_threads(
 
         if stop.is_set():
             raise _Stopped
-        cells = run_cell(scenario, job.window, engine, heard, job.strategies)
+        cells = run_cell(scenario, job.window, engine, heard, job.strategies, requests)
         done[number] = 1000
         return job.place, cells
 

@@ -22,6 +22,7 @@ from planner.scenario.batches import has_batch_tasks
 from planner.scenario.contents import digests
 from planner.scenario.fields import Scenario
 from planner.scenario.input_kinds import chooses_by_price
+from planner.workload.origins import origin_of
 from planner.workload.windows import Window, eras
 
 Kept = TypeVar("Kept")
@@ -29,6 +30,7 @@ PLAIN = (str, int, float, Decimal, Fraction)
 Tree = dict[str, Any]
 
 MOST_BYTES = 256_000_000
+MOST_REQUEST_BYTES = 160_000_000  # half a million requests or so, with their sizes and luck
 
 # Read by no simulation. The order of tasks, deployments and strategies does count and is kept.
 _WORDS = ("schema", "name", "question", "currency", "objective", "uncertain", "correlated")
@@ -46,10 +48,10 @@ _PRICE = "_usd_per_mtok"
 _OWN_ROUTING = ("router", "policy")  # of a strategy, that no other one reads
 
 
-class CellMemory:
-    """The most recently used cells and measures, up to a number of bytes; for any threads of one process."""
+class Memory:
+    """What was used most recently, by its key and up to a number of bytes; for any threads of one process."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
         self.hits = self.misses = 0
         self._bytes = 0
@@ -75,9 +77,12 @@ class CellMemory:
             self._kept.move_to_end(key)
             return found[0]
 
-    def put(self, key: str, value: Kept) -> Kept:
-        """Keep a value, letting go of those that were not used for the longest time; gives it back."""
-        size = size_of(value)
+    def put(self, key: str, value: Kept, size: int | None = None) -> Kept:
+        """Keep a value, letting go of those that were not used for the longest time; gives it back.
+
+        `size` in bytes, where more hangs on a value than is in it.
+        """
+        size = size_of(value) if size is None else size
         with self._lock:
             before = self._kept.pop(key, None)
             if before is not None:
@@ -94,6 +99,22 @@ class CellMemory:
         with self._lock:
             self._kept.clear()
             self._bytes = 0
+
+
+class CellMemory(Memory):
+    """Cells, measures and bills of comparisons, and apart from them the requests of the latest one or two.
+
+    Requests take as much room as all that is made of them, and are made anew as quickly as they are simulated: they must not
+    drive out cells.
+    """
+
+    def __init__(self, most_bytes: int = MOST_BYTES, most_request_bytes: int = MOST_REQUEST_BYTES) -> None:
+        super().__init__(most_bytes)
+        self.requests = Memory(most_request_bytes)
+
+    def clear(self) -> None:
+        super().clear()
+        self.requests.clear()
 
 
 def size_of(value: object) -> int:
@@ -227,6 +248,11 @@ def _without(given: Tree, names: Sequence[str]) -> Tree:
     return {name: value for name, value in given.items() if name not in names}
 
 
+def requests_key(scenario: Scenario, window: Window) -> str:
+    """The name of the requests of a window: whatever serves them, and whatever goes out meanwhile."""
+    return f"{origin_of(scenario)} {window.index} {window.start_s!r} {window.length_s!r}"
+
+
 def measured_key(cell_keys: Sequence[str], parts: Sequence[object]) -> str:
     """The name of what was measured on cells; `parts` are all else that it depends on, arrays or plain values."""
     digest = hashlib.blake2b("\0".join(cell_keys).encode(), digest_size=20)
@@ -245,4 +271,13 @@ def bill_key(scenario: Scenario, strategy: str, cell_keys: Sequence[str]) -> str
     return "bill " + measured_key(cell_keys, [text])
 
 
-__all__ = ["MOST_BYTES", "CellKeys", "CellMemory", "bill_key", "measured_key", "size_of"]
+__all__ = [
+    "MOST_BYTES",
+    "CellKeys",
+    "CellMemory",
+    "Memory",
+    "bill_key",
+    "measured_key",
+    "requests_key",
+    "size_of",
+]
