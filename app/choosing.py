@@ -5,20 +5,21 @@ is changed on all. Which inputs there are is decided in `app.inputs`, how they a
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import asking, navigation, problems, sharing, state, text
+from app import asking, navigation, problems, running, sharing, state, text
 from app.asking import ADDRESS, MOVED, WIDGET, Asking
 from app.look import STYLE
 from app.navigation import COMPARE_WRITTEN as WRITTEN
-from app.running import comparison_of
 from app.state import Address
 from planner.api import Comparison
 from planner.errors import PlannerError, ScenarioError
+from planner.scenario.fields import Scenario
 
 PICKER = "scenario"
 PAGE = "page shown"
@@ -56,6 +57,7 @@ def choose(title: str = "") -> Chosen | None:
         _show_notices(notices)
         problems.show(error.problems, "the scenario", "nothing was run")
         return None
+    _ask_ahead(scenario, address)
     with head:
         st.title(text.markdown(f"{title}: {scenario.name}" if title else scenario.name), anchor=False)
         st.caption(text.markdown(scenario.question))
@@ -74,13 +76,19 @@ def choose(title: str = "") -> Chosen | None:
         about_models.caption(" ".join(text.markdown(notice) for notice in changed.notices))
     progress = st.empty()
     try:
-        found = comparison_of(state.applied(scenario, address.values), progress)
+        found = running.comparison_of(state.applied(scenario, address.values), progress)
         return None if found is None else Chosen(found, address, share_place)
     except ScenarioError as error:
         asked.tell(error.problems, "the inputs")
     except PlannerError as error:
         st.error(text.markdown(str(error)))
     return None
+
+
+def _ask_ahead(scenario: Scenario, address: Address) -> None:
+    """Have the comparison begun while the inputs are drawn; what is wrong with it is told where its result is asked for."""
+    with suppress(PlannerError):
+        running.ask(state.applied(scenario, address.values))
 
 
 def _ask(asked: Asking, more: DeltaGenerator) -> Asking:

@@ -133,6 +133,12 @@ def result_of(
     return job.result
 
 
+def ask(key: Key, work: Callable[[Report], Any], *, kind: str = "") -> None:
+    """Join work of a key that `result_of` will wait for further down the page, or start it; nothing where it was cancelled."""
+    if key not in _done and key not in st.session_state.get(CANCELLED, ()):
+        _join(kind, key, work)
+
+
 def begin(key: Key, work: Callable[[Report], Any]) -> None:
     """Begin work before anybody asks for it: whoever does joins it, or finds its result."""
     with _lock:

@@ -29,6 +29,11 @@ def comparison_of(scenario: Scenario, place: Place) -> Comparison | None:
     return jobs.result_of(key_of(scenario), _work(scenario), place, WORDS, kind="compare")
 
 
+def ask(scenario: Scenario) -> None:
+    """Let the comparison of a scenario go on while the page draws what stands above it."""
+    jobs.ask(key_of(scenario), _work(scenario), kind="compare")
+
+
 def begin(scenario: Scenario) -> None:
     """Begin the comparison of a scenario before a page asks for it."""
     jobs.begin(key_of(scenario), _work(scenario))

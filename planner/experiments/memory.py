@@ -11,9 +11,10 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -30,6 +31,7 @@ PLAIN = (str, int, float, Decimal, Fraction)
 Tree = dict[str, Any]
 
 MOST_BYTES = 256_000_000
+MANY = 64  # parts that are looked at one by one
 MOST_REQUEST_BYTES = 160_000_000  # half a million requests or so, with their sizes and luck
 
 # Read by no simulation. The order of tasks, deployments and strategies does count and is kept.
@@ -118,31 +120,34 @@ class CellMemory(Memory):
 
 
 def size_of(value: object) -> int:
-    """Bytes of the arrays in a value, each memory counted once, and about 200 for each of its other parts."""
-    seen: set[int] = set()
-    waiting, total = [value], 0
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, np.ndarray):
-            whole = one
-            while isinstance(whole.base, np.ndarray):
-                whole = whole.base
-            if id(whole) not in seen:
-                seen.add(id(whole))
-                total += whole.nbytes
-            continue
-        total += 200
-        if _is_mapping(type(one)):
-            parts = cast("Mapping[Any, Any]", one).values()
-            if _is_plain(type(next(iter(parts), None))):  # counts by name: all of a kind
-                total += 200 * len(parts)
-            else:
-                waiting.extend(parts)
-        elif isinstance(one, list | tuple):
-            waiting.extend(part for part in one if not _is_plain(type(part)))
-        elif hasattr(one, "__dict__"):
-            waiting.extend(part for part in vars(one).values() if not _is_plain(type(part)))
-    return total
+    """Bytes of the arrays in a value, each memory counted once, and about 200 for each of its other parts.
+
+    Of a long row of parts only some are looked at, which then stand for all: it is about as much for each of them.
+    """
+    return _size(value, set())
+
+
+def _size(value: object, seen: set[int]) -> int:
+    if isinstance(value, np.ndarray):
+        whole = value
+        while isinstance(whole.base, np.ndarray):
+            whole = whole.base
+        if id(whole) in seen:
+            return 0
+        seen.add(id(whole))
+        return whole.nbytes
+    parts: Collection[Any] = ()
+    if _is_mapping(type(value)):
+        parts = cast("Mapping[Any, Any]", value).values()
+        if _is_plain(type(next(iter(parts), None))):  # counts by name: all of a kind
+            return 200 + 200 * len(parts)
+    elif isinstance(value, list | tuple):
+        parts = value
+    elif hasattr(value, "__dict__"):
+        parts = vars(value).values()
+    looked_at = len(parts) if len(parts) <= MANY else MANY // 2
+    found = sum(_size(part, seen) for part in islice(parts, looked_at) if not _is_plain(type(part)))
+    return 200 + (found if looked_at == len(parts) else found * len(parts) // looked_at)
 
 
 def _is_mapping(kind: type) -> bool:
