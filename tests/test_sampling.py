@@ -13,6 +13,7 @@ from planner.sampling import (
     FIRST_VALUE,
     KIND,
     WIDTH,
+    content,
     draw_each,
     draw_law,
     draw_many,
@@ -181,3 +182,18 @@ def test_the_packed_array_has_the_documented_places():
 def test_what_is_no_law_is_refused_by_place_rule_and_value(law, message):
     with pytest.raises(ValueError, match=message):
         pack_laws([law])
+
+
+def test_the_content_of_a_law_is_the_same_wherever_it_stands_and_another_where_its_draws_are():
+    mixture = [(0.25, 2, 0.5, 0.2, ()), (0.75, 4, 0.0, 0.0, (1.0, 2.0, 5.0))]
+    others = [
+        [(0.25, 2, 0.5, 0.2, ()), (0.75, 4, 0.0, 0.0, (1.0, 2.0, 6.0))],
+        [(0.25, 2, 0.5, 0.3, ()), (0.75, 4, 0.0, 0.0, (1.0, 2.0, 5.0))],
+        [(0.35, 2, 0.5, 0.2, ()), (0.65, 4, 0.0, 0.0, (1.0, 2.0, 5.0))],
+        [(1.0, 2, 0.5, 0.2, ())],
+        [(1.0, 0, 0.5, 0.0, ())],
+    ]
+    alone = content(pack_laws([mixture]), 0)
+    together = pack_laws([*others, mixture])
+    assert content(together, len(others)) == alone
+    assert len({alone, *(content(together, index) for index in range(len(others)))}) == 1 + len(others)

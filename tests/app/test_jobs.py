@@ -130,6 +130,27 @@ def test_cancelled_work_ends_within_a_second_and_is_not_begun_again_by_itself(pa
     assert jobs.result_of(key, counted_work(3, seen), page.place, "Simulating it") == "done"
 
 
+def test_what_is_asked_for_ahead_is_joined_further_down_and_not_begun_where_it_was_cancelled(
+    page: Any,
+) -> None:
+    seen: list[int] = []
+    key = ("ahead",)
+    jobs.ask(key, counted_work(5, seen), kind="k")
+    assert jobs.is_known(key)
+    assert page.memory[jobs.MINE]["k"] == key
+    assert jobs.result_of(key, counted_work(5, seen), page.place, "Working", kind="k") == "done"
+    assert seen == list(range(5))
+    jobs.ask(key, counted_work(5, seen), kind="k")
+    jobs.ask(("left",), counted_work(1000, seen), kind="k")
+    jobs.ask(("next",), counted_work(1, []), kind="k")  # asked for in its place
+    jobs.cancel(("never",))
+    jobs.ask(("never",), counted_work(5, seen), kind="k")
+    assert not jobs.is_known(("never",))
+    while jobs.is_known(("left",)):
+        time.sleep(0.01)
+    assert len(seen) < 1000
+
+
 def test_work_goes_on_when_its_page_is_left_and_is_joined_not_begun_twice(page: Any) -> None:
     begun: list[str] = []
 

@@ -1,5 +1,7 @@
 """Luck of first calls, drawn with the block: what each call would draw by itself, and a run that does not depend on it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from planner.engines import layout as c
 from planner.engines.first_calls import draw_first_calls
 from planner.engines.program import Program, compile_program
 from planner.engines.run import run_window
-from planner.engines.work import Work, prepare
+from planner.engines.work import Work, known_of, prepare
 from planner.sampling import draw_law
 from planner.workload.requests import generate
 from planner.workload.windows import eras, plan_windows
@@ -52,6 +54,30 @@ def test_each_finds_what_it_would_draw_at_the_deployment_that_its_route_asks_fir
         ):
             assert luck[i, column] == draw_law(program.laws, law, *who, target.streams[stream], name, 0)
     assert len(asked) == (2 if strategy == "hybrid" else 1)
+
+
+def test_what_was_drawn_for_all_requests_by_another_strategy_is_what_some_of_them_draw() -> None:
+    requests = generate(SCENARIO, WINDOW, 500)
+
+    def drawn(*strategies: str) -> np.ndarray:
+        for strategy in strategies:
+            program = compile_program(SCENARIO, strategy, eras(SCENARIO)[WINDOW.era].models, WINDOW)
+            work = prepare(
+                SCENARIO, strategy, program, requests if len(strategies) > 1 else replace(requests)
+            )
+            luck = np.full((500, c.N_LUCK), -1.0)
+            draw_first_calls(program, places(program), work, luck)
+        return luck
+
+    alone = drawn("hybrid")
+    assert (alone != -1.0).any(axis=0).sum() == 3
+    assert np.array_equal(drawn("omni-only", "mini-only", "hybrid"), alone)
+    remembered = [
+        value for what, value in known_of(SCENARIO, requests).items() if what[0] == SCENARIO.run.seed
+    ]
+    assert [value.shape for value in remembered] == [
+        (500,)
+    ] * 6  # error, first token and speed of two deployments
 
 
 def test_nobody_knows_who_is_first_where_equals_are_chosen_among() -> None:

@@ -330,6 +330,34 @@ def test_it_holds_so_many_bytes_and_lets_go_of_the_oldest() -> None:
     assert len(memory) == memory.n_bytes == 0
 
 
+def test_requests_are_made_anew_only_where_others_come_and_drive_out_no_cell() -> None:
+    scenario = planner.load(SCENARIOS / "support-chatbot.yaml").set(QUICK)
+    limited = {"deployments.mini-openai.limits": {"concurrent": 2}}
+    memory = CellMemory()
+    planner.compare(scenario, memory=memory)
+    windows = len(plan_windows(scenario))
+    held, before = memory.requests.n_bytes, len(memory)
+    assert (len(memory.requests), memory.requests.hits, memory.requests.misses) == (windows, 0, windows)
+    found = planner.compare(scenario.set(limited), memory=memory)
+    assert (len(memory.requests), memory.requests.hits, memory.requests.misses) == (windows, windows, windows)
+    assert whole(found) == whole(planner.compare(scenario.set(limited)))
+    assert len(memory) > before
+    small = CellMemory(most_request_bytes=held // 2)
+    planner.compare(scenario, memory=small)
+    assert 0 < small.requests.n_bytes <= held // 2
+    assert len(small) == before
+    planner.compare(scenario.set({"run.seed": 99}), memory=memory)
+    assert memory.requests.misses == 2 * windows
+    memory.clear()
+    assert memory.requests.n_bytes == 0
+
+
+def test_a_long_row_is_weighed_by_some_of_its_parts() -> None:
+    rows = [{"a": np.zeros(10), "b": 1} for _ in range(1000)]
+    assert size_of(rows) == pytest.approx(1000 * (80 + 200), rel=0.01)
+    assert size_of(rows[:10]) == 200 + 10 * (80 + 200)
+
+
 def test_an_array_that_is_held_twice_counts_once() -> None:
     block = np.zeros(1000)
     assert size_of([block, block[:10], {"a": block}]) < 2 * block.nbytes
