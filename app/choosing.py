@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import asking, navigation, problems, running, sharing, state, text
 from app.asking import ADDRESS, MOVED, WIDGET, Asking
+from app.jobs import Job
 from app.look import STYLE
 from app.navigation import COMPARE_WRITTEN as WRITTEN
 from app.state import Address
@@ -57,7 +58,7 @@ def choose(title: str = "") -> Chosen | None:
         _show_notices(notices)
         problems.show(error.problems, "the scenario", "nothing was run")
         return None
-    _ask_ahead(scenario, address)
+    ahead = _ask_ahead(scenario, address)
     with head:
         st.title(text.markdown(f"{title}: {scenario.name}" if title else scenario.name), anchor=False)
         st.caption(text.markdown(scenario.question))
@@ -76,7 +77,7 @@ def choose(title: str = "") -> Chosen | None:
         about_models.caption(" ".join(text.markdown(notice) for notice in changed.notices))
     progress = st.empty()
     try:
-        found = running.comparison_of(state.applied(scenario, address.values), progress)
+        found = running.comparison_of(state.applied(scenario, address.values), progress, ahead)
         return None if found is None else Chosen(found, address, share_place)
     except ScenarioError as error:
         asked.tell(error.problems, "the inputs")
@@ -85,10 +86,11 @@ def choose(title: str = "") -> Chosen | None:
     return None
 
 
-def _ask_ahead(scenario: Scenario, address: Address) -> None:
+def _ask_ahead(scenario: Scenario, address: Address) -> Job | None:
     """Have the comparison begun while the inputs are drawn; what is wrong with it is told where its result is asked for."""
     with suppress(PlannerError):
-        running.ask(state.applied(scenario, address.values))
+        return running.ask(state.applied(scenario, address.values))
+    return None
 
 
 def _ask(asked: Asking, more: DeltaGenerator) -> Asking:

@@ -96,7 +96,13 @@ def forget() -> None:
 
 
 def result_of(
-    key: Key, work: Callable[[Report], Result], place: Place, words: str, *, kind: str = ""
+    key: Key,
+    work: Callable[[Report], Result],
+    place: Place,
+    words: str,
+    *,
+    kind: str = "",
+    asked: Job | None = None,
 ) -> Result | None:
     """The result of a key: remembered, or waited for at `place`; None where this session has cancelled it.
 
@@ -110,6 +116,8 @@ def result_of(
         What is going on, for the bar.
     kind
         A session waits for one piece of work of a kind; asking for another cancels the one before.
+    asked
+        What `ask` gave further up in this run of the page. It may have failed meanwhile: it is not tried twice in a run.
 
     Raises what the work raises.
     """
@@ -122,7 +130,8 @@ def result_of(
         _show_cancelled(key, place, words)
         return None
     while True:
-        job = _join(kind, key, work)
+        job = _join(kind, key, work) if asked is None or asked.key != key else asked
+        asked = None
         _wait(job, place, words)
         if not isinstance(
             job.error, Cancelled
@@ -133,10 +142,11 @@ def result_of(
     return job.result
 
 
-def ask(key: Key, work: Callable[[Report], Any], *, kind: str = "") -> None:
-    """Join work of a key that `result_of` will wait for further down the page, or start it; nothing where it was cancelled."""
-    if key not in _done and key not in st.session_state.get(CANCELLED, ()):
-        _join(kind, key, work)
+def ask(key: Key, work: Callable[[Report], Any], *, kind: str = "") -> Job | None:
+    """Join work that `result_of` will wait for further down the page, or start it; None where it is done or was cancelled."""
+    if key in _done or key in st.session_state.get(CANCELLED, ()):
+        return None
+    return _join(kind, key, work)
 
 
 def begin(key: Key, work: Callable[[Report], Any]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import planner
 from app import jobs
-from app.jobs import Place
+from app.jobs import Job, Place
 from planner.api import Comparison
 from planner.experiments.memory import CellMemory
 from planner.scenario.fields import Scenario
@@ -21,17 +21,19 @@ def key_of(scenario: Scenario) -> jobs.Key:
     return ("compare", scenario.hash, ENGINE, planner.__version__)
 
 
-def comparison_of(scenario: Scenario, place: Place) -> Comparison | None:
+def comparison_of(scenario: Scenario, place: Place, asked: Job | None = None) -> Comparison | None:
     """The comparison of a scenario, remembered or waited for at `place`; None where it was cancelled.
+
+    `asked` is what `ask` gave for it in this run of the page.
 
     Raises PlannerError where the run cannot be done.
     """
-    return jobs.result_of(key_of(scenario), _work(scenario), place, WORDS, kind="compare")
+    return jobs.result_of(key_of(scenario), _work(scenario), place, WORDS, kind="compare", asked=asked)
 
 
-def ask(scenario: Scenario) -> None:
+def ask(scenario: Scenario) -> Job | None:
     """Let the comparison of a scenario go on while the page draws what stands above it."""
-    jobs.ask(key_of(scenario), _work(scenario), kind="compare")
+    return jobs.ask(key_of(scenario), _work(scenario), kind="compare")
 
 
 def begin(scenario: Scenario) -> None:

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 import planner
 from app import jobs, running
+from planner.errors import PlannerError
 from planner.scenario import loads
 from tests.app.library import SMALL
 
@@ -149,6 +150,22 @@ def test_what_is_asked_for_ahead_is_joined_further_down_and_not_begun_where_it_w
     while jobs.is_known(("left",)):
         time.sleep(0.01)
     assert len(seen) < 1000
+
+
+def test_what_was_asked_for_ahead_and_failed_is_told_and_not_tried_again_in_the_same_run(page: Any) -> None:
+    calls = []
+
+    def fails(report: jobs.Report) -> str:
+        calls.append(1)
+        raise PlannerError("no")
+
+    asked = jobs.ask(("fails ahead",), fails)
+    asked.ended.wait(30)
+    for _ in range(2):  # the next run of the page asks and waits once more
+        with pytest.raises(PlannerError, match="no"):
+            jobs.result_of(("fails ahead",), fails, page.place, "Working", asked=asked)
+        asked = None
+    assert len(calls) == 2
 
 
 def test_work_goes_on_when_its_page_is_left_and_is_joined_not_begun_twice(page: Any) -> None:
