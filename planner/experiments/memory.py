@@ -5,6 +5,8 @@ were made from. A key is a digest of the whole scenario less what neither worklo
 money, words, and how the other strategies route. What is left out is named here, all else counts: a field that is new in
 the language makes new cells until somebody names it. Prices count as given or not (a known price makes a meter), and
 with their values where a strategy chooses by price or a task goes to a batch API.
+
+Requests are kept beside cells: a change that makes new cells mostly leaves the requests that they were made from.
 """
 
 import hashlib
@@ -31,7 +33,7 @@ PLAIN = (str, int, float, Decimal, Fraction)
 Tree = dict[str, Any]
 
 MOST_BYTES = 256_000_000
-MANY = 64  # parts that are looked at one by one
+MANY = 64  # parts of a row up to which each is weighed
 MOST_REQUEST_BYTES = 160_000_000  # half a million requests or so, with their sizes and luck
 
 # Read by no simulation. The order of tasks, deployments and strategies does count and is kept.

@@ -1,5 +1,7 @@
 """What the server does while it comes up: the first page's comparison is begun, and Python's turns are as long again after."""
 
+import platform
+import subprocess
 import sys
 import time
 
@@ -42,3 +44,19 @@ def test_a_library_that_cannot_be_read_ends_nothing(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(warming, "is_cold", lambda: False)
     monkeypatch.setattr(state, "library", dict)
     serve.preload()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="this C library has no mallopt of glibc's")
+def test_freed_memory_is_held_and_the_library_takes_every_setting() -> None:
+    """In a process of its own: settings of a process cannot be taken back."""
+    code = (
+        "import ctypes, app.serve as serve; serve.hold_memory(); library = ctypes.CDLL(None);"
+        "print([library.mallopt(*one) for one in serve.GLIBC_SETTINGS])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[1, 1, 1]"  # 0 where a setting is refused
+
+
+def test_another_c_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve.ctypes, "CDLL", lambda name: object())
+    serve.hold_memory()
